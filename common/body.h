@@ -1,0 +1,43 @@
+/* body: reads a JSON request body by a table of fields, reporting all of its errors at once.
+ *
+ *     static const struct body_field new_ticket_fields[] = {
+ *         {"title", body_title, offsetof(struct new_ticket, title), true},
+ *         {"price", body_price, offsetof(struct new_ticket, price), true},
+ *         {0},
+ *     };
+ *     struct new_ticket t = {0};
+ *     if (!req_body(rq, new_ticket_fields, &t)) return;   // answered 400
+ *
+ * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be ...").
+ * Unknown fields are ignored; a missing or null required field is "is required"; a missing optional one is left as it was.
+ * Stored strs live in the arena. */
+#pragma once
+
+#include <jansson.h>
+
+#include "mem.h"
+#include "str.h"
+
+typedef const char *body_reader(const json_t *value, void *out, struct arena *arena);
+
+struct body_field {
+    const char *name;
+    body_reader *read;
+    size_t offset;
+    bool required;
+};
+
+struct body_error {
+    const char *field; /* NULL: the body as a whole */
+    const char *message;
+};
+
+enum { BODY_MAX_ERRORS = 16 };
+
+/* Parses text (UTF-8 checked, duplicate keys, NUL in strings and nesting over 32 refused) into out. Returns the number of errors. */
+int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
+              struct body_error errors[BODY_MAX_ERRORS]);
+
+/* Readers that more than one service needs. */
+body_reader body_text; /* struct str: any string */
+body_reader body_uuid; /* struct uuid */

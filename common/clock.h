@@ -1,0 +1,19 @@
+/* clock: the two clocks this code reads. Monotonic for durations, wall time for what is told to others. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t clock_us(clockid_t id) {
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static inline int64_t clock_mono_us(void) {
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+static inline int64_t clock_wall_us(void) {
+    return clock_us(CLOCK_REALTIME);
+}

@@ -1,0 +1,32 @@
+/* consumer: a service's reactions to events. A thread of its own.
+ *
+ * A batch of records becomes one transaction, sent in one round trip: the positions (advance_offsets: fails unless they are where we
+ * left them, so a paused former owner cannot write), the effects as set statements, undecodable records into dead_letters.
+ * The batch is cut into consecutive runs where a key comes again, so order a key holds. Positions come from Postgres.
+ * An error of the database or the registry is retried with back-off, never skipped. */
+#pragma once
+
+#include "avro.h"
+#include "sql.h"
+
+/* What a service does about one type of event: the statement, and how an event becomes an item of it. */
+struct reaction {
+    const struct topic *topic;
+    int type; /* symbol of the event's `type` enum */
+    const struct sql *sql;
+    void (*bind)(struct columns *item, const void *event);
+};
+
+struct consumer_options {
+    const char *service; /* the group is onsale-SERVICE */
+    const char *database_url;
+    const char *brokers, *registry_url;
+    const struct reaction *reactions; /* ends with a NULL topic */
+    int batch_records;                /* most records of a transaction */
+};
+
+struct consumer;
+struct consumer *consumer_start(const struct consumer_options *options);
+/* Ready: in the group, with positions read (also with no partition: others have them all). */
+bool consumer_ready(struct consumer *c, struct why *w);
+void consumer_stop(struct consumer *c, int timeout_ms);

@@ -1,0 +1,19 @@
+/* kafka: what publisher, consumer and streams share of librdkafka: its configuration, logs and errors.
+ *
+ * Any librdkafka property can be set by an environment variable RDKAFKA_ plus the property in capitals, dots as underscores
+ * (RDKAFKA_SECURITY_PROTOCOL=SASL_SSL sets security.protocol); these win over our defaults except the few that correctness rests on. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include "status.h"
+
+struct kafka_property {
+    const char *name, *value;
+    bool fixed; /* correctness rests on it: an environment variable that says otherwise is refused */
+};
+
+/* A conf with brokers, log callback into log.h, the given properties (end with a NULL name) and the environment's. NULL: why. */
+rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *properties, struct why *w);
+/* Creates rk with the conf (taken), or NULL. */
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct why *w);

@@ -1,0 +1,28 @@
+/* publisher: a service's event log, read by logical replication, onto its Kafka topic. A thread of its own.
+ *
+ * The statement that changes state inserts into TABLE (see ARCHITECTURE.md); Postgres is all that is between the request threads and this one.
+ * Order: commit order. Every event is produced, keyed by its ticket (user) id; the replication position is confirmed only up to where
+ * everything is acknowledged by Kafka. Every record carries the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and
+ * `traceparent` when the row has one. On taking over, the tail of each partition says what is there already.
+ * The slot is named onsale_SERVICE_EPOCH: the slot is the epoch. One reader a slot: a second replica stands by.
+ * A slot that is gone or lost starts a new epoch: the whole retained log is published again from the snapshot that made the slot. */
+#pragma once
+
+#include "avro.h"
+#include "status.h"
+
+struct publisher_options {
+    const char *service;
+    const char *database_url; /* a role with REPLICATION */
+    const char *brokers, *registry_url;
+    const struct topic *topic;
+    const char *table; /* "ticket_events" */
+    int64_t retention_ms;
+};
+
+struct publisher;
+struct publisher *publisher_start(const struct publisher_options *options);
+/* Ready: publishing, or standing by for another replica that does. */
+bool publisher_ready(struct publisher *p, struct why *w);
+/* Publishes what is committed when it is called, within the time, then ends the thread. */
+void publisher_stop(struct publisher *p, int timeout_ms);

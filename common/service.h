@@ -1,0 +1,30 @@
+/* service: the life of a service process, from a table of wiring.
+ *
+ *     SERVICE            run until SIGTERM or SIGINT
+ *     SERVICE migrate    bring the database up to date and exit
+ *     SERVICE --help     the settings
+ *
+ * SIGTERM: not ready -> stop accepting -> finish what is in flight -> publish what is committed -> exit, within 10 s. */
+#pragma once
+
+#include "config.h"
+#include "consumer.h"
+#include "http.h"
+#include "migrate.h"
+
+struct service {
+    const char *name;
+    const struct config_var *config; /* its own settings, beside the common ones; may be NULL */
+    const struct migration *migrations;
+    const struct sql *const *statements;
+    const struct route *routes;
+    const struct topic *publishes;
+    const char *event_table;
+    const struct reaction *reactions; /* may be NULL */
+    /* Called before the HTTP threads start and after they ended; may be NULL. start returns the service's own state (req_service)
+     * and may replace the session keys (auth does: it has its own). */
+    enum status (*start)(void **state, struct session_keys **keys, struct why *w);
+    void (*stop)(void *state);
+};
+
+int service_main(int argc, char **argv, const struct service *service);

@@ -1,0 +1,64 @@
+/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: columns in, rows out.
+ *
+ * Every statement is a set statement. Its parameters are parallel arrays, written `$1::uuid[]`, `$2::text[]` ... (the
+ * generator reads the types there), one element an item; it answers rows whose first column is `ordinal`, the item's
+ * place in the arrays counted from 1, in ascending order of it. An item may get no row, one, or several. */
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mem.h"
+#include "status.h"
+#include "str.h"
+#include "uuid.h"
+
+enum { SQL_MAX_PARAMS = 24 };
+
+struct sql {
+    const char *name; /* SERVICE_FILE; also the name it is prepared under */
+    const char *text;
+    int nparams;
+    bool writes;           /* changes rows: goes down the write connection */
+    const uint32_t *types; /* element type OID of each parameter */
+};
+
+/* --- in: parallel arrays, grown straight in Postgres's binary array format ---
+ * An item is added by one put_ call a parameter, in the statement's order; put_ calls check the declared type.
+ * Owned by whoever embeds it; reused from batch to batch. */
+struct columns {
+    const struct sql *sql;
+    int items; /* complete items */
+    int next;  /* the parameter the next put_ fills; 0 between items */
+    struct buf arrays[SQL_MAX_PARAMS];
+};
+
+void columns_init(struct columns *c, const struct sql *sql);
+void columns_reset(struct columns *c); /* empties, keeps the memory */
+void columns_free(struct columns *c);
+/* Appends items [first, first+count) of src to dst (same statement). */
+void columns_copy(struct columns *dst, const struct columns *src, int first, int count);
+/* Fills what PQsendQueryPrepared takes; pointers are into c, valid until the next put_. */
+void columns_params(struct columns *c, const char *values[], int lengths[], int formats[]);
+
+void put_null(struct columns *c);
+void put_text(struct columns *c, struct str v);       /* text */
+void put_uuid(struct columns *c, const struct uuid *v); /* uuid */
+void put_int(struct columns *c, int64_t v);           /* int2, int4, int8: by the declared type */
+void put_bool(struct columns *c, bool v);
+void put_time(struct columns *c, int64_t unix_us);    /* timestamptz */
+void put_bytes(struct columns *c, struct str v);      /* bytea */
+
+/* --- out: the rows of one item; valid during the callback that gets them --- */
+struct rows {
+    const PGresult *result; /* binary format */
+    int first, count;
+};
+
+bool row_null(const struct rows *r, int row, int column);
+struct str row_text(const struct rows *r, int row, int column);
+struct uuid row_uuid(const struct rows *r, int row, int column);
+int64_t row_int(const struct rows *r, int row, int column); /* int2, int4, int8 */
+bool row_bool(const struct rows *r, int row, int column);
+int64_t row_time(const struct rows *r, int row, int column); /* unix microseconds */
