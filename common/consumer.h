@@ -14,7 +14,8 @@ struct reaction {
     const struct topic *topic;
     int type; /* symbol of the event's `type` enum */
     const struct sql *sql;
-    void (*bind)(struct columns *item, const void *event);
+    /* traceparent: of the record's header, empty without one; goes into the events that the effect makes. */
+    void (*bind)(struct columns *item, const void *event, struct str traceparent);
 };
 
 struct consumer_options {

@@ -50,6 +50,14 @@ void put_bool(struct columns *c, bool v);
 void put_time(struct columns *c, int64_t unix_us);    /* timestamptz */
 void put_bytes(struct columns *c, struct str v);      /* bytea */
 
+/* Empty is null. */
+static inline void put_optional_text(struct columns *c, struct str v) {
+    if (v.n == 0)
+        put_null(c);
+    else
+        put_text(c, v);
+}
+
 /* --- out: the rows of one item; valid during the callback that gets them --- */
 struct rows {
     const PGresult *result; /* binary format */
