@@ -1,6 +1,7 @@
 /* utf8: every code point is valid in its one encoding, and nothing else is. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
