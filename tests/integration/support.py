@@ -1,0 +1,255 @@
+"""What the integration tests stand on: a running stack, its APIs, its topics and its databases."""
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+import uuid
+
+import fastavro
+import psycopg
+import requests
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "30"))  # most seconds anything awaited may take
+
+
+def wait_until(condition, what, deadline=DEADLINE):
+    """Asks condition() until it gives something true, and returns that."""
+    end = time.monotonic() + deadline
+    pause = threading.Event()
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < end, f"waited {deadline:.0f} s in vain: {what}"
+        pause.wait(0.02)
+
+
+def topic_schema(topic):
+    return json.loads((ROOT / "schemas" / "avro" / f"{topic}.avsc").read_text())
+
+
+class Stack:
+    """A stack of its own, in a fresh state directory, started and stopped by ./onsale."""
+
+    def __init__(self, state, **environment):
+        self.state = state
+        self.environment = {**os.environ, "ONSALE_STATE": str(state), **environment}
+        self.env = {}
+
+    def onsale(self, *words, check=True):
+        return subprocess.run([ROOT / "onsale", *words], cwd=ROOT, env=self.environment, check=check,
+                              stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL).stdout
+
+    def start(self):
+        self.onsale("run", "--detach")
+        self.env = dict(line.split("=", 1) for line in self.onsale("env").splitlines() if "=" in line)
+        return self
+
+    def stop(self):
+        self.onsale("stop", check=False)
+
+    @property
+    def url(self):
+        return self.env["ONSALE_URL"]
+
+    # --- processes ---
+
+    def status(self):
+        return {p["name"]: p for p in json.loads(self.onsale("status", "--json"))}
+
+    def pid(self, name):
+        return self.status()[name]["pid"]
+
+    def kill(self, name, sig=signal.SIGKILL):
+        pid = self.pid(name)
+        os.kill(pid, sig)
+        return pid
+
+    def admin(self, service, path):
+        return requests.get(self.env[f"{service.upper()}_ADMIN_URL"] + path, timeout=10)
+
+    def ready(self, service):
+        try:
+            return self.admin(service, "/readyz").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def wait_ready(self, service):
+        wait_until(lambda: self.ready(service), f"{service} is ready")
+
+    def metric(self, service, name):
+        """The sum of a metric over its labels; 0 when it is not there."""
+        total = 0.0
+        for line in self.admin(service, "/metrics").text.splitlines():
+            if line.startswith(name) and line[len(name)] in " {":
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def logs(self, service):
+        return self.onsale("logs", service)
+
+    # --- people ---
+
+    def tokens(self, n):
+        return self.onsale("token", str(n)).split()
+
+    def user(self):
+        return User(self.url, self.tokens(1)[0])
+
+    def users(self, n):
+        return [User(self.url, token) for token in self.tokens(n)]
+
+    # --- data ---
+
+    def sql(self, service, query, *args):
+        with psycopg.connect(self.env[f"{service.upper()}_DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(query, args)
+            return cursor.fetchall() if cursor.description else []
+
+    def topic(self, name):
+        return Topic(self.env, name)
+
+
+class User(requests.Session):
+    """Somebody signed in. A path given to it is the API's."""
+
+    def __init__(self, url, token=None):
+        super().__init__()
+        self.base = url
+        self.trust_env = False
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
+            claims = token.split(".")[1]
+            self.claims = json.loads(__import__("base64").urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            self.id = self.claims["sub"]
+
+    def request(self, method, path, **kwargs):
+        kwargs.setdefault("timeout", 10)
+        return super().request(method, self.base + path if path.startswith("/") else path, **kwargs)
+
+    def list_ticket(self, title="A ticket", price=20, **kwargs):
+        answer = self.post("/api/tickets", json={"title": title, "price": price}, **kwargs)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+class Event(dict):
+    """A decoded record: its fields, and key, partition, offset, headers beside them."""
+
+    def __init__(self, record, value):
+        super().__init__(value)
+        self.key = record.key().decode() if record.key() else None
+        self.partition, self.offset = record.partition(), record.offset()
+        self.headers = {k: v.decode() for k, v in record.headers() or []}
+        self.timestamp = record.timestamp()[1]
+
+    @property
+    def position(self):
+        lsn, ordinal = self.headers["position"].split("/")
+        return int(lsn, 16), int(ordinal, 16)
+
+
+class Topic:
+    """One topic, read and written by a foreign client (confluent-kafka and fastavro, through the registry)."""
+
+    schemas = {}
+
+    def __init__(self, env, name):
+        self.name, self.registry = name, env["SCHEMA_REGISTRY_URL"]
+        self.brokers = env["KAFKA_BROKERS"]
+
+    def _schema(self, schema_id):
+        key = self.registry, schema_id
+        if key not in self.schemas:
+            with urllib.request.urlopen(f"{self.registry}/schemas/ids/{schema_id}", timeout=10) as answer:
+                self.schemas[key] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
+        return self.schemas[key]
+
+    def decode(self, record):
+        value = record.value()
+        assert value[0] == 0, "not the wire format"
+        schema = self._schema(int.from_bytes(value[1:5], "big"))
+        return Event(record, fastavro.schemaless_reader(io.BytesIO(value[5:]), schema))
+
+    def _consumer(self):
+        return Consumer({"bootstrap.servers": self.brokers, "group.id": f"test-{uuid.uuid4()}",
+                         "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                         "fetch.wait.max.ms": 20, "enable.partition.eof": False})
+
+    def ends(self):
+        consumer = self._consumer()
+        try:
+            partitions = consumer.list_topics(self.name, timeout=10).topics[self.name].partitions
+            return {p: consumer.get_watermark_offsets(TopicPartition(self.name, p), timeout=10)[1] for p in partitions}
+        finally:
+            consumer.close()
+
+    def records(self, since=None):
+        """Every record from `since` (what ends() gave) to the end of now."""
+        ends = self.ends()
+        since = since or {}
+        wanted = {p: end for p, end in ends.items() if end > since.get(p, 0)}
+        if not wanted:
+            return []
+        consumer, found = self._consumer(), []
+        try:
+            consumer.assign([TopicPartition(self.name, p, since.get(p, 0)) for p in wanted])
+            left = dict(wanted)
+            deadline = time.monotonic() + DEADLINE
+            while left:
+                for record in consumer.consume(5000, timeout=0.5):
+                    assert record.error() is None, record.error()
+                    if record.offset() < wanted[record.partition()]:
+                        found.append(record)
+                    if record.offset() + 1 >= wanted[record.partition()]:
+                        left.pop(record.partition(), None)
+                assert time.monotonic() < deadline, f"could not read {self.name}: {left}"
+            return found
+        finally:
+            consumer.close()
+
+    def events(self, since=None):
+        return [self.decode(r) for r in self.records(since)]
+
+    def of(self, key, count, since=None):
+        """The events with this key, once there are `count` of them."""
+        def enough():
+            found = [e for e in self.events(since) if e.key == key]
+            return found if len(found) >= count else None
+        return wait_until(enough, f"{count} events of {key} on {self.name}")
+
+    # --- writing ---
+
+    def schema_id(self):
+        """The id of our schema for this topic, registered if it is not yet."""
+        body = json.dumps({"schema": json.dumps(topic_schema(self.name))}).encode()
+        request = urllib.request.Request(f"{self.registry}/subjects/{self.name}-value/versions", body,
+                                         {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["id"]
+
+    def produce(self, *events, key="ticketId"):
+        """Writes dicts as a service would: Avro by our schema, keyed. Returns when all are acknowledged."""
+        schema, schema_id = fastavro.parse_schema(topic_schema(self.name)), self.schema_id()
+        records = []
+        for event in events:
+            out = io.BytesIO()
+            fastavro.schemaless_writer(out, schema, event)
+            records.append((str(event[key]), b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()))
+        self.produce_raw(*records)
+
+    def produce_raw(self, *records, partition=-1, headers=None):
+        producer = Producer({"bootstrap.servers": self.brokers, "partitioner": "murmur2_random",
+                             "enable.idempotence": True, "linger.ms": 0})
+        failures = []
+        for key, value in records:
+            producer.produce(self.name, key=key, value=value, partition=partition, headers=headers,
+                             on_delivery=lambda error, _: error and failures.append(error))
+        assert producer.flush(DEADLINE) == 0 and not failures, failures
