@@ -16,6 +16,9 @@
 
 enum { SQL_MAX_PARAMS = 24 };
 
+/* Postgres counts its microseconds from 2000-01-01. */
+static const int64_t POSTGRES_EPOCH_US = 946684800 * INT64_C(1000000);
+
 struct sql {
     const char *name; /* SERVICE_FILE; also the name it is prepared under */
     const char *text;
