@@ -235,7 +235,7 @@ class Topic:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["id"]
 
-    def produce(self, *events, key="ticketId"):
+    def produce(self, *events, key="ticketId", headers=None):
         """Writes dicts as a service would: Avro by our schema, keyed. Returns when all are acknowledged."""
         schema, schema_id = fastavro.parse_schema(topic_schema(self.name)), self.schema_id()
         records = []
@@ -243,7 +243,7 @@ class Topic:
             out = io.BytesIO()
             fastavro.schemaless_writer(out, schema, event)
             records.append((str(event[key]), b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()))
-        self.produce_raw(*records)
+        self.produce_raw(*records, headers=headers)
 
     def produce_raw(self, *records, partition=-1, headers=None):
         producer = Producer({"bootstrap.servers": self.brokers, "partitioner": "murmur2_random",
