@@ -1,11 +1,13 @@
 /* session: who is asking. A JWT, RS256, in the cookie `session` or in `Authorization: Bearer`.
  *
- * auth signs (session_sign, by libjwt); everybody verifies by the public keys of auth's JWKS, without looking a user up
- * (verified by OpenSSL with the parsed key kept: libjwt 1.10 parses the PEM at each call, 12 times slower).
- * Two keys (any number) are valid at once, told apart by `kid` (RFC 7638 thumbprint), so keys rotate without signing anybody out.
+ * auth signs (session_sign, by libjwt); everybody verifies by the public keys of auth's JWKS, without looking
+ * a user up (verified by OpenSSL with the parsed key kept: libjwt 1.10 parses the PEM at each call, 12 times
+ * slower). Two keys (any number) are valid at once, told apart by `kid` (RFC 7638 thumbprint), so keys rotate
+ * without signing anybody out.
  *
- * A `keyset` is immutable and reference-counted; `session_keys` holds the current one and renews it on a thread of its own.
- * A `session_cache` belongs to one HTTP thread: tokens it verified, so a busy buyer is verified once. */
+ * A `keyset` is immutable and reference-counted; `session_keys` holds the current one and renews it on a
+ * thread of its own. A `session_cache` belongs to one HTTP thread: tokens it verified, so a busy buyer is
+ * verified once. */
 #pragma once
 
 #include "mem.h"
@@ -31,8 +33,9 @@ struct session_signer;
 struct keyset *keyset_parse(struct str jwks, struct why *w);
 void keyset_unref(struct keyset *set);
 
-/* Keys from a URL (fetched at once and every refresh_ms, sooner, but at most once a second, when an unknown kid is seen;
- * the last good set stays when auth is away), or from a keyset given once and for all (auth itself, tests). */
+/* Keys from a URL (fetched at once and every refresh_ms, sooner, but at most once a second, when an unknown
+ * kid is seen; the last good set stays when auth is away), or from a keyset given once and for all (auth
+ * itself, tests; taken over). Free the caches before the keys. */
 struct session_keys *session_keys_from_url(const char *url, int refresh_ms);
 struct session_keys *session_keys_fixed(struct keyset *set);
 bool session_keys_ready(struct session_keys *keys, struct why *w);
@@ -40,13 +43,16 @@ void session_keys_free(struct session_keys *keys);
 
 struct session_cache *session_cache_new(struct session_keys *keys);
 void session_cache_free(struct session_cache *cache);
-/* ST_OK, or ST_INVALID (for any reason; why says which, for the debug log only). out->email lives until the next call. */
-enum status session_verify(struct session_cache *cache, struct str token, struct identity *out, struct why *w);
+/* ST_OK, or ST_INVALID (for any reason; why says which, for the debug log only). out->email lives until the
+ * next call. */
+enum status session_verify(struct session_cache *cache, struct str token, struct identity *out,
+                           struct why *w);
 
 /* The signer: a PEM private key that signs, and further PEM keys (private or public) that are still accepted.
  * paths is a list separated by commas, the first signs. */
 struct session_signer *session_signer_open(const char *paths, struct why *w);
 void session_signer_free(struct session_signer *signer);
-/* The token for id, good from id->issued_at to id->expires_at; free() it. Thread-safe. */
+/* The token for id, good from id->issued_at to id->expires_at; free() it. Thread-safe; takes about a
+ * millisecond. NULL: the e-mail is empty, too long or not UTF-8. */
 char *session_sign(struct session_signer *signer, const struct identity *id);
 struct str session_jwks(const struct session_signer *signer); /* the JSON document, lives with the signer */
