@@ -6,8 +6,8 @@
 #include "clock.h"
 #include "session_impl.h"
 
-/* 4096 sessions a thread, some 900 bytes each when full; sets of eight, so that a look-up is at most four
- * compares. */
+/* 4096 sessions a thread, some 900 bytes each when full; in sets of eight, so that a look-up is at most eight
+ * compares of a hash. */
 enum { WAYS = 8, SETS = 512, MIN_TOKEN = 32 };
 
 struct entry {
