@@ -21,7 +21,7 @@ void json_text(struct json *j, struct str v);
 void json_uuid(struct json *j, const struct uuid *v);
 void json_int(struct json *j, int64_t v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
+void json_nil(struct json *j); /* null; json_null is jansson's */
 void json_minor(struct json *j, int64_t minor, int decimals); /* 2050, 2 -> 20.5; a number, shortest form */
 void json_time(struct json *j, int64_t unix_us);              /* "2026-11-21T03:19:31.123Z" */
 void json_raw(struct json *j, struct str v);

@@ -2,9 +2,8 @@
 
 #include <stdint.h>
 
-/* The length of the sequence at p (n bytes are there), 0 if it is none: overlong forms, surrogates and what
- * is past U+10FFFF are told by the second byte's range. */
-static size_t sequence(const unsigned char *p, size_t n) {
+/* Overlong forms, surrogates and what is past U+10FFFF are told by the second byte's range. */
+size_t utf8_sequence(const unsigned char *p, size_t n) {
     unsigned char low = 0x80, high = 0xbf;
     size_t length;
     if (p[0] >= 0xc2 && p[0] <= 0xdf)
@@ -40,7 +39,7 @@ bool utf8_valid(struct str s) {
         else if (*p >= 1 && *p < 0x80)
             p++;
         else {
-            size_t n = sequence(p, (size_t)(end - p));
+            size_t n = utf8_sequence(p, (size_t)(end - p));
             if (n == 0) return false;
             p += n;
         }

@@ -8,3 +8,5 @@
 
 bool utf8_valid(struct str s);
 size_t utf8_length(struct str valid); /* characters (code points) */
+/* The length of the multi-byte sequence at p, of which n bytes are there; 0 if it is none. */
+size_t utf8_sequence(const unsigned char *p, size_t n);
