@@ -24,15 +24,18 @@ void metric_observe_us(enum metric m, int64_t us); /* histograms of durations, i
 int64_t metric_value(enum metric m);              /* counters and gauges */
 void metrics_write(struct buf *out);
 
-/* Further text for /metrics (http's route table, librdkafka's lag): called at each scrape. */
+/* Further text for /metrics (http's route table, librdkafka's lag): called at each scrape, never after it is removed. */
 typedef void metrics_source(struct buf *out, void *arg);
 void metrics_add_source(metrics_source *source, void *arg);
+void metrics_remove_source(metrics_source *source, void *arg);
 
 /* A histogram outside the table, of which http keeps one a route. 1-2.5-5 steps from 100 us to 10 s. */
 enum { HISTOGRAM_BUCKETS = 16 };
 struct histogram {
-    _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us, count;
+    _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us;
 };
 void histogram_observe_us(struct histogram *h, int64_t us);
+void histogram_merge(struct histogram *into, const struct histogram *h); /* into is the caller's alone */
+/* labels: `route="/api/tickets"`, or "" */
 void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels);
 void buf_printf(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
