@@ -34,7 +34,8 @@ struct body_error {
 
 enum { BODY_MAX_ERRORS = 16 };
 
-/* Parses text (UTF-8 checked, duplicate keys, NUL in strings and nesting over 32 refused) into out. Returns the number of errors. */
+/* Parses text (UTF-8 checked, duplicate keys, NUL in strings and nesting over 32 refused) into out. An empty text counts as {}.
+ * Returns the number of errors. */
 int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
               struct body_error errors[BODY_MAX_ERRORS]);
 

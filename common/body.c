@@ -1,0 +1,101 @@
+#include "body.h"
+
+#include "utf8.h"
+#include "uuid.h"
+
+enum { MAX_NESTING = 32 };
+
+/* Collects up to BODY_MAX_ERRORS. */
+struct errors {
+    struct body_error *list;
+    int count;
+};
+
+static void add(struct errors *e, const char *field, const char *message) {
+    if (e->count < BODY_MAX_ERRORS) e->list[e->count++] = (struct body_error){field, message};
+}
+
+/* Counts brackets outside of strings before the parser sees the text: it recurses, and its own limit of 2,048
+ * levels costs more stack than a thread of ours has to spare. Malformed text may be counted wrongly; the
+ * parser refuses it anyway. */
+static bool too_deep(struct str text) {
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (quoted) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                quoted = false;
+        } else if (c == '"')
+            quoted = true;
+        else if (c == '{' || c == '[') {
+            if (++depth > MAX_NESTING) return true;
+        } else if (c == '}' || c == ']')
+            depth--;
+    }
+    return false;
+}
+
+static const char *parse_message(const json_error_t *error) {
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key:
+        return "must not have the same key twice";
+    case json_error_null_byte_in_key:
+    case json_error_null_character:
+        return "must not contain NUL characters";
+    default:
+        return "must be valid JSON";
+    }
+}
+
+/* The root object, or NULL with an error added. */
+static json_t *parse(struct str text, struct errors *e) {
+    if (text.n == 0) return json_object(); /* so that an empty body is told which fields it lacks */
+    json_error_t error;
+    json_t *root = NULL;
+    if (!utf8_valid(text))
+        add(e, NULL, "must be UTF-8 text without NUL characters");
+    else if (too_deep(text))
+        add(e, NULL, "must not be nested deeper than 32 levels");
+    else if ((root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error)) == NULL)
+        add(e, NULL, parse_message(&error));
+    else if (!json_is_object(root)) {
+        add(e, NULL, "must be a JSON object");
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
+              struct body_error errors[BODY_MAX_ERRORS]) {
+    struct errors e = {errors, 0};
+    json_t *root = parse(text, &e);
+    if (root == NULL) return e.count;
+    for (const struct body_field *f = fields; f->name != NULL; f++) {
+        const json_t *value = json_object_get(root, f->name);
+        if (value == NULL || json_is_null(value)) {
+            if (f->required) add(&e, f->name, "is required");
+            continue;
+        }
+        const char *message = f->read(value, (char *)out + f->offset, arena);
+        if (message != NULL) add(&e, f->name, message);
+    }
+    json_decref(root);
+    return e.count;
+}
+
+const char *body_text(const json_t *value, void *out, struct arena *arena) {
+    if (!json_is_string(value)) return "must be a string";
+    *(struct str *)out = arena_str(arena, (struct str){json_string_value(value), json_string_length(value)});
+    return NULL;
+}
+
+const char *body_uuid(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    struct str text = {json_string_value(value),
+                       json_string_length(value)}; /* NULL and 0 when it is no string */
+    return uuid_parse(text, out) ? NULL : "must be a UUID";
+}
