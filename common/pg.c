@@ -23,7 +23,7 @@ static enum status say(struct why *w, enum status st, const char *message) {
 
 /* libpq quotes what it cannot parse, and that may hold the password: so it is parsed first, and not quoted.
  */
-static bool url_valid(const char *url, struct why *w) {
+bool pg_url_valid(const char *url, struct why *w) {
     PQconninfoOption *parts = PQconninfoParse(url, NULL);
     if (parts == NULL) {
         why(w, ST_FAILED,
@@ -53,7 +53,7 @@ static PGconn *connect_to(const char *url, const char *name) {
 }
 
 PGconn *pg_open(const char *url, const char *name, int statement_timeout_ms, struct why *w) {
-    if (!url_valid(url, w)) return NULL;
+    if (!pg_url_valid(url, w)) return NULL;
     PGconn *conn = connect_to(url, name);
     if (PQstatus(conn) != CONNECTION_OK) {
         say(w, ST_LOST, PQerrorMessage(conn));
@@ -91,6 +91,13 @@ static bool of_class(const char *state, const char *class) {
     return strncmp(state, class, 2) == 0;
 }
 
+/* The data's fault: a bad value, a broken constraint, a row touched twice by one statement, a check option, a
+ * limit (such as the longest text an index takes). */
+static bool data_fault(const char *state) {
+    return of_class(state, "22") || of_class(state, "23") || of_class(state, "21") || of_class(state, "44") ||
+           of_class(state, "54");
+}
+
 static enum status status_of(const char *state) {
     if (strcmp(state, "ON001") == 0) return ST_FENCED;
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0) return ST_AGAIN;
@@ -98,7 +105,10 @@ static enum status status_of(const char *state) {
     if (of_class(state, "08") || strncmp(state, "57P", 3) == 0) return ST_LOST;
     /* We write: a server that only reads was demoted under us; connecting again finds the new one. */
     if (strcmp(state, "25006") == 0) return ST_LOST;
-    if (of_class(state, "22") || of_class(state, "23")) return ST_INVALID;
+    /* What was prepared is gone, or its rows have other types after a migration: a new connection prepares
+     * anew. */
+    if (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0) return ST_LOST;
+    if (data_fault(state)) return ST_INVALID;
     return ST_FAILED;
 }
 

@@ -17,6 +17,8 @@ static void errors_by_state(void **state) {
         {"40001", ST_AGAIN},   {"40P01", ST_AGAIN},   {"ON001", ST_FENCED},  {"22001", ST_INVALID},
         {"23505", ST_INVALID}, {"57014", ST_TIMEOUT}, {"55P03", ST_TIMEOUT}, {"57P01", ST_LOST},
         {"08006", ST_LOST},    {"25006", ST_LOST},    {"42P01", ST_FAILED},  {"P0001", ST_FAILED},
+        {"21000", ST_INVALID}, {"44000", ST_INVALID}, {"54000", ST_INVALID}, {"26000", ST_LOST},
+        {"0A000", ST_LOST},
     };
     PGconn *conn = test_connect(test_cluster());
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
