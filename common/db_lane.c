@@ -1,0 +1,186 @@
+#include "db_internal.h"
+
+#include <assert.h>
+
+#include "clock.h"
+#include "log.h"
+#include "metrics.h"
+#include "pg.h"
+
+enum {
+    IN_FLIGHT = 2,  /* executions on their way on a connection */
+    MAX_TRIES = 10, /* of a batch that serialization failures or deadlocks undo */
+};
+
+/* --- out --- */
+
+static bool send_batch(struct lane *lane, struct batch *b) {
+    const char *values[SQL_MAX_PARAMS];
+    int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
+    const struct sql *sql = b->statement->sql;
+    assert(b->columns.items == b->nwaiters); /* the last item has all of its parameters */
+    columns_params(&b->columns, values, lengths, formats);
+    /* A Sync each, so that each is a transaction of its own. PQpipelineSync writes all of it out by one
+     * send(). */
+    return PQsendQueryPrepared(lane->conn, sql->name, sql->nparams, values, lengths, formats, 1) == 1 &&
+           PQpipelineSync(lane->conn) == 1;
+}
+
+/* The server's own statement_timeout comes first, unless it or the network is gone. */
+static void await_result(struct lane *lane) {
+    lane_deadline(lane, lane->in_flight > 0 ? lane->db->options.statement_timeout_ms + GRACE_MS : 0);
+}
+
+static void answer(struct lane *lane, struct batch *b, enum status st) {
+    b->answer = st;
+    batches_append(&lane->db->answered, b);
+}
+
+static void send_or_lose(struct lane *lane, struct batch *b) {
+    b->sent_us = clock_mono_us();
+    b->tries++;
+    batches_append(&lane->sent, b);
+    if (lane->in_flight++ == 0) await_result(lane);
+    metric_add(M_DB_BATCHES, 1);
+    metric_add(M_DB_ITEMS, b->nwaiters);
+    if (!send_batch(lane, b)) lane_lost(lane, ST_LOST, PQerrorMessage(lane->conn));
+}
+
+/* Behind slow statements (a lock on a table) a queue could outlast its waiters' patience many times over. */
+static bool waited_too_long(const struct lane *lane, const struct batch *b) {
+    return clock_mono_us() - b->opened_us > (int64_t)lane->db->options.statement_timeout_ms * 1000;
+}
+
+void lane_pump(struct lane *lane) {
+    while (lane->state == LANE_READY && lane->in_flight < IN_FLIGHT && lane->waiting.first != NULL) {
+        struct batch *b = batches_take(&lane->waiting);
+        if (b->statement->open == b) b->statement->open = NULL;
+        if (waited_too_long(lane, b)) {
+            answer(lane, b, ST_TIMEOUT);
+        } else {
+            send_or_lose(lane, b);
+        }
+    }
+    if (lane->state == LANE_READY) lane_want_write(lane);
+}
+
+/* --- in --- */
+
+PGresult *lane_next_result(struct lane *lane) {
+    /* libpq puts a NULL behind the results of each command; a second one in a row means that it expects no
+     * more. */
+    for (int nulls = 0; nulls < 2 && !PQisBusy(lane->conn); nulls++) {
+        PGresult *r = PQgetResult(lane->conn);
+        if (r != NULL) return r;
+    }
+    return NULL;
+}
+
+static const char *field(const struct batch *b, int code, const char *otherwise) {
+    const char *text = PQresultErrorField(b->result, code);
+    return text != NULL ? text : otherwise;
+}
+
+/* The primary message alone: details quote rows, which are not ours to log. */
+static void log_failure(const struct batch *b, const char *outcome) {
+    log_error("db", "%s, %d items: %s: %s (SQLSTATE %s%s%s)", b->statement->sql->name, b->nwaiters, outcome,
+              field(b, PG_DIAG_MESSAGE_PRIMARY, PQresultErrorMessage(b->result)),
+              field(b, PG_DIAG_SQLSTATE, "none"),
+              PQresultErrorField(b->result, PG_DIAG_CONSTRAINT_NAME) != NULL ? ", constraint " : "",
+              field(b, PG_DIAG_CONSTRAINT_NAME, ""));
+}
+
+static void fail(struct lane *lane, struct batch *b, enum status st, const char *outcome) {
+    log_failure(b, outcome);
+    answer(lane, b, st);
+}
+
+/* Some item's data is at fault, and it spoils the others: halves, to go before all that waits, until it
+ * stands alone. */
+static void halve(struct lane *lane, struct batch *b) {
+    int half = b->nwaiters / 2;
+    batches_prepend(&lane->waiting, batch_part(b, half, b->nwaiters - half));
+    batches_prepend(&lane->waiting, batch_part(b, 0, half));
+    batch_release(b);
+}
+
+static void try_again(struct lane *lane, struct batch *b) {
+    PQclear(b->result);
+    b->result = NULL;
+    batches_prepend(&lane->waiting, b);
+}
+
+static void answer_rows(struct lane *lane, struct batch *b) {
+    struct why w;
+    if (batch_rows_valid(b, &w)) {
+        answer(lane, b, ST_OK);
+        return;
+    }
+    log_error("db", "%s: %s", b->statement->sql->name, w.text);
+    answer(lane, b, ST_FAILED);
+}
+
+/* A batch's transaction is over: what comes of it. */
+static void settle(struct lane *lane, struct batch *b) {
+    switch (pg_status(lane->conn, b->result, NULL)) {
+    case ST_OK:
+        answer_rows(lane, b);
+        break;
+    case ST_AGAIN:
+        if (b->tries < MAX_TRIES) {
+            try_again(lane, b);
+        } else {
+            fail(lane, b, ST_FAILED, "given up after many tries");
+        }
+        break;
+    case ST_INVALID:
+        if (b->nwaiters > 1) {
+            halve(lane, b);
+        } else {
+            fail(lane, b, ST_FAILED, "refused");
+        }
+        break;
+    case ST_TIMEOUT:
+        fail(lane, b, ST_TIMEOUT, "took too long");
+        break;
+    case ST_LOST:
+        answer(lane, b, ST_LOST);
+        lane_lost(lane, ST_LOST, field(b, PG_DIAG_MESSAGE_PRIMARY, PQresultErrorMessage(b->result)));
+        break;
+    default:
+        fail(lane, b, ST_FAILED, "refused");
+    }
+}
+
+/* Rows are final only at the Sync: a commit can fail after them (deferred constraints, serialization). The
+ * first error stays. */
+static void keep_result(struct batch *b, PGresult *r) {
+    if (b->result != NULL && PQresultStatus(b->result) == PGRES_FATAL_ERROR) {
+        PQclear(r);
+        return;
+    }
+    PQclear(b->result);
+    b->result = r;
+}
+
+static void batch_over(struct lane *lane) {
+    struct batch *b = batches_take(&lane->sent);
+    lane->in_flight--;
+    await_result(lane);
+    metric_observe_us(M_DB_BATCH_TIME, clock_mono_us() - b->sent_us);
+    settle(lane, b);
+}
+
+void lane_collect(struct lane *lane) {
+    PGresult *r;
+    while (lane->state == LANE_READY && lane->in_flight > 0 && (r = lane_next_result(lane)) != NULL) {
+        if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+            PQclear(r);
+            batch_over(lane);
+        } else {
+            keep_result(lane->sent.first, r);
+        }
+    }
+    if (lane->state == LANE_READY && PQstatus(lane->conn) == CONNECTION_BAD)
+        lane_lost(lane, ST_LOST, PQerrorMessage(lane->conn));
+}
