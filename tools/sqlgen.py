@@ -3,54 +3,81 @@
 
     sqlgen.py DIR OUT
 
-sql/NAME.sql becomes `const struct sql sql_NAME`; the element types of its parameters are read from the casts in its text
-($1::uuid[] ...). Files named on_*.sql are reactions (prepared by the consumer); all others are listed in `statements`
-(prepared by the HTTP threads). migrations/NNN_x.sql are listed, in order, in `DIRNAME_migrations`.
+sql/NAME.sql becomes `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of its parameters are read from
+the casts in its text ($1::uuid[] ...), and whether it writes from its words. Files named on_*.sql are reactions (prepared by
+the consumer); all others are listed in `DIRNAME_statements` (prepared by the HTTP threads). migrations/NNN_x.sql are listed,
+in order, in `DIRNAME_migrations`.
 """
-import json
 import pathlib
 import re
 import sys
 
 # From Postgres's pg_type.dat; these never change.
-OIDS = {"bool": 16, "bytea": 17, "int8": 20, "bigint": 20, "int2": 21, "int4": 23, "int": 23, "text": 25,
-        "timestamptz": 1184, "uuid": 2950}
+OIDS = {"bool": 16, "boolean": 16, "bytea": 17, "int8": 20, "bigint": 20, "int2": 21, "smallint": 21, "int4": 23,
+        "int": 23, "integer": 23, "text": 25, "timestamptz": 1184, "uuid": 2950}
+MAX_PARAMS = 24  # SQL_MAX_PARAMS in common/sql.h
+
+# What is not code: comments, and anything quoted (the first alternatives that match win, as in Postgres's own scanner).
+COMMENT = r"--[^\n]*|/\*.*?\*/"
+QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
 
 
 def fail(path, message):
     sys.exit(f"{path}: {message}")
 
 
-def parameters(path, text):
+def without_comments(text):
+    return re.sub(f"(?P<comment>{COMMENT})|{QUOTED}", lambda m: " " if m["comment"] else m[0], text, flags=re.S)
+
+
+def without_quoted(code):
+    return re.sub(QUOTED, "''", code, flags=re.S)
+
+
+def parameters(path, code):
     """The element type OID of each parameter, in order."""
     types = {}
-    for number, name in re.findall(r"\$(\d+)::(\w+)\[\]", text):
-        oid = OIDS.get(name) or fail(path, f"${number}: no such element type: {name}")
+    for number, name in re.findall(r"\$(\d+)::(\w+)\[\]", code):
+        oid = OIDS.get(name.lower()) or fail(path, f"${number}: no such element type: {name}")
         if types.setdefault(int(number), oid) != oid:
             fail(path, f"${number} is cast to two types")
-    for number in re.findall(r"\$(\d+)", text):
+    for number in re.findall(r"\$(\d+)", code):
         if int(number) not in types:
             fail(path, f"${number} has no cast to an array, like ${number}::text[]")
+    if not types:
+        fail(path, "has no parameter: a set statement takes at least one array, like $1::uuid[]")
     if sorted(types) != list(range(1, len(types) + 1)):
         fail(path, "parameters are not numbered from $1 without a gap")
+    if len(types) > MAX_PARAMS:
+        fail(path, f"has {len(types)} parameters, more than {MAX_PARAMS}")
     return [types[n] for n in sorted(types)]
 
 
 def c_text(text):
-    return "\n    ".join(json.dumps(line + "\n", ensure_ascii=False) for line in text.splitlines())
+    """C string literals, a line each."""
+    def literal(line):
+        escaped = "".join(f"\\{ord(c):03o}" if ord(c) < 32 or ord(c) == 127 else c
+                          for c in line.replace("\\", r"\\").replace('"', r"\""))
+        return f'"{escaped}"'
+    lines = text.split("\n")
+    last = [literal(lines[-1])] if lines[-1] else []
+    return "\n    ".join([literal(line)[:-1] + r'\n"' for line in lines[:-1]] + last) or '""'
 
 
-def statement(path):
-    text = path.read_text()
-    code = re.sub(r"--.*", "", text)
-    types = parameters(path, code)
-    writes = re.search(r"\b(insert|update|delete)\b", code, re.I) is not None
+def statement(path, owner):
+    if not path.stem.isidentifier():
+        fail(path, "its name becomes part of a C name: letters, digits and _ only")
+    code = without_comments(path.read_text(encoding="utf-8")).strip()
+    if ";" in without_quoted(code):
+        fail(path, "one statement, without a semicolon")
+    types = parameters(path, without_quoted(code))
+    writes = re.search(r"\b(insert|update|delete|merge)\b", without_quoted(code), re.I) is not None
     name = path.stem
-    return f"""static const uint32_t types_{name}[] = {{{", ".join(map(str, types)) or 0}}};
+    return f"""static const uint32_t types_{name}[] = {{{", ".join(map(str, types))}}};
 const struct sql sql_{name} = {{
-    .name = "{name}",
+    .name = "{owner}_{name}",
     .text =
-    {c_text(code.strip())},
+    {c_text(code)},
     .nparams = {len(types)},
     .writes = {"true" if writes else "false"},
     .types = types_{name},
@@ -63,22 +90,22 @@ def main():
     statements = sorted((source / "sql").glob("*.sql"))
     migrations = sorted((source / "migrations").glob("*.sql"))
     requests = [p.stem for p in statements if not p.stem.startswith("on_")]
-    owner = source.name
+    owner = source.resolve().name
 
     header = ["#pragma once", '#include "migrate.h"', '#include "sql.h"', ""]
     header += [f"extern const struct sql sql_{p.stem};" for p in statements]
     header += ["", f"extern const struct sql *const {owner}_statements[];",
                f"extern const struct migration {owner}_migrations[];", ""]
     body = ['#include "queries.h"', ""]
-    body += [statement(p) for p in statements]
+    body += [statement(p, owner) for p in statements]
     body += [f"const struct sql *const {owner}_statements[] = {{{''.join(f'&sql_{n}, ' for n in requests)}NULL}};",
              f"const struct migration {owner}_migrations[] = {{"]
-    body += [f'    {{"{p.stem}",\n    {c_text(p.read_text())}}},' for p in migrations]
+    body += [f'    {{"{p.stem}",\n    {c_text(p.read_text(encoding="utf-8"))}}},' for p in migrations]
     body += ["    {0},", "};", ""]
 
     out.mkdir(parents=True, exist_ok=True)
-    (out / "queries.h").write_text("\n".join(header))
-    (out / "queries.c").write_text("\n".join(body))
+    (out / "queries.h").write_text("\n".join(header), encoding="utf-8")
+    (out / "queries.c").write_text("\n".join(body), encoding="utf-8")
 
 
 main()
