@@ -57,7 +57,7 @@ def c_text(text):
     """C string literals, a line each."""
     def literal(line):
         escaped = "".join(f"\\{ord(c):03o}" if ord(c) < 32 or ord(c) == 127 else c
-                          for c in line.replace("\\", r"\\").replace('"', r"\""))
+                          for c in line.replace("\\", r"\\").replace('"', r"\"").replace("??", r"?\?"))
         return f'"{escaped}"'
     lines = text.split("\n")
     last = [literal(lines[-1])] if lines[-1] else []
