@@ -160,12 +160,14 @@ class Record:
     def header(self):
         lines = [f"{f.c_type} {{{', '.join(f.constants)}}};" for f in self.enums()]
         lines += [f"{self.struct} {{"] + [f"    {m}" for f in self.fields for m in f.members()] + ["};"]
+        lines += [f"extern const char *const {self.c_name}_{f.column}_symbols[]; /* by constant; NULL-terminated */"
+                  for f in self.enums()]
         return "\n".join(lines + [f"extern const struct avro_type {self.c_name}_avro;", ""])
 
     def tables(self):
         for f in self.enums():
             names = ", ".join(f'"{s}"' for s in f.symbols)
-            yield f"static const char *const {self.c_name}_{f.column}_symbols[] = {{{names}, NULL}};"
+            yield f"const char *const {self.c_name}_{f.column}_symbols[] = {{{names}, NULL}};"
         yield f"static const struct avro_field {self.c_name}_fields[] = {{"
         yield from (f"    {f.table_row(self.struct)}" for f in self.fields)
         yield "};"
