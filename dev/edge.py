@@ -1,0 +1,32 @@
+"""The edge's configuration: which path goes to which service."""
+import getpass
+
+from common import DEV, fill
+
+PATHS = {
+    "/api/users": "auth",
+    "/.well-known/jwks.json": "auth",
+    "/api/tickets": "tickets",
+    "/api/orders": "orders",
+    "/api/payments": "payments",
+}
+PROXY = """\
+        error-doc:
+          - status: 502
+            url: /.edge/502
+        proxy.reverse.url: http://127.0.0.1:{port}{path}
+"""
+
+
+def write_config(path, state, services):
+    """services: the names of those that this stack has. Those that it has not are not found at the edge."""
+    rest = path.with_name("edge-rest.rb")
+    rest.write_text(fill(DEV / "edge/rest.rb", has_web="true" if "web" in services else "false"))
+    text = fill(DEV / "edge/h2o.conf", user=getpass.getuser(), port=state.ports["edge"], dev=DEV)
+    for prefix, service in PATHS.items():
+        if service in services:
+            text += f"      {prefix}:\n" + PROXY.format(port=state.ports[service], path=prefix)
+    text += f"      /:\n        reproxy: ON\n        mruby.handler-file: {rest}\n"
+    if "web" in services:
+        text += PROXY.format(port=state.ports["web"], path="/")
+    path.write_text(text)

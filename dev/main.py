@@ -1,0 +1,245 @@
+"""The commands of ./onsale. Each is a function; COMMANDS below lists them."""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import processes
+import tests
+from common import DEV, Failed, program, say, tail
+from stack import Stack, build
+from state import State
+
+WHAT_TO_TRY = """\
+{url}
+
+  curl -i -c /tmp/me -H 'content-type: application/json' -d '{{"email":"me@example.com","password":"correct horse"}}' \\
+      {url}/api/users/signup
+  curl -b /tmp/me -H 'content-type: application/json' -d '{{"title":"A seat in row 1","price":"20.00"}}' {url}/api/tickets
+  curl {url}/api/tickets
+"""
+
+
+class Stopped(BaseException):
+    """Somebody asked this process to end."""
+
+
+def on_signal(number, frame):
+    signal.signal(number, signal.SIG_IGN)  # once is enough: stopping is under way
+    raise Stopped(number)
+
+
+def the_running_stack():
+    stack = Stack(State())
+    if not stack.supervisor.running():
+        raise Failed("nothing runs; start it by ./onsale run")
+    return stack
+
+
+# --- run, stop, restart, reset ---
+
+def run(options):
+    state = State()
+    stack = Stack(state)
+    url = lambda: f"http://127.0.0.1:{state.ports['edge']}"  # noqa: E731
+    if stack.supervisor.running():
+        raise Failed(f"this stack is already up, at {url()}; ./onsale stop ends it")
+    state.create()
+    state.lock()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    try:
+        stack.choose_ports(options.port)
+        state.save()
+        supervisord = stack.start(options.hold, die_with_parent=not options.detach)
+        state.unlock()
+        print(WHAT_TO_TRY.format(url=url()), flush=True)
+        if options.detach:
+            return 0
+        print("Ctrl-C stops it.", flush=True)
+        supervisord.wait()
+        say("stopped from elsewhere")
+        return 0
+    except BaseException as reason:
+        if isinstance(reason, Stopped):
+            say("stopping")
+        stack.stop()
+        if isinstance(reason, Stopped):
+            return 0 if reason.args[0] == signal.SIGINT else 128 + reason.args[0]
+        raise
+
+
+def stop(options):
+    stack = Stack(State())
+    if not stack.supervisor.running():
+        say("nothing runs")
+        return 0
+    stack.state.lock()
+    stack.stop()
+    return 0
+
+
+def restart(options):
+    stack = the_running_stack()
+    stack.state.lock()
+    known = [*stack.own, "postgres", "kafka", "registry", "edge"]
+    if options.name and options.name not in known:
+        raise Failed(f"no process is called {options.name}; there are {', '.join(known)}")
+    build(stack.targets())
+    names = [options.name] if options.name else stack.changed()
+    for name in names:
+        stack.restart(name)
+        say(f"{name} is ready")
+    if not names:
+        say("nothing changed")
+    return 0
+
+
+def reset(options):
+    state = State()
+    if not state.dir.exists():
+        return 0
+    state.lock()
+    Stack(state).stop()
+    shutil.rmtree(state.dir)
+    say(f"forgot everything in {state.dir}")
+    return 0
+
+
+# --- looking ---
+
+def memory_of(pid):
+    """Resident memory in bytes."""
+    try:
+        with open(f"/proc/{pid}/status") as lines:
+            return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")), 0)
+    except FileNotFoundError:
+        return 0
+
+
+def process_status(stack, process):
+    info = stack.supervisor.info(process.name)
+    state = info["statename"].lower()
+    if state in ("starting", "running"):
+        state = "ready" if process.ready() else "starting"
+    return {"name": process.name, "pid": info["pid"], "state": state, "port": process.port, "admin_port": process.admin_port,
+            "memory": memory_of(info["pid"])}
+
+
+def status(options):
+    stack = Stack(State())
+    running = stack.supervisor.running()
+    rows = [process_status(stack, p) for p in stack.processes().values()] if running else []
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    elif not running:
+        say("nothing runs")
+    else:
+        line = "{:<12} {:>8}  {:<9} {:>5} {:>9}"
+        print(line.format("NAME", "PID", "STATE", "PORT", "MEMORY"))
+        for row in rows:
+            print(line.format(row["name"], row["pid"] or "-", row["state"], row["port"] or row["admin_port"],
+                              f"{row['memory'] / 2**20:.1f} MiB"))
+    return 0 if running else 1
+
+
+def logs(options):
+    directory = State().dir / "log"
+    files = {path.stem: path for path in sorted(directory.glob("*.log"))}
+    if options.name and options.name not in files:
+        raise Failed(f"no log of {options.name}; there are {', '.join(files) or 'none'}")
+    if options.follow:
+        paths = [files[options.name]] if options.name else list(files.values())
+        os.execv(program("tail"), ["tail", "-n", "20", "-F", *map(str, paths)])
+    if options.name:
+        print("\n".join(tail(files[options.name], 1000)))
+    else:
+        for name, path in files.items():
+            print(f"== {name} ({path})", *tail(path, 20), sep="\n")
+    return 0
+
+
+def env(options):
+    stack = the_running_stack()
+    state, ports = stack.state, stack.state.ports
+    values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir, "KAFKA_BROKERS": processes.brokers(state),
+              "SCHEMA_REGISTRY_URL": processes.registry_url(state),
+              "POSTGRES_URL": processes.database_url(state, "onsale", "postgres")}
+    for name in stack.own:
+        if name in stack.services:
+            values[f"{name.upper()}_URL"] = f"http://127.0.0.1:{ports[name]}"
+            values[f"{name.upper()}_DATABASE_URL"] = processes.database_url(state, name)
+        values[f"{name.upper()}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
+    for key, value in values.items():
+        print(f"{key}={value}")
+    return 0
+
+
+def token(options):
+    state = State()
+    state.create()
+    build(targets=["token"])
+    return subprocess.run([processes.BUILD / "token", processes.session_key(state), str(options.count)]).returncode
+
+
+# --- the words ---
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"onsale: {message}\n{(DEV / 'usage.txt').read_text()}", end="", file=sys.stderr)
+        sys.exit(os.EX_USAGE)
+
+
+def number(least, most):
+    def parse(text):
+        if not (text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"not a number from {least} to {most}: {text}")
+        return int(text)
+    return parse
+
+
+def parser():
+    main = Parser(add_help=False, allow_abbrev=False)
+    commands = main.add_subparsers(dest="command", required=True, parser_class=Parser)
+
+    def command(function, name=None):
+        word = commands.add_parser(name or function.__name__, add_help=False, allow_abbrev=False)
+        word.set_defaults(function=function)
+        return word
+
+    word = command(run)
+    word.add_argument("--detach", action="store_true")
+    word.add_argument("--port", type=number(1, 65535))
+    word.add_argument("--hold", type=number(1, 86400))
+    command(stop)
+    command(status).add_argument("--json", action="store_true")
+    word = command(logs)
+    word.add_argument("-f", "--follow", action="store_true")
+    word.add_argument("name", nargs="?")
+    command(restart).add_argument("name", nargs="?")
+    command(env)
+    command(token).add_argument("count", nargs="?", type=number(1, 10_000_000), default=1)
+    command(reset)
+    command(tests.test).add_argument("name", nargs="*")
+    command(tests.bench).add_argument("name", nargs="?")
+    return main
+
+
+def main():
+    options = parser().parse_args()
+    try:
+        return options.function(options)
+    except Failed as failed:
+        say(failed)
+        return 1
+    except subprocess.CalledProcessError as failed:
+        say(f"failed: {' '.join(map(str, failed.cmd))}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+sys.exit(main())

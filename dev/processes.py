@@ -1,0 +1,236 @@
+"""The processes of a stack: for each the command, the environment, and how it is seen to be ready."""
+import base64
+import dataclasses
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import uuid
+
+import edge
+from common import DEV, IS_ROOT, ROOT, Failed, fill, program
+
+BUILD = ROOT / "build/release"
+# Serial GC: few threads, small heaps.
+JAVA = ["-XX:+UseSerialGC", "-Xshare:auto", "-XX:+ExitOnOutOfMemoryError"]
+
+
+@dataclasses.dataclass
+class Process:
+    name: str
+    command: list
+    port: int
+    log: pathlib.Path
+    ready: callable
+    environment: dict = dataclasses.field(default_factory=dict)
+    directory: pathlib.Path = pathlib.Path("/")
+    user: str = ""
+    stop_signal: str = "TERM"
+    stop_seconds: int = 15
+    admin_port: int = 0
+
+
+def answers(port, path):
+    """Whether GET path on this port is a 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def base_environment():
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+# --- Postgres ---
+
+def postgres_bin():
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if not found:
+        raise Failed("Postgres is not installed; ./onsale run installs what is missing")
+    return found[-1]
+
+
+def postgres(state):
+    data = state.dir / "data/postgres"
+    port = state.ports["postgres"]
+    pg_isready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return Process(
+        name="postgres", port=port, log=state.dir / "log/postgres.log", user="postgres" if IS_ROOT else "",
+        command=[postgres_bin() / "postgres", "-D", data, "-p", port], environment=base_environment(),
+        stop_signal="INT", stop_seconds=30,  # INT: end the sessions, checkpoint, exit
+        ready=lambda: subprocess.run(pg_isready).returncode == 0)
+
+
+def prepare_postgres(state):
+    data = state.dir / "data/postgres"
+    if not data.exists():
+        unfinished = state.dir / "data/postgres.part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        password = state.dir / "data/postgres.password"
+        password.write_text(state.password)
+        as_postgres = []
+        if IS_ROOT:  # the server refuses to run as root
+            as_postgres = [program("runuser"), "-u", "postgres", "--"]
+            for path in (unfinished, password):
+                shutil.chown(path, "postgres", "postgres")
+        try:
+            subprocess.run([*as_postgres, postgres_bin() / "initdb", "-D", unfinished, "-U", "onsale", "-A", "scram-sha-256",
+                            "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8"],
+                           cwd="/", check=True, stdout=subprocess.DEVNULL)
+        finally:
+            password.unlink()
+        unfinished.rename(data)
+    (data / "postgresql.conf").write_text((DEV / "postgres/postgresql.conf").read_text())
+
+
+def database_url(state, name, database=None):
+    return f"postgresql://{name}:{state.password}@127.0.0.1:{state.ports['postgres']}/{database or name}"
+
+
+def create_databases(state, names):
+    """A role and a database of its own for each name, where missing."""
+    script = "".join(f"""
+        select 'create role "{name}" login replication password ''{state.password}'''
+            where not exists (select from pg_roles where rolname = '{name}')\\gexec
+        select 'create database "{name}" owner "{name}"'
+            where not exists (select from pg_database where datname = '{name}')\\gexec
+        revoke connect on database "{name}" from public;
+        """ for name in names)
+    subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", database_url(state, "onsale", "postgres")],
+                   input="set client_min_messages = warning;\n" + script, text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+# --- Kafka and the schema registry ---
+
+def kafka(state, jars):
+    run = state.dir / "run"
+    port = state.ports["kafka"]
+    return Process(
+        name="kafka", port=port, log=state.dir / "log/kafka.log", stop_seconds=30, environment=base_environment(),
+        command=[*_kafka_java(jars), "kafka.Kafka", run / "kafka.properties"],
+        ready=lambda: listens(port))
+
+
+def _kafka_java(jars):
+    return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
+            "-cp", f"{jars}/kafka/*"]
+
+
+def prepare_kafka(state, jars):
+    data = state.dir / "data/kafka"
+    properties = state.dir / "run/kafka.properties"
+    properties.write_text(fill(DEV / "kafka/server.properties", port=state.ports["kafka"],
+                               controller_port=state.ports["kafka-controller"], data=data))
+    if not (data / "meta.properties").exists():
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+        done = subprocess.run([*_kafka_java(jars), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
+                              cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
+
+
+def registry(state, jars):
+    port = state.ports["registry"]
+    environment = base_environment() | {
+        "QUARKUS_HTTP_HOST": "127.0.0.1", "QUARKUS_HTTP_PORT": port, "QUARKUS_LOG_LEVEL": "WARN",
+        # In Postgres: records on the topics name schema ids, so these have to survive with them.
+        "APICURIO_STORAGE_KIND": "sql", "APICURIO_STORAGE_SQL_KIND": "postgresql",
+        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://127.0.0.1:{state.ports['postgres']}/registry",
+        "APICURIO_DATASOURCE_USERNAME": "registry", "APICURIO_DATASOURCE_PASSWORD": state.password,
+        "APICURIO_RULES_GLOBAL_COMPATIBILITY": "BACKWARD", "APICURIO_REST_DELETION_ARTIFACT_ENABLED": "true",
+    }
+    return Process(
+        name="registry", port=port, log=state.dir / "log/registry.log", environment=environment,
+        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-jar", *(jars / "registry").glob("*-runner.jar")],
+        ready=lambda: answers(port, "/apis/ccompat/v7/subjects"))
+
+
+# --- the edge ---
+
+def edge_server(state, services):
+    port = state.ports["edge"]
+    config = state.dir / "run/edge.conf"
+    edge.write_config(config, state, services)
+    return Process(
+        name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_seconds=5,
+        command=[program("h2o"), "-m", "worker", "-c", config], ready=lambda: listens(port))
+
+
+# --- our own: services and streams ---
+
+# How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
+WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
+          "JWKS_URL")
+# What suits development, unless the caller's environment says otherwise.
+SUITABLE = {"LOG_LEVEL": "info", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
+
+
+def found(kind):
+    """The names of the services or streams that have a main.c."""
+    return sorted(path.parent.name for path in ROOT.glob(f"{kind}/*/main.c"))
+
+
+def own(state, name):
+    admin_port = state.ports[f"{name}-admin"]
+    return Process(name=name, port=state.ports.get(name), admin_port=admin_port, log=state.dir / f"log/{name}.log",
+                   command=[BUILD / name], ready=lambda: answers(admin_port, "/readyz"))
+
+
+def own_environment(state, name):
+    """The wiring as far as the program knows it, and its settings of this run. It has to be built."""
+    wiring = {
+        "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
+        "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
+        "SESSION_KEYS": session_key(state), "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
+    }
+    known = settings(name)
+    ours = {k: v for k, v in (SUITABLE | wiring).items() if k in known}
+    return base_environment() | ours | state.environment.get(name, {})
+
+
+def settings(name):
+    """The environment variables that a program of ours reads: its --help lists them."""
+    text = subprocess.run([BUILD / name, "--help"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    return set(re.findall(r"^\s*([A-Z][A-Z0-9_]+)\b", text, re.M))
+
+
+def callers_settings(name, hold=None):
+    """Of the caller's environment, what this program reads: its own settings and librdkafka's properties."""
+    known = settings(name) - set(WIRING)
+    chosen = {k: v for k, v in os.environ.items() if k in known or k.startswith("RDKAFKA_")}
+    if hold is not None and "HOLD_SECONDS" in known:
+        chosen["HOLD_SECONDS"] = str(hold)
+    return chosen
+
+
+def session_key(state):
+    """The development key that auth signs by; made once."""
+    key = state.dir / "keys/session.pem"
+    if not key.exists():
+        unfinished = key.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        subprocess.run([program("openssl"), "genrsa", "-out", unfinished, "2048"], check=True, stderr=subprocess.DEVNULL)
+        unfinished.rename(key)
+    return key
+
+
+def brokers(state):
+    return f"127.0.0.1:{state.ports['kafka']}"
+
+
+def registry_url(state):
+    return f"http://127.0.0.1:{state.ports['registry']}/apis/ccompat/v7"

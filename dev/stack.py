@@ -1,0 +1,163 @@
+"""Starting and stopping a whole stack, in the order in which its processes need each other."""
+import concurrent.futures
+import fcntl
+import os
+import subprocess
+import threading
+import time
+
+import fetch
+import processes
+from common import ROOT, Failed, program, say, tail
+from processes import BUILD
+from supervisor import Supervisor
+
+START_SECONDS = 120  # a cold machine; a warm one takes a few
+
+
+class Stack:
+    def __init__(self, state):
+        self.state = state
+        self.supervisor = Supervisor(state)
+        self.services = processes.found("services")
+        self.own = self.services + processes.found("streams")
+        self._cancelled = threading.Event()
+
+    # --- what it consists of ---
+
+    def choose_ports(self, edge_port):
+        self.state.choose_port("edge", edge_port)
+        for name in ("postgres", "kafka", "kafka-controller", "registry", *self.services, *(f"{n}-admin" for n in self.own)):
+            self.state.choose_port(name)
+
+    def processes(self):
+        """By name, each after those it needs."""
+        jars = fetch.jars()
+        made = [processes.postgres(self.state), processes.kafka(self.state, jars), processes.registry(self.state, jars),
+                *(processes.own(self.state, name) for name in self.own), processes.edge_server(self.state, self.services)]
+        return {p.name: p for p in made}
+
+    def targets(self):
+        """What a stack needs built: not the tests."""
+        return [*self.own, "topics", "token"]
+
+    # --- starting ---
+
+    def start(self, hold, die_with_parent):
+        """Returns supervisord's process when everything is ready. After a failure, stop() ends what was started."""
+        table = self.processes()
+        child = self.supervisor.launch(table.values(), die_with_parent)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            try:
+                ground = [pool.submit(self._start_databases, table), pool.submit(self._start_kafka, table)]
+                build(self.targets())
+                self.state.environment = {name: processes.callers_settings(name, hold) for name in self.own}
+                self.state.save()
+                for task in ground:
+                    task.result()
+                self._create_topics()
+            except BaseException:
+                self._cancelled.set()
+                raise
+        for name in self.own:
+            self._start_own(table[name])
+        self._start(table["edge"])
+        self.await_ready([table[name] for name in (*self.own, "edge")])
+        return child
+
+    def _start_databases(self, table):
+        processes.prepare_postgres(self.state)
+        self._start(table["postgres"])
+        self.await_ready([table["postgres"]])
+        processes.create_databases(self.state, ["registry", *self.services])
+        self._start(table["registry"])
+        self.await_ready([table["registry"]])
+
+    def _start_kafka(self, table):
+        processes.prepare_kafka(self.state, fetch.jars())
+        self._start(table["kafka"])
+        self.await_ready([table["kafka"]])
+
+    def _create_topics(self):
+        done = subprocess.run([BUILD / "topics", ROOT / "schemas/avro/topics.json"], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env={"KAFKA_BROKERS": processes.brokers(self.state)})
+        if done.returncode != 0:
+            raise Failed(f"the topics could not be created:\n{done.stdout}")
+
+    def _start(self, process):
+        if self._cancelled.is_set():
+            raise Failed("given up")
+        self.supervisor.start(process)
+
+    def _start_own(self, process):
+        process.environment = processes.own_environment(self.state, process.name)
+        if process.name in self.services:
+            done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in process.environment.items()},
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode != 0:
+                raise Failed(f"{process.name} migrate failed:\n{done.stdout}")
+        self.supervisor.start(process)
+
+    def await_ready(self, wanted):
+        """Until all are ready. One of ours that dies at its start is a failure at once; the others may need another try."""
+        deadline = time.monotonic() + START_SECONDS
+        left = list(wanted)
+        while left:
+            for process in left:
+                state = self.supervisor.info(process.name)["statename"]
+                if state == "FATAL" or (state == "BACKOFF" and process.name in self.own) or time.monotonic() > deadline:
+                    last = "\n".join(f"    {line}" for line in tail(process.log, 15))
+                    raise Failed(f"{process.name} did not become ready; the last lines of {process.log}:\n{last}")
+            if self._cancelled.is_set():
+                raise Failed("given up")
+            left = [p for p in left if not p.ready()]
+            if left:
+                time.sleep(0.05)
+
+    # --- changing one ---
+
+    def restart(self, name):
+        process = self.processes()[name]
+        self.supervisor.stop([name])
+        if name in self.own:
+            self.state.environment.setdefault(name, {}).update(processes.callers_settings(name))
+            self.state.save()
+            self._start_own(process)
+        else:
+            self._start(process)
+        self.await_ready([process])
+
+    def changed(self):
+        """Which of our processes run another file than the one that is built now."""
+        return [name for name in self.own if not _runs(self.supervisor.info(name)["pid"], BUILD / name)]
+
+    # --- stopping ---
+
+    def stop(self):
+        """Each kind of process before what it needs."""
+        if self.supervisor.running():
+            for names in (["edge", *self.own], ["registry", "kafka"], ["postgres"]):
+                self.supervisor.stop(names)
+            self.supervisor.shutdown()
+
+
+def _runs(pid, file):
+    try:
+        running, built = os.stat(f"/proc/{pid}/exe"), os.stat(file)
+    except FileNotFoundError:
+        return False
+    return (running.st_dev, running.st_ino) == (built.st_dev, built.st_ino)
+
+
+def build(targets=(), preset="release"):
+    """By CMake, into build/PRESET. One at a time: tests may run stacks of the same checkout side by side."""
+    directory = ROOT / "build" / preset
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / "onsale.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        commands = [] if (directory / "build.ninja").exists() else [[program("cmake"), "--preset", preset]]
+        commands.append([program("cmake"), "--build", "--preset", preset, *(["--target", *targets] if targets else [])])
+        for command in commands:
+            done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=2)
+            if done.returncode != 0:
+                raise Failed(f"the build failed: {' '.join(command)}")

@@ -1,0 +1,89 @@
+"""What one stack remembers between runs: its ports, its password, and the settings of the last run (stack.json)."""
+import fcntl
+import json
+import os
+import secrets
+import socket
+import subprocess
+
+from common import IS_ROOT, Failed, program, short_hash, state_dir
+
+# Below the range from which the kernel takes ports for outgoing connections, so a remembered port is rarely taken.
+FIRST_PORT, LAST_PORT = 20000, 31999
+
+
+def port_is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+class State:
+    def __init__(self):
+        self.dir = state_dir()
+        self.file = self.dir / "stack.json"
+        self.socket = self.dir / "run/supervisor.sock"
+        saved = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.ports = saved.get("ports", {})
+        self.password = saved.get("password") or secrets.token_hex(16)
+        self.environment = saved.get("environment", {})  # a service's own settings, by name
+        self._lock = None
+
+    def exists(self):
+        return self.file.exists()
+
+    def create(self):
+        # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
+        if len(str(self.socket)) > 90:
+            raise Failed(f"{self.dir} is too long a name for the socket in it; set ONSALE_STATE to a shorter one")
+        for name in ("", "run", "log", "data", "keys"):
+            (self.dir / name).mkdir(parents=True, exist_ok=True)
+        self.dir.chmod(0o755)
+        (self.dir / "data").chmod(0o755)
+        for name in ("run", "keys"):  # both hold secrets
+            (self.dir / name).chmod(0o700)
+        if IS_ROOT and subprocess.run([program("runuser"), "-u", "postgres", "--", "test", "-x", self.dir / "data"],
+                                      cwd="/").returncode != 0:
+            raise Failed(f"user postgres cannot reach {self.dir}: set ONSALE_STATE to a directory that everybody may enter")
+
+    def save(self):
+        saved = {"ports": self.ports, "password": self.password, "environment": self.environment}
+        new = self.file.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(json.dumps(saved, indent=2) + "\n")
+        new.rename(self.file)
+
+    def lock(self):
+        """Held while a command changes the stack; the kernel lets go of it however the command ends."""
+        self._lock = open(self.dir / "lock", "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failed("another onsale command is at work on this stack") from None
+
+    def unlock(self):
+        self._lock.close()
+
+    def choose_port(self, name, wanted=None):
+        """The port of name: the wanted one, the remembered one while it is free, or else a free one."""
+        if wanted is not None:
+            if not port_is_free(wanted):
+                raise Failed(f"port {wanted} is taken by another program")
+            self.ports[name] = wanted
+        elif not (name in self.ports and port_is_free(self.ports[name])):
+            taken = set(self.ports.values())
+            # Each stack starts looking somewhere else, so that two that start at once do not choose the same.
+            count = LAST_PORT - FIRST_PORT + 1
+            start = int(short_hash(str(self.dir)), 16)
+            for n in range(count):
+                port = FIRST_PORT + (start + n) % count
+                if port not in taken and port_is_free(port):
+                    self.ports[name] = port
+                    break
+            else:
+                raise Failed("no free port")
+        return self.ports[name]

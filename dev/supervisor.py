@@ -1,0 +1,176 @@
+"""Debian's supervisord: one private instance a stack, spoken to by XML-RPC over its Unix socket.
+
+It starts what died again, with back-off. It does not carry the processes' output: each writes to its own file.
+"""
+import ctypes
+import http.client
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import xmlrpc.client
+
+from common import Failed, program
+
+CONFIG = """\
+[supervisord]
+nodaemon=true
+silent=true
+logfile={dir}/log/supervisord.log
+pidfile={dir}/run/supervisord.pid
+childlogdir={dir}/log
+umask=022
+
+[unix_http_server]
+file={dir}/run/supervisor.sock
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+PROGRAM = """
+[program:{name}]
+command=/bin/sh {script}
+autostart=false
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal={stop_signal}
+stopwaitsecs={stop_seconds}
+killasgroup=true
+stdout_logfile=NONE
+stderr_logfile=NONE
+priority={priority}
+"""
+# Descriptor 9 keeps supervisord's pipe open although nothing is written to it: its end is how supervisord learns of a death
+# at once and not at its next look a second later. The log starts anew when it has grown over 64 MiB.
+SCRIPT = """\
+#!/bin/sh
+# Made by onsale: runs {name}.
+log={log}
+if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt 67108864 ]; then mv "$log" "$log.1"; fi
+exec 9>&1 >>"$log" 2>&1
+cd {directory}
+{exports}
+exec {command}
+"""
+PR_SET_PDEATHSIG = 1
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host):
+        return _Connection(self._path)
+
+
+class Supervisor:
+    def __init__(self, state):
+        self.state = state
+
+    @property
+    def _rpc(self):  # a connection a call, so that any thread may call
+        return xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(str(self.state.socket))).supervisor
+
+    def running(self):
+        try:
+            return self._rpc.getState()["statecode"] == 1
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def pid(self):
+        return self._rpc.getPID()
+
+    def launch(self, processes, die_with_parent):
+        """Starts supervisord, which starts nothing by itself. In this order processes depend on each other.
+        die_with_parent: it stops everything when this process ends, however it ends."""
+        config = self.state.dir / "run/supervisord.conf"
+        text = CONFIG.format(dir=_escape(self.state.dir))
+        for priority, process in enumerate(processes):
+            text += PROGRAM.format(name=process.name, script=_escape(shlex.quote(str(self._script(process)))), priority=priority,
+                                   stop_signal=process.stop_signal, stop_seconds=process.stop_seconds)
+        config.write_text(text)
+
+        libc = ctypes.CDLL(None)
+
+        def before_exec():
+            if die_with_parent:
+                libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+        # A small environment of its own: what processes get is in their scripts.
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": os.path.expanduser("~")}
+        with open(self.state.dir / "log/supervisord.out", "w") as out:
+            child = subprocess.Popen([program("supervisord"), "-c", str(config)], env=environment, cwd=self.state.dir,
+                                     stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                                     preexec_fn=before_exec)
+        deadline = time.monotonic() + 20
+        while not self.running():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"supervisord did not start; see {out.name}")
+            time.sleep(0.02)
+        return child
+
+    def _script(self, process):
+        return self.state.dir / "run" / f"{process.name}.sh"
+
+    def write_script(self, process):
+        """What supervisord runs for process: one file that says its environment and its command."""
+        # The death signal ends it even when supervisord itself is killed.
+        command = [program("setpriv"), "--pdeathsig", process.stop_signal]
+        if process.user:
+            command += ["--reuid", process.user, "--regid", process.user, "--init-groups"]
+        exports = "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in process.environment.items())
+        script = self._script(process)
+        script.touch(mode=0o600)
+        script.write_text(SCRIPT.format(
+            name=process.name, log=shlex.quote(str(process.log)), directory=shlex.quote(str(process.directory)),
+            exports=exports, command=shlex.join([*command, "--", *map(str, process.command)])))
+
+    def info(self, name):
+        """{statename, pid, …} of a process."""
+        return self._rpc.getProcessInfo(name)
+
+    def start(self, process):
+        self.write_script(process)
+        self._rpc.startProcess(process.name, False)
+
+    def stop(self, names):
+        """Stops these together and waits until they are gone."""
+        going = [n for n in names if self.info(n)["statename"] in ("STARTING", "RUNNING", "BACKOFF")]
+        for name in going:
+            try:
+                self._rpc.stopProcess(name, False)
+            except xmlrpc.client.Fault:
+                pass  # it died just now
+        while any(self.info(n)["statename"] not in ("STOPPED", "EXITED", "FATAL") for n in going):
+            time.sleep(0.02)
+
+    def shutdown(self):
+        """Ends supervisord (and with it whatever still runs) and waits until it is gone."""
+        pid = self.pid()
+        self._rpc.shutdown()
+        while os.path.exists(f"/proc/{pid}"):
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass  # another command started it
+            time.sleep(0.02)
+
+
+def _escape(path):
+    return str(path).replace("%", "%%")

@@ -1,0 +1,95 @@
+"""./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import fetch
+from common import ROOT, Failed, program, say
+from stack import build
+
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))  # of each target
+
+
+class PartFailed(Exception):
+    """Carries the closing line."""
+
+
+def follow(command, closing, environment=None):
+    """Runs command, shows its output as it comes, and returns its last line that contains `closing`."""
+    last = ""
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | (environment or {}), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as runner:
+        for line in runner.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            if closing in line:
+                last = line.strip("= \n")
+    if runner.returncode != 0:
+        raise PartFailed(last or f"exit {runner.returncode}")
+    return last
+
+
+def ctest(preset, *prefix):
+    build(preset=preset)
+    return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset,
+                   "--output-on-failure", "--no-tests=error", "-j", str(os.cpu_count())], "tests passed")
+
+
+def unit():
+    return ctest("asan")
+
+
+def tsan():
+    # TSan's shadow memory needs addresses where it expects them.
+    return ctest("tsan", program("setarch"), "--addr-no-randomize")
+
+
+def fuzz():
+    """Each target for a few seconds, from its kept corpus; what it finds new stays out of the tree."""
+    build(preset="fuzz")
+    targets = [f for f in sorted((ROOT / "build/fuzz").glob("**/fuzz_*")) if f.is_file() and os.access(f, os.X_OK)]
+    for target in targets:
+        corpus = ROOT / "tests/fuzz/corpus" / target.name.removeprefix("fuzz_")
+        with tempfile.TemporaryDirectory(prefix="onsale-fuzz.") as found:
+            follow([target, f"-max_total_time={FUZZ_SECONDS}", f"-artifact_prefix={found}/", "-rss_limit_mb=2048",
+                    "-print_final_stats=0", "-verbosity=1", found, *([corpus] if corpus.exists() else [])], "Done")
+    return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
+
+
+def integration():
+    return follow([fetch.python(), "-m", "pytest", "-q", ROOT / "tests/integration"], " in ")
+
+
+PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration)}
+
+
+def test(options):
+    unknown = [name for name in options.name if name not in PARTS]
+    if unknown:
+        raise Failed(f"no part of the tests is called {unknown[0]}; there are {', '.join(PARTS)}")
+    closing, failed = [], False
+    for name in options.name or PARTS:
+        say(f"test {name}")
+        try:
+            closing.append(f"{name}: {PARTS[name]()}")
+        except (PartFailed, Failed) as reason:
+            closing.append(f"{name}: FAILED: {reason}")
+            failed = True
+    print(*closing, sep="\n")
+    return 1 if failed else 0
+
+
+def bench(options):
+    """Every program in bench/ whose name starts with the one given; each says in its head what it needs."""
+    programs = [f for f in sorted((ROOT / "bench").glob(f"{options.name or ''}*")) if f.is_file() and os.access(f, os.X_OK)]
+    if not programs:
+        raise Failed(f"nothing in bench/ starts with {options.name}" if options.name else "there are no benchmarks")
+    python = pathlib.Path(fetch.python())
+    environment = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+    failed = False
+    for file in programs:
+        say(f"bench {file.name}")
+        failed |= subprocess.run([file], cwd=ROOT, env=environment).returncode != 0
+    return 1 if failed else 0
