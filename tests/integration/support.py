@@ -13,7 +13,7 @@ import uuid
 import fastavro
 import psycopg
 import requests
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "30"))  # most seconds anything awaited may take
@@ -71,6 +71,19 @@ class Stack:
         pid = self.pid(name)
         os.kill(pid, sig)
         return pid
+
+    def supervisor(self, action, name):
+        """start or stop one process, and wait until it is so."""
+        subprocess.run(["/usr/bin/supervisorctl", "-s", f"unix://{self.state}/run/supervisor.sock", action, name],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def wait_kafka(self):
+        def answers():
+            try:
+                return self.topic("tickets").ends()
+            except KafkaException:
+                return None
+        wait_until(answers, "Kafka answers", 60)
 
     def admin(self, service, path):
         return requests.get(self.env[f"{service.upper()}_ADMIN_URL"] + path, timeout=10)
@@ -253,3 +266,117 @@ class Topic:
             producer.produce(self.name, key=key, value=value, partition=partition, headers=headers,
                              on_delivery=lambda error, _: error and failures.append(error))
         assert producer.flush(DEADLINE) == 0 and not failures, failures
+
+
+class Replica:
+    """Another instance of a service, beside the supervised one: the same settings, ports of its own."""
+
+    def __init__(self, stack, service, **environment):
+        with open(f"/proc/{stack.pid(service)}/environ", "rb") as f:
+            settings = dict(v.decode().split("=", 1) for v in f.read().split(b"\0") if b"=" in v)
+        self.http_port, self.admin_port = free_port(), free_port()
+        self.environment = {**settings, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port), **environment}
+        self.binary = os.readlink(f"/proc/{stack.pid(service)}/exe")
+        self.log = open(stack.state / f"{service}-{self.http_port}.log", "a+b")
+        self.url, self.admin_url = f"http://127.0.0.1:{self.http_port}", f"http://127.0.0.1:{self.admin_port}"
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen([self.binary], env=self.environment, stdout=self.log, stderr=self.log,
+                                        stdin=subprocess.DEVNULL)
+        return self
+
+    def signal(self, sig):
+        self.process.send_signal(sig)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self, deadline=DEADLINE):
+        self.process.terminate()
+        return self.process.wait(deadline)
+
+    def readyz(self):
+        try:
+            return requests.get(self.admin_url + "/readyz", timeout=10)
+        except requests.ConnectionError:
+            return None
+
+    def wait_ready(self):
+        def ready():
+            assert self.process.poll() is None, f"exited with {self.process.returncode}: {self.output()[-2000:]}"
+            answer = self.readyz()
+            return answer is not None and answer.status_code == 200
+        wait_until(ready, f"{self.binary} is ready")
+        return self
+
+    def metric(self, name):
+        text = requests.get(self.admin_url + "/metrics", timeout=10).text
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name) and line[len(name)] in " {")
+
+    def output(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.kill()
+        self.log.close()
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Writers:
+    """People who list tickets and edit them, without a pause, until told to stop. Failures are counted, not raised: the tests
+    that use this pull the ground away under them. What was acknowledged is in .acknowledged: ticket id -> last version."""
+
+    def __init__(self, urls, users, count=8):
+        self.urls, self.users = urls, users
+        self.acknowledged, self.failures, self.statuses = {}, 0, {}
+        self.stopping, self.lock = threading.Event(), threading.Lock()
+        self.threads = [threading.Thread(target=self._write, args=(n,), daemon=True) for n in range(count)]
+
+    def _write(self, n):
+        url, token = self.urls[n % len(self.urls)], self.users[n % len(self.users)]
+        user = User(url, token)
+        ticket, turn = None, 0
+        while not self.stopping.is_set():
+            turn += 1
+            try:
+                if ticket is None or turn % 4 == 0:
+                    answer = user.post("/api/tickets", json={"title": f"{n}.{turn}", "price": 1})
+                else:
+                    answer = user.put(f"/api/tickets/{ticket}", json={"title": f"{n}.{turn}", "price": 1})
+            except requests.RequestException:
+                with self.lock:
+                    self.failures += 1
+                self.stopping.wait(0.005)
+                continue
+            with self.lock:
+                self.statuses[answer.status_code] = self.statuses.get(answer.status_code, 0) + 1
+                if answer.status_code in (200, 201):
+                    body = answer.json()
+                    ticket = body["id"]
+                    self.acknowledged[ticket] = body["version"]
+            if answer.status_code >= 500:
+                self.stopping.wait(0.005)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(DEADLINE)
