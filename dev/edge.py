@@ -1,7 +1,5 @@
 """The edge's configuration: which path goes to which service."""
-import getpass
-
-from common import DEV, fill
+from common import DEV, IS_ROOT, fill
 
 PATHS = {
     "/api/users": "auth",
@@ -22,11 +20,13 @@ def write_config(path, state, services):
     """services: the names of those that this stack has. Those that it has not are not found at the edge."""
     rest = path.with_name("edge-rest.rb")
     rest.write_text(fill(DEV / "edge/rest.rb", has_web="true" if "web" in services else "false"))
-    text = fill(DEV / "edge/h2o.conf", user=getpass.getuser(), port=state.ports["edge"], dev=DEV)
+    text = fill(DEV / "edge/h2o.conf", port=state.ports["edge"], dev=DEV)
     for prefix, service in PATHS.items():
         if service in services:
             text += f"      {prefix}:\n" + PROXY.format(port=state.ports[service], path=prefix)
     text += f"      /:\n        reproxy: ON\n        mruby.handler-file: {rest}\n"
     if "web" in services:
         text += PROXY.format(port=state.ports["web"], path="/")
+    if IS_ROOT:
+        text += "user: root\n"  # or it would become nobody, who cannot read the checkout
     path.write_text(text)

@@ -38,7 +38,9 @@ def jars():
             if unfinished:
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
                 unfinished.mkdir()
-                _maven(["--strict-checksums", "-f", str(pom), f"-Dinto={unfinished}", "package"])
+                downloads = cache_dir() / "maven"  # kept while it is incomplete, so that a second try goes on
+                _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(pom), f"-Dinto={unfinished}", "package"])
+                shutil.rmtree(downloads)
     return directory
 
 

@@ -12,7 +12,7 @@ from common import ROOT, Failed, program, say, tail
 from processes import BUILD
 from supervisor import Supervisor
 
-START_SECONDS = 120  # a cold machine; a warm one takes a few
+START_SECONDS = 60  # of one step, on a cold and busy machine; a warm one takes a few
 
 
 class Stack:
@@ -99,13 +99,14 @@ class Stack:
         self.supervisor.start(process)
 
     def await_ready(self, wanted):
-        """Until all are ready. One of ours that dies at its start is a failure at once; the others may need another try."""
+        """Until all are ready. One that dies at its start is a failure at once; only Postgres may need another try: after a
+        kill -9 what is left of the old server has to end first."""
         deadline = time.monotonic() + START_SECONDS
         left = list(wanted)
         while left:
             for process in left:
                 state = self.supervisor.info(process.name)["statename"]
-                if state == "FATAL" or (state == "BACKOFF" and process.name in self.own) or time.monotonic() > deadline:
+                if state == "FATAL" or (state == "BACKOFF" and process.name != "postgres") or time.monotonic() > deadline:
                     last = "\n".join(f"    {line}" for line in tail(process.log, 15))
                     raise Failed(f"{process.name} did not become ready; the last lines of {process.log}:\n{last}")
             if self._cancelled.is_set():
