@@ -1,0 +1,19 @@
+/* route: the tree that finds a request's route by its path, one step a segment. Built once from the table,
+ * then only read. */
+#pragma once
+
+#include "http.h"
+
+enum { ROUTE_MAX_UUIDS = 4 };
+
+struct route_tree;
+struct route_tree *route_tree_new(const struct route *routes); /* aborts on a table that contradicts itself */
+void route_tree_free(struct route_tree *tree);
+
+struct route_match {
+    const struct route *route; /* NULL: see allow */
+    const char *allow; /* without a route: the methods this path has, or NULL when there is no such path */
+    struct uuid uuids[ROUTE_MAX_UUIDS];
+};
+
+void route_find(const struct route_tree *tree, struct str method, struct str path, struct route_match *out);
