@@ -1,0 +1,189 @@
+#include "http_impl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <h2o/http1.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+/* Enough for a burst of clients while the loop is in one iteration; the kernel cuts it to net.core.somaxconn.
+ */
+enum { BACKLOG = 4096 };
+
+static int listen_on(const struct addrinfo *a, bool shared) {
+    int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+        bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int http_listen(const char *address, int port, bool shared, struct why *w) {
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
+    char service[8];
+    snprintf(service, sizeof service, "%d", port);
+    if (getaddrinfo(address, service, &hints, &found) != 0) {
+        why(w, ST_INVALID, "cannot listen on %s port %d: not an IP address", address, port);
+        return -1;
+    }
+    int fd = listen_on(found, shared);
+    if (fd < 0)
+        why(w, ST_FAILED, "cannot listen on %s port %d: %s%s", address, port, strerror(errno),
+            errno == EADDRINUSE ? "; stop the other process or choose another port" : "");
+    freeaddrinfo(found);
+    return fd;
+}
+
+void http_configure(h2o_globalconf_t *config) {
+    h2o_config_init(config);
+    config->server_name = h2o_iovec_init("", 0);
+    config->max_request_entity_size = HTTP_MAX_BODY;
+    config->http1.req_timeout = HTTP_IDLE_MS;
+    config->http1.upgrade_to_http2 = 0;
+}
+
+static int route_count(const struct route *routes) {
+    int n = 0;
+    while (routes[n].method != NULL)
+        n++;
+    return n;
+}
+
+static void make_tables(struct http *http) {
+    http_configure(&http->config);
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&http->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_handler_t *handler = h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof *handler);
+    handler->on_req = req_handle;
+    http_shape_errors(&host->fallback_path);
+    http->routes = route_tree_new(http->options.routes);
+    http->nroutes = route_count(http->options.routes);
+    http->log_parts = log_parts_new(http->options.service, http->options.routes);
+}
+
+/* The listeners are there before the threads are: a client may connect as soon as http_start returns. Port 0
+ * is any free port, the same for all threads. */
+static enum status listen_all(struct http *http, struct why *w) {
+    int port = http->options.port;
+    for (int i = 0; i < http->options.threads; i++) {
+        struct http_thread *t = &http->threads[i];
+        *t = (struct http_thread){.http = http, .index = i};
+        t->listen_fd = http_listen(http->options.address, port, true, w);
+        if (t->listen_fd < 0) return ST_FAILED;
+        http->nthreads++;
+        if (port == 0) port = http_port(http);
+    }
+    return ST_OK;
+}
+
+static void close_listeners(struct http *http) {
+    for (int i = 0; i < http->nthreads; i++)
+        close(http->threads[i].listen_fd);
+    http->nthreads = 0;
+}
+
+static void start_threads(struct http *http) {
+    pthread_barrier_init(&http->started, NULL, (unsigned)http->nthreads + 1);
+    for (int i = 0; i < http->nthreads; i++) {
+        struct http_thread *t = &http->threads[i];
+        t->stats = mem_alloc((size_t)(http->nroutes + 1) * sizeof *t->stats);
+        if (pthread_create(&t->id, NULL, http_thread_main, t) != 0) abort(); /* out of memory, in effect */
+        char name[16];
+        snprintf(name, sizeof name, "http-%d", i);
+        pthread_setname_np(t->id, name);
+    }
+    pthread_barrier_wait(&http->started);
+    metrics_add_source(stats_write, http);
+}
+
+static void free_tables(struct http *http) {
+    proxies_free(&http->proxies);
+    pthread_mutex_destroy(&http->lock);
+    pthread_cond_destroy(&http->drains);
+    free(http->threads);
+    free(http);
+}
+
+struct http *http_start(const struct http_options *options, struct why *w) {
+    struct http *http = mem_alloc(sizeof *http);
+    http->options = *options;
+    http->threads = mem_alloc((size_t)options->threads * sizeof *http->threads);
+    pthread_mutex_init(&http->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&http->drains, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (proxies_parse(options->trusted_proxies, &http->proxies, w) != ST_OK || listen_all(http, w) != ST_OK) {
+        close_listeners(http);
+        free_tables(http);
+        return NULL;
+    }
+    make_tables(http);
+    start_threads(http);
+    return http;
+}
+
+int http_port(const struct http *http) {
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+    if (getsockname(http->threads[0].listen_fd, (struct sockaddr *)&address, &n) != 0) return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+bool http_ready(struct http *http, struct why *w) {
+    for (int i = 0; i < http->nthreads; i++)
+        if (!atomic_load(&http->threads[i].db_ready)) {
+            why(w, ST_AGAIN, "thread %d waits for its database connections", i);
+            return false;
+        }
+    return true;
+}
+
+static void wake(struct http_thread *t) {
+    h2o_multithread_send_message(&t->resumed, NULL);
+}
+
+void http_drain(struct http *http, int timeout_ms) {
+    /* the threads act on their deadline within a loop's turn; the second is for a machine that is busy */
+    int64_t until_us = clock_mono_us() + timeout_ms * INT64_C(1000), patience_us = until_us + 1000000;
+    for (int i = 0; i < http->nthreads; i++) {
+        atomic_store(&http->threads[i].drain_until_us, until_us);
+        wake(&http->threads[i]);
+    }
+    struct timespec patience = {patience_us / 1000000, patience_us % 1000000 * 1000};
+    pthread_mutex_lock(&http->lock);
+    int rc = 0;
+    while (http->drained < http->nthreads && rc == 0)
+        rc = pthread_cond_timedwait(&http->drains, &http->lock, &patience);
+    if (http->drained < http->nthreads)
+        log_warn("http", "%d threads did not drain", http->nthreads - http->drained);
+    pthread_mutex_unlock(&http->lock);
+}
+
+void http_free(struct http *http) {
+    metrics_remove_source(stats_write, http);
+    for (int i = 0; i < http->nthreads; i++) {
+        atomic_store(&http->threads[i].ending, true);
+        wake(&http->threads[i]);
+    }
+    for (int i = 0; i < http->nthreads; i++) {
+        pthread_join(http->threads[i].id, NULL);
+        free(http->threads[i].stats);
+    }
+    pthread_barrier_destroy(&http->started);
+    h2o_config_dispose(&http->config);
+    route_tree_free(http->routes);
+    log_parts_free(http->log_parts);
+    free_tables(http);
+}

@@ -1,0 +1,169 @@
+/* http_impl: what the files of http and req share with each other, and nobody else.
+ *
+ * http.c         starting and ending: configuration, listeners, threads
+ * http_thread.c  the life of one thread: its loop, its slow connections, its drain
+ * http_error.c   h2o's own errors, put into our shape
+ * http_stats.c   counters by route, and their text for /metrics
+ * http_log.c     the request line
+ * route.c        finding the route
+ * req.c          the life of a request: from h2o's handler to its release
+ * req_check.c    refusing what is malformed
+ * req_read.c     headers, query, body
+ * req_user.c     who is asking
+ * req_address.c  where from
+ * req_trace.c    traceparent
+ * req_reply.c    the answer
+ * req_wait.c     waiting: for the database, for other threads */
+#pragma once
+
+#include <h2o.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http.h"
+#include "metrics.h"
+#include "route.h"
+
+enum {
+    HTTP_MAX_BODY = 64 * 1024,
+    HTTP_MAX_HEAD = 32 * 1024,
+    /* Longer than the 60 to 75 s for which proxies keep connections: the side that reuses them should be the
+       one that closes. */
+    HTTP_IDLE_MS = 90 * 1000,
+    HTTP_READ_MS = 10 * 1000, /* from a request's first byte to its last */
+};
+
+/* --- req_address.c: IPv4 is kept as ::ffff:a.b.c.d --- */
+struct address_block {
+    uint8_t bytes[16];
+    int bits;
+};
+struct proxies {
+    struct address_block *blocks;
+    int count;
+};
+enum status proxies_parse(const char *list, struct proxies *out, struct why *w);
+void proxies_free(struct proxies *p);
+
+/* --- http_stats.c: each thread its own, written by it, read by the scrape --- */
+struct route_stats {
+    struct histogram duration;
+    _Atomic int64_t answers[6]; /* by the first digit of the status */
+};
+struct answer {                /* what is noted of each */
+    const struct route *route; /* NULL: none matched */
+    struct str trace;
+    int status;
+    size_t bytes;
+    int64_t us;
+    bool gone; /* the client left before */
+};
+struct http_thread;
+void http_note(struct http_thread *t, const struct answer *a);
+void stats_write(struct buf *out, void *http);
+
+/* --- http_log.c --- */
+struct log_parts; /* the constant parts of a line, made once a route */
+struct log_parts *log_parts_new(const char *service, const struct route *routes);
+void log_parts_free(struct log_parts *parts);
+void log_answer(struct buf *b, const struct log_parts *parts, int route_index, const struct answer *a);
+
+/* --- the whole --- */
+struct http {
+    struct http_options options;
+    struct proxies proxies;
+    h2o_globalconf_t config;
+    struct route_tree *routes;
+    int nroutes; /* index nroutes stands for requests without a route */
+    struct log_parts *log_parts;
+    struct http_thread *threads;
+    int nthreads;
+    pthread_barrier_t started;
+    pthread_mutex_t lock; /* of drained */
+    pthread_cond_t drains;
+    int drained;
+};
+
+struct http_thread {
+    struct http *http;
+    int index;
+    pthread_t id;
+    int listen_fd;
+    h2o_context_t ctx;
+    h2o_socket_t *listener; /* NULL once it drains */
+    h2o_accept_ctx_t accept;
+    h2o_multithread_receiver_t resumed; /* by req_resume, and to wake the thread */
+    uint64_t swept_at;                  /* on the loop's clock */
+    h2o_timeout_t linger_limit;
+    h2o_linklist_t lingering;
+    struct db *db;
+    struct session_cache *sessions;
+    struct req *spare; /* requests to use again */
+    int nspare, live;
+    struct buf log;
+    struct route_stats *stats;
+    bool drained;
+    _Atomic bool db_ready, ending;
+    _Atomic int64_t drain_until_us; /* 0: not draining. Monotonic. */
+    _Atomic int in_flight;          /* requests not answered */
+    _Atomic int connections;        /* as of the last sweep */
+};
+
+static inline struct http_thread *http_thread_of(const h2o_conn_t *conn) {
+    return H2O_STRUCT_FROM_MEMBER(struct http_thread, ctx, conn->ctx);
+}
+
+/* A listening socket, or -1. shared: several may listen on the port, each getting a part of the connections.
+ */
+int http_listen(const char *address, int port, bool shared, struct why *w);
+void http_configure(h2o_globalconf_t *config); /* limits and no HTTP/2; one host */
+void *http_thread_main(void *thread);
+
+static inline void http_count_in_flight(struct http_thread *t, int change) {
+    int now = atomic_load_explicit(&t->in_flight, memory_order_relaxed); /* only its own thread writes it */
+    atomic_store_explicit(&t->in_flight, now + change, memory_order_relaxed);
+}
+
+/* --- http_error.c --- */
+void errors_open(struct json *j);
+void errors_add(struct json *j, const char *field, const char *message); /* field may be NULL */
+void errors_close(struct json *j);
+void http_shape_errors(h2o_pathconf_t *path);
+void http_stop_lingering(struct http_thread *t);
+
+/* --- a request --- */
+struct join { /* a request's place in a batch */
+    struct req *rq;
+    req_done *done; /* NULL: not in use */
+};
+
+struct req {
+    h2o_req_t *h2o; /* NULL once the client's side is over */
+    struct http_thread *thread;
+    struct req *next; /* among the spare */
+    int refs;         /* h2o's, and one for each wait */
+    int waits;        /* for the database, or held for another thread */
+    bool answered;
+    enum { USER_UNCHECKED, USER_NONE, USER_SIGNED_IN } user_state;
+    struct route_match match;
+    struct identity user;
+    struct arena arena;
+    struct json json;
+    struct buf sent; /* the answer's body: apart, so that nothing can touch it while it is on its way */
+    void *state;
+    struct join join; /* the first; more are taken from the arena */
+    int64_t started_us;
+    char traceparent[55];
+};
+
+int req_handle(h2o_handler_t *handler, h2o_req_t *h2o);
+void req_release(struct req *rq);
+void req_free_spare(struct http_thread *t);
+void req_forgotten(struct req *rq);  /* answers 500 if nobody is left who could answer */
+bool req_wellformed(struct req *rq); /* false: answered */
+void req_trace_start(struct req *rq);
+void req_fail_status(struct req *rq, enum status st);
+void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
+struct str req_cookie(struct str header, struct str name, bool *found);
+/* Several header lines of one name, from the last to the first: cursor starts at -1; false: no more. */
+bool req_header_before(const struct req *rq, const h2o_token_t *token, ssize_t *cursor, struct str *out);

@@ -1,0 +1,158 @@
+#include "http_impl.h"
+
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum {
+    IDLE_WAIT_MS = 1000,  /* how long a thread without events sleeps: the sweep's step */
+    DRAIN_WAIT_MS = 10,   /* the same while it drains: how late it notices its deadline */
+    LAST_WRITES_MS = 200, /* for the answers given at the very end */
+    ACCEPTS_A_TURN = 64,  /* new connections taken before the others get their turn again */
+};
+
+/* false: nobody is waiting any more. */
+static bool accept_one(struct http_thread *t) {
+    h2o_socket_t *sock = h2o_evloop_socket_accept(t->listener);
+    if (sock != NULL) h2o_accept(&t->accept, sock);
+    return sock != NULL;
+}
+
+static void on_connection(h2o_socket_t *listener, const char *err) {
+    int left = err == NULL ? ACCEPTS_A_TURN : 0;
+    while (left-- > 0 && accept_one(listener->data))
+        continue;
+}
+
+static void set_up(struct http_thread *t) {
+    /* here and not in http_start: h2o's sockets and buffers belong to the thread that makes them */
+    struct http *http = t->http;
+    h2o_context_init(&t->ctx, h2o_evloop_create(), &http->config);
+    t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
+    h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
+    h2o_timeout_init(t->ctx.loop, &t->linger_limit, 2000);
+    h2o_linklist_init_anchor(&t->lingering);
+    t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
+    t->listener->data = t;
+    h2o_socket_read_start(t->listener, on_connection);
+    if (http->options.keys != NULL) t->sessions = session_cache_new(http->options.keys);
+    if (http->options.db.statements != NULL) t->db = db_open(&http->options.db, t->ctx.loop);
+}
+
+/* --- looking over all connections --- */
+
+/* h2o has no way to close a connection between two requests, nor a limit on how slowly one arrives; but when
+ * the socket's reading side is shut, it sees the end of the stream and closes. With SHUT_RD what has arrived
+ * is still read and answered. */
+static void hang_up(h2o_req_t *req, int how) {
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), how);
+}
+
+static void for_each_connection(struct http_thread *t, int (*visit)(h2o_req_t *req, void *arg), void *arg) {
+    t->http->config.http1.callbacks.foreach_request(&t->ctx, visit, arg);
+}
+
+static bool being_read(const h2o_req_t *req) {
+    return req->timestamps.request_begin_at.tv_sec != 0 && req->processed_at.at.tv_sec == 0;
+}
+
+static int sweep_one(h2o_req_t *req, void *count) {
+    ++*(int *)count;
+    const struct timeval *begun = &req->timestamps.request_begin_at;
+    int64_t ms =
+        (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
+    if (being_read(req) && ms > HTTP_READ_MS) hang_up(req, SHUT_RDWR);
+    return 0;
+}
+
+static void sweep(struct http_thread *t) {
+    t->swept_at = h2o_now(t->ctx.loop);
+    int count = 0;
+    for_each_connection(t, sweep_one, &count);
+    atomic_store_explicit(&t->connections, count, memory_order_relaxed);
+}
+
+/* --- the end --- */
+
+static int close_idle(h2o_req_t *req, void *arg) {
+    (void)arg;
+    if (req->timestamps.request_begin_at.tv_sec == 0) hang_up(req, SHUT_RD);
+    return 0;
+}
+
+static int close_any(h2o_req_t *req, void *arg) {
+    (void)arg;
+    hang_up(req, SHUT_RDWR);
+    return 0;
+}
+
+static void start_drain(struct http_thread *t) {
+    while (accept_one(t))
+        continue; /* who is through the handshake already is not turned away */
+    h2o_socket_close(t->listener);
+    t->listener = NULL;
+    h2o_context_request_shutdown(&t->ctx); /* "Connection: close" from now on */
+    for_each_connection(t, close_idle, NULL);
+}
+
+static void drain(struct http_thread *t) {
+    if (t->drained) return;
+    if (t->listener != NULL) start_drain(t);
+    bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && t->live == 0;
+    if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
+    if (!idle) log_warn("http", "thread %d: %d requests were not finished in time", t->index, t->live);
+    if (t->db != NULL) db_free(t->db); /* answers who waits for it */
+    t->db = NULL;
+    t->drained = true;
+    pthread_mutex_lock(&t->http->lock);
+    t->http->drained++;
+    pthread_cond_signal(&t->http->drains);
+    pthread_mutex_unlock(&t->http->lock);
+}
+
+static void turn(struct http_thread *t, int32_t wait_ms) {
+    h2o_evloop_run(t->ctx.loop, wait_ms);
+    if (t->db != NULL) {
+        db_flush(t->db);
+        if (db_ready(t->db) != atomic_load_explicit(&t->db_ready, memory_order_relaxed))
+            atomic_store(&t->db_ready, db_ready(t->db));
+    }
+    if (t->log.len > 0) log_lines(&t->log);
+    if (h2o_now(t->ctx.loop) - t->swept_at >= IDLE_WAIT_MS) sweep(t);
+}
+
+/* Gives the last answers time to leave, then closes what is left. */
+static void tear_down(struct http_thread *t) {
+    int64_t until_us = clock_mono_us() + LAST_WRITES_MS * INT64_C(1000);
+    http_stop_lingering(t);
+    for_each_connection(t, close_idle, NULL);
+    while (!h2o_linklist_is_empty(&t->ctx.http1._conns) && clock_mono_us() < until_us)
+        turn(t, DRAIN_WAIT_MS);
+    for_each_connection(t, close_any, NULL);
+    turn(t, 0);
+    turn(t, 0);
+    session_cache_free(t->sessions);
+    req_free_spare(t);
+    buf_free(&t->log);
+    h2o_timeout_dispose(t->ctx.loop, &t->linger_limit);
+    h2o_multithread_unregister_receiver(t->ctx.queue, &t->resumed);
+    h2o_loop_t *loop = t->ctx.loop;
+    h2o_context_dispose(&t->ctx);
+    h2o_evloop_destroy(loop);
+}
+
+void *http_thread_main(void *thread) {
+    struct http_thread *t = thread;
+    set_up(t);
+    if (t->db == NULL) atomic_store(&t->db_ready, true);
+    pthread_barrier_wait(&t->http->started);
+    while (!atomic_load(&t->ending)) {
+        bool draining = atomic_load(&t->drain_until_us) != 0;
+        turn(t, draining && !t->drained ? DRAIN_WAIT_MS : IDLE_WAIT_MS);
+        if (draining) drain(t);
+    }
+    if (!t->drained) drain(t);
+    tear_down(t);
+    return NULL;
+}

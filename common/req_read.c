@@ -1,0 +1,108 @@
+#include "http_impl.h"
+
+#include <ctype.h>
+
+struct uuid req_path_uuid(const struct req *rq, int index) {
+    return rq->match.uuids[index];
+}
+
+static struct str str_of_iovec(h2o_iovec_t v) {
+    return (struct str){v.base, v.len};
+}
+
+bool req_header(const struct req *rq, const char *lower_name, struct str *out) {
+    if (rq->h2o == NULL) return false;
+    ssize_t i = h2o_find_header_by_str(&rq->h2o->headers, lower_name, strlen(lower_name), -1);
+    if (i >= 0) *out = str_of_iovec(rq->h2o->headers.entries[i].value);
+    return i >= 0;
+}
+
+static int hex(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Form decoding; a % without two digits stands for itself. */
+static struct str decode(struct arena *arena, struct str in) {
+    char *out = arena_alloc(arena, in.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < in.n; i++) {
+        char c = in.p[i];
+        if (c == '+')
+            c = ' ';
+        else if (c == '%' && i + 2 < in.n && hex(in.p[i + 1]) >= 0 && hex(in.p[i + 2]) >= 0) {
+            c = (char)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2]));
+            i += 2;
+        }
+        out[n++] = c;
+    }
+    return (struct str){out, n};
+}
+
+/* Takes what is before the first `by` off s. */
+static struct str split(struct str *s, char by) {
+    const char *at = s->n == 0 ? NULL : memchr(s->p, by, s->n);
+    size_t n = at == NULL ? s->n : (size_t)(at - s->p), skip = n + (at != NULL);
+    struct str head = {s->p, n};
+    *s = (struct str){s->n == 0 ? NULL : s->p + skip, s->n - skip};
+    return head;
+}
+
+bool req_query(struct req *rq, const char *name, struct str *out) {
+    if (rq->h2o == NULL || rq->h2o->query_at == SIZE_MAX) return false;
+    struct str query = str_of_iovec(rq->h2o->path);
+    split(&query, '?');
+    while (query.n > 0) {
+        struct str value = split(&query, '&'), key = split(&value, '=');
+        if (!str_eq(decode(&rq->arena, key), str_of(name))) continue;
+        *out = decode(&rq->arena, value);
+        return true;
+    }
+    return false;
+}
+
+struct str req_raw_body(const struct req *rq) {
+    return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->entity);
+}
+
+/* application/json with any parameters; nothing said is taken as JSON too. */
+static bool is_json(const struct req *rq) {
+    struct str type;
+    if (!req_header(rq, "content-type", &type)) return true;
+    struct str essence = split(&type, ';');
+    while (essence.n > 0 && isspace((unsigned char)essence.p[essence.n - 1]))
+        essence.n--;
+    return h2o_lcstris(essence.p, essence.n, H2O_STRLIT("application/json"));
+}
+
+bool req_body(struct req *rq, const struct body_field *fields, void *out) {
+    if (!is_json(rq)) {
+        req_fail(rq, 400, NULL, "the Content-Type must be application/json");
+        return false;
+    }
+    struct body_error errors[BODY_MAX_ERRORS];
+    int n = body_read(req_raw_body(rq), fields, out, &rq->arena, errors);
+    if (n == 0) return true;
+    struct json *j = req_json(rq);
+    errors_open(j);
+    for (int i = 0; i < n; i++)
+        errors_add(j, errors[i].field, errors[i].message);
+    errors_close(j);
+    req_reply(rq, 400);
+    return false;
+}
+
+bool req_idempotency_key(struct req *rq, struct str *out) {
+    *out = (struct str){0};
+    struct str key;
+    if (!req_header(rq, "idempotency-key", &key)) return true;
+    bool ok = key.n >= 1 && key.n <= 255;
+    for (size_t i = 0; ok && i < key.n; i++)
+        ok = key.p[i] > 0x20 && key.p[i] < 0x7f;
+    if (ok)
+        *out = key;
+    else
+        req_fail(rq, 400, "Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces");
+    return ok;
+}
