@@ -4,7 +4,8 @@
  *     SERVICE migrate    bring the database up to date and exit
  *     SERVICE --help     the settings
  *
- * SIGTERM: not ready -> stop accepting -> finish what is in flight -> publish what is committed -> exit, within 10 s. */
+ * SIGTERM: not ready -> stop accepting -> finish what is in flight -> publish what is committed -> exit,
+ * within 10 s. */
 #pragma once
 
 #include "config.h"
@@ -14,15 +15,17 @@
 
 struct service {
     const char *name;
-    const struct config_var *config; /* its own settings, beside the common ones; may be NULL */
-    const struct migration *migrations;
-    const struct sql *const *statements;
+    const struct config_var *config;     /* its own settings, beside the common ones; may be NULL */
+    const struct migration *migrations;  /* may be NULL */
+    const struct sql *const *statements; /* NULL: no database */
     const struct route *routes;
-    const struct topic *publishes;
+    const struct topic *publishes; /* may be NULL */
     const char *event_table;
     const struct reaction *reactions; /* may be NULL */
-    /* Called before the HTTP threads start and after they ended; may be NULL. start returns the service's own state (req_service)
-     * and may replace the session keys (auth does: it has its own). */
+    /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
+     * (req_service) and may set the session keys (auth does: it has its own; otherwise they come from
+     * JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight any more;
+     * req_resume may still be called until it returns. */
     enum status (*start)(void **state, struct session_keys **keys, struct why *w);
     void (*stop)(void *state);
 };
