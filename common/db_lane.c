@@ -171,15 +171,29 @@ static void batch_over(struct lane *lane) {
     settle(lane, b);
 }
 
+/* The last words of a session, such as "terminating connection due to administrator command". */
+static bool ends_session(const PGresult *r) {
+    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+static void take_result(struct lane *lane, PGresult *r) {
+    if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+        PQclear(r);
+        batch_over(lane);
+    } else if (ends_session(r)) {
+        lane_lost(lane, ST_LOST, PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+        PQclear(r);
+    } else {
+        keep_result(lane->sent.first, r);
+    }
+}
+
 void lane_collect(struct lane *lane) {
-    PGresult *r;
-    while (lane->state == LANE_READY && lane->in_flight > 0 && (r = lane_next_result(lane)) != NULL) {
-        if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
-            PQclear(r);
-            batch_over(lane);
-        } else {
-            keep_result(lane->sent.first, r);
-        }
+    PGresult *r; /* also with nothing in flight: what the server says by itself is parsed by this too */
+    while (lane->state == LANE_READY && (r = lane_next_result(lane)) != NULL) {
+        assert(lane->in_flight > 0);
+        take_result(lane, r);
     }
     if (lane->state == LANE_READY && PQstatus(lane->conn) == CONNECTION_BAD)
         lane_lost(lane, ST_LOST, PQerrorMessage(lane->conn));
