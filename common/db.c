@@ -51,7 +51,7 @@ void db_free(struct db *db) {
 static struct statement *find(struct db *db, const struct sql *sql) {
     for (int i = 0; i < db->nstatements; i++)
         if (db->statements[i].sql == sql) return &db->statements[i];
-    assert(!"a statement that is not in db_options.statements");
+    assert(false && "a statement that is not in db_options.statements");
     abort();
 }
 
