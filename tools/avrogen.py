@@ -22,6 +22,7 @@ KINDS = {  # (Avro type, logical type): (kind, C type, name of its avro_get_ and
     ("boolean", None): ("AVRO_BOOL", "bool", "bool", "1"),
     ("double", None): ("AVRO_DOUBLE", "double", "double", "8"),
 }
+UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 BY_REFERENCE = ("AVRO_UUID",)  # avro_put_ takes a pointer
 
 
@@ -59,6 +60,8 @@ class Field:
             self.kind, self.c_type, self.call, self.max_size = KINDS[key]
         else:
             fail(self.where, f"no C type for {kind}; there are {sorted(map(str, KINDS))} and enums")
+        if "default" in json_field and not self.nullable and not self.takes(json_field["default"]):
+            fail(self.where, f"the default {json_field['default']!r} is no {kind['type']}")
 
     def enum(self, kind):
         self.kind, self.call = "AVRO_ENUM", "index"
@@ -68,6 +71,22 @@ class Field:
         prefix = "" if self.column == "type" else self.enum_name.upper() + "_"
         self.constants = [prefix + snake(s).upper() for s in self.symbols]
         self.max_size = str(varint_size(len(self.symbols) - 1))
+        if kind.get("default", self.symbols[0]) not in self.symbols:
+            fail(self.where, "the enum's default is none of its symbols")
+
+    def takes(self, value):
+        """Whether it can be the field's default: common/avro_plan.c trusts it."""
+        number = isinstance(value, int) and not isinstance(value, bool)
+        return {
+            "AVRO_STRING": isinstance(value, str),
+            "AVRO_UUID": isinstance(value, str) and re.fullmatch(UUID, value) is not None,
+            "AVRO_INT": number and -2**31 <= value < 2**31,
+            "AVRO_LONG": number and -2**63 <= value < 2**63,
+            "AVRO_TIME": number and -62135596800000 <= value <= 253402300799999,
+            "AVRO_BOOL": isinstance(value, bool),
+            "AVRO_DOUBLE": number or isinstance(value, float),
+            "AVRO_ENUM": value in self.symbols,
+        }[self.kind]
 
     def members(self):
         if self.nullable:
