@@ -98,8 +98,9 @@ struct http_thread {
     h2o_linklist_t lingering;
     struct db *db;
     struct session_cache *sessions;
-    struct req *spare; /* requests to use again */
-    int nspare, live;
+    h2o_linklist_t requests; /* that live */
+    struct req *spare;       /* to use again */
+    int nspare;
     struct buf log;
     struct route_stats *stats;
     bool drained;
@@ -140,6 +141,7 @@ struct join { /* a request's place in a batch */
 struct req {
     h2o_req_t *h2o; /* NULL once the client's side is over */
     struct http_thread *thread;
+    h2o_linklist_t link;
     struct req *next; /* among the spare */
     int refs;         /* h2o's, and one for each wait */
     int waits;        /* for the database, or held for another thread */
@@ -159,6 +161,7 @@ struct req {
 int req_handle(h2o_handler_t *handler, h2o_req_t *h2o);
 void req_release(struct req *rq);
 void req_free_spare(struct http_thread *t);
+void req_give_up_all(struct http_thread *t); /* answers 503 */
 void req_forgotten(struct req *rq);  /* answers 500 if nobody is left who could answer */
 bool req_wellformed(struct req *rq); /* false: answered */
 void req_trace_start(struct req *rq);

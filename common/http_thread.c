@@ -33,6 +33,7 @@ static void set_up(struct http_thread *t) {
     h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
     h2o_timeout_init(t->ctx.loop, &t->linger_limit, 2000);
     h2o_linklist_init_anchor(&t->lingering);
+    h2o_linklist_init_anchor(&t->requests);
     t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
     t->listener->data = t;
     h2o_socket_read_start(t->listener, on_connection);
@@ -92,16 +93,19 @@ static void start_drain(struct http_thread *t) {
         continue; /* who is through the handshake already is not turned away */
     h2o_socket_close(t->listener);
     t->listener = NULL;
-    h2o_context_request_shutdown(&t->ctx); /* "Connection: close" from now on */
-    for_each_connection(t, close_idle, NULL);
+    /* "Connection: close" from now on. h2o_context_request_shutdown would start timers of HTTP/2 besides. */
+    t->ctx.shutdown_requested = 1;
 }
 
 static void drain(struct http_thread *t) {
     if (t->drained) return;
     if (t->listener != NULL) start_drain(t);
-    bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && t->live == 0;
+    for_each_connection(t, close_idle, NULL);
+    bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && h2o_linklist_is_empty(&t->requests);
     if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
-    if (!idle) log_warn("http", "thread %d: %d requests were not finished in time", t->index, t->live);
+    int late = atomic_load_explicit(&t->in_flight, memory_order_relaxed);
+    if (late > 0) log_warn("http", "thread %d: %d requests were not finished in time", t->index, late);
+    req_give_up_all(t);
     if (t->db != NULL) db_free(t->db); /* answers who waits for it */
     t->db = NULL;
     t->drained = true;

@@ -32,7 +32,7 @@ static struct req *start(struct http_thread *t, h2o_req_t *h2o) {
     rq->refs = 1;
     rq->started_us = clock_mono_us();
     *(struct req **)h2o_mem_alloc_shared(&h2o->pool, sizeof(struct req *), on_h2o_done) = rq;
-    t->live++;
+    h2o_linklist_insert(&t->requests, &rq->link);
     http_count_in_flight(t, 1);
     req_trace_start(rq);
     return rq;
@@ -41,7 +41,7 @@ static struct req *start(struct http_thread *t, h2o_req_t *h2o) {
 void req_release(struct req *rq) {
     if (--rq->refs > 0) return;
     struct http_thread *t = rq->thread;
-    t->live--;
+    h2o_linklist_unlink(&rq->link);
     if (!rq->answered) http_count_in_flight(t, -1); /* it never will be */
     arena_free(&rq->arena);
     buf_free(&rq->json.out);
@@ -65,6 +65,14 @@ void req_free_spare(struct http_thread *t) {
     }
     t->spare = NULL;
     t->nspare = 0;
+}
+
+void req_give_up_all(struct http_thread *t) {
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *l = t->requests.next; l != &t->requests; l = next) {
+        next = l->next;
+        req_retry_after(H2O_STRUCT_FROM_MEMBER(struct req, link, l), 503, 1, "shutting down, try again");
+    }
 }
 
 static bool find_route(struct req *rq) {

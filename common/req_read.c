@@ -10,9 +10,14 @@ static struct str str_of_iovec(h2o_iovec_t v) {
     return (struct str){v.base, v.len};
 }
 
+/* The next header of that name behind the index, or -1. */
+static ssize_t header_index(const struct req *rq, const char *lower_name, ssize_t after) {
+    return h2o_find_header_by_str(&rq->h2o->headers, lower_name, strlen(lower_name), after);
+}
+
 bool req_header(const struct req *rq, const char *lower_name, struct str *out) {
     if (rq->h2o == NULL) return false;
-    ssize_t i = h2o_find_header_by_str(&rq->h2o->headers, lower_name, strlen(lower_name), -1);
+    ssize_t i = header_index(rq, lower_name, -1);
     if (i >= 0) *out = str_of_iovec(rq->h2o->headers.entries[i].value);
     return i >= 0;
 }
@@ -97,12 +102,14 @@ bool req_idempotency_key(struct req *rq, struct str *out) {
     *out = (struct str){0};
     struct str key;
     if (!req_header(rq, "idempotency-key", &key)) return true;
-    bool ok = key.n >= 1 && key.n <= 255;
+    bool once = header_index(rq, "idempotency-key", header_index(rq, "idempotency-key", -1)) < 0;
+    bool ok = once && key.n >= 1 && key.n <= 255;
     for (size_t i = 0; ok && i < key.n; i++)
         ok = key.p[i] > 0x20 && key.p[i] < 0x7f;
     if (ok)
         *out = key;
     else
-        req_fail(rq, 400, "Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces");
+        req_fail(rq, 400, "Idempotency-Key",
+                 "must be one key of 1 to 255 printable ASCII characters without spaces");
     return ok;
 }
