@@ -19,7 +19,9 @@ enum { WIRE_HEADER = 5 };
 void wire_header(uint8_t out[WIRE_HEADER], int32_t schema_id);
 
 /* Decodes values of one type by whatever schema they name; keeps a plan an id, and remembers ids that cannot be had for a minute.
- * ST_OK, ST_INVALID (never decodable: malformed, unknown id, incompatible; why says it), ST_LOST (the registry is away: retry). */
+ * ST_OK, ST_INVALID (never decodable: malformed, unknown id, incompatible; why says it), ST_LOST (retry: the registry is away
+ * or refuses us, or it does not know the id and has been asked for less than a second: one of its nodes may lag).
+ * strs of the event point into value, or into d for what the writer did not write. */
 struct wire_decoder;
 struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type);
 void wire_decoder_free(struct wire_decoder *d);

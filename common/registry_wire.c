@@ -1,0 +1,109 @@
+/* The wire format, and what is known of each schema id that was seen in it. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "registry.h"
+
+enum {
+    /* Ids seen in a life are as many as a topic's versions: a few. The bound is for somebody who writes
+       made-up ones. */
+    MAX_KNOWN = 256,
+    /* A registry of several nodes may know an id that was just given out a moment later at one than at the
+     * other; its records are not to become dead letters for that. */
+    SETTLE_US = 1000 * 1000,
+    REMEMBER_US = 60 * 1000 * 1000, /* an id that cannot be had is asked for again after this */
+};
+
+struct known {
+    int32_t id;
+    struct avro_plan *plan; /* NULL: cannot be had, for the reason below */
+    bool settled;           /* it was asked for during SETTLE_US, in vain */
+    int64_t since_us;       /* first asked for */
+    int64_t again_us;       /* when to ask again */
+    struct why reason;
+};
+
+struct wire_decoder {
+    struct registry *registry;
+    const struct avro_type *type;
+    struct known known[MAX_KNOWN];
+    int count;
+    int next;           /* the place that is given away when all are taken */
+    struct known *last; /* found the last time: nearly always the one that is looked for */
+};
+
+void wire_header(uint8_t out[WIRE_HEADER], int32_t schema_id) {
+    uint32_t id = htonl((uint32_t)schema_id);
+    out[0] = 0;
+    memcpy(out + 1, &id, sizeof id);
+}
+
+struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type) {
+    struct wire_decoder *d = mem_alloc(sizeof *d);
+    d->registry = r;
+    d->type = type;
+    return d;
+}
+
+void wire_decoder_free(struct wire_decoder *d) {
+    if (d == NULL) return;
+    for (int i = 0; i < d->count; i++)
+        avro_plan_free(d->known[i].plan);
+    free(d);
+}
+
+static struct known *find(struct wire_decoder *d, int32_t id) {
+    if (d->last != NULL && d->last->id == id) return d->last;
+    for (int i = 0; i < d->count; i++)
+        if (d->known[i].id == id) return d->last = &d->known[i];
+    return NULL;
+}
+
+/* A place for a new id: an unused one, else one of an id that cannot be had, else (never but by intent) the
+ * next in turn. */
+static struct known *place(struct wire_decoder *d) {
+    if (d->count < MAX_KNOWN) return &d->known[d->count++];
+    for (int i = 0; i < MAX_KNOWN; i++) {
+        d->next = (d->next + 1) % MAX_KNOWN;
+        if (d->known[d->next].plan == NULL) return &d->known[d->next];
+    }
+    d->next = (d->next + 1) % MAX_KNOWN;
+    avro_plan_free(d->known[d->next].plan);
+    return &d->known[d->next];
+}
+
+/* Asks the registry and keeps what came of it. ST_LOST: it may be otherwise the next time. A refusal is taken
+ * for such too: a wrong password must not turn good records into dead letters. */
+static enum status learn(struct wire_decoder *d, int32_t id, struct known **known, struct why *w) {
+    char *schema = NULL;
+    int64_t now = clock_mono_us();
+    struct known k = {.id = id, .since_us = now};
+    if (*known != NULL) k = **known;
+    enum status st = registry_schema(d->registry, id, &schema, &k.reason);
+    if (st != ST_OK && st != ST_NOT_FOUND) return why(w, ST_LOST, "%s", k.reason.text);
+    if (st == ST_OK) k.plan = avro_plan_new(d->type, schema, &k.reason);
+    free(schema);
+    k.settled = k.settled || st == ST_OK || now - k.since_us >= SETTLE_US;
+    k.again_us = k.settled ? now + REMEMBER_US : now;
+    if (*known == NULL) *known = d->last = place(d);
+    **known = k;
+    return k.settled ? ST_OK : why(w, ST_LOST, "%s, for now", k.reason.text);
+}
+
+enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, void *event, struct why *w) {
+    if (value == NULL) return why(w, ST_INVALID, "%s: a null value", d->type->name);
+    if (n < WIRE_HEADER || value[0] != 0 || value[1] >= 0x80) /* ids are not negative */
+        return why(w, ST_INVALID, "%s: no schema id in front", d->type->name);
+    uint32_t word;
+    memcpy(&word, value + 1, sizeof word);
+    int32_t id = (int32_t)ntohl(word);
+    struct known *known = find(d, id);
+    if (known == NULL || (known->plan == NULL && clock_mono_us() >= known->again_us)) {
+        enum status st = learn(d, id, &known, w);
+        if (st != ST_OK) return st;
+    }
+    if (known->plan == NULL) return why(w, ST_INVALID, "%s", known->reason.text);
+    if (avro_plan_decode(known->plan, value + WIRE_HEADER, n - WIRE_HEADER, event) == ST_OK) return ST_OK;
+    return why(w, ST_INVALID, "%s: a malformed record of schema %ld", d->type->name, (long)id);
+}
