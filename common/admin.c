@@ -132,6 +132,10 @@ struct admin *admin_start(h2o_loop_t *loop, const char *address, int port, const
     return admin;
 }
 
+int admin_port(const struct admin *admin) {
+    return http_port_of(h2o_socket_get_fd(admin->listener));
+}
+
 static int hang_up(h2o_req_t *req, void *arg) {
     (void)arg;
     shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);

@@ -21,6 +21,7 @@ struct admin;
 /* probes end with a NULL name; they stay the caller's, who may change their parts. */
 struct admin *admin_start(h2o_loop_t *loop, const char *address, int port, const struct probe *probes,
                           struct why *w);
+int admin_port(const struct admin *admin);
 void admin_free(struct admin *admin);
 /* The first that is not ready, why filled; NULL: all are. */
 const struct probe *probes_waiting(const struct probe *probes, struct why *w);

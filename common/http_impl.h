@@ -117,6 +117,7 @@ static inline struct http_thread *http_thread_of(const h2o_conn_t *conn) {
 /* A listening socket, or -1. shared: several may listen on the port, each getting a part of the connections.
  */
 int http_listen(const char *address, int port, bool shared, struct why *w);
+int http_port_of(int listen_fd);
 void http_configure(h2o_globalconf_t *config); /* limits and no HTTP/2; one host */
 void *http_thread_main(void *thread);
 

@@ -82,7 +82,7 @@ static void say_when_ready(struct process *p) {
 
 static void start_keys(struct process *p) {
     if (p->keys == NULL && *settings.jwks_url == '\0')
-        settings_refuse(p->service, "JWKS_URL: must be given: a text (where the keys of sessions are)");
+        settings_die(p->service, EX_CONFIG, "JWKS_URL: must be given: where the keys of sessions are");
     if (p->keys == NULL) p->keys = session_keys_from_url(settings.jwks_url, KEYS_REFRESH_MS);
     add_probe(p, "keys", keys_part_ready, p->keys);
 }
@@ -134,21 +134,15 @@ static void start_events(struct process *p) {
     }
 }
 
-static int start(struct process *p) {
-    struct why w;
+static void start(struct process *p) {
+    struct why w = {0};
     const struct service *s = p->service;
     enum status st = s->start == NULL ? ST_OK : s->start(&p->state, &p->keys, &w);
-    if (st == ST_INVALID) settings_refuse(s, w.text);
-    if (st == ST_OK) {
-        start_keys(p);
-        p->admin = admin_start(p->loop, settings.address, (int)settings.admin_port, p->probes, &w);
-        if (p->admin != NULL && start_http(p, &w)) {
-            start_events(p);
-            return EX_OK;
-        }
-    }
-    fprintf(stderr, "%s: %s\n", s->name, w.text);
-    return EX_UNAVAILABLE;
+    if (st != ST_OK) settings_die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
+    start_keys(p);
+    p->admin = admin_start(p->loop, settings.address, (int)settings.admin_port, p->probes, &w);
+    if (p->admin == NULL || !start_http(p, &w)) settings_die(s, EX_UNAVAILABLE, w.text);
+    start_events(p);
 }
 
 /* --- the end --- */
@@ -199,6 +193,7 @@ static void free_parts(struct process *p) {
     session_keys_free(p->keys);
     admin_free(p->admin);
     h2o_socket_close(p->signals);
+    h2o_evloop_destroy(p->loop);
 }
 
 /* --- the process --- */
@@ -226,8 +221,7 @@ static int run(const struct service *service) {
     add_probe(&p, "service", life_ready, &p);
     p.loop = h2o_evloop_create();
     take_signals(&p);
-    int code = start(&p);
-    if (code != EX_OK) return code;
+    start(&p);
     log_info("service", "listening on %s port %d", settings.address, http_port(p.http));
     while (!p.stopped) {
         h2o_evloop_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);

@@ -81,9 +81,9 @@ static size_t choose(const struct service *s, bool to_run, const struct config_v
     return n;
 }
 
-void settings_refuse(const struct service *service, const char *text) {
+void settings_die(const struct service *service, int code, const char *text) {
     fprintf(stderr, "%s: %s\n", service->name, text);
-    exit(EX_CONFIG);
+    exit(code);
 }
 
 void settings_load(const struct service *service, bool to_run) {
@@ -93,13 +93,13 @@ void settings_load(const struct service *service, bool to_run) {
     if (!log_level_parse(settings.log_level_name, &settings.log_level)) {
         snprintf(text, sizeof text, "LOG_LEVEL: must be debug, info, warn or error, got \"%s\"",
                  settings.log_level_name);
-        settings_refuse(service, text);
+        settings_die(service, EX_CONFIG, text);
     }
     struct proxies proxies;
     struct why w;
     if (proxies_parse(settings.trusted_proxies, &proxies, &w) != ST_OK) {
         snprintf(text, sizeof text, "TRUSTED_PROXIES: %s", w.text);
-        settings_refuse(service, text);
+        settings_die(service, EX_CONFIG, text);
     }
     proxies_free(&proxies);
 }

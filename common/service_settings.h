@@ -23,5 +23,5 @@ extern struct settings settings;
 /* What a run needs, or only what migrating needs. A bad value ends the process (exit 78). */
 void settings_load(const struct service *service, bool to_run);
 void settings_help(const struct service *service, FILE *out);
-/* Ends the process with one line about a setting, as config_load does. */
-void settings_refuse(const struct service *service, const char *text) __attribute__((noreturn));
+/* Ends the process with one line on stderr. */
+void settings_die(const struct service *service, int code, const char *text) __attribute__((noreturn));

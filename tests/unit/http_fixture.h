@@ -28,12 +28,6 @@
 
 enum { HX_PATIENCE_S = 30 }; /* what takes longer has failed */
 
-/* h2o keeps caches for a thread, which it does not free with the thread, and forgets its queues. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-    return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\nleak:h2o_buffer_reserve\nleak:h2o_evloop_destroy\n";
-}
-
 static struct http *hx;
 static int hx_port;
 
