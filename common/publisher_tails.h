@@ -1,0 +1,46 @@
+/* publisher_tails: what an epoch has on its topic already: the position of the last event in each partition.
+ *
+ * Read once by each new owner of the slot: Postgres shows again what the last owner had not confirmed, and of
+ * that, what is on the topic is skipped. Within an epoch a partition holds a beginning of what the slot gives
+ * for it, without a gap, because one idempotent producer at a time writes it in that order: so one position a
+ * partition says it all.
+ *
+ * What is guaranteed. An owner that died (kill -9, a crash) leaves produce requests, at most a handful, in
+ * its connections. The broker still takes in those that had arrived, usually within milliseconds, but perhaps
+ * after we have looked. So we look until the ends of all partitions have stood still for TAILS_QUIET_MS.
+ * After that one can only turn up if it lay at the broker for longer than that, while our own requests there
+ * were answered. An owner that was paused and wakes up when the slot is another's notices by the time that
+ * has passed, before it publishes anything more (publisher_stream.c). But what it had handed to librdkafka
+ * before the pause and what was not sent yet, may be sent before its thread gets to drop it. Kafka can't
+ * refuse that: fencing belongs to transactions, which would cost every event several times the delay it has
+ * now. In these two cases events are on the topic twice, the late ones behind newer ones. None is ever lost.
+ * Consumers skip by `version` what they have seen. */
+#pragma once
+
+#include "avro.h"
+#include "publisher_position.h"
+#include "status.h"
+
+enum { TAILS_QUIET_MS = 200 };
+
+struct tails;
+
+/* Connects, and looks whether the topic is there with the partitions that the schema says. ST_OK, ST_LOST (no
+ * answer yet), ST_NOT_FOUND, ST_FAILED. Waits for timeout_ms at most. The topic is never created by asking.
+ */
+struct tails *tails_open(const char *brokers, const struct topic *topic, struct why *w);
+enum status tails_check(struct tails *t, int timeout_ms, struct why *w);
+void tails_close(struct tails *t); /* NULL is fine */
+
+/* Called several times a second while tails_read waits. Anything but ST_OK ends the reading with that. */
+typedef enum status tails_tick(void *arg, struct why *w);
+
+/* Once only: disconnects at the end. since_ms: the epoch began after this moment, so that what is older need
+ * not be looked at. */
+enum status tails_read(struct tails *t, int64_t epoch, int64_t since_ms, tails_tick *tick, void *arg,
+                       struct why *w);
+
+/* Is the event there already? */
+bool tails_have(const struct tails *t, int partition, struct position position);
+/* The largest LSN: later ones need no asking. */
+uint64_t tails_end(const struct tails *t);
