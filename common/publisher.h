@@ -1,11 +1,13 @@
 /* publisher: a service's event log, read by logical replication, onto its Kafka topic. A thread of its own.
  *
- * The statement that changes state inserts into TABLE (see ARCHITECTURE.md); Postgres is all that is between the request threads and this one.
- * Order: commit order. Every event is produced, keyed by its ticket (user) id; the replication position is confirmed only up to where
- * everything is acknowledged by Kafka. Every record carries the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and
- * `traceparent` when the row has one. On taking over, the tail of each partition says what is there already.
- * The slot is named onsale_SERVICE_EPOCH: the slot is the epoch. One reader a slot: a second replica stands by.
- * A slot that is gone or lost starts a new epoch: the whole retained log is published again from the snapshot that made the slot. */
+ * The statement that changes state inserts into TABLE (see ARCHITECTURE.md); Postgres is all that is between
+ * the request threads and this one. Order: commit order. Every event is produced, keyed by its ticket (user)
+ * id; the replication position is confirmed only up to where everything is acknowledged by Kafka. Every
+ * record carries the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and `traceparent` when
+ * the row has one. On taking over, the tail of each partition says what is there already. The slot is named
+ * onsale_SERVICE_EPOCH: the slot is the epoch. One reader a slot: a second replica stands by. A slot that is
+ * gone or lost starts a new epoch: the whole retained log is published again from the snapshot that made the
+ * slot. */
 #pragma once
 
 #include "avro.h"

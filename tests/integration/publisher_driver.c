@@ -1,0 +1,77 @@
+/* publisher_driver: a process that is nothing but a publisher, for tests and benchmarks of it.
+ *
+ *     publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL TOPIC TABLE RETENTION_MS
+ *
+ * TABLE is an event log of tickets; TOPIC has the tickets' schema and as many partitions. Logs say what
+ * happens; a line "ready" or "not ready: why" each time that changes. SIGUSR1: the metrics. SIGTERM:
+ * publishes what is committed, and ends. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+#include "log.h"
+#include "metrics.h"
+#include "publisher.h"
+
+enum { LOOK_MS = 5, STOP_MS = 5000 };
+
+static void say(bool ready, const struct why *w) {
+    if (ready)
+        puts("ready");
+    else
+        printf("not ready: %s\n", w->text);
+    fflush(stdout);
+}
+
+static void print_metrics(void) {
+    struct buf text = {0};
+    metrics_write(&text);
+    fwrite(text.data, 1, text.len, stdout);
+    puts("end of metrics");
+    fflush(stdout);
+    buf_free(&text);
+}
+
+static void watch(struct publisher *p, const sigset_t *signals) {
+    const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
+    bool was = false;
+    for (int sig = 0; sig != SIGTERM;) {
+        sig = sigtimedwait(signals, NULL, &look);
+        if (sig == SIGUSR1) print_metrics();
+        struct why w = {0};
+        bool ready = publisher_ready(p, &w);
+        if (ready != was) say(ready, &w);
+        was = ready;
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc != 8) {
+        fputs("usage: publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL TOPIC TABLE RETENTION_MS\n",
+              stderr);
+        return 64;
+    }
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    log_setup(argv[1], LOG_INFO);
+
+    struct topic topic = topic_tickets;
+    topic.name = argv[5];
+    struct publisher *p = publisher_start(&(struct publisher_options){
+        .service = argv[1],
+        .database_url = argv[2],
+        .brokers = argv[3],
+        .registry_url = argv[4],
+        .topic = &topic,
+        .table = argv[6],
+        .retention_ms = strtoll(argv[7], NULL, 10),
+    });
+    watch(p, &signals);
+    publisher_stop(p, STOP_MS);
+    return 0;
+}

@@ -1,0 +1,516 @@
+"""The publisher by itself: a process that is nothing else (publisher_driver), with real Postgres and Kafka, each test with a
+database and a topic of its own. What it publishes is compared with the event log, row by row."""
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+import uuid
+
+import psycopg
+import pytest
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from support import ROOT, Topic, wait_until
+
+DRIVER = ROOT / "build/release/tests/publisher_driver"
+KEYS = 40
+
+TABLES = """
+create table tickets (n int primary key, id uuid not null default gen_random_uuid(), version int not null default 0);
+insert into tickets select generate_series(1, %d);
+create table ticket_events (
+    seq bigint generated always as identity primary key,
+    type text not null, id uuid not null, version int not null, occurred_at timestamptz not null, user_id uuid not null,
+    title text not null, price bigint not null, currency text not null, status text not null, order_id uuid, traceparent text);
+-- One more version of each of these tickets, and its event: as a service does it, in one statement.
+create function change(ns int[], trace text default null) returns void language sql as $$
+    with locked as (select n from tickets where n = any(ns) order by n for update),
+    changed as (update tickets t set version = version + 1 from locked l where t.n = l.n returning t.*)
+    insert into ticket_events (type, id, version, occurred_at, user_id, title, price, currency, status, order_id, traceparent)
+    select case version when 1 then 'TicketCreated' else 'TicketUpdated' end, id, version, clock_timestamp(), id,
+           'Seat ' || n || ' “é”', 100 * n, 'EUR', 'available', case when n %% 2 = 0 then id end, trace from changed
+$$;
+""" % KEYS
+
+
+class Driver:
+    """One publisher process."""
+
+    def __init__(self, log, retention_ms=0, registry=None, brokers=None, table="ticket_events", **environment):
+        self.output = log.directory / f"{uuid.uuid4().hex}.log"
+        self.out = open(self.output, "w")
+        self.process = subprocess.Popen(
+            [DRIVER, log.name, log.url, brokers or log.brokers, registry or log.registry, log.name, table, str(retention_ms)],
+            stdout=self.out, stderr=subprocess.STDOUT, env={**os.environ, **environment})
+        log.drivers.append(self)
+
+    def text(self):
+        return self.output.read_text()
+
+    def says(self, text):
+        """Waits for a line with this text, and gives all there are."""
+        def lines():
+            assert self.process.poll() is None or text in self.text(), self.text()
+            return [line for line in self.text().splitlines() if text in line]
+        return wait_until(lines, f"{text!r} in {self.output}")
+
+    def ready(self):
+        self.says("ready")
+        wait_until(lambda: [x for x in self.text().splitlines() if x.endswith("ready") or x.startswith("not ready")][-1] == "ready",
+                   "ready")
+        return self
+
+    def metric(self, name):
+        before = self.text().count("end of metrics")
+        self.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.text().count("end of metrics") > before, "metrics")
+        line = [x for x in self.text().splitlines() if x.startswith(name + " ")][-1]
+        return float(line.split()[1])
+
+    def kill(self, sig=signal.SIGKILL):
+        self.process.send_signal(sig)
+        return self.process.wait(30)
+
+
+class Log:
+    """An event log in a database of its own, and the topic it goes to."""
+
+    def __init__(self, stack, directory, partitions=12):
+        self.stack, self.directory, self.drivers = stack, directory, []
+        self.name = f"pub_{uuid.uuid4().hex[:12]}"
+        self.brokers, self.registry = stack.env["KAFKA_BROKERS"], stack.env["SCHEMA_REGISTRY_URL"]
+        self.admin_url = stack.env["POSTGRES_URL"]
+        self.url = self.admin_url.rsplit("/", 1)[0] + "/" + self.name
+        self.topic = Topic(stack.env, self.name)
+        self._admin_sql(f"create database {self.name}")
+        self.sql((ROOT / "common/migrations/002_publisher.sql").read_text())
+        self.sql(TABLES)
+        self.kafka = AdminClient({"bootstrap.servers": self.brokers})
+        self.kafka.create_topics([NewTopic(self.name, partitions, 1)])[self.name].result(30)
+        wait_until(self._led, "the topic's partitions have a leader")
+
+    def _led(self):
+        try:
+            return self.topic.ends()
+        except KafkaException:
+            return None
+
+    def close(self):
+        for driver in self.drivers:
+            driver.process.kill()
+            driver.process.wait()
+            driver.out.close()
+        slots = self._admin_sql("select slot_name, active_pid from pg_replication_slots where database = %s", self.name)
+        for slot, pid in slots:
+            if pid:
+                self._admin_sql("select pg_terminate_backend(%s, 5000)", pid)
+            self._admin_sql("select pg_drop_replication_slot(%s)", slot)
+        self._admin_sql(f"drop database {self.name} with (force)")
+        self.kafka.delete_topics([self.name])[self.name].result(30)
+
+    def _admin_sql(self, query, *args):
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            cursor = connection.execute(query, args or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def connect(self):
+        return psycopg.connect(self.url, autocommit=True)
+
+    def sql(self, query, *args):
+        with self.connect() as connection:
+            cursor = connection.execute(query, args or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def change(self, *ns, trace=None):
+        self.sql("select change(%s, %s)", list(ns), trace)
+
+    def driver(self, **options):
+        return Driver(self, **options)
+
+    def slots(self):
+        return self.sql("select slot_name, active from pg_replication_slots where database = current_database()")
+
+    def epoch(self):
+        return self.sql("select epoch from publisher_epoch")[0][0]
+
+    # --- what came out ---
+
+    def rows(self):
+        return self.sql("select id::text, version from ticket_events order by seq")
+
+    def published(self, count):
+        """All events, once there are so many."""
+        wait_until(lambda: sum(self.topic.ends().values()) >= count, f"{count} events on {self.name}")
+        return self.topic.events()
+
+    def check(self, epoch=None):
+        """What is on the topic (of one epoch) is the log: nothing lost, nothing twice, in order for each ticket."""
+        rows = self.rows()
+        events = [e for e in self.published(len(rows)) if epoch is None or e.headers["epoch"] == str(epoch)]
+        found, expected = {}, {}
+        for event in events:
+            found.setdefault(event.key, []).append(event["version"])
+        for key, version in rows:
+            expected.setdefault(key, []).append(version)
+        assert found == expected
+        last = {}
+        for event in events:
+            assert event.position > last.get(event.partition, (0, 0)), "positions go up within a partition"
+            last[event.partition] = event.position
+        return events
+
+
+@pytest.fixture
+def log(stack, tmp_path):
+    log = Log(stack, tmp_path)
+    yield log
+    log.close()
+
+
+class Writers:
+    """Transactions that overlap, touch the same tickets, come in all sizes and are sometimes rolled back."""
+
+    def __init__(self, log, count=4, pause=0.002):
+        self.log, self.pause, self.stopping = log, pause, threading.Event()
+        self.threads = [threading.Thread(target=self._write, args=(random.Random(n),), daemon=True) for n in range(count)]
+
+    def _write(self, rng):
+        connection = None
+        while not self.stopping.wait(self.pause * rng.random()):
+            try:
+                connection = connection or psycopg.connect(self.log.url, autocommit=True)
+                self._transaction(connection, rng)
+            except psycopg.errors.DeadlockDetected:
+                continue  # two changes in one transaction lock in any order
+            except psycopg.OperationalError:
+                connection = None
+
+    def _transaction(self, connection, rng):
+        kind = rng.random()
+        keys = rng.sample(range(1, KEYS + 1), KEYS if kind < 0.02 else rng.randint(1, 3))
+        with connection.transaction(force_rollback=kind > 0.95):
+            connection.execute("select change(%s)", [keys])
+            if kind > 0.7:
+                connection.execute("select change(%s)", [rng.sample(range(1, KEYS + 1), 1)])
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+# --- what is published ---
+
+def test_an_event_is_its_row(log):
+    log.driver().ready()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    log.change(7, 8, trace=trace)
+    log.change(7)
+    first, second, third = sorted(log.published(3), key=lambda e: e.position)
+    (row,) = log.sql("select id, occurred_at from ticket_events where version = 1 and title like 'Seat 7 %%'")
+    seven, eight = (first, second) if first["title"].startswith("Seat 7 ") else (second, first)
+    assert seven == {"type": "TicketCreated", "id": row[0], "version": 1, "userId": row[0], "title": "Seat 7 “é”",
+                     "occurredAt": row[1].replace(microsecond=row[1].microsecond // 1000 * 1000),
+                     "price": 700, "currency": "EUR", "status": "available", "orderId": None}
+    assert eight["orderId"] == eight["id"]
+    assert seven.key == str(row[0])
+    assert seven.headers == {"epoch": str(log.epoch()), "position": seven.headers["position"], "type": "TicketCreated",
+                             "traceparent": trace}
+    assert first.position[0] == second.position[0] and (first.position[1], second.position[1]) == (1, 2), "one transaction"
+    assert third.position[0] > first.position[0] and third.position[1] == 1
+    assert third.headers["type"] == "TicketUpdated" and "traceparent" not in third.headers
+
+
+def test_interleaved_transactions_come_in_commit_order(log):
+    log.driver().ready()
+    with Writers(log, count=6, pause=0):
+        wait_until(lambda: log.sql("select count(*) from ticket_events")[0][0] > 3000, "3000 events")
+    log.check()
+    # A transaction that began first and commits last is published last.
+    with log.connect() as slow:
+        with slow.transaction():
+            slow.execute("select change(array[1])")
+            log.change(2)
+        slow.execute("select 1")
+    early, late = sorted(log.check(), key=lambda e: e.position)[-2:]
+    assert (early["title"][:6], late["title"][:6]) == ("Seat 2", "Seat 1")
+
+
+def test_large_transactions_and_texts(log):
+    log.driver().ready()
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 500)")
+    log.sql("insert into ticket_events (type, id, version, occurred_at, user_id, title, price, currency, status)"
+            " select 'TicketCreated', id, 1000, now(), id, repeat('é', 100000), 1, 'EUR', 'sold' from tickets limit 1")
+    assert max(len(e["title"]) for e in log.check()) == 100000
+
+
+# --- what happens to the process ---
+
+def test_kill_9_a_hundred_times_under_load(log):
+    rng = random.Random(1)
+    with Writers(log) as writers:
+        for _ in range(100):
+            driver = log.driver()
+            if rng.random() < 0.8:
+                driver.ready()
+            writers.stopping.wait(rng.random() * 0.4)  # a moment of any kind: before it publishes, while it does
+            driver.kill()
+    driver = log.driver().ready()
+    events = log.check()
+    assert len(events) > 3000
+    assert {e.headers["epoch"] for e in events} == {str(log.epoch())}, "no epoch was given up"
+
+
+def test_stop_publishes_what_is_committed(log):
+    driver = log.driver().ready()
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 500)")
+    assert driver.kill(signal.SIGTERM) == 0
+    assert sum(log.topic.ends().values()) == 20000
+    assert [active for _, active in log.slots()] == [False], "the slot is free at once"
+    log.change(1)
+    after = log.driver().ready()
+    log.check()
+    assert after.metric("onsale_publisher_skipped_total") == 0, "all of it was confirmed"
+    assert after.metric("onsale_publisher_events_total") == 1
+
+
+def test_a_standby_takes_over_within_two_seconds(log):
+    active = log.driver().ready()
+    active.says("publishing ticket_events")
+    for turn in range(5):
+        standby = log.driver().ready()
+        standby.says("standing by")
+        active.kill()
+        died = time.monotonic()
+        log.change(turn + 1)
+        wait_until(lambda: sum(log.topic.ends().values()) == turn + 1, "the event of the take-over")
+        assert time.monotonic() - died < 2
+        active = standby
+    log.check()
+
+
+def test_a_paused_owner_is_replaced_and_stands_by_after(log):
+    paused, standby = log.driver().ready(), log.driver().ready()
+    standby.says("standing by")
+    log.change(1)
+    log.published(1)
+    paused.process.send_signal(signal.SIGSTOP)
+    log.change(2)
+    standby.says("publishing ticket_events")
+    log.published(2)
+    paused.process.send_signal(signal.SIGCONT)
+    paused.says("standing by")
+    log.change(3)
+    log.check()
+
+
+# --- what happens to the slot ---
+
+def warned(driver):
+    return [json.loads(line)["message"] for line in driver.text().splitlines() if '"level":"warn"' in line]
+
+
+def test_events_from_before_the_first_start_are_published(log):
+    log.change(1, 2, 3)
+    driver = log.driver().ready()
+    log.change(1)
+    events = log.check()
+    assert sorted(e.position for e in events)[:3] == [(0, 1), (0, 2), (0, 3)]
+    assert not warned(driver), "a first start is no incident"
+    assert driver.metric("onsale_publisher_republished_total") == 3
+
+
+def test_a_dropped_slot_has_the_log_published_again(log):
+    driver = log.driver().ready()
+    for n in range(1, 41):
+        log.change(n)
+    log.check()
+    old = log.epoch()
+    driver.kill()
+    (slot, _), = log.slots()
+    wait_until(lambda: not log.slots()[0][1], "the slot is free")
+    log.sql("select pg_drop_replication_slot(%s)", slot)
+    log.change(1)
+    driver = log.driver().ready()
+    log.change(2)
+    wait_until(lambda: sum(log.topic.ends().values()) == 40 + 42, "the log again, and what is new")
+    assert log.epoch() > old
+    log.check(epoch=log.epoch())
+    assert driver.metric("onsale_publisher_republished_total") == 41
+    assert any("the whole log is published again" in text for text in warned(driver))
+    assert [name for name, _ in log.slots()] == [f"onsale_{log.name}_{log.epoch()}"]
+
+
+def test_a_crash_while_publishing_the_log_again_begins_anew(log):
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 1000)")
+    epochs = set()
+    for _ in range(3):
+        driver = log.driver()
+        wait_until(lambda: sum(log.topic.ends().values()) > 0 or driver.process.poll() is not None, "some are out")
+        driver.kill()
+        republished = log.sql("select republished from publisher_epoch")[0][0]
+        epochs.add((log.epoch(), republished))
+        if not republished:
+            wait_until(lambda: not any(active for _, active in log.slots()), "the slot is free")
+    log.driver().ready()
+    wait_until(lambda: log.sql("select republished from publisher_epoch")[0][0], "republished")
+    log.check(epoch=log.epoch())
+    assert len(log.slots()) == 1, "the slots of epochs that broke off are gone"
+
+
+def test_a_lost_publication_has_the_log_published_again(log):
+    driver = log.driver().ready()
+    log.change(1)
+    log.published(1)
+    driver.kill()
+    old = log.epoch()
+    log.sql("drop publication onsale_events")
+    log.change(2)
+    log.driver().ready()
+    log.published(3)
+    assert log.epoch() > old
+    log.check(epoch=log.epoch())
+
+
+def test_an_older_copy_of_the_database_does_not_pass_for_the_newer(log):
+    driver = log.driver().ready()
+    log.change(1)
+    (event,) = log.published(1)
+    driver.kill()
+    # The topic knows a later position of this epoch than the database has come to.
+    producer = Producer({"bootstrap.servers": log.brokers})
+    producer.produce(log.name, key=event.key, value=b"x", partition=event.partition,
+                     headers={"epoch": event.headers["epoch"], "position": "00ffffffffffffff/00000001"})
+    producer.flush()
+    log.change(1)
+    driver = log.driver()
+    driver.says("is ahead of the database")
+    wait_until(lambda: sum(log.topic.ends().values()) == 4, "the log again")
+    assert str(log.epoch()) != event.headers["epoch"]
+
+
+def rewind(log, copy):
+    """Puts the slot back to where its copy stands: Postgres gives everything since then again."""
+    wait_until(lambda: not log.slots()[0][1], "the slot is free")
+    slot = f"onsale_{log.name}_{log.epoch()}"
+    log.sql("select pg_drop_replication_slot(%s)", slot)
+    log.sql("select pg_copy_logical_replication_slot(%s, %s)", copy, slot)
+
+
+def copy_slot(log):
+    copy = f"{log.name}_copy"
+    log.sql("select pg_copy_logical_replication_slot(%s, %s)", f"onsale_{log.name}_{log.epoch()}", copy)
+    return copy
+
+
+def test_what_the_topic_has_is_skipped(log):
+    driver = log.driver().ready()
+    copy = copy_slot(log)
+    with Writers(log):
+        wait_until(lambda: log.sql("select count(*) from ticket_events")[0][0] > 2000, "2000 events")
+    count = len(log.check())
+    driver.kill()
+    rewind(log, copy)
+    log.change(1)
+    driver = log.driver().ready()
+    assert len(log.check()) == count + 1
+    assert driver.metric("onsale_publisher_skipped_total") == count
+
+
+def test_foreign_records_hide_nothing(log):
+    """The last records of a partition may be anybody's, and more than a glance back takes in."""
+    driver = log.driver().ready()
+    copy = copy_slot(log)
+    for n in range(1, KEYS + 1):
+        log.change(n)
+    partition = log.check()[0].partition
+    driver.kill()
+    producer = Producer({"bootstrap.servers": log.brokers})
+    for _ in range(20000):
+        producer.produce(log.name, key=b"k", value=b"x", partition=partition)
+        producer.poll(0)
+    producer.flush()
+    rewind(log, copy)
+    driver = log.driver().ready()
+    wait_until(lambda: driver.metric("onsale_publisher_skipped_total") == KEYS, "all are known")
+    assert sum(log.topic.ends().values()) == KEYS + 20000
+
+
+# --- what happens to the others ---
+
+def test_broker_away_for_ten_seconds(log):
+    driver = log.driver(RDKAFKA_QUEUE_BUFFERING_MAX_MESSAGES="200").ready()
+    with Writers(log) as writers:
+        wait_until(lambda: sum(log.topic.ends().values()) > 100, "it flows")
+        log.stack.supervisor("stop", "kafka")
+        before = log.sql("select count(*) from ticket_events")[0][0]
+        writers.stopping.wait(10)
+        assert log.sql("select count(*) from ticket_events")[0][0] > before + 200, "more than the queue holds"
+        log.stack.supervisor("start", "kafka")
+    log.stack.wait_kafka()
+    log.check()
+    assert len(driver.says("publishing ticket_events")) == 1, "it kept the slot all the time"
+
+
+def test_postgres_restarts(log):
+    driver = log.driver().ready()
+    with Writers(log):
+        wait_until(lambda: sum(log.topic.ends().values()) > 100, "it flows")
+        log.stack.supervisor("stop", "postgres")
+        driver.says("not ready")
+        log.stack.supervisor("start", "postgres")
+        driver.ready()
+        before = sum(log.topic.ends().values())
+        wait_until(lambda: sum(log.topic.ends().values()) > before + 100, "it flows again")
+    log.check()
+
+
+@pytest.mark.parametrize("broken, reason", [
+    ({"registry": "http://127.0.0.1:1/apis/ccompat/v7"}, "cannot register the schema"),
+    ({"brokers": "127.0.0.1:1"}, "Kafka does not answer"),
+    ({"table": "no_such_events"}, "no_such_events"),
+])
+def test_waits_for_what_is_missing_and_says_so_once(log, broken, reason):
+    driver = log.driver(**broken)
+    driver.says(reason)
+    tries = threading.Event()
+    tries.wait(3)  # enough for several tries
+    said = [m for m in warned(driver) if reason in m]
+    assert len(said) == 1, said
+    assert driver.kill(signal.SIGTERM) == 0, "it can be told to stop meanwhile"
+
+
+def test_a_topic_with_other_partitions_is_refused(stack, tmp_path):
+    log = Log(stack, tmp_path, partitions=5)
+    try:
+        log.driver().says("has 5 partitions")
+    finally:
+        log.close()
+
+
+def test_a_row_that_cannot_be_published_ends_the_process(log):
+    driver = log.driver().ready()
+    log.sql("insert into ticket_events (type, id, version, occurred_at, user_id, title, price, currency, status)"
+            " select 'NoSuchType', id, 1, now(), id, 't', 1, 'EUR', 'sold' from tickets limit 1")
+    assert driver.process.wait(30) == 70
+    assert "does not fit field type of TicketEvent" in driver.text()
+
+
+# --- retention ---
+
+def test_events_are_deleted_after_the_retention(log):
+    driver = log.driver(retention_ms=1000).ready()
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 300)")
+    wait_until(lambda: log.sql("select count(*) from ticket_events")[0][0] == 0, "all are deleted")
+    events = log.topic.events()
+    assert len(events) == 12000, "and all were published"
+    assert driver.metric("onsale_events_expired_total") == 12000
