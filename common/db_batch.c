@@ -30,7 +30,6 @@ struct batch *batches_take(struct batches *list) {
     struct batch *b = list->first;
     if (b == NULL) return NULL;
     list->first = b->next;
-    if (list->first == NULL) list->last = NULL;
     b->next = NULL;
     return b;
 }

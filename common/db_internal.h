@@ -36,7 +36,7 @@ struct batch {
 };
 
 struct batches {
-    struct batch *first, *last;
+    struct batch *first, *last; /* last: only while there is a first */
 };
 
 struct statement {

@@ -69,6 +69,31 @@ static void a_result_sends_the_next_batch(void **state) {
     fx_check_all(items, 20, ST_OK);
 }
 
+static const struct sql counted = {
+    "test_counted",
+    "select ordinal, n, nextval('executions') from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1, true, fx_int};
+
+/* One read may bring several results; no further one would make the socket readable again. */
+static void results_that_come_together_are_all_taken(void **state) {
+    (void)state;
+    static const struct sql *const list[] = {&counted, NULL};
+    struct item items[2] = {0};
+    struct db_options options = fx_options(list);
+    options.batch_items = 1;
+    test_exec(fx_admin, "create sequence executions");
+    fx_open(&options);
+    fx_join_all(&counted, items, 2);
+    db_flush(fx_db);
+    int64_t limit = clock_mono_us() + PATIENCE_MS * 1000LL;
+    while (test_count(fx_admin,
+                      "select count(*) from pg_stat_activity, executions where datname = current_database()"
+                      " and application_name like '%-write' and state = 'idle' and last_value = 2") != 1)
+        assert_true(clock_mono_us() < limit); /* without a turn of the loop: both are there when it turns */
+    h2o_evloop_run(fx_loop, 1000);
+    fx_check_all(items, 2, ST_OK);
+}
+
 static void an_execution_carries_at_most_batch_items(void **state) {
     (void)state;
     struct item items[250] = {0};
@@ -310,6 +335,7 @@ int main(void) {
         TEST(one_turn_is_one_execution),
         TEST(the_next_batch_grows_while_one_is_in_flight),
         TEST(a_result_sends_the_next_batch),
+        TEST(results_that_come_together_are_all_taken),
         TEST(an_execution_carries_at_most_batch_items),
         TEST(the_oldest_batch_of_a_lane_goes_first),
         TEST(reads_do_not_wait_for_writes),
