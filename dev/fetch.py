@@ -10,6 +10,9 @@ import sys
 from common import DEV, Failed, cache_dir, program, say
 
 
+POM = DEV / "kafka/pom.xml"
+
+
 def _version(*files):
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:12]
 
@@ -30,18 +33,19 @@ def _being_made(directory):
 
 
 def jars():
-    """The directory that holds kafka/*.jar and registry/."""
-    pom = DEV / "kafka/pom.xml"
-    directory = cache_dir() / f"jars-{_version(pom)}"
-    if not directory.exists():
-        with _being_made(directory) as unfinished:
+    """The directory that holds kafka/*.jar and registry/, once fetch_jars() was called."""
+    return cache_dir() / f"jars-{_version(POM)}"
+
+
+def fetch_jars():
+    if not jars().exists():
+        with _being_made(jars()) as unfinished:
             if unfinished:
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
                 unfinished.mkdir()
                 downloads = cache_dir() / "maven"  # kept while it is incomplete, so that a second try goes on
-                _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(pom), f"-Dinto={unfinished}", "package"])
+                _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(POM), f"-Dinto={unfinished}", "package"])
                 shutil.rmtree(downloads)
-    return directory
 
 
 def _maven(arguments):

@@ -2,10 +2,10 @@
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import xmlrpc.client
 
 import processes
 import tests
@@ -36,6 +36,7 @@ def the_running_stack():
     stack = Stack(State())
     if not stack.supervisor.running():
         raise Failed("nothing runs; start it by ./onsale run")
+    stack.leave_out_unknown()
     return stack
 
 
@@ -87,7 +88,7 @@ def restart(options):
     stack.state.lock()
     known = [*stack.own, "postgres", "kafka", "registry", "edge"]
     if options.name and options.name not in known:
-        raise Failed(f"no process is called {options.name}; there are {', '.join(known)}")
+        raise Failed(f"{options.name} is not part of what runs: {', '.join(known)}")
     build(stack.targets())
     names = [options.name] if options.name else stack.changed()
     for name in names:
@@ -100,12 +101,11 @@ def restart(options):
 
 def reset(options):
     state = State()
-    if not state.dir.exists():
-        return 0
-    state.lock()
-    Stack(state).stop()
-    shutil.rmtree(state.dir)
-    say(f"forgot everything in {state.dir}")
+    if state.dir.exists():
+        state.lock()
+        Stack(state).stop()
+        state.forget()
+    say(f"nothing is left in {state.dir}")
     return 0
 
 
@@ -132,6 +132,8 @@ def process_status(stack, process):
 def status(options):
     stack = Stack(State())
     running = stack.supervisor.running()
+    if running:
+        stack.leave_out_unknown()
     rows = [process_status(stack, p) for p in stack.processes().values()] if running else []
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -234,6 +236,9 @@ def main():
         return options.function(options)
     except Failed as failed:
         say(failed)
+        return 1
+    except xmlrpc.client.Fault as fault:
+        say(f"supervisord: {fault.faultString}")
         return 1
     except subprocess.CalledProcessError as failed:
         say(f"failed: {' '.join(map(str, failed.cmd))}")

@@ -11,6 +11,7 @@ import subprocess
 import uuid
 
 import edge
+import fetch
 from common import DEV, IS_ROOT, ROOT, Failed, fill, program
 
 BUILD = ROOT / "build/release"
@@ -116,34 +117,33 @@ def create_databases(state, names):
 
 # --- Kafka and the schema registry ---
 
-def kafka(state, jars):
-    run = state.dir / "run"
+def kafka(state):
     port = state.ports["kafka"]
     return Process(
         name="kafka", port=port, log=state.dir / "log/kafka.log", stop_seconds=30, environment=base_environment(),
-        command=[*_kafka_java(jars), "kafka.Kafka", run / "kafka.properties"],
+        command=[*_kafka_java(), "kafka.Kafka", state.dir / "run/kafka.properties"],
         ready=lambda: listens(port))
 
 
-def _kafka_java(jars):
+def _kafka_java():
     return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
-            "-cp", f"{jars}/kafka/*"]
+            "-cp", f"{fetch.jars()}/kafka/*"]
 
 
-def prepare_kafka(state, jars):
+def prepare_kafka(state):
     data = state.dir / "data/kafka"
     properties = state.dir / "run/kafka.properties"
     properties.write_text(fill(DEV / "kafka/server.properties", port=state.ports["kafka"],
                                controller_port=state.ports["kafka-controller"], data=data))
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        done = subprocess.run([*_kafka_java(jars), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
+        done = subprocess.run([*_kafka_java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
                               cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
 
 
-def registry(state, jars):
+def registry(state):
     port = state.ports["registry"]
     environment = base_environment() | {
         "QUARKUS_HTTP_HOST": "127.0.0.1", "QUARKUS_HTTP_PORT": port, "QUARKUS_LOG_LEVEL": "WARN",
@@ -155,19 +155,22 @@ def registry(state, jars):
     }
     return Process(
         name="registry", port=port, log=state.dir / "log/registry.log", environment=environment,
-        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-jar", *(jars / "registry").glob("*-runner.jar")],
+        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
         ready=lambda: answers(port, "/apis/ccompat/v7/subjects"))
 
 
 # --- the edge ---
 
-def edge_server(state, services):
+def edge_server(state):
     port = state.ports["edge"]
     config = state.dir / "run/edge.conf"
-    edge.write_config(config, state, services)
     return Process(
         name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_seconds=5,
         command=[program("h2o"), "-m", "worker", "-c", config], ready=lambda: listens(port))
+
+
+def prepare_edge(state, services):
+    edge.write_config(state.dir / "run/edge.conf", state, services)
 
 
 # --- our own: services and streams ---

@@ -32,10 +32,14 @@ class Stack:
 
     def processes(self):
         """By name, each after those it needs."""
-        jars = fetch.jars()
-        made = [processes.postgres(self.state), processes.kafka(self.state, jars), processes.registry(self.state, jars),
-                *(processes.own(self.state, name) for name in self.own), processes.edge_server(self.state, self.services)]
+        made = [processes.postgres(self.state), processes.kafka(self.state), processes.registry(self.state),
+                *(processes.own(self.state, name) for name in self.own), processes.edge_server(self.state)]
         return {p.name: p for p in made}
+
+    def leave_out_unknown(self):
+        """A service that came into the checkout since the stack was started is not part of it."""
+        known = self.supervisor.names()
+        self.services, self.own = ([n for n in names if n in known] for names in (self.services, self.own))
 
     def targets(self):
         """What a stack needs built: not the tests."""
@@ -45,6 +49,7 @@ class Stack:
 
     def start(self, hold, die_with_parent):
         """Returns supervisord's process when everything is ready. After a failure, stop() ends what was started."""
+        fetch.fetch_jars()
         table = self.processes()
         child = self.supervisor.launch(table.values(), die_with_parent)
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -61,6 +66,7 @@ class Stack:
                 raise
         for name in self.own:
             self._start_own(table[name])
+        processes.prepare_edge(self.state, self.services)
         self._start(table["edge"])
         self.await_ready([table[name] for name in (*self.own, "edge")])
         return child
@@ -74,7 +80,7 @@ class Stack:
         self.await_ready([table["registry"]])
 
     def _start_kafka(self, table):
-        processes.prepare_kafka(self.state, fetch.jars())
+        processes.prepare_kafka(self.state)
         self._start(table["kafka"])
         self.await_ready([table["kafka"]])
 
@@ -122,11 +128,13 @@ class Stack:
         self.supervisor.stop([name])
         if name in self.own:
             self.state.environment.setdefault(name, {}).update(processes.callers_settings(name))
-            self.state.save()
             self._start_own(process)
         else:
+            if name == "edge":
+                processes.prepare_edge(self.state, self.services)
             self._start(process)
         self.await_ready([process])
+        self.state.save()  # only settings that it starts with are remembered
 
     def changed(self):
         """Which of our processes run another file than the one that is built now."""

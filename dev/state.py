@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 
@@ -10,16 +11,21 @@ from common import IS_ROOT, Failed, program, short_hash, state_dir
 
 # Below the range from which the kernel takes ports for outgoing connections, so a remembered port is rarely taken.
 FIRST_PORT, LAST_PORT = 20000, 31999
+DIRECTORIES = ("run", "log", "data", "keys")
+
+
+def try_port(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
 
 
 def port_is_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
+    try:
+        try_port(port)
+        return True
+    except OSError:
+        return False
 
 
 class State:
@@ -33,14 +39,11 @@ class State:
         self.environment = saved.get("environment", {})  # a service's own settings, by name
         self._lock = None
 
-    def exists(self):
-        return self.file.exists()
-
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
         if len(str(self.socket)) > 90:
             raise Failed(f"{self.dir} is too long a name for the socket in it; set ONSALE_STATE to a shorter one")
-        for name in ("", "run", "log", "data", "keys"):
+        for name in ("", *DIRECTORIES):
             (self.dir / name).mkdir(parents=True, exist_ok=True)
         self.dir.chmod(0o755)
         (self.dir / "data").chmod(0o755)
@@ -57,6 +60,16 @@ class State:
         new.write_text(json.dumps(saved, indent=2) + "\n")
         new.rename(self.file)
 
+    def forget(self):
+        """Removes what create() and the processes made, and nothing else: ONSALE_STATE may name any directory."""
+        for name in DIRECTORIES:
+            if (self.dir / name).exists():
+                shutil.rmtree(self.dir / name)
+        for name in ("stack.json", "lock"):
+            (self.dir / name).unlink(missing_ok=True)
+        if not any(self.dir.iterdir()):
+            self.dir.rmdir()
+
     def lock(self):
         """Held while a command changes the stack; the kernel lets go of it however the command ends."""
         self._lock = open(self.dir / "lock", "w")
@@ -71,8 +84,10 @@ class State:
     def choose_port(self, name, wanted=None):
         """The port of name: the wanted one, the remembered one while it is free, or else a free one."""
         if wanted is not None:
-            if not port_is_free(wanted):
-                raise Failed(f"port {wanted} is taken by another program")
+            try:
+                try_port(wanted)
+            except OSError as error:
+                raise Failed(f"port {wanted} cannot be used: {error.strerror}") from None
             self.ports[name] = wanted
         elif not (name in self.ports and port_is_free(self.ports[name])):
             taken = set(self.ports.values())

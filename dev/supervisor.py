@@ -141,6 +141,10 @@ class Supervisor:
             name=process.name, log=shlex.quote(str(process.log)), directory=shlex.quote(str(process.directory)),
             exports=exports, command=shlex.join([*command, "--", *map(str, process.command)])))
 
+    def names(self):
+        """The processes it was launched with."""
+        return [info["name"] for info in self._rpc.getAllProcessInfo()]
+
     def info(self, name):
         """{statename, pid, …} of a process."""
         return self._rpc.getProcessInfo(name)
