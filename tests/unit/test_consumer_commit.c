@@ -1,0 +1,368 @@
+/* The transaction of a batch, against a real Postgres. */
+#include <sys/wait.h>
+
+#include "consumer_commit.h"
+#include "migrate.h"
+#include "pg_test.h"
+
+/* A thing counts how often it was touched, and remembers by what, in order. */
+static const char TABLES[] =
+    "create table things (id text primary key, log text not null, touched int not null);"
+    "create table limits (id text primary key references things deferrable initially deferred)";
+
+struct event {
+    const char *id, *what;
+};
+
+static void bind(struct columns *item, const void *event, struct str traceparent) {
+    const struct event *e = event;
+    (void)traceparent;
+    put_text(item, str_of(e->id));
+    put_text(item, str_of(e->what));
+}
+
+static const uint32_t TEXTS[] = {25, 25};
+static const struct sql TOUCH = {
+    .name = "on_touch",
+    .text = "insert into things as t (id, log, touched)"
+            " select id, what, 1 from unnest($1::text[], $2::text[]) as e (id, what) order by id"
+            " on conflict (id) do update set log = right(t.log || excluded.log, 100), touched = t.touched + 1"
+            " returning repeat('x', 4000)", /* answers that nobody reads, to fill buffers with */
+    .nparams = 2,
+    .types = TEXTS,
+};
+static const struct sql LIMIT = {
+    .name = "on_limit",
+    .text = "insert into limits select id from unnest($1::text[], $2::text[]) as e (id, what)",
+    .nparams = 2,
+    .types = TEXTS,
+};
+static const struct topic TOPIC = {.name = "things"};
+static const struct reaction REACTIONS[] = {{&TOPIC, 0, &TOUCH, bind}, {&TOPIC, 1, &LIMIT, bind}, {0}};
+
+extern const struct migration common_migrations[];
+static const struct migration OWN[] = {{"010_things", TABLES}, {0}};
+
+enum { CAPACITY = 2000 };
+static char url[256];
+static PGconn *conn, *watcher;
+static struct batch batch;
+static struct columns positions;
+
+static PGconn *open_it(void) {
+    struct why w = {0};
+    PGconn *c = commit_open(url, "test", &batch, &w);
+    if (c == NULL) fail_msg("%s", w.text);
+    return c;
+}
+
+static int setup(void **state) {
+    (void)state;
+    struct why w = {0};
+    test_create_database("commit", url, sizeof url);
+    if (migrate(url, common_migrations, OWN, &w) != ST_OK) fail_msg("%s", w.text);
+    batch_init(&batch, REACTIONS, CAPACITY);
+    positions_init(&positions);
+    watcher = test_connect(url);
+    conn = open_it();
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    batch_free(&batch);
+    columns_free(&positions);
+    PQfinish(conn);
+    PQfinish(watcher);
+    return 0;
+}
+
+static long long position(int partition) {
+    char text[128];
+    snprintf(text, sizeof text,
+             "select next_offset from consumer_offsets where topic = 'things' and partition = %d", partition);
+    return test_count(watcher, text);
+}
+
+static void read_places(int64_t expected0, int64_t expected1) {
+    struct why w = {0};
+    struct commit_place places[] = {{"things", 1, -1}, {"things", 0, -1}};
+    enum status st = commit_places(conn, places, 2, &w);
+    if (st != ST_OK) fail_msg("%s: %s", status_text(st), w.text);
+    assert_int_equal(places[1].next, expected0);
+    assert_int_equal(places[0].next, expected1);
+}
+
+static void begin(void) {
+    batch_reset(&batch);
+    columns_reset(&positions);
+}
+
+static void touch(const char *id, const char *what) {
+    const struct event e = {id, what};
+    batch_record(&batch, 0, 1);
+    batch_effect(&batch, &REACTIONS[0], str_of(id), &e, (struct str){0});
+}
+
+static enum status send(struct why *w) {
+    *w = (struct why){0};
+    return commit_batch(conn, &positions, &batch, w);
+}
+
+static void must_send(void) {
+    struct why w;
+    enum status st = send(&w);
+    if (st != ST_OK) fail_msg("%s: %s", status_text(st), w.text);
+}
+
+static void positions_and_effects(void **state) {
+    (void)state;
+    read_places(0, 0);
+    begin();
+    touch("a", "1");
+    touch("b", "1");
+    touch("a", "2");
+    touch("a", "3");
+    put_position(&positions, "things", 0, 0, 3);
+    put_position(&positions, "things", 1, 0, 1);
+    must_send();
+    read_places(3, 1);
+    assert_int_equal(
+        test_count(watcher, "select count(*) from things where (id, log) in (('a', '123'), ('b', '1'))"), 2);
+}
+
+/* Positions that are not where we left them: nothing of the batch happened, and the connection goes on. */
+static void fenced(void **state) {
+    (void)state;
+    struct why w;
+    read_places(0, 0);
+    test_exec(watcher, "update consumer_offsets set next_offset = 5 where partition = 1");
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 3);
+    put_position(&positions, "things", 1, 0, 1);
+    assert_int_equal(send(&w), ST_FENCED);
+    assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
+    read_places(0, 5);
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 1, 5, 6);
+    must_send();
+    assert_int_equal(test_count(watcher, "select count(*) from things"), 1);
+}
+
+/* A partition nobody has a position of cannot be moved. */
+static void unknown_position_is_fenced(void **state) {
+    (void)state;
+    struct why w;
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 7, 0, 3);
+    assert_int_equal(send(&w), ST_FENCED);
+    assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
+}
+
+/* The last of many statements fails, or the commit itself: all is undone, the reason is the first one. */
+static void an_error_undoes_all(void **state) {
+    (void)state;
+    struct why w;
+    for (int at_commit = 0; at_commit < 2; at_commit++) {
+        read_places(0, 0);
+        begin();
+        touch("a", "1");
+        touch("a", "2");
+        const struct event e = {at_commit ? "nobody" : "nul\xff", ""};
+        batch_record(&batch, 0, 1);
+        batch_effect(&batch, &REACTIONS[1], STR("other"), &e, (struct str){0});
+        put_position(&positions, "things", 0, 0, 3);
+        assert_int_equal(send(&w), ST_INVALID);
+        assert_non_null(strstr(w.text, at_commit ? "foreign key" : "encoding"));
+        assert_int_equal(position(0), 0);
+        assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
+    }
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 1);
+    must_send();
+}
+
+static void dead_letters_are_kept(void **state) {
+    (void)state;
+    const struct batch_dead_letter letters[] = {
+        {.topic = "things", .partition = 0, .offset = 0, .key = {"k\0\xff", 3}, .value = {"\0v", 2}},
+        {.topic = "things", .partition = 0, .offset = 1, .null_key = true, .null_value = true},
+    };
+    for (int again = 0; again < 2; again++) { /* the second time they are there already */
+        read_places(0, 0);
+        begin();
+        touch("a", "1");
+        for (int i = 0; i < 2; i++) {
+            batch_record(&batch, 0, 1);
+            batch_dead_letter(&batch, &letters[i], "it is no good");
+        }
+        put_position(&positions, "things", 0, 0, 3);
+        must_send();
+        test_exec(watcher, "update consumer_offsets set next_offset = 0");
+    }
+    assert_int_equal(test_count(watcher, "select touched from things"), 2);
+    assert_int_equal(
+        test_count(watcher,
+                   "select count(*) from dead_letters where reason = 'it is no good' and topic = 'things'"
+                   " and ((\"offset\" = 0 and key = '\\x6b00ff' and value = '\\x0076')"
+                   "   or (\"offset\" = 1 and key is null and value is null))"),
+        2);
+}
+
+/* Far more than either side's buffers hold, in one pipeline, with answers as large: a single key makes a
+ * statement a record. */
+static void a_large_pipeline(void **state) {
+    (void)state;
+    static char what[8192];
+    memset(what, 'x', sizeof what - 1);
+    read_places(0, 0);
+    begin();
+    for (int i = 0; i < CAPACITY; i++)
+        touch("a", i % 2 == 0 ? what : "y");
+    assert_int_equal(batch.runs, CAPACITY);
+    put_position(&positions, "things", 0, 0, CAPACITY);
+    must_send();
+    assert_int_equal(test_count(watcher, "select touched from things"), CAPACITY);
+    read_places(CAPACITY, 0);
+}
+
+static pid_t child_that_sends(void) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child != 0) return child;
+    struct why w;
+    conn = commit_open(url, "test", &batch, &w);
+    _exit(conn == NULL ? 100 : (int)send(&w));
+}
+
+static int end_of(pid_t child) {
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    return WEXITSTATUS(how);
+}
+
+/* Two that believe to own the partition: whoever is second does nothing, even when both are under way at
+ * once. */
+static void one_of_two_wins(void **state) {
+    (void)state;
+    read_places(0, 0);
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 1);
+    for (int round = 0; round < 10; round++) {
+        test_exec(watcher, "update consumer_offsets set next_offset = 0");
+        /* Both wait for this row when it is let go. */
+        PGconn *gate = test_connect(url);
+        test_exec(gate, "begin; select from consumer_offsets for update");
+        pid_t first = child_that_sends(), second = child_that_sends();
+        while (test_count(watcher, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") <
+               2)
+            usleep(1000);
+        test_exec(gate, "commit");
+        PQfinish(gate);
+        int ends = end_of(first) * 100 + end_of(second);
+        assert_true(ends == ST_FENCED || ends == ST_FENCED * 100);
+        assert_int_equal(test_count(watcher, "select touched from things"), round + 1);
+    }
+}
+
+static void a_killed_connection_is_lost(void **state) {
+    (void)state;
+    struct why w;
+    char text[64];
+    read_places(0, 0);
+    snprintf(text, sizeof text, "select pg_terminate_backend(%d, 10000)", PQbackendPID(conn));
+    test_exec(watcher, text);
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 1);
+    assert_int_equal(send(&w), ST_LOST);
+    assert_true(w.text[0] != '\0');
+    PQfinish(conn);
+    conn = open_it();
+    read_places(0, 0);
+}
+
+/* Killed while a statement of the pipeline is being run. */
+static void killed_half_way(void **state) {
+    (void)state;
+    read_places(0, 0);
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 1);
+    PGconn *gate = test_connect(url);
+    test_exec(gate, "begin; insert into things values ('a', '', 0)");
+    pid_t child = child_that_sends();
+    while (
+        test_count(
+            watcher,
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'") <
+        1)
+        usleep(1000);
+    assert_int_equal(end_of(child), ST_LOST);
+    PQfinish(gate);
+    read_places(0, 0);
+    assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
+}
+
+static void a_deadlock_can_be_sent_again(void **state) {
+    (void)state;
+    struct why w;
+    read_places(0, 0);
+    test_exec(watcher, "insert into things values ('a', '', 0), ('b', '', 0)");
+    begin();
+    touch("a", "1");
+    touch("a", "2"); /* b comes in the same run as a's first, so the order a, b needs a second run for b */
+    touch("b", "1");
+    touch("b", "2");
+    put_position(&positions, "things", 0, 0, 4);
+    /* The other one holds b and will want a; ours holds a and will want b. */
+    PGconn *other = test_connect(url);
+    test_exec(other,
+              "set deadlock_timeout = '1h'; begin; update things set touched = touched where id = 'b'");
+    test_exec(watcher, "alter system set deadlock_timeout = '50ms'");
+    test_exec(watcher, "select pg_reload_conf()");
+    pid_t child = child_that_sends();
+    while (test_count(watcher, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") < 1)
+        usleep(1000);
+    test_exec(other, "update things set touched = touched where id = 'a'");
+    assert_int_equal(end_of(child), ST_AGAIN);
+    test_exec(other, "commit");
+    PQfinish(other);
+    assert_int_equal(send(&w), ST_OK);
+    assert_int_equal(test_count(watcher, "select sum(touched) from things"), 4);
+    test_exec(watcher, "alter system reset deadlock_timeout");
+    test_exec(watcher, "select pg_reload_conf()");
+}
+
+static void a_missing_table_is_said(void **state) {
+    (void)state;
+    struct why w = {0};
+    char other[256];
+    test_create_database("empty", other, sizeof other);
+    assert_null(commit_open(other, "test", &batch, &w));
+    assert_non_null(strstr(w.text, "consumer_offsets"));
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(positions_and_effects),
+        T(fenced),
+        T(unknown_position_is_fenced),
+        T(an_error_undoes_all),
+        T(dead_letters_are_kept),
+        T(a_large_pipeline),
+        T(one_of_two_wins),
+        T(a_killed_connection_is_lost),
+        T(killed_half_way),
+        T(a_deadlock_can_be_sent_again),
+        T(a_missing_table_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
