@@ -1,0 +1,285 @@
+#include "consumer_group.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+struct group {
+    struct group_options options;
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue; /* what consumer_poll reads; group_wake needs it */
+    enum group_state state;
+    struct group_partition *partitions;
+    int count, last; /* last: where the previous record came from, as the next one mostly does */
+    struct why trouble;
+};
+
+/* How long a question to the brokers may take, of those that block. */
+enum { ASK_MS = 5000 };
+
+static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why *w) {
+    /* Fixed is what the positions rest on: Kafka's own never decide, and an assignment is whole (eager). */
+    const struct kafka_property properties[] = {
+        {"group.id", options->id, true},
+        {"enable.auto.commit", "false", true},
+        {"enable.auto.offset.store", "false", true},
+        {"auto.offset.reset", "error", true}, /* a position that is gone is for us to notice */
+        {"partition.assignment.strategy", "range", true},
+        {"enable.partition.eof", "false", true},
+        /* A dead instance's partitions move on after 10 s (the default is 45), and a rebalance is heard of
+           within 1 s. */
+        {"session.timeout.ms", "10000", false},
+        {"heartbeat.interval.ms", "1000", false},
+        /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
+        {"topic.metadata.refresh.interval.ms", "30000", false},
+        {"fetch.error.backoff.ms", "100", false},
+        /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. */
+        {"queued.max.messages.kbytes", "8192", false},
+        {"queued.min.messages", "10000", false},
+        {0},
+    };
+    return kafka_conf(options->brokers, properties, w);
+}
+
+static const char *topic_name(const struct group *g, const struct group_partition *p) {
+    return g->options.topics[p->topic];
+}
+
+static void drop(struct group *g) {
+    free(g->partitions);
+    g->partitions = NULL;
+    g->count = g->last = 0;
+}
+
+static int find_topic(const struct group *g, const char *name) {
+    for (int i = 0; g->options.topics[i] != NULL; i++)
+        if (strcmp(g->options.topics[i], name) == 0) return i;
+    return -1;
+}
+
+static void take(struct group *g, const rd_kafka_topic_partition_list_t *list) {
+    drop(g);
+    g->partitions = mem_alloc((size_t)(list->cnt + 1) * sizeof *g->partitions);
+    for (int i = 0; i < list->cnt; i++) {
+        int topic = find_topic(g, list->elems[i].topic);
+        if (topic < 0) continue; /* not ours: an instance of another version shares the group */
+        g->partitions[g->count++] =
+            (struct group_partition){.topic = topic, .partition = list->elems[i].partition};
+    }
+}
+
+/* Tells librdkafka what to fetch. An empty list holds: the group's assignment stays ours. */
+static void assign(struct group *g, bool fetch) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
+    for (int i = 0; fetch && i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition)->offset = p->next;
+    }
+    rd_kafka_resp_err_t err = rd_kafka_assign(g->rk, list);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        log_error("consumer", "cannot set what to fetch: %s", rd_kafka_err2str(err));
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Called by librdkafka from within consumer_poll. Yielding ends that call, so the owner sees the state change
+ * before another record. */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
+                         void *opaque) {
+    struct group *g = opaque;
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        take(g, list);
+        assign(g, false);
+        g->state = GROUP_HELD;
+    } else {
+        log_info("consumer", "gave up %d partitions%s", g->count,
+                 rd_kafka_assignment_lost(rk) ? ", which were taken away" : "");
+        drop(g);
+        g->state = GROUP_OUT;
+        rd_kafka_assign(rk, NULL);
+    }
+    rd_kafka_yield(rk);
+}
+
+/* Without it librdkafka warns of each one that failed; nothing depends on them. */
+static void on_noted(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
+                     void *opaque) {
+    (void)rk, (void)list, (void)opaque;
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        log_debug("consumer", "telling Kafka the positions: %s", rd_kafka_err2str(err));
+}
+
+static rd_kafka_t *new_client(struct group *g, struct why *w) {
+    rd_kafka_conf_t *conf = new_conf(&g->options, w);
+    if (conf == NULL) return NULL;
+    rd_kafka_conf_set_opaque(conf, g);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf, on_noted);
+    return kafka_client(RD_KAFKA_CONSUMER, conf, w);
+}
+
+static enum status subscribe(struct group *g, struct why *w) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (int i = 0; g->options.topics[i] != NULL; i++)
+        rd_kafka_topic_partition_list_add(list, g->options.topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(g->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_FAILED, "cannot subscribe to the topics: %s", rd_kafka_err2str(err));
+}
+
+struct group *group_join(const struct group_options *options, struct why *w) {
+    struct group *g = mem_alloc(sizeof *g);
+    g->options = *options;
+    g->rk = new_client(g, w);
+    if (g->rk == NULL) {
+        free(g);
+        return NULL;
+    }
+    rd_kafka_poll_set_consumer(g->rk); /* one queue for records, errors and callbacks */
+    g->queue = rd_kafka_queue_get_consumer(g->rk);
+    if (subscribe(g, w) != ST_OK) {
+        group_leave(g, 0);
+        return NULL;
+    }
+    return g;
+}
+
+static struct group_partition *find(struct group *g, const rd_kafka_message_t *m) {
+    if (m->rkt == NULL) return NULL;
+    const char *topic = rd_kafka_topic_name(m->rkt);
+    for (int i = 0, at = g->last; i < g->count; i++, at = at + 1 == g->count ? 0 : at + 1) {
+        struct group_partition *p = &g->partitions[at];
+        if (p->partition != m->partition || strcmp(topic_name(g, p), topic) != 0) continue;
+        g->last = at;
+        return p;
+    }
+    return NULL;
+}
+
+static void lose(struct group *g, struct group_partition *p) {
+    p->gone = true;
+    group_hold(g);
+}
+
+static void take_error(struct group *g, const rd_kafka_message_t *m) {
+    struct group_partition *p = find(g, m);
+    why(&g->trouble, ST_FAILED, "%s", rd_kafka_message_errstr(m));
+    if (m->err == RD_KAFKA_RESP_ERR__FATAL) {
+        log_error("consumer", "beyond repair, ending the process: %s", g->trouble.text);
+        _exit(EX_SOFTWARE);
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && p != NULL && g->state == GROUP_FETCHING)
+        lose(g, p);
+    else
+        log_warn("consumer", "%s", g->trouble.text);
+}
+
+rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from) {
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
+    if (m == NULL) return NULL;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        take_error(g, m);
+    } else if ((*from = find(g, m)) != NULL && g->state == GROUP_FETCHING) {
+        if (m->offset >= (*from)->reached) return m;
+        lose(g, *from); /* going backwards: another topic under the same name */
+    }
+    rd_kafka_message_destroy(m);
+    return NULL;
+}
+
+void group_wake(struct group *g) {
+    rd_kafka_queue_yield(g->queue);
+}
+
+enum group_state group_state(const struct group *g) {
+    return g->state;
+}
+
+const char *group_trouble(const struct group *g) {
+    return g->trouble.text;
+}
+
+struct group_partition *group_partitions(struct group *g, int *count) {
+    *count = g->count;
+    return g->partitions;
+}
+
+void group_fetch(struct group *g) {
+    for (int i = 0; i < g->count; i++)
+        g->partitions[i].reached = g->partitions[i].next;
+    assign(g, true);
+    g->state = GROUP_FETCHING;
+    g->trouble.text[0] = '\0';
+}
+
+void group_hold(struct group *g) {
+    if (g->state != GROUP_FETCHING) return;
+    assign(g, false);
+    g->state = GROUP_HELD;
+}
+
+/* Not rd_kafka_query_watermark_offsets, which may wait forever before 2.3. */
+enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *answer =
+        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition);
+    answer->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) err = answer->err;
+    *offset = answer->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && *offset >= 0) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the first offset of %s/%d: %s", topic_name(g, p), p->partition,
+               rd_kafka_err2str(err));
+}
+
+int64_t group_lag(struct group *g) {
+    int64_t lag = 0, low, high;
+    for (int i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        if (rd_kafka_get_watermark_offsets(g->rk, topic_name(g, p), p->partition, &low, &high) == 0 &&
+            high > p->next)
+            lag += high - p->next;
+    }
+    return lag;
+}
+
+void group_note(struct group *g) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
+    for (int i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        if (p->noted == p->next) continue;
+        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition)->offset = p->next;
+        p->noted = p->next;
+    }
+    if (list->cnt > 0) rd_kafka_commit(g->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* rd_kafka_consumer_close, but bounded. */
+static void close_group(struct group *g, int timeout_ms) {
+    int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000);
+    rd_kafka_queue_t *events = rd_kafka_queue_new(g->rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(g->rk, events);
+    if (error != NULL) rd_kafka_error_destroy(error);
+    for (int64_t left; error == NULL && !rd_kafka_consumer_closed(g->rk);) {
+        if ((left = deadline - clock_mono_us()) <= 0) break;
+        rd_kafka_queue_poll_callback(events, (int)(left / 1000) + 1);
+    }
+    rd_kafka_queue_destroy(events);
+}
+
+void group_leave(struct group *g, int timeout_ms) {
+    close_group(g, timeout_ms);
+    rd_kafka_queue_destroy(g->queue);
+    bool closed = rd_kafka_consumer_closed(g->rk);
+    if (!closed) log_warn("consumer", "left the group without its answer: the session's end will tell it");
+    rd_kafka_destroy_flags(g->rk, closed ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    drop(g);
+    free(g);
+}

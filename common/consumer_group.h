@@ -1,0 +1,62 @@
+/* consumer_group: a place in a Kafka consumer group, for one thread that polls it.
+ *
+ * Kafka says which partitions are ours; where to read them from is the owner's knowledge, kept elsewhere (the consumer's in
+ * Postgres). So an assignment arrives *held*: the owner fills in each partition's `next` and calls group_fetch. group_hold goes
+ * back to that state without leaving the group: whatever keeps the owner from going on (its database is away), it goes on
+ * polling, stays a member, and starts again from where it finds itself to be. What was fetched and not used is dropped by it.
+ *
+ * Records come one by one. A batch, with pausing and resuming, loses some in librdkafka before 2.1. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kafka.h"
+
+struct group_options {
+    const char *id; /* the group's name */
+    const char *brokers;
+    const char *const *topics; /* end with NULL; the texts outlive the group */
+};
+
+struct group_partition {
+    int topic; /* place in options.topics */
+    int32_t partition;
+    int64_t next;    /* where the owner stands; records before it are never handed out again */
+    int64_t reached; /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t noted;   /* what Kafka was told of it */
+    bool gone;       /* Kafka has no record `next`: set by group_poll, which holds the group then */
+};
+
+enum group_state {
+    GROUP_OUT,  /* nothing assigned: not joined yet, or being rebalanced */
+    GROUP_HELD, /* partitions (perhaps none) are ours, nothing is fetched */
+    GROUP_FETCHING,
+};
+
+struct group;
+
+/* Joins in the background. NULL: why. */
+struct group *group_join(const struct group_options *options, struct why *w);
+
+/* The next record and its partition, or NULL: nothing came within timeout_ms, group_wake was called, or the state changed (look
+ * at group_state: partitions got before are no longer valid then). The caller destroys it. To be called at least every few
+ * minutes (max.poll.interval.ms), whatever the state. */
+rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from);
+void group_wake(struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
+
+enum group_state group_state(const struct group *g);
+const char *group_trouble(const struct group *g); /* the last error Kafka told, or "" */
+struct group_partition *group_partitions(struct group *g, int *count);
+
+void group_fetch(struct group *g); /* fetches each partition from `next` */
+void group_hold(struct group *g);
+
+/* The first offset Kafka has of a partition. ST_OK, or ST_LOST: no answer within a few seconds. */
+enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w);
+
+int64_t group_lag(struct group *g); /* records behind `next`, as far as Kafka's last answers tell */
+void group_note(struct group *g);   /* tells Kafka the positions, for those who watch it; nothing here reads them */
+
+/* Leaves and frees. After timeout_ms without an answer the others notice by the session's end instead. */
+void group_leave(struct group *g, int timeout_ms);
