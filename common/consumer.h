@@ -2,8 +2,9 @@
  *
  * A batch of records becomes one transaction, sent in one round trip: the positions (advance_offsets: fails unless they are where we
  * left them, so a paused former owner cannot write), the effects as set statements, undecodable records into dead_letters.
- * The batch is cut into consecutive runs where a key comes again, so order a key holds. Positions come from Postgres.
- * An error of the database or the registry is retried with back-off, never skipped. */
+ * The batch is cut into runs in which no key comes twice, so order a key holds (consumer_batch.h). Positions come from Postgres.
+ * An error of the database or the registry is retried with back-off, never skipped: also a record whose data a statement
+ * refuses. The log names it, what comes before it is done, what comes after it waits. */
 #pragma once
 
 #include "avro.h"
@@ -27,7 +28,10 @@ struct consumer_options {
 };
 
 struct consumer;
+/* The texts and the reactions stay the caller's, and outlive the consumer. NULL: a Kafka property is wrong; the log says which. */
 struct consumer *consumer_start(const struct consumer_options *options);
-/* Ready: in the group, with positions read (also with no partition: others have them all). */
+/* Ready: in the group, with positions read (also with no partition: others have them all). Once ready it stays so: requests
+ * are answered while a rebalance, or trouble with Kafka, goes on; metrics tell of these. */
 bool consumer_ready(struct consumer *c, struct why *w);
+/* Finishes the batch at hand and leaves the group. What has not ended by then is left behind: the process is to end. */
 void consumer_stop(struct consumer *c, int timeout_ms);
