@@ -32,6 +32,7 @@ static bool plain8(const unsigned char *p) {
 }
 
 bool utf8_valid(struct str s) {
+    if (s.n == 0) return true; /* s.p may be NULL */
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
         if (end - p >= 8 && plain8(p))

@@ -55,6 +55,7 @@ static void overlong_forms(void **state) {
                                       "\xfe"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(utf8_valid(str_of(bad[i])));
+    assert_true(utf8_valid((struct str){NULL, 0}));
 }
 
 /* NUL and high bytes at each place of the eight bytes that are looked at together. */
