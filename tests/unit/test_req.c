@@ -1,6 +1,8 @@
 /* req: what a handler reads of a request, and what it answers. */
 #include "http_fixture.h"
 
+#include <stdatomic.h>
+
 #include "session_forge.h"
 
 static EVP_PKEY *pkey;
@@ -16,6 +18,19 @@ static void say_user(struct req *rq) {
     else
         json_text(j, user->email);
     req_reply(rq, 200);
+}
+
+static struct req *_Atomic waiting;
+
+static void wait_with_user(struct req *rq) {
+    req_user(rq);
+    req_hold(rq);
+    waiting = rq;
+}
+
+static void say_user_late(struct req *rq, void *arg) {
+    (void)arg;
+    say_user(rq);
 }
 
 struct ticket {
@@ -108,6 +123,7 @@ static void say_state(struct req *rq) {
 static const struct route routes[] = {
     {"GET", "/user", say_user, 0},
     {"GET", "/mine", say_user, ROUTE_SESSION},
+    {"GET", "/wait-with-user", wait_with_user, ROUTE_SESSION},
     {"POST", "/tickets", take_ticket, 0},
     {"POST", "/my/tickets", take_ticket, ROUTE_SESSION},
     {"GET", "/query", say_query, 0},
@@ -175,6 +191,22 @@ static void who_is_asking(void **state) {
     free(ann);
     free(bob);
     free(old);
+}
+
+static void who_is_asking_stays_the_same(void **state) {
+    (void)state;
+    char *ann = token_for("ann@x.test", 60), *bob = token_for("bob@x.test", 60), *request;
+    request = text("GET /wait-with-user HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\n\r\n", ann);
+    struct hx_conn *c = hx_connect();
+    hx_send(c, request);
+    hx_until(waiting != NULL);
+    hx_expect(with("GET /user", "Cookie: session=%s\r\n", bob, ""), 200, "\"bob@x.test\"");
+    req_resume(waiting, say_user_late, NULL);
+    hx_expect(hx_receive(c, false), 200, "\"ann@x.test\"");
+    hx_close(c);
+    free(request);
+    free(ann);
+    free(bob);
 }
 
 static void the_order_of_checks(void **state) {
@@ -407,6 +439,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_asking),
+        cmocka_unit_test(who_is_asking_stays_the_same),
         cmocka_unit_test(the_order_of_checks),
         cmocka_unit_test(all_errors_of_a_body_come_at_once),
         cmocka_unit_test(content_types),
