@@ -30,7 +30,7 @@ enum {
     /* Longer than the 60 to 75 s for which proxies keep connections: the side that reuses them should be the
        one that closes. */
     HTTP_IDLE_MS = 90 * 1000,
-    HTTP_READ_MS = 10 * 1000, /* from a request's first byte to its last */
+    HTTP_SLOW_MS = 10 * 1000, /* from a request's first byte to its last, and the same for its answer */
 };
 
 /* --- req_address.c: IPv4 is kept as ::ffff:a.b.c.d --- */

@@ -54,16 +54,17 @@ static void for_each_connection(struct http_thread *t, int (*visit)(h2o_req_t *r
     t->http->config.http1.callbacks.foreach_request(&t->ctx, visit, arg);
 }
 
-static bool being_read(const h2o_req_t *req) {
-    return req->timestamps.request_begin_at.tv_sec != 0 && req->processed_at.at.tv_sec == 0;
+/* For how long what began goes on; 0 when it has not begun or has ended. */
+static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, const struct timeval *ended) {
+    if (begun->tv_sec == 0 || ended->tv_sec != 0) return 0;
+    return (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
 }
 
 static int sweep_one(h2o_req_t *req, void *count) {
     ++*(int *)count;
-    const struct timeval *begun = &req->timestamps.request_begin_at;
-    int64_t ms =
-        (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
-    if (being_read(req) && ms > HTTP_READ_MS) hang_up(req, SHUT_RDWR);
+    int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, &req->processed_at.at);
+    int64_t sending = lasting_ms(req, &req->timestamps.response_start_at, &req->timestamps.response_end_at);
+    if (reading > HTTP_SLOW_MS || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
     return 0;
 }
 
