@@ -39,7 +39,7 @@ void db_free(struct db *db) {
         struct batch *next;
         for (struct batch *b = db->statements[i].spare; b != NULL; b = next) {
             next = b->next;
-            batch_free(b);
+            batch_destroy(b);
         }
     }
     free(db->statements);

@@ -66,7 +66,7 @@ struct batch *batch_part(const struct batch *b, int first, int count) {
     return part;
 }
 
-void batch_free(struct batch *b) {
+void batch_destroy(struct batch *b) {
     PQclear(b->result);
     columns_free(&b->columns);
     free(b->waiters);
@@ -83,7 +83,7 @@ static size_t batch_bytes(const struct batch *b) {
 void batch_release(struct batch *b) {
     struct statement *s = b->statement;
     if (s->nspare == SPARE_BATCHES || batch_bytes(b) > SPARE_BYTES) {
-        batch_free(b);
+        batch_destroy(b);
         return;
     }
     PQclear(b->result);

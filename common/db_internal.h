@@ -101,7 +101,7 @@ struct batch *batch_open(struct statement *s);
 /* A batch of items [first, first+count) of b, in no list. */
 struct batch *batch_part(const struct batch *b, int first, int count);
 void batch_release(struct batch *b);
-void batch_free(struct batch *b);
+void batch_destroy(struct batch *b);
 /* Whether the rows keep to the contract: an `ordinal` first, ascending, within 1..items. */
 bool batch_rows_valid(const struct batch *b, struct why *w);
 /* The rows of item i, given those of the item before it ({0} rows before the first). */
