@@ -1,0 +1,289 @@
+"""The command ./onsale: what it prints, what it keeps, and that nothing is left of what it starts."""
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+import requests
+
+from conftest import fresh_state
+from support import DEADLINE, ROOT, Stack, User, free_port, wait_until
+
+GROUND = {"postgres", "kafka", "registry", "edge"}
+
+
+def onsale(*words, **environment):
+    return subprocess.run([ROOT / "onsale", *words], env={**os.environ, **environment}, text=True, capture_output=True,
+                          stdin=subprocess.DEVNULL)
+
+
+def processes_of(state):
+    """The pids of everything that runs on this state directory: it is named in its arguments or its environment."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            for file in ("cmdline", "environ"):
+                with open(f"/proc/{pid}/{file}", "rb") as f:
+                    if f"{state}/".encode() in f.read():
+                        found.append(int(pid))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            pass  # gone meanwhile
+    return found
+
+
+# --- words ---
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["run", "--port", "99999"]])
+def test_unknown_words_show_the_usage(words):
+    answer = onsale(*words, ONSALE_STATE="/nonexistent/onsale")
+    assert answer.returncode == 64
+    assert "usage: ./onsale COMMAND" in answer.stderr and answer.stdout == ""
+
+
+def test_help_is_no_error():
+    answer = onsale("help")
+    assert answer.returncode == 0 and "usage: ./onsale COMMAND" in answer.stdout
+
+
+def test_where_nothing_runs():
+    state = str(fresh_state())
+    try:
+        assert onsale("stop", ONSALE_STATE=state).returncode == 0
+        assert onsale("status", ONSALE_STATE=state).returncode == 1
+        assert json.loads(onsale("status", "--json", ONSALE_STATE=state).stdout) == []
+        answer = onsale("env", ONSALE_STATE=state)
+        assert answer.returncode == 1 and "./onsale run" in answer.stderr
+        assert os.listdir(state) == []
+    finally:
+        os.rmdir(state)
+
+
+# --- a stack that is up ---
+
+def test_status_knows_every_process(stack):
+    status = stack.status()
+    assert GROUND | {"auth", "tickets"} <= status.keys()
+    for process in status.values():
+        assert process["state"] == "ready", process
+        assert process["memory"] > 1_000_000
+        os.kill(process["pid"], 0)
+    lines = stack.onsale("status").splitlines()
+    assert lines[0].split() == ["NAME", "PID", "STATE", "PORT", "MEMORY"]
+    assert {line.split()[0] for line in lines[1:]} == status.keys()
+    auth = next(line.split() for line in lines if line.startswith("auth"))
+    assert auth[1:4] == [str(status["auth"]["pid"]), "ready", str(status["auth"]["port"])]
+
+
+def test_env_says_where_everything_listens(stack):
+    assert requests.get(stack.env["ONSALE_URL"] + "/api/tickets", timeout=10).status_code == 200
+    assert requests.get(stack.env["SCHEMA_REGISTRY_URL"] + "/subjects", timeout=10).status_code == 200
+    with socket.create_connection(stack.env["KAFKA_BROKERS"].rsplit(":", 1), 10):
+        pass
+    for service in ("auth", "tickets"):
+        assert stack.admin(service, "/healthz").status_code == 200
+        assert stack.sql(service, "select current_database()") == [(service,)]
+
+
+def test_every_service_has_a_database_of_its_own(stack):
+    with pytest.raises(Exception, match="permission denied for database"):
+        import psycopg
+        psycopg.connect(stack.env["AUTH_DATABASE_URL"].rsplit("/", 1)[0] + "/tickets")
+
+
+def test_a_second_run_says_that_one_is_up(stack):
+    answer = onsale("run", ONSALE_STATE=str(stack.state))
+    assert answer.returncode == 1
+    assert stack.url in answer.stderr and "already up" in answer.stderr
+    assert stack.ready("tickets")
+
+
+def test_settings_reach_the_services_that_know_them(stack):
+    """The shared stack was started with SIGNIN_RATE=0, and in whatever environment this test runs."""
+    with open(f"/proc/{stack.pid('auth')}/environ") as f:
+        auth = dict(v.split("=", 1) for v in f.read().split("\0") if v)
+    with open(f"/proc/{stack.pid('tickets')}/environ") as f:
+        tickets = dict(v.split("=", 1) for v in f.read().split("\0") if v)
+    assert auth["SIGNIN_RATE"] == "0" and "SIGNIN_RATE" not in tickets
+    assert auth["DATABASE_URL"] == stack.env["AUTH_DATABASE_URL"]
+
+
+def test_tokens(stack):
+    tokens = stack.tokens(3)
+    assert len(set(tokens)) == 3
+    for token in tokens:
+        user = User(stack.url, token)
+        assert user.get("/api/users/currentuser").json()["currentUser"]["id"] == user.id
+
+
+def test_logs(stack):
+    pid = stack.pid("tickets")
+    assert "tickets" in stack.logs("tickets") and pid
+    everything = stack.onsale("logs")
+    for name in GROUND | {"auth", "tickets"}:
+        assert f"== {name} (" in everything
+    assert onsale("logs", "nobody", ONSALE_STATE=str(stack.state)).returncode == 1
+
+
+# --- dying and restarting ---
+
+@pytest.mark.parametrize("name", ["auth", "tickets", "edge"])
+def test_what_dies_is_started_again(stack, name):
+    before = stack.kill(name)
+
+    def back():
+        process = stack.status()[name]
+        return process["state"] == "ready" and process["pid"] != before
+    wait_until(back, f"{name} is started again")
+    wait_until(lambda: requests.get(stack.url + "/api/users/currentuser", timeout=10).status_code == 200, "the edge serves auth")
+    assert stack.user().list_ticket()["status"] == "available"
+
+
+def test_restart_of_one_leaves_the_others(stack):
+    before = stack.status()
+    stack.onsale("restart", "tickets")
+    after = stack.status()
+    changed = {name for name in before if before[name]["pid"] != after[name]["pid"]}
+    assert changed == {"tickets"}
+    assert after["tickets"]["state"] == "ready" and after["tickets"]["port"] == before["tickets"]["port"]
+
+
+def test_restart_without_a_name_restarts_what_changed(stack):
+    before = stack.status()
+    stack.onsale("restart")
+    assert {n: p["pid"] for n, p in stack.status().items()} == {n: p["pid"] for n, p in before.items()}
+    answer = onsale("restart", "nobody", ONSALE_STATE=str(stack.state))
+    assert answer.returncode == 1 and "nobody" in answer.stderr
+
+
+# --- the edge ---
+
+def assert_error(answer, status):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/json")
+    assert [e["message"] for e in answer.json()["errors"]] and answer.json().keys() == {"errors"}
+
+
+def test_edge_errors_have_the_contracts_shape(stack):
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        assert_error(requests.request(method, stack.url + "/api/nowhere", timeout=10), 404)
+    assert_error(requests.post(stack.url + "/api/tickets", data=b"x" * 65537, timeout=10), 413)
+    assert_error(requests.post(stack.url + "/api/tickets", data=iter([b"x" * 65536, b"x" * 9]), timeout=10), 413)
+
+
+def test_edge_errors_of_a_service_that_is_down(stack):
+    stack.supervisor("stop", "tickets")
+    try:
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            assert_error(requests.request(method, stack.url + "/api/tickets", timeout=10), 502)
+    finally:
+        stack.supervisor("start", "tickets")
+        stack.wait_ready("tickets")
+
+
+@pytest.mark.parametrize("path", ["/api/tickets/", "/API/Tickets", "/Api/TICKETS/?limit=1", "/api/tickets?limit=1"])
+def test_edge_takes_any_letter_case_and_a_slash_at_the_end(stack, path):
+    answer = requests.get(stack.url + path, timeout=10)
+    assert answer.status_code == 200 and isinstance(answer.json(), list), answer.text
+
+
+def test_edge_keeps_method_and_body_in_other_letters(stack):
+    answer = stack.user().post("/API/Tickets/", json={"title": "In Other Letters", "price": 20})
+    assert answer.status_code == 201 and answer.json()["title"] == "In Other Letters"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/METRICS/", "/api/tickets/../metrics", "/api/tickets/%2e%2e/metrics",
+                                  "/api/tickets/metrics", "/api/tickets/../../metrics"])
+def test_edge_hides_what_operators_see(stack, path):
+    with socket.create_connection(("127.0.0.1", int(stack.url.rsplit(":", 1)[1])), 10) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 ") and b'{"errors":[' in answer
+
+
+def test_edge_passes_nothing_odd_on(stack):
+    """A line break that hides in a path in other letters must not become a header or a request of its own."""
+    with socket.create_connection(("127.0.0.1", int(stack.url.rsplit(":", 1)[1])), 10) as s:
+        s.sendall(b"GET /API/Tickets%20HTTP/1.1%0d%0aX:%20y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 "), answer
+
+
+# --- a life: run, Ctrl-C, run again, kill -9, reset ---
+
+class Running:
+    """./onsale run in the foreground, as a terminal has it: a process group of its own."""
+
+    def __init__(self, state, *words):
+        self.state = state
+        self.process = subprocess.Popen([ROOT / "onsale", "run", *words], env={**os.environ, "ONSALE_STATE": str(state)}, text=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        start_new_session=True)
+
+    def wait_up(self):
+        """The URL it prints, once it says that Ctrl-C stops it."""
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                return lines[0].strip()
+        raise AssertionError(f"run ended: {self.process.wait()} {lines}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_a_life(stack):
+    """Beside the shared stack: data survives, ports stay, and nothing is left whatever ends it."""
+    state, port = fresh_state(), free_port()
+    mine = Stack(state)
+    (state / "not-ours").touch()
+    with Running(state, "--port", str(port)) as run:
+        url = run.wait_up()
+        assert url == f"http://127.0.0.1:{port}"
+        mine.env = {"ONSALE_URL": url}
+        ticket = mine.user().list_ticket("Kept")
+        ports = {name: p["port"] for name, p in mine.status().items()}
+        assert not set(ports.values()) & {p["port"] for p in stack.status().values()}
+        os.killpg(run.process.pid, signal.SIGINT)
+        assert run.process.wait(DEADLINE) == 0
+    assert processes_of(state) == []
+
+    with Running(state) as run:
+        assert run.wait_up() == url
+        assert requests.get(f"{url}/api/tickets/{ticket['id']}", timeout=10).json()["title"] == "Kept"
+        assert {name: p["port"] for name, p in mine.status().items()} == ports
+        run.process.kill()
+        run.process.wait()
+        wait_until(lambda: processes_of(state) == [], "everything ended with the command")
+
+    assert onsale("reset", ONSALE_STATE=str(state)).returncode == 0
+    assert os.listdir(state) == ["not-ours"]
+    (state / "not-ours").unlink()
+    state.rmdir()
+
+
+def test_interrupted_while_starting():
+    state = fresh_state()
+    with Running(state) as run:
+        wait_until(lambda: (state / "run/supervisor.sock").exists(), "it is starting")
+        os.killpg(run.process.pid, signal.SIGINT)
+        assert run.process.wait(DEADLINE) == 0
+    assert processes_of(state) == []
+    onsale("reset", ONSALE_STATE=str(state))
+    assert not state.exists()
+
+
+def test_a_taken_port_is_said(stack):
+    state = fresh_state()
+    answer = onsale("run", "--port", stack.url.rsplit(":", 1)[1], ONSALE_STATE=str(state))
+    assert answer.returncode == 1 and "cannot be used" in answer.stderr
+    assert processes_of(state) == []
+    onsale("reset", ONSALE_STATE=str(state))
