@@ -13,12 +13,12 @@ from common import DEV, Failed, cache_dir, program, say
 POM = DEV / "kafka/pom.xml"
 
 
-def _version(*files):
+def version(*files):
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:12]
 
 
 @contextlib.contextmanager
-def _being_made(directory):
+def being_made(directory):
     """An empty directory beside the wanted one. Only one process makes it; it appears whole or not at all."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.with_name(directory.name + ".lock"), "w") as lock:
@@ -34,12 +34,12 @@ def _being_made(directory):
 
 def jars():
     """The directory that holds kafka/*.jar and registry/, once fetch_jars() was called."""
-    return cache_dir() / f"jars-{_version(POM)}"
+    return cache_dir() / f"jars-{version(POM)}"
 
 
 def fetch_jars():
     if not jars().exists():
-        with _being_made(jars()) as unfinished:
+        with being_made(jars()) as unfinished:
             if unfinished:
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
                 unfinished.mkdir()
@@ -69,9 +69,9 @@ def _maven(arguments):
 def python():
     """The Python that has what the tests import."""
     requirements = DEV / "requirements.txt"
-    directory = cache_dir() / f"python-{_version(requirements)}"
+    directory = cache_dir() / f"python-{version(requirements)}"
     if not directory.exists():
-        with _being_made(directory) as unfinished:
+        with being_made(directory) as unfinished:
             if unfinished:
                 say("making a Python environment for the tests (once)")
                 _run([program("python3"), "-m", "venv", str(unfinished)])

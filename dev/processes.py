@@ -10,13 +10,15 @@ import socket
 import subprocess
 import uuid
 
+import archives
 import edge
 import fetch
 from common import DEV, IS_ROOT, ROOT, Failed, fill, program
+from state import State
 
 BUILD = ROOT / "build/release"
 # Serial GC: few threads, small heaps.
-JAVA = ["-XX:+UseSerialGC", "-Xshare:auto", "-XX:+ExitOnOutOfMemoryError"]
+JAVA = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
 
 
 @dataclasses.dataclass
@@ -121,12 +123,12 @@ def kafka(state):
     port = state.ports["kafka"]
     return Process(
         name="kafka", port=port, log=state.dir / "log/kafka.log", stop_seconds=30, environment=base_environment(),
-        command=[*_kafka_java(), "kafka.Kafka", state.dir / "run/kafka.properties"],
+        command=[*_kafka_java(archives.flag("kafka")), "kafka.Kafka", state.dir / "run/kafka.properties"],
         ready=lambda: listens(port))
 
 
-def _kafka_java():
-    return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
+def _kafka_java(*flags):
+    return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, *flags, f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
             "-cp", f"{fetch.jars()}/kafka/*"]
 
 
@@ -155,8 +157,21 @@ def registry(state):
     }
     return Process(
         name="registry", port=port, log=state.dir / "log/registry.log", environment=environment,
-        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
+        # C1 alone: it is asked a few times a run, so the better compiler's work would never pay.
+        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-XX:TieredStopAtLevel=1", archives.flag("registry"), "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
         ready=lambda: answers(port, "/apis/ccompat/v7/subjects"))
+
+
+def java_alone(scratch):
+    """Kafka and the registry by themselves, in memory or a scratch directory: to be started once for their class archives."""
+    state = State(scratch)
+    state.create()
+    for name in ("postgres", "kafka", "kafka-controller", "registry"):
+        state.choose_port(name)
+    prepare_kafka(state)
+    alone = registry(state)
+    alone.environment = {k: v for k, v in alone.environment.items() if not k.startswith("APICURIO_STORAGE")}
+    return [kafka(state), alone]
 
 
 # --- the edge ---

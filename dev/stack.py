@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 
+import archives
 import fetch
 import processes
 from common import ROOT, Failed, program, say, tail
@@ -50,6 +51,7 @@ class Stack:
     def start(self, hold, die_with_parent):
         """Returns supervisord's process when everything is ready. After a failure, stop() ends what was started."""
         fetch.fetch_jars()
+        archives.make(processes.java_alone)
         table = self.processes()
         child = self.supervisor.launch(table.values(), die_with_parent)
         with concurrent.futures.ThreadPoolExecutor() as pool:

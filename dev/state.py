@@ -29,8 +29,8 @@ def port_is_free(port):
 
 
 class State:
-    def __init__(self):
-        self.dir = state_dir()
+    def __init__(self, directory=None):
+        self.dir = directory or state_dir()
         self.file = self.dir / "stack.json"
         self.socket = self.dir / "run/supervisor.sock"
         saved = json.loads(self.file.read_text()) if self.file.exists() else {}
