@@ -82,19 +82,24 @@ static void make_tables(struct http *http) {
     http->log_parts = log_parts_new(http->options.service, http->options.routes);
 }
 
-/* The listeners are there before the threads are: a client may connect as soon as http_start returns. Port 0
- * is any free port, the same for all threads. */
+/* The listeners are there before the threads are: a client may connect as soon as http_start returns. A port
+ * is shared among our threads only: a first listener that shares with nobody finds out whether it is free,
+ * and which one it is for port 0. */
 static enum status listen_all(struct http *http, struct why *w) {
-    int port = http->options.port;
-    for (int i = 0; i < http->options.threads; i++) {
-        struct http_thread *t = &http->threads[i];
-        *t = (struct http_thread){.http = http, .index = i};
-        t->listen_fd = http_listen(http->options.address, port, true, w);
-        if (t->listen_fd < 0) return ST_FAILED;
-        http->nthreads++;
-        if (port == 0) port = http_port(http);
+    const struct http_options *o = &http->options;
+    int fd = http_listen(o->address, o->port, false, w);
+    if (fd < 0) return ST_FAILED;
+    int port = http_port_of(fd);
+    if (o->threads > 1) {
+        close(fd);
+        fd = http_listen(o->address, port, true, w);
     }
-    return ST_OK;
+    for (int i = 0; fd >= 0; fd = http_listen(o->address, port, true, w)) {
+        http->threads[i] = (struct http_thread){.http = http, .index = i, .listen_fd = fd};
+        http->nthreads = ++i;
+        if (i == o->threads) return ST_OK;
+    }
+    return ST_FAILED;
 }
 
 static void close_listeners(struct http *http) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -155,7 +156,7 @@ static int left_ms(const struct process *p, int kept_ms) {
 /* A thread of its own, so that the loop goes on telling how things are. */
 static void *stop_parts(void *process) {
     struct process *p = process;
-    usleep((useconds_t)settings.drain_delay_ms * 1000);
+    poll(NULL, 0, (int)settings.drain_delay_ms);
     http_drain(p->http, left_ms(p, PUBLISH_MS + CONSUMER_STOP_MS));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));

@@ -26,7 +26,7 @@ static const struct config_var serving[] = {
     {"TRUSTED_PROXIES", CONFIG_TEXT, &settings.trusted_proxies, "",
      "Addresses or blocks (10.0.0.0/8, ...) whose X-Forwarded-For is believed", 0, 0},
     {"DRAIN_DELAY", CONFIG_DURATION, &settings.drain_delay_ms, "0",
-     "On SIGTERM: from not ready to not accepting, for balancers to notice", 0, 5000},
+     "On SIGTERM: from not ready to not accepting, for balancers to notice", 0, 3000},
     {0},
 };
 

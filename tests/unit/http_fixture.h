@@ -83,17 +83,19 @@ static inline void hx_close(struct hx_conn *c) {
     free(c);
 }
 
-static inline void hx_write(struct hx_conn *c, const void *bytes, size_t n) {
+/* false: the server has closed before all was sent; what it answered may tell why. */
+static inline bool hx_write(struct hx_conn *c, const void *bytes, size_t n) {
     for (const char *p = bytes; n > 0;) {
         ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
-        if (sent <= 0) return; /* the server has closed: what it answered tells */
+        if (sent <= 0) return false;
         p += sent;
         n -= (size_t)sent;
     }
+    return true;
 }
 
-static inline void hx_send(struct hx_conn *c, const char *text) {
-    hx_write(c, text, strlen(text));
+static inline bool hx_send(struct hx_conn *c, const char *text) {
+    return hx_write(c, text, strlen(text));
 }
 
 /* More bytes; 0: the end. */

@@ -259,7 +259,7 @@ static void the_answer_to_a_huge_body_arrives(void **state) {
         char *text = repeated("POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n",
                               "0123456789", 600000, "");
         struct hx_conn *c = hx_connect();
-        hx_send(c, text);
+        assert_true(hx_send(c, text));
         struct hx_answer *a = hx_receive(c, false);
         hx_expect_error(a, 413, "64 KiB");
         assert_string_equal(hx_header(a, "connection"), "close");

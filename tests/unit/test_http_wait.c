@@ -419,6 +419,9 @@ static void two_servers_cannot_have_one_port(void **state) {
     snprintf(wanted, sizeof wanted, "cannot listen on 127.0.0.1 port %d: Address already in use",
              options.port);
     assert_memory_equal(w.text, wanted, strlen(wanted));
+    options.port = hx_port; /* nor with another server of ours */
+    options.threads = 1;
+    assert_null(http_start(&options, &w));
     options.address = "localhost";
     assert_null(http_start(&options, &w));
     assert_non_null(strstr(w.text, "not an IP address"));

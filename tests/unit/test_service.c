@@ -351,7 +351,7 @@ static void the_end_lets_requests_finish(void **state) {
 
 static void told_twice_it_leaves_at_once(void **state) {
     (void)state;
-    setenv("DRAIN_DELAY", "5s", 1);
+    setenv("DRAIN_DELAY", "3s", 1);
     launch_ready();
     kill(child, SIGTERM);
     hx_until(strstr(said(), "SIGTERM: stopping") != NULL);
