@@ -38,6 +38,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
     (void)opaque;
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT) return; /* its log has said it */
     if (code != RD_KAFKA_RESP_ERR__FATAL) {
         log_warn("kafka", "%s: %s", rd_kafka_err2name(code), reason);
         return;

@@ -47,15 +47,20 @@ struct session {
     struct replication *replication;
     struct slot_state slot;
     struct sink sink;
-    struct tails *tails; /* NULL: all events are new */
+    struct tails *tails; /* NULL: all that comes is new to the topic */
     struct row_map row_map;
     uint32_t relation; /* its id in the stream; 0: not seen yet */
     void *event;
     struct position position; /* of the last event */
+    int64_t told_us;          /* when Postgres last heard of us on the stream, by the monotonic clock */
 };
 
 /* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED. */
 enum status session_run(struct publisher *p, struct why *w);
+/* Lets Postgres know that we are there, and up to where it may forget. ST_LOST also when we were away for too
+ * long. */
+enum status session_hold_slot(struct session *s, uint64_t confirmed, struct why *w);
+enum status session_check_awake(const struct session *s, struct why *w);
 /* Publishes a row, or skips it when the topic has it. ST_OK, ST_FULL as sink_send. A row that can't be
  * published ends the process with exit 70. */
 enum status session_publish(struct session *s, const struct pgoutput_value *values, int n);

@@ -61,8 +61,6 @@ static enum status open_log(struct session *s, const char *snapshot, struct why 
 enum status session_republish(struct session *s, const char *snapshot, int64_t *count, struct why *w) {
     enum status st = open_log(s, snapshot, w);
     if (st != ST_OK) return st;
-    struct tails *tails = s->tails;
-    s->tails = NULL; /* a new epoch has nothing on its topic */
     s->position = (struct position){0};
     acks_begin(&s->sink.acks, 0);
     for (int rows = 1; rows > 0 && st == ST_OK;) {
@@ -72,6 +70,5 @@ enum status session_republish(struct session *s, const char *snapshot, int64_t *
     acks_commit(&s->sink.acks, 0);
     while (s->sink.acks.unacked > 0 && st == ST_OK)
         st = wait_for_kafka(s);
-    s->tails = tails;
     return st == ST_OK ? pg_exec(s->sql, w, "commit") : st;
 }

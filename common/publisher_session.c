@@ -13,6 +13,10 @@
 /* A standby looks for a free slot this often: most of the time a take-over takes. */
 enum { STANDBY_MS = 200, ANSWER_MS = 2000, STATEMENT_MS = 30 * 1000 };
 
+/* When we have said nothing for so long (the process was stopped, the machine paused), Postgres is about to
+ * give the slot to another, or has: what lies in our buffers is not ours to publish any more. */
+static const int64_t PAUSED_US = (REPLICATION_TIMEOUT_S - 1) * 1000 * 1000;
+
 static enum status describe_table(struct session *s, struct why *w) {
     char text[128];
     snprintf(text, sizeof text, "select * from \"%s\" limit 0", s->p->options.table);
@@ -34,9 +38,7 @@ static enum status log_in(struct session *s, struct why *w) {
     s->sql = pg_open(o->database_url, "publisher", STATEMENT_MS, w);
     if (s->sql == NULL) return ST_LOST;
     enum status st = describe_table(s, w);
-    if (st != ST_OK) return st;
-    s->tails = tails_open(o->brokers, o->topic, w);
-    return s->tails == NULL ? ST_FAILED : tails_check(s->tails, ANSWER_MS, w);
+    return st == ST_OK ? tails_check_topic(o->brokers, o->topic, ANSWER_MS, w) : st;
 }
 
 static enum status open_replication(struct session *s, struct why *w) {
@@ -57,10 +59,33 @@ static void own(struct session *s) {
                   s->p->options.topic->name, s->slot.epoch);
 }
 
+enum status session_check_awake(const struct session *s, struct why *w) {
+    if (clock_mono_us() - s->told_us < PAUSED_US) return ST_OK;
+    return why(w, ST_LOST, "was paused, and the slot may be another's by now");
+}
+
+enum status session_hold_slot(struct session *s, uint64_t confirmed, struct why *w) {
+    enum status st = session_check_awake(s, w);
+    if (st != ST_OK) return st;
+    s->told_us = clock_mono_us();
+    return replication_confirm(s->replication, confirmed, w);
+}
+
 static enum status hold_slot(void *arg, struct why *w) {
     struct session *s = arg;
-    if (publisher_out_of_time(s->p)) return ST_STOPPED;
-    return replication_confirm(s->replication, 0, w);
+    return publisher_out_of_time(s->p) ? ST_STOPPED : session_hold_slot(s, 0, w);
+}
+
+static enum status start_stream(struct session *s, const char *slot, struct why *w) {
+    s->told_us = clock_mono_us();
+    return replication_start(s->replication, slot, PUBLICATION, w);
+}
+
+static enum status read_tails(struct session *s, struct why *w) {
+    const struct publisher_options *o = &s->p->options;
+    const struct tails_options options = {o->brokers,       o->topic,  s->slot.epoch,
+                                          s->slot.since_ms, hold_slot, s};
+    return tails_read(&s->tails, &options, w);
 }
 
 /* The topic may not be ahead of the database. If it is, a copy of the database was put in place of a newer
@@ -82,12 +107,12 @@ static enum status take_slot(struct session *s, struct why *w) {
     char name[SLOT_NAME];
     slot_name(s->p->options.service, s->slot.epoch, name);
     enum status st = open_replication(s, w);
-    if (st == ST_OK) st = replication_start(s->replication, name, PUBLICATION, w);
+    if (st == ST_OK) st = start_stream(s, name, w);
     if (st == ST_NOT_FOUND) s->p->new_epoch = true;
     if (st != ST_OK) return st;
     own(s);
     st = open_sink(s, w);
-    if (st == ST_OK) st = tails_read(s->tails, s->slot.epoch, s->slot.since_ms, hold_slot, s, w);
+    if (st == ST_OK) st = read_tails(s, w);
     if (st == ST_OK) st = check_not_behind(s, w);
     if (st == ST_OK) st = slot_drop_others(s->sql, s->p->options.service, s->slot.epoch, w);
     return st;
@@ -120,11 +145,9 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     if (st == ST_OK) st = open_sink(s, w);
     if (st == ST_OK) st = session_republish(s, snapshot, &count, w);
     if (st == ST_OK) st = slot_mark_republished(s->sql, s->slot.epoch, w);
-    if (st == ST_OK) st = replication_start(s->replication, name, PUBLICATION, w);
+    if (st == ST_OK) st = start_stream(s, name, w);
     if (st == ST_OK) st = slot_unlock(s->sql, w);
     if (st != ST_OK) return st;
-    tails_close(s->tails); /* all that follows is new */
-    s->tails = NULL;
     own(s);
     log_at(was.epoch == 0 ? LOG_INFO : LOG_WARN, "publisher", "published %" PRId64 " events from the log",
            count);
@@ -191,7 +214,7 @@ enum status session_run(struct publisher *p, struct why *w) {
     metric_set(M_PUBLISHER_ACTIVE, 0);
     sink_close(&s.sink); /* first: from now on the slot may be another's */
     replication_close(s.replication);
-    tails_close(s.tails);
+    tails_free(s.tails);
     PQfinish(s.sql);
     free(s.event);
     return st;

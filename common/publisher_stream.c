@@ -12,10 +12,6 @@
  * slot (replication.h). */
 static const int64_t CONFIRM_NEWS_US = 100 * 1000, CONFIRM_ANYWAY_US = 1000 * 1000;
 
-/* When we have said nothing for so long (the process was stopped, the machine paused), Postgres is about to
- * give the slot to another, or has: what lies in our buffers is no longer ours to publish. */
-static const int64_t PAUSED_US = (REPLICATION_TIMEOUT_S - 1) * 1000 * 1000;
-
 /* Frames between two looks at Kafka's acknowledgements: about a millisecond's. */
 enum { BURST = 512 };
 
@@ -30,7 +26,6 @@ struct stream {
     bool full;    /* Kafka's queue is: an event is kept back, and nothing is read meanwhile */
     bool drained; /* libpq has no more frames */
     uint64_t told_lsn;
-    int64_t told_us;
     uint64_t horizon; /* when it stops: publish up to here; 0: not stopping */
 };
 
@@ -44,7 +39,7 @@ static void on_begin(struct session *s, const struct pgoutput_message *m) {
     s->position = (struct position){.lsn = m->lsn};
     acks_begin(&s->sink.acks, m->committed_us);
     if (s->tails == NULL || m->lsn <= tails_end(s->tails)) return;
-    tails_close(s->tails); /* from here on all is new */
+    tails_free(s->tails); /* from here on all is new */
     s->tails = NULL;
 }
 
@@ -73,8 +68,7 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
 
 static enum status tell(struct stream *t, struct why *w) {
     t->told_lsn = t->s->sink.acks.confirmed;
-    t->told_us = clock_mono_us();
-    return replication_confirm(t->s->replication, t->told_lsn, w);
+    return session_hold_slot(t->s, t->told_lsn, w);
 }
 
 static enum status on_frame(struct stream *t, const struct pgoutput_frame *frame, struct why *w) {
@@ -83,20 +77,13 @@ static enum status on_frame(struct stream *t, const struct pgoutput_frame *frame
     return frame->reply_now ? tell(t, w) : ST_OK;
 }
 
-/* Asked before each step: a pause can come between any two. */
-static enum status check_awake(const struct stream *t, struct why *w) {
-    if (clock_mono_us() - t->told_us < PAUSED_US) return ST_OK;
-    return why(w, ST_LOST, "paused for more than %d s: the slot may be another's by now",
-               REPLICATION_TIMEOUT_S - 1);
-}
-
 static enum status read_burst(struct stream *t, struct why *w) {
-    enum status st = check_awake(t, w);
+    enum status st = session_check_awake(t->s, w);
     if (st == ST_OK) t->full = sink_push(&t->s->sink) == ST_FULL;
     for (int i = 0; i < BURST && !t->full && st == ST_OK; i++) {
         struct pgoutput_frame frame;
         st = replication_next(t->s->replication, &frame, w);
-        if (st == ST_OK) st = check_awake(t, w);
+        if (st == ST_OK) st = session_check_awake(t->s, w); /* a pause can come between any two */
         t->drained = st == ST_AGAIN;
         if (st == ST_OK) st = on_frame(t, &frame, w);
     }
@@ -105,7 +92,7 @@ static enum status read_burst(struct stream *t, struct why *w) {
 
 static int64_t confirmation_due(const struct stream *t) {
     bool news = t->s->sink.acks.confirmed > t->told_lsn;
-    return t->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
+    return t->s->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
 }
 
 /* When there is something to do without anybody's asking; the monotonic clock's time. */
@@ -171,7 +158,7 @@ enum status session_stream(struct session *s, struct why *w) {
                 [FD_STOP] = {.fd = s->p->stop_fd}},
     };
     expiry_init(&t.expiry, s->sql, o->table, time_column(o->topic->type), o->retention_ms);
-    enum status st = tell(&t, w);
+    enum status st = ST_OK;
     while (st == ST_OK)
         st = turn(&t, w);
     expiry_free(&t.expiry);

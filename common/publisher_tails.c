@@ -14,7 +14,7 @@
 enum { FIRST_WINDOW = 1000, WINDOW_GROWTH = 8 };
 
 /* Between ticks, and for the broker's answer to one question. */
-enum { TICK_MS = 250, ANSWER_MS = 1000 };
+enum { TICK_MS = 250, ANSWER_MS = 1000, AGAIN_MS = 50 };
 
 /* Records' times are by their producer's clock, the epoch's beginning by Postgres's. A larger difference
  * costs duplicates, and only in a partition without a record of this epoch in its first window. */
@@ -29,13 +29,12 @@ struct tail {
 };
 
 struct tails {
+    struct tails_options o;
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
-    const struct topic *topic;
     char epoch[24];
-    int64_t since_ms;
-    tails_tick *tick;
-    void *arg;
+    struct why trouble; /* the last that librdkafka had */
+    int partitions;
     struct tail *tails; /* one a partition */
 };
 
@@ -50,16 +49,27 @@ static const struct kafka_property properties[] = {
     {"fetch.error.backoff.ms", "20", false}, {"fetch.wait.max.ms", "100", false},           {0},
 };
 
-struct tails *tails_open(const char *brokers, const struct topic *topic, struct why *w) {
-    rd_kafka_conf_t *conf = kafka_conf(brokers, properties, w);
-    rd_kafka_t *rk = conf == NULL ? NULL : kafka_client(RD_KAFKA_CONSUMER, conf, w);
-    if (rk == NULL) return NULL;
-    struct tails *t = mem_alloc(sizeof *t);
-    t->rk = rk;
-    t->rkt = rd_kafka_topic_new(rk, topic->name, NULL);
-    t->topic = topic;
-    t->tails = mem_alloc((size_t)topic->partitions * sizeof *t->tails);
-    return t;
+/* Its words go into ours. A client that lives for a moment would say them to the log each time it is tried.
+ */
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    (void)rk;
+    struct tails *t = opaque;
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) why(&t->trouble, ST_OK, "%s", reason);
+}
+
+static enum status connect_to(struct tails *t, const struct tails_options *o, struct why *w) {
+    *t = (struct tails){.o = *o, .partitions = o->topic->partitions};
+    rd_kafka_conf_t *conf = kafka_conf(o->brokers, properties, w);
+    if (conf == NULL) return ST_INVALID;
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_opaque(conf, t);
+    t->rk = kafka_client(RD_KAFKA_CONSUMER, conf, w);
+    if (t->rk == NULL) return ST_INVALID;
+    t->rkt = rd_kafka_topic_new(t->rk, o->topic->name, NULL);
+    t->tails = mem_alloc((size_t)t->partitions * sizeof *t->tails);
+    snprintf(t->epoch, sizeof t->epoch, "%" PRId64, o->epoch);
+    return ST_OK;
 }
 
 static void disconnect(struct tails *t) {
@@ -69,15 +79,13 @@ static void disconnect(struct tails *t) {
     t->rk = NULL;
 }
 
-void tails_close(struct tails *t) {
-    if (t == NULL) return;
-    disconnect(t);
-    free(t->tails);
-    free(t);
+static const char *trouble(struct tails *t, rd_kafka_resp_err_t err) {
+    rd_kafka_poll(t->rk, 0);
+    return t->trouble.text[0] != 0 ? t->trouble.text : rd_kafka_err2str(err);
 }
 
-static enum status check_topic(const struct tails *t, const rd_kafka_metadata_topic_t *found, struct why *w) {
-    const struct topic *topic = t->topic;
+static enum status check_topic(const struct topic *topic, const rd_kafka_metadata_topic_t *found,
+                               struct why *w) {
     if (found->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         return why(w, ST_NOT_FOUND, "Kafka has no topic %s: create it with %d partitions", topic->name,
                    topic->partitions);
@@ -90,15 +98,25 @@ static enum status check_topic(const struct tails *t, const rd_kafka_metadata_to
     return ST_OK;
 }
 
-enum status tails_check(struct tails *t, int timeout_ms, struct why *w) {
+static enum status ask_topic(struct tails *t, int timeout_ms, struct why *w) {
+    const struct topic *topic = t->o.topic;
     const rd_kafka_metadata_t *metadata;
     rd_kafka_resp_err_t err = rd_kafka_metadata(t->rk, 0, t->rkt, &metadata, timeout_ms);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return why(w, ST_LOST, "Kafka does not answer: %s", rd_kafka_err2str(err));
+        return why(w, ST_LOST, "Kafka does not answer: %.200s", trouble(t, err));
     enum status st = metadata->topic_cnt == 1
-                         ? check_topic(t, &metadata->topics[0], w)
-                         : why(w, ST_LOST, "Kafka said nothing about topic %s", t->topic->name);
+                         ? check_topic(topic, &metadata->topics[0], w)
+                         : why(w, ST_LOST, "Kafka said nothing about topic %s", topic->name);
     rd_kafka_metadata_destroy(metadata);
+    return st;
+}
+
+enum status tails_check_topic(const char *brokers, const struct topic *topic, int timeout_ms, struct why *w) {
+    struct tails t;
+    enum status st = connect_to(&t, &(struct tails_options){.brokers = brokers, .topic = topic}, w);
+    if (st == ST_OK) st = ask_topic(&t, timeout_ms, w);
+    disconnect(&t);
+    free(t.tails);
     return st;
 }
 
@@ -107,26 +125,26 @@ typedef rd_kafka_resp_err_t question(struct tails *t, int partition);
 
 static enum status ask(struct tails *t, question *q, int partition, struct why *w) {
     for (rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;;) {
-        enum status st = t->tick(t->arg, w);
+        enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
         rd_kafka_resp_err_t err = q(t, partition);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
         if (err != said)
-            log_warn("publisher", "waiting for the ends of topic %s: %s", t->topic->name,
-                     rd_kafka_err2str(err));
+            log_warn("publisher", "waiting for the ends of topic %s: %s", t->o.topic->name, trouble(t, err));
         said = err;
+        rd_kafka_poll(t->rk, AGAIN_MS);
     }
 }
 
 static rd_kafka_resp_err_t ask_ends(struct tails *t, int partition) {
     struct tail *tail = &t->tails[partition];
-    return rd_kafka_query_watermark_offsets(t->rk, t->topic->name, partition, &tail->low, &tail->high,
+    return rd_kafka_query_watermark_offsets(t->rk, t->o.topic->name, partition, &tail->low, &tail->high,
                                             ANSWER_MS);
 }
 
 static enum status ends(struct tails *t, struct why *w) {
     enum status st = ST_OK;
-    for (int p = 0; p < t->topic->partitions && st == ST_OK; p++)
+    for (int p = 0; p < t->partitions && st == ST_OK; p++)
         st = ask(t, ask_ends, p, w);
     return st;
 }
@@ -134,8 +152,8 @@ static enum status ends(struct tails *t, struct why *w) {
 /* Puts the first offset that may be of this epoch, by its time, into low. */
 static rd_kafka_resp_err_t ask_since(struct tails *t, int partition) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *want = rd_kafka_topic_partition_list_add(list, t->topic->name, partition);
-    want->offset = t->since_ms - CLOCKS_DIFFER_MS;
+    rd_kafka_topic_partition_t *want = rd_kafka_topic_partition_list_add(list, t->o.topic->name, partition);
+    want->offset = t->o.since_ms - CLOCKS_DIFFER_MS;
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(t->rk, list, ANSWER_MS);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) err = want->err;
     struct tail *tail = &t->tails[partition];
@@ -177,7 +195,7 @@ static bool take_record(struct tails *t, const rd_kafka_message_t *record) {
 
 static enum status drain(struct tails *t, rd_kafka_queue_t *queue, int reading, struct why *w) {
     while (reading > 0) {
-        enum status st = t->tick(t->arg, w);
+        enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
         rd_kafka_message_t *record = rd_kafka_consume_queue(queue, TICK_MS);
         for (; record != NULL && reading > 0; record = rd_kafka_consume_queue(queue, 0)) {
@@ -193,7 +211,7 @@ static enum status drain(struct tails *t, rd_kafka_queue_t *queue, int reading, 
 static enum status read_ranges(struct tails *t, struct why *w) {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
     int reading = 0;
-    for (int p = 0; p < t->topic->partitions; p++) {
+    for (int p = 0; p < t->partitions; p++) {
         struct tail *tail = &t->tails[p];
         tail->reading = tail->from < tail->until;
         if (!tail->reading) continue;
@@ -202,14 +220,14 @@ static enum status read_ranges(struct tails *t, struct why *w) {
         reading++;
     }
     enum status st = drain(t, queue, reading, w);
-    for (int p = 0; p < t->topic->partitions; p++)
+    for (int p = 0; p < t->partitions; p++)
         if (t->tails[p].from < t->tails[p].until) rd_kafka_consume_stop(t->rkt, p);
     rd_kafka_queue_destroy(queue);
     return st;
 }
 
 static void first_window(struct tails *t) {
-    for (int p = 0; p < t->topic->partitions; p++) {
+    for (int p = 0; p < t->partitions; p++) {
         struct tail *tail = &t->tails[p];
         tail->until = tail->high;
         tail->from = tail->high - FIRST_WINDOW > tail->low ? tail->high - FIRST_WINDOW : tail->low;
@@ -221,7 +239,7 @@ static void first_window(struct tails *t) {
  * one. */
 static enum status window_before(struct tails *t, int64_t size, struct why *w) {
     enum status found = ST_NOT_FOUND;
-    for (int p = 0; p < t->topic->partitions; p++) {
+    for (int p = 0; p < t->partitions; p++) {
         struct tail *tail = &t->tails[p];
         if (!tail->found && tail->from > tail->low && size == FIRST_WINDOW * WINDOW_GROWTH) {
             enum status st = ask(t, ask_since, p, w);
@@ -247,11 +265,11 @@ static enum status walk_back(struct tails *t, struct why *w) {
 
 /* Asks for the ends again, and makes what came since the ranges to read. */
 static enum status moved(struct tails *t, bool *any, struct why *w) {
-    for (int p = 0; p < t->topic->partitions; p++)
+    for (int p = 0; p < t->partitions; p++)
         t->tails[p].from = t->tails[p].high;
     enum status st = ends(t, w);
     *any = false;
-    for (int p = 0; p < t->topic->partitions; p++) {
+    for (int p = 0; p < t->partitions; p++) {
         t->tails[p].until = t->tails[p].high;
         *any = *any || t->tails[p].from < t->tails[p].until;
     }
@@ -275,19 +293,30 @@ static enum status until_still(struct tails *t, struct why *w) {
     return st;
 }
 
-enum status tails_read(struct tails *t, int64_t epoch, int64_t since_ms, tails_tick *tick, void *arg,
-                       struct why *w) {
-    snprintf(t->epoch, sizeof t->epoch, "%" PRId64, epoch);
-    t->since_ms = since_ms;
-    t->tick = tick;
-    t->arg = arg;
+static enum status read_tails(struct tails *t, struct why *w) {
     enum status st = ends(t, w);
     if (st == ST_OK) first_window(t);
     if (st == ST_OK) st = read_ranges(t, w);
     if (st == ST_OK) st = walk_back(t, w);
     if (st == ST_OK) st = until_still(t, w);
-    disconnect(t);
     return st;
+}
+
+enum status tails_read(struct tails **out, const struct tails_options *options, struct why *w) {
+    struct tails *t = *out = mem_alloc(sizeof *t);
+    enum status st = connect_to(t, options, w);
+    if (st == ST_OK) st = read_tails(t, w);
+    disconnect(t);
+    if (st == ST_OK) return ST_OK;
+    tails_free(t);
+    *out = NULL;
+    return st;
+}
+
+void tails_free(struct tails *t) {
+    if (t == NULL) return;
+    free(t->tails);
+    free(t);
 }
 
 bool tails_have(const struct tails *t, int partition, struct position position) {
@@ -297,7 +326,7 @@ bool tails_have(const struct tails *t, int partition, struct position position) 
 
 uint64_t tails_end(const struct tails *t) {
     uint64_t end = 0;
-    for (int p = 0; p < t->topic->partitions; p++)
+    for (int p = 0; p < t->partitions; p++)
         if (t->tails[p].found && t->tails[p].last.lsn > end) end = t->tails[p].last.lsn;
     return end;
 }

@@ -23,22 +23,24 @@
 
 enum { TAILS_QUIET_MS = 200 };
 
+/* Whether the topic is there with the partitions that the schema says. ST_OK, ST_LOST (no answer within
+ * timeout_ms), ST_NOT_FOUND, ST_FAILED, ST_INVALID (Kafka's properties). Asking does not create it. */
+enum status tails_check_topic(const char *brokers, const struct topic *topic, int timeout_ms, struct why *w);
+
+struct tails_options {
+    const char *brokers;
+    const struct topic *topic;
+    int64_t epoch;
+    int64_t since_ms; /* the epoch began after this moment: what is older need not be looked at */
+    /* Called at least every second while Kafka is waited for. Anything but ST_OK ends the reading with that.
+     */
+    enum status (*tick)(void *arg, struct why *w);
+    void *arg;
+};
+
 struct tails;
-
-/* Connects, and looks whether the topic is there with the partitions that the schema says. ST_OK, ST_LOST (no
- * answer yet), ST_NOT_FOUND, ST_FAILED. Waits for timeout_ms at most. The topic is never created by asking.
- */
-struct tails *tails_open(const char *brokers, const struct topic *topic, struct why *w);
-enum status tails_check(struct tails *t, int timeout_ms, struct why *w);
-void tails_close(struct tails *t); /* NULL is fine */
-
-/* Called several times a second while tails_read waits. Anything but ST_OK ends the reading with that. */
-typedef enum status tails_tick(void *arg, struct why *w);
-
-/* Once only: disconnects at the end. since_ms: the epoch began after this moment, so that what is older need
- * not be looked at. */
-enum status tails_read(struct tails *t, int64_t epoch, int64_t since_ms, tails_tick *tick, void *arg,
-                       struct why *w);
+enum status tails_read(struct tails **out, const struct tails_options *options, struct why *w);
+void tails_free(struct tails *t); /* NULL is fine */
 
 /* Is the event there already? */
 bool tails_have(const struct tails *t, int partition, struct position position);

@@ -1,5 +1,6 @@
 """The publisher by itself: a process that is nothing else (publisher_driver), with real Postgres and Kafka, each test with a
 database and a topic of its own. What it publishes is compared with the event log, row by row."""
+import contextlib
 import json
 import os
 import random
@@ -7,6 +8,8 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 
 import psycopg
@@ -472,6 +475,16 @@ def test_postgres_restarts(log):
         before = sum(log.topic.ends().values())
         wait_until(lambda: sum(log.topic.ends().values()) > before + 100, "it flows again")
     log.check()
+    registry_recovers(log)
+
+
+def registry_recovers(log):
+    """The schema registry has lost its connections to Postgres too, and notices one by one as it uses them. The tests that
+    follow need it."""
+    def answers(_):
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{log.registry}/subjects", timeout=10) as answer:
+            return answer.status == 200
+    wait_until(lambda: all(map(answers, range(20))), "the registry answers 20 times in a row", 60)
 
 
 @pytest.mark.parametrize("broken, reason", [
