@@ -15,6 +15,10 @@ class Failed(Exception):
     """Ends the command with this message and exit code 1."""
 
 
+class UnknownWord(Failed):
+    """As Failed, with exit code 64: what was typed names nothing."""
+
+
 def say(text):
     print(f"onsale: {text}", file=sys.stderr, flush=True)
 

@@ -9,7 +9,7 @@ import xmlrpc.client
 
 import processes
 import tests
-from common import DEV, Failed, program, say, tail
+from common import DEV, Failed, UnknownWord, program, say, tail
 from stack import Stack, build
 from state import State
 
@@ -88,7 +88,7 @@ def restart(options):
     stack.state.lock()
     known = [*stack.own, "postgres", "kafka", "registry", "edge"]
     if options.name and options.name not in known:
-        raise Failed(f"{options.name} is not part of what runs: {', '.join(known)}")
+        raise UnknownWord(f"{options.name} is not part of what runs: {', '.join(known)}")
     build(stack.targets())
     names = [options.name] if options.name else stack.changed()
     for name in names:
@@ -152,7 +152,7 @@ def logs(options):
     directory = State().dir / "log"
     files = {path.stem: path for path in sorted(directory.glob("*.log"))}
     if options.name and options.name not in files:
-        raise Failed(f"no log of {options.name}; there are {', '.join(files) or 'none'}")
+        raise UnknownWord(f"no log of {options.name}; there are {', '.join(files) or 'none'}")
     if options.follow:
         paths = [files[options.name]] if options.name else list(files.values())
         os.execv(program("tail"), ["tail", "-n", "20", "-F", *map(str, paths)])
@@ -189,10 +189,14 @@ def token(options):
 
 # --- the words ---
 
+def usage(message):
+    print(f"onsale: {message}\n{(DEV / 'usage.txt').read_text()}", end="", file=sys.stderr)
+    return os.EX_USAGE
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        print(f"onsale: {message}\n{(DEV / 'usage.txt').read_text()}", end="", file=sys.stderr)
-        sys.exit(os.EX_USAGE)
+        sys.exit(usage(message))
 
 
 def number(least, most):
@@ -234,6 +238,8 @@ def main():
     options = parser().parse_args()
     try:
         return options.function(options)
+    except UnknownWord as failed:
+        return usage(failed)
     except Failed as failed:
         say(failed)
         return 1

@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 import fetch
-from common import ROOT, Failed, program, say
+from common import ROOT, Failed, UnknownWord, program, say
 from stack import build
 
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))  # of each target
@@ -59,6 +59,7 @@ def fuzz():
 
 
 def integration():
+    build()  # also the programs that these tests start
     return follow([fetch.python(), "-m", "pytest", "-q", ROOT / "tests/integration"], " in ")
 
 
@@ -68,7 +69,7 @@ PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration)}
 def test(options):
     unknown = [name for name in options.name if name not in PARTS]
     if unknown:
-        raise Failed(f"no part of the tests is called {unknown[0]}; there are {', '.join(PARTS)}")
+        raise UnknownWord(f"no part of the tests is called {unknown[0]}; there are {', '.join(PARTS)}")
     closing, failed = [], False
     for name in options.name or PARTS:
         say(f"test {name}")
@@ -85,7 +86,7 @@ def bench(options):
     """Every program in bench/ whose name starts with the one given; each says in its head what it needs."""
     programs = [f for f in sorted((ROOT / "bench").glob(f"{options.name or ''}*")) if f.is_file() and os.access(f, os.X_OK)]
     if not programs:
-        raise Failed(f"nothing in bench/ starts with {options.name}" if options.name else "there are no benchmarks")
+        raise UnknownWord(f"no benchmark is called {options.name or 'anything'}")
     python = pathlib.Path(fetch.python())
     environment = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
     failed = False

@@ -35,7 +35,7 @@ def processes_of(state):
 
 # --- words ---
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["run", "--port", "99999"]])
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["test", "nonsense"], ["run", "--port", "99999"]])
 def test_unknown_words_show_the_usage(words):
     answer = onsale(*words, ONSALE_STATE="/nonexistent/onsale")
     assert answer.returncode == 64
@@ -123,7 +123,7 @@ def test_logs(stack):
     everything = stack.onsale("logs")
     for name in GROUND | {"auth", "tickets"}:
         assert f"== {name} (" in everything
-    assert onsale("logs", "nobody", ONSALE_STATE=str(stack.state)).returncode == 1
+    assert onsale("logs", "nobody", ONSALE_STATE=str(stack.state)).returncode == 64
 
 
 # --- dying and restarting ---
@@ -154,7 +154,7 @@ def test_restart_without_a_name_restarts_what_changed(stack):
     stack.onsale("restart")
     assert {n: p["pid"] for n, p in stack.status().items()} == {n: p["pid"] for n, p in before.items()}
     answer = onsale("restart", "nobody", ONSALE_STATE=str(stack.state))
-    assert answer.returncode == 1 and "nobody" in answer.stderr
+    assert answer.returncode == 64 and "nobody" in answer.stderr
 
 
 # --- the edge ---
