@@ -8,9 +8,9 @@
  *     struct new_ticket t = {0};
  *     if (!req_body(rq, new_ticket_fields, &t)) return;   // answered 400
  *
- * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be ...").
- * Unknown fields are ignored; a missing or null required field is "is required"; a missing optional one is left as it was.
- * Stored strs live in the arena. */
+ * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be
+ * ..."). Unknown fields are ignored; a missing or null required field is "is required"; a missing optional
+ * one is left as it was. Stored strs live in the arena. */
 #pragma once
 
 #include <jansson.h>
@@ -34,8 +34,8 @@ struct body_error {
 
 enum { BODY_MAX_ERRORS = 16 };
 
-/* Parses text (UTF-8 checked, duplicate keys, NUL in strings and nesting over 32 refused) into out. An empty text counts as {}.
- * Returns the number of errors. */
+/* Parses text (UTF-8 checked, duplicate keys, NUL in strings and nesting over 32 refused) into out. An empty
+ * text counts as {}. Returns the number of errors. */
 int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
               struct body_error errors[BODY_MAX_ERRORS]);
 

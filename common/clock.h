@@ -20,5 +20,6 @@ static inline int64_t clock_wall_us(void) {
 
 enum { CLOCK_TEXT = 24 };
 
-/* "2026-11-21T03:19:31.123Z", not terminated. Years 0 to 9999; what is outside is written as the nearest of these. */
+/* "2026-11-21T03:19:31.123Z", not terminated. Years 0 to 9999; what is outside is written as the nearest of
+ * these. */
 void clock_format(int64_t unix_us, char out[CLOCK_TEXT]);

@@ -1,6 +1,7 @@
 /* config: one table of settings, read from environment variables.
  *
- * --help is printed from the table; a bad or missing value is one clear line on stderr and exit 78 (EX_CONFIG). */
+ * --help is printed from the table; a bad or missing value is one clear line on stderr and exit 78
+ * (EX_CONFIG). */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@ enum config_kind {
     CONFIG_SECRET,   /* const char *, never printed */
     CONFIG_INT,      /* int64_t within [min, max] */
     CONFIG_BOOL,     /* bool: true/false/1/0/yes/no/on/off */
-    CONFIG_DURATION, /* int64_t milliseconds: "250ms", "15m", "30d"; a bare number is seconds; within [min, max] */
+    CONFIG_DURATION, /* int64_t milliseconds: "250ms", "15m", "30d"; a bare number is seconds; within [min,
+                        max] */
 };
 
 struct config_var {
@@ -22,10 +24,10 @@ struct config_var {
     void *target;
     const char *fallback; /* NULL: must be given. "" for text: may be left out */
     const char *help;
-    int64_t min, max;     /* CONFIG_INT and CONFIG_DURATION; both 0: any */
+    int64_t min, max; /* CONFIG_INT and CONFIG_DURATION; both 0: any */
 };
 
-/* Tables end with a NULL name. Reads the environment into the targets; on the first bad value prints the line and
- * exits 78. Texts live as long as the process. */
+/* Tables end with a NULL name. Reads the environment into the targets; on the first bad value prints the line
+ * and exits 78. Texts live as long as the process. */
 void config_load(const char *program, const struct config_var *const tables[], size_t ntables);
 void config_help(FILE *out, const struct config_var *const tables[], size_t ntables);

@@ -163,11 +163,8 @@ int req_handle(h2o_handler_t *handler, h2o_req_t *h2o);
 void req_release(struct req *rq);
 void req_free_spare(struct http_thread *t);
 void req_give_up_all(struct http_thread *t); /* answers 503 */
-void req_forgotten(struct req *rq);  /* answers 500 if nobody is left who could answer */
-bool req_wellformed(struct req *rq); /* false: answered */
+void req_forgotten(struct req *rq);          /* answers 500 if nobody is left who could answer */
+bool req_wellformed(struct req *rq);         /* false: answered */
 void req_trace_start(struct req *rq);
-void req_fail_status(struct req *rq, enum status st);
 void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 struct str req_cookie(struct str header, struct str name, bool *found);
-/* Several header lines of one name, from the last to the first: cursor starts at -1; false: no more. */
-bool req_header_before(const struct req *rq, const h2o_token_t *token, ssize_t *cursor, struct str *out);

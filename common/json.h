@@ -1,6 +1,7 @@
 /* json: an append-only writer into a buf, and helpers over jansson for reading.
  *
- * The writer puts commas by itself; strings are escaped, invalid UTF-8 becomes U+FFFD. Owned by the caller. */
+ * The writer puts commas by itself; strings are escaped, invalid UTF-8 becomes U+FFFD. Owned by the caller.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -14,14 +15,14 @@ struct json {
     bool comma; /* the next value needs one before it */
 };
 
-void json_open(struct json *j, char bracket);  /* '{' or '[' */
-void json_close(struct json *j, char bracket); /* '}' or ']' */
+void json_open(struct json *j, char bracket);   /* '{' or '[' */
+void json_close(struct json *j, char bracket);  /* '}' or ']' */
 void json_key(struct json *j, const char *key); /* key is a plain literal */
 void json_text(struct json *j, struct str v);
 void json_uuid(struct json *j, const struct uuid *v);
 void json_int(struct json *j, int64_t v);
 void json_bool(struct json *j, bool v);
-void json_nil(struct json *j); /* null; json_null is jansson's */
+void json_nil(struct json *j);                                /* null; json_null is jansson's */
 void json_minor(struct json *j, int64_t minor, int decimals); /* 2050, 2 -> 20.5; a number, shortest form */
 void json_time(struct json *j, int64_t unix_us);              /* "2026-11-21T03:19:31.123Z" */
 void json_raw(struct json *j, struct str v);

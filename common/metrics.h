@@ -1,6 +1,8 @@
-/* metrics: counters, gauges and histograms of one process, from a table (metrics.def), written as Prometheus text.
+/* metrics: counters, gauges and histograms of one process, from a table (metrics.def), written as Prometheus
+ * text.
  *
- * Updating is one relaxed atomic add, from any thread. Rates of HTTP requests by route and status are kept by http. */
+ * Updating is one relaxed atomic add, from any thread. Rates of HTTP requests by route and status are kept by
+ * http. */
 #pragma once
 
 #include <stdint.h>
@@ -18,13 +20,15 @@ enum metric {
     METRIC_COUNT
 };
 
-void metric_add(enum metric m, int64_t n);        /* counters */
-void metric_set(enum metric m, int64_t v);        /* gauges */
-void metric_observe_us(enum metric m, int64_t us); /* histograms of durations, in microseconds; exported in seconds */
-int64_t metric_value(enum metric m);              /* counters and gauges */
+void metric_add(enum metric m, int64_t n); /* counters */
+void metric_set(enum metric m, int64_t v); /* gauges */
+void metric_observe_us(enum metric m,
+                       int64_t us);  /* histograms of durations, in microseconds; exported in seconds */
+int64_t metric_value(enum metric m); /* counters and gauges */
 void metrics_write(struct buf *out);
 
-/* Further text for /metrics (http's route table, librdkafka's lag): called at each scrape, never after it is removed. */
+/* Further text for /metrics (http's route table, librdkafka's lag): called at each scrape, never after it is
+ * removed. */
 typedef void metrics_source(struct buf *out, void *arg);
 void metrics_add_source(metrics_source *source, void *arg);
 void metrics_remove_source(metrics_source *source, void *arg);

@@ -6,7 +6,7 @@
 
 /* --- for the database --- */
 
-void req_fail_status(struct req *rq, enum status st) {
+static void fail_by_status(struct req *rq, enum status st) {
     switch (st) {
     case ST_FULL:
         req_retry_after(rq, 503, 1, "too many requests are waiting, try again");
@@ -34,7 +34,7 @@ static void on_rows(void *ctx, enum status st, const struct rows *rows) {
             done(rq, rows);
             req_forgotten(rq);
         } else
-            req_fail_status(rq, st);
+            fail_by_status(rq, st);
     }
     req_release(rq);
 }
@@ -45,7 +45,7 @@ struct columns *req_join(struct req *rq, const struct sql *sql, req_done *done) 
     struct db *db = rq->thread->db;
     struct columns *item = db == NULL ? NULL : db_join(db, sql, on_rows, join, &st);
     if (item == NULL) {
-        req_fail_status(rq, st);
+        fail_by_status(rq, st);
         return NULL;
     }
     *join = (struct join){rq, done};

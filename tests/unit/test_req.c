@@ -357,6 +357,7 @@ static void a_trace_goes_on_or_starts(void **state) {
         bool goes_on = memcmp(ours + 3, TRACE, 32) == 0;
         if (goes_on != (cases[i].flags != NULL)) fail_msg("%s became %s", cases[i].headers, ours);
         assert_string_equal(ours + 53, goes_on ? cases[i].flags : "01");
+        assert_in_range(strspn(ours + 3, "0"), 0, 31);
         assert_memory_not_equal(ours + 36, "b7ad6b7169203331", 16); /* a span of our own */
     }
     char first[64];
