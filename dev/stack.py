@@ -147,8 +147,10 @@ class Stack:
     def stop(self):
         """Each kind of process before what it needs."""
         if self.supervisor.running():
-            for names in (["edge", *self.own], ["registry", "kafka"], ["postgres"]):
-                self.supervisor.stop(names)
+            ground = ["postgres", "registry", "kafka"]
+            self.supervisor.stop([name for name in self.supervisor.names() if name not in ground])
+            self.supervisor.stop(["registry", "kafka"])
+            self.supervisor.stop(["postgres"])
             self.supervisor.shutdown()
 
 
@@ -167,8 +169,8 @@ def build(targets=(), preset="release"):
     with open(directory / "onsale.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         commands = [] if (directory / "build.ninja").exists() else [[program("cmake"), "--preset", preset]]
-        commands.append([program("cmake"), "--build", "--preset", preset, *(["--target", *targets] if targets else [])])
+        commands.append([program("ninja"), "-C", directory, *targets])
         for command in commands:
             done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=2)
             if done.returncode != 0:
-                raise Failed(f"the build failed: {' '.join(command)}")
+                raise Failed(f"the build failed: {' '.join(map(str, command))}")

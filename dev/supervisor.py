@@ -88,10 +88,13 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(str(self.state.socket))).supervisor
 
     def running(self):
-        try:
-            return self._rpc.getState()["statecode"] == 1
-        except (OSError, http.client.HTTPException):
-            return False
+        while True:
+            try:
+                return self._rpc.getState()["statename"] == "RUNNING"
+            except (OSError, http.client.HTTPException):
+                return False
+            except xmlrpc.client.Fault:  # it is ending, because the command that started it was killed: wait for it
+                time.sleep(0.05)
 
     def pid(self):
         return self._rpc.getPID()
@@ -118,11 +121,15 @@ class Supervisor:
             child = subprocess.Popen([program("supervisord"), "-c", str(config)], env=environment, cwd=self.state.dir,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                                      preexec_fn=before_exec)
-        deadline = time.monotonic() + 20
-        while not self.running():
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise Failed(f"supervisord did not start; see {out.name}")
-            time.sleep(0.02)
+        try:
+            deadline = time.monotonic() + 20
+            while not self.running():
+                if child.poll() is not None or time.monotonic() > deadline:
+                    raise Failed(f"supervisord did not start; see {out.name}")
+                time.sleep(0.02)
+        except BaseException:
+            child.terminate()
+            raise
         return child
 
     def _script(self, process):
