@@ -109,6 +109,14 @@ static inline void fx_check_all(const struct item *items, int count, enum status
         if (items[i].st != st) fail_msg("item %d: %s, not %s", i, status_text(items[i].st), status_text(st));
 }
 
+/* Turns the loop alone until so many items in all are answered. */
+static inline void fx_until_answered_without_flush(int answers) {
+    int64_t limit = clock_mono_us() + PATIENCE_MS * 1000LL;
+    while (fx_answered < answers && clock_mono_us() < limit)
+        h2o_evloop_run(fx_loop, 10);
+    assert_int_equal(fx_answered, answers);
+}
+
 /* --- statements --- */
 
 static const uint32_t fx_int[] = {23};

@@ -53,13 +53,6 @@ static void the_next_batch_grows_while_one_is_in_flight(void **state) {
         assert_int_equal(items[i].got, i);
 }
 
-static void run_without_flush(int answers) {
-    int64_t limit = clock_mono_us() + PATIENCE_MS * 1000LL;
-    while (fx_answered < answers && clock_mono_us() < limit)
-        h2o_evloop_run(fx_loop, 10);
-    assert_int_equal(fx_answered, answers);
-}
-
 /* What waits goes when a result comes, not at the next flush. */
 static void a_result_sends_the_next_batch(void **state) {
     (void)state;
@@ -70,7 +63,7 @@ static void a_result_sends_the_next_batch(void **state) {
     db_flush(fx_db);
     fx_until_at_gate(1);
     fx_open_gate();
-    run_without_flush(20);
+    fx_until_answered_without_flush(20);
     fx_check_all(items, 20, ST_OK);
 }
 
@@ -297,7 +290,7 @@ static void large_batches_go_in_pieces(void **state) {
     struct item small = {.n = 1};
     fx_join(&fx_echo, &small);
     db_flush(fx_db);
-    run_without_flush(5); /* the socket itself must ask for the rest */
+    fx_until_answered_without_flush(5); /* the socket itself must ask for the rest */
     assert_int_equal(small.got, 1);
     free(text);
 }
@@ -308,6 +301,24 @@ static const struct sql setting = {
     "test_setting",
     "select ordinal, current_setting(name) from unnest($1::text[]) with ordinality as r (name, ordinal) order by ordinal",
     1, false, text_type};
+
+static const struct sql prepared = {
+    "test_prepared",
+    "select ordinal, n, (select count(*) from pg_prepared_statements) from unnest($1::int[]) with ordinality as r (n, ordinal)"
+    " order by ordinal",
+    1, false, fx_int};
+
+/* Each connection prepares its own. */
+static void statements_are_prepared_where_they_run(void **state) {
+    (void)state;
+    static const struct sql *const list[] = {&prepared, &fx_gated_write, &fx_echo, NULL};
+    struct item item = {0};
+    struct db_options options = fx_options(list);
+    fx_open(&options);
+    fx_join_all(&prepared, &item, 1);
+    fx_until(item.answers == 1);
+    assert_int_equal(item.batch, 2);
+}
 
 static void check_setting(void *ctx, enum status st, const struct rows *rows) {
     assert_int_equal(st, ST_OK);
@@ -349,6 +360,7 @@ int main(void) {
         TEST(an_item_gets_none_one_or_several_rows),
         TEST(rows_out_of_order_fail_the_whole_batch),
         TEST(large_batches_go_in_pieces),
+        TEST(statements_are_prepared_where_they_run),
         TEST(sessions_are_set_up),
     };
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);

@@ -228,7 +228,7 @@ static void a_deadlock_is_tried_again(void **state) {
     fx_until(fx_answered == 3);
     fx_check_all(items, 3, ST_OK);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(items[i].got, i + 1); /* after the other's commit */
+        assert_int_equal(items[i].got, i + 1);                           /* after the other's commit */
     assert_in_range(metric_value(M_DB_BATCHES), before + 1, before + 9); /* it may be undone more than once */
     PQfinish(other);
 }

@@ -10,6 +10,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int asked, may_answer, answering, answered;
 static const char *answer; /* the address; NULL: no such host */
+static const char *dead;   /* an address before it; may be NULL */
 
 /* libpq's own look-ups of plain addresses go through. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -22,9 +23,14 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     while (may_answer == answering)
         pthread_cond_wait(&changed, &mutex);
     answering++;
-    const char *text = answer;
+    const char *text = answer, *first = dead;
     pthread_mutex_unlock(&mutex);
     int end = text == NULL ? EAI_NONAME : real(text, service, hints, found);
+    if (end == 0 && first != NULL) { /* before it, one where nobody listens */
+        struct addrinfo *rest = *found;
+        end = real(first, service, hints, found);
+        (*found)->ai_next = rest;
+    }
     pthread_mutex_lock(&mutex);
     answered++;
     pthread_mutex_unlock(&mutex);
@@ -57,6 +63,7 @@ static void open_by_name(void) {
     struct db_options options = fx_options(statements);
     options.url = url;
     asked = may_answer = answering = answered = 0;
+    dead = NULL;
     fx_db = db_open(&options, fx_loop);
 }
 
@@ -77,6 +84,15 @@ static void the_loop_does_not_wait_for_a_name(void **state) {
     fx_join(&fx_echo, &item);
     fx_until(item.answers == 1);
     assert_int_equal(item.got, 4);
+}
+
+static void all_addresses_of_a_name_are_tried(void **state) {
+    (void)state;
+    open_by_name();
+    fx_until(read_count(&asked) == 2);
+    dead = "127.0.0.2";
+    let_answer("127.0.0.1", 2);
+    fx_until(db_ready(fx_db));
 }
 
 static void an_unknown_name_is_tried_again(void **state) {
@@ -105,6 +121,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
     const struct CMUnitTest tests[] = {
         TEST(the_loop_does_not_wait_for_a_name),
+        TEST(all_addresses_of_a_name_are_tried),
         TEST(an_unknown_name_is_tried_again),
         TEST(free_while_looking_up),
     };
