@@ -153,6 +153,8 @@ static void reads_schemas(void **state) {
     assert_int_equal(registry_schema(p->registry, 12, &schema, &w), ST_NOT_FOUND);
     FAKE_TELL(p->server, HEAD("404 Not Found") "<html>no such page</html>");
     assert_int_equal(registry_schema(p->registry, 12, &schema, &w), ST_FAILED);
+    FAKE_TELL(p->server, HEAD("500 Internal") "{\"error_code\":40403}");
+    assert_int_equal(registry_schema(p->registry, 12, &schema, &w), ST_LOST);
     FAKE_TELL(p->server, OK("{}"));
     assert_int_equal(registry_schema(p->registry, 12, &schema, &w), ST_FAILED);
 }
@@ -221,6 +223,7 @@ static void values_without_a_schema_id(void **state) {
     FAKE_TELL(p->server, UNKNOWN);
     size_t n = user_value(value, sizeof value, -2);
     assert_int_equal(wire_decode(d, value, n, &event, &w), ST_INVALID);
+    n = user_value(value, sizeof value, 7);
     value[0] = 1;
     assert_int_equal(wire_decode(d, value, n, &event, &w), ST_INVALID);
     value[0] = 0;
@@ -278,6 +281,12 @@ static void an_ill_registry_condemns_nothing(void **state) {
     for (size_t i = 0; i < sizeof ill / sizeof *ill; i++) {
         FAKE_TELL(p->server, ill[i]);
         assert_int_equal(wire_decode(d, value, n, &event, &w), ST_LOST);
+    }
+    FAKE_TELL(p->server, UNKNOWN,
+              HEAD("401 Unauthorized")); /* nor one that is ill for longer than an unknown id needs */
+    for (int64_t start = clock_mono_us(); clock_mono_us() - start < 1100 * 1000;) {
+        assert_int_equal(wire_decode(d, value, n, &event, &w), ST_LOST);
+        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     }
     FAKE_TELL(p->server, own);
     assert_int_equal(wire_decode(d, value, n, &event, &w), ST_OK);
