@@ -1,9 +1,10 @@
 /* avro: what the generated code (build/…/events.h, by tools/avrogen.py from schemas/avro) stands on.
  *
- * A schema is a flat record. Each .avsc becomes a C struct, an encoder, a bounds-checked decoder and a field table. The decoder
- * fills a struct whose strs point into the record's bytes. Data written under another version of the schema, older or newer,
- * is read through an `avro_plan`, made once from the writer's schema text by Avro's resolution rules (fields by name, promotion,
- * defaults, skipping what the reader does not know). */
+ * A schema is a flat record. Each .avsc becomes a C struct, an encoder, a bounds-checked decoder and a field
+ * table. The decoder fills a struct whose strs point into the record's bytes. Data written under another
+ * version of the schema, older or newer, is read through an `avro_plan`, made once from the writer's schema
+ * text by Avro's resolution rules (fields by name, promotion, defaults, skipping what the reader does not
+ * know). */
 #pragma once
 
 #include <stdbool.h>
@@ -15,15 +16,15 @@
 #include "str.h"
 #include "uuid.h"
 
-enum avro_kind { /* and the C type in the struct */
-    AVRO_STRING, /* struct str */
-    AVRO_UUID,   /* struct uuid; 36 characters on the wire (logicalType uuid on string) */
-    AVRO_LONG,   /* int64_t */
-    AVRO_INT,    /* int32_t */
-    AVRO_BOOL,   /* bool */
-    AVRO_DOUBLE, /* double */
-    AVRO_TIME,   /* int64_t unix microseconds; timestamp-millis on the wire */
-    AVRO_ENUM,   /* enum generated from the symbols (int) */
+enum avro_kind {              /* and the C type in the struct */
+                 AVRO_STRING, /* struct str */
+                 AVRO_UUID,   /* struct uuid; 36 characters on the wire (logicalType uuid on string) */
+                 AVRO_LONG,   /* int64_t */
+                 AVRO_INT,    /* int32_t */
+                 AVRO_BOOL,   /* bool */
+                 AVRO_DOUBLE, /* double */
+                 AVRO_TIME,   /* int64_t unix microseconds; timestamp-millis on the wire */
+                 AVRO_ENUM,   /* enum generated from the symbols (int) */
 };
 
 struct avro_field {
@@ -62,4 +63,5 @@ struct avro_plan;
 /* NULL: the writer's schema cannot be read as this type; why names the field. */
 struct avro_plan *avro_plan_new(const struct avro_type *reader, const char *writer_schema, struct why *w);
 void avro_plan_free(struct avro_plan *plan);
+/* As the type's own decode, but strs that the writer did not write are defaults, and live with the plan. */
 enum status avro_plan_decode(const struct avro_plan *plan, const uint8_t *bytes, size_t n, void *event);
