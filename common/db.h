@@ -8,7 +8,9 @@
  * If a batch fails by the data of an item (a constraint, a cast), it is cut in halves and sent again until the culprit
  * stands alone: a neighbour's bad luck is never ours. Serialization failures and deadlocks are sent again as they are.
  * A lost connection ends every waiter with ST_LOST at once and reconnects with back-off; what is joined meanwhile fails
- * with ST_LOST, at once. All calls from the owning thread. */
+ * with ST_LOST, at once. A server that falls silent is given up a second after it should have cut the statement off; what waits
+ * longer than a statement may take, because others before it did, is answered ST_TIMEOUT unsent.
+ * All calls from the owning thread. */
 #pragma once
 
 #include <h2o.h>
@@ -29,7 +31,7 @@ struct db_options {
 typedef void db_done(void *ctx, enum status st, const struct rows *rows);
 
 struct db *db_open(const struct db_options *options, h2o_loop_t *loop); /* connects in the background */
-void db_free(struct db *db); /* ends every waiter with ST_LOST */
+void db_free(struct db *db); /* ends every waiter with ST_LOST; not from within an answer */
 
 /* The open batch to put this item's values into, or NULL with *st = ST_FULL or ST_LOST. All parameters must be put before the
  * next db_join. done is called once, later, never from within db_join. */

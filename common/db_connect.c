@@ -218,9 +218,9 @@ static void on_readable(h2o_socket_t *sock, const char *err) {
 static bool send_prepare(struct lane *lane) {
     const struct db *db = lane->db;
     char settings[256];
-    /* Generic plans: a statement's arrays are joined by index whatever their length, so planning again for
-     * each batch would cost more than it could find out (measured: a by-id select of 16 ids takes twice as
-     * long). The same goes for JIT. */
+    /* Generic plans: a statement's arrays are joined by index whatever their length, so that planning again
+     * for each batch costs more than it finds out (measured for a select by id: batches of 1 take 3 times as
+     * long, of 16 half as long again, of 64 the same). JIT would cost more still. */
     snprintf(settings, sizeof settings,
              "select set_config('statement_timeout', '%d', false), set_config('jit', 'off', false),"
              " set_config('plan_cache_mode', 'force_generic_plan', false)",
