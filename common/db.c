@@ -67,8 +67,7 @@ struct columns *db_join(struct db *db, const struct sql *sql, db_done *done, voi
     if (db->pending >= db->options.queue_items) return refuse(st, ST_FULL);
     struct batch *b = s->open;
     if (b == NULL || b->nwaiters == db->options.batch_items) b = batch_open(s);
-    assert(b->columns.items == b->nwaiters &&
-           b->columns.next == 0); /* the item before has all of its parameters */
+    assert(b->columns.items == b->nwaiters && b->columns.next == 0); /* the last item is complete */
     b->waiters[b->nwaiters++] = (struct waiter){done, ctx};
     db->pending++;
     *st = ST_OK;
