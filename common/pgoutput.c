@@ -11,6 +11,10 @@ int64_t pgoutput_unix_us(int64_t postgres_us) {
     return __builtin_add_overflow(postgres_us, POSTGRES_EPOCH_US, &unix_us) ? postgres_us : unix_us;
 }
 
+int64_t pgoutput_postgres_us(int64_t unix_us) {
+    return unix_us - POSTGRES_EPOCH_US;
+}
+
 uint16_t pgoutput_u16(const uint8_t *bytes) {
     uint16_t v;
     memcpy(&v, bytes, sizeof v);

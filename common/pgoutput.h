@@ -70,6 +70,7 @@ enum status pgoutput_read(const uint8_t *bytes, size_t n, struct pgoutput_messag
 
 /* Postgres counts microseconds from 2000-01-01. */
 int64_t pgoutput_unix_us(int64_t postgres_us);
+int64_t pgoutput_postgres_us(int64_t unix_us);
 
 /* Big-endian integers, as Postgres sends them. */
 uint16_t pgoutput_u16(const uint8_t *bytes);

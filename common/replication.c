@@ -129,8 +129,10 @@ enum status replication_confirm(struct replication *r, uint64_t lsn, struct why 
     put_u64(update + 1, r->confirmed);  /* written */
     put_u64(update + 9, r->confirmed);  /* flushed: what counts */
     put_u64(update + 17, r->confirmed); /* applied */
-    /* The time and the wish for an answer stay 0: nobody looks at the one, and the socket's keepalives do the
-     * other. What the socket has no room for now goes with the next update. */
+    put_u64(update + 25,
+            (uint64_t)pgoutput_postgres_us(clock_wall_us())); /* pg_stat_replication.reply_time */
+    /* An answer is not asked for: the socket's keepalives notice a dead peer. What the socket has no room for
+     * now goes with the next update. */
     if (PQputCopyData(r->conn, (const char *)update, sizeof update) < 0 || PQflush(r->conn) < 0)
         return pg_status(r->conn, NULL, w);
     return ST_OK;

@@ -246,6 +246,7 @@ static void frames(void **state) {
 static void times(void **state) {
     (void)state;
     assert_int_equal(pgoutput_unix_us(0), 946684800000000);
+    assert_int_equal(pgoutput_postgres_us(AT_UNIX), AT_POSTGRES);
     assert_int_equal(pgoutput_unix_us(INT64_MAX), INT64_MAX); /* infinity */
 }
 
