@@ -52,6 +52,7 @@ SCRIPT = """\
 log={log}
 if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt 67108864 ]; then mv "$log" "$log.1"; fi
 exec 9>&1 >>"$log" 2>&1
+ulimit -Sn "$(ulimit -Hn)" # a descriptor a connection, and thousands connect
 cd {directory}
 {exports}
 exec {command}
