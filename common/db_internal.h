@@ -66,6 +66,7 @@ struct lane {
     h2o_socket_t *sock; /* over a duplicate of conn's descriptor, since h2o closes what it is given */
     struct batches waiting, sent; /* oldest first */
     int in_flight;                /* batches in sent */
+    int64_t replan_us;            /* when to have plans made anew */
     int prepared;                 /* results of the prepare pipeline so far */
     h2o_timeout_t timeout;        /* of the one entry below; its duration changes with what is waited for */
     h2o_timeout_entry_t timer;    /* the lane's one deadline */

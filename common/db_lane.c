@@ -12,7 +12,18 @@ enum {
     MAX_TRIES = 10, /* of a batch that serialization failures or deadlocks undo */
 };
 
+/* A plan is kept, and was made for tables as small as they were then: a read from end to end, or a sort of
+ * all there is. ANALYZE has plans made anew, but autovacuum comes once a minute, and in the minute an on-sale
+ * opens a table grows a thousandfold. Making a plan takes about 1 ms, so every few seconds costs nothing. */
+enum { REPLAN_US = 5000000 };
+
 /* --- out --- */
+
+static bool forget_old_plans(struct lane *lane, int64_t now_us) {
+    if (now_us < lane->replan_us) return true;
+    lane->replan_us = now_us + REPLAN_US;
+    return PQsendQueryParams(lane->conn, "discard plans", 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
 
 static bool send_batch(struct lane *lane, struct batch *b) {
     const char *values[SQL_MAX_PARAMS];
@@ -22,7 +33,8 @@ static bool send_batch(struct lane *lane, struct batch *b) {
     columns_params(&b->columns, values, lengths, formats);
     /* A Sync each, so that each is a transaction of its own. PQpipelineSync writes all of it out by one
      * send(). */
-    return PQsendQueryPrepared(lane->conn, sql->name, sql->nparams, values, lengths, formats, 1) == 1 &&
+    return forget_old_plans(lane, b->sent_us) &&
+           PQsendQueryPrepared(lane->conn, sql->name, sql->nparams, values, lengths, formats, 1) == 1 &&
            PQpipelineSync(lane->conn) == 1;
 }
 
@@ -152,8 +164,8 @@ static void settle(struct lane *lane, struct batch *b) {
     }
 }
 
-/* Rows are final only at the Sync: a commit can fail after them (deferred constraints, serialization). The
- * first error stays. */
+/* Of several results the last one counts, but the first error stays. Rows are final only at the Sync: a
+ * commit can fail after them (deferred constraints, serialization). */
 static void keep_result(struct batch *b, PGresult *r) {
     if (b->result != NULL && PQresultStatus(b->result) == PGRES_FATAL_ERROR) {
         PQclear(r);

@@ -333,16 +333,50 @@ static void sessions_are_set_up(void **state) {
     static const char *const settings[][2] = {{"statement_timeout", "4321ms"},
                                               {"jit", "off"},
                                               {"plan_cache_mode", "force_generic_plan"},
+                                              {"enable_seqscan", "off"},
                                               {"application_name", "onsale-test_db-read"},
                                               {"client_encoding", "UTF8"}};
     struct db_options options = fx_options(list);
     options.statement_timeout_ms = 4321;
     fx_open(&options);
     enum status st;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         put_text(db_join(fx_db, &setting, check_setting, (void *)settings[i][1], &st),
                  str_of(settings[i][0]));
-    fx_until(fx_answered == 5);
+    fx_until(fx_answered == 6);
+}
+
+/* A function that claims to be immutable is called when the plan is made, so its answer tells one plan from
+ * the next. */
+static const struct sql stamped = {
+    "test_stamped",
+    "select ordinal, plan_number(), n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1, false, fx_int};
+
+static int64_t plan_number(void) {
+    struct item item = {0};
+    fx_join_all(&stamped, &item, 1);
+    fx_until(item.answers == 1);
+    assert_int_equal(item.st, ST_OK);
+    return item.got;
+}
+
+/* Neither made for each batch, nor kept while tables grow. */
+static void plans_are_kept_for_seconds(void **state) {
+    (void)state;
+    static const struct sql *const list[] = {&stamped, NULL};
+    struct db_options options = fx_options(list);
+    test_exec(
+        fx_admin,
+        "create sequence plans; create function plan_number() returns bigint immutable language plpgsql as"
+        " $$ begin return nextval('plans'); end $$");
+    fx_open(&options);
+    plan_number();
+    int64_t begin = clock_mono_us(), first = plan_number();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(plan_number(), first);
+    fx_until(plan_number() != first);
+    assert_in_range(clock_mono_us() - begin, 1000000, 6000000);
 }
 
 int main(void) {
@@ -362,6 +396,7 @@ int main(void) {
         TEST(large_batches_go_in_pieces),
         TEST(statements_are_prepared_where_they_run),
         TEST(sessions_are_set_up),
+        TEST(plans_are_kept_for_seconds),
     };
     return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
 }
