@@ -1,0 +1,117 @@
+"""What bench/read.py and bench/write.py share: the running stack, its two load generators, and rounds that alternate between them.
+
+The two take turns on the same machine within the same minutes, so that what else runs there meets both; what counts is the median
+of the rounds' ratios. BENCH_ROUNDS (5) and BENCH_SECONDS (5, of each turn) say how many and how long.
+"""
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import psycopg
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CONNECTIONS = 64
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
+USERS = 1000
+PGBENCH_CLIENTS = (4, 8, 16, 32, 64)
+PUBLISHER_REST = 1 << 20  # bytes of WAL: a publisher this close has caught up
+
+
+def onsale(*words):
+    return subprocess.run([ROOT / "onsale", *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+class Bench:
+    def __init__(self):
+        self.env = dict(line.split("=", 1) for line in onsale("env").splitlines() if "=" in line)
+        self.database = self.env["TICKETS_DATABASE_URL"]
+        self._directory = tempfile.TemporaryDirectory(prefix="onsale-bench.")
+        self.tokens = self.file("tokens", onsale("token", str(USERS)))
+
+    def file(self, name, text):
+        """For the load generators; gone with this object."""
+        path = pathlib.Path(self._directory.name) / name
+        path.write_text(text)
+        return path
+
+    def query(self, text):
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            cursor = connection.execute(text)
+            return cursor.fetchall() if cursor.description else []
+
+    def settings(self):
+        """One line about what runs."""
+        pid = next(p["pid"] for p in json.loads(onsale("status", "--json")) if p["name"] == "tickets")
+        environment = pathlib.Path(f"/proc/{pid}/environ").read_text().split("\0")
+        threads = next((v.removeprefix("HTTP_THREADS=") for v in environment if v.startswith("HTTP_THREADS=")), "1")
+        server = {name: self.query(f"show {name}")[0][0] for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers")}
+        return f"{os.cpu_count()} cores, HTTP_THREADS={threads}, " + ", ".join(f"{k}={v}" for k, v in server.items())
+
+    # --- the two load generators ---
+
+    def pgbench(self, script, clients, seconds=SECONDS):
+        """Transactions a second."""
+        done = subprocess.run(["pgbench", "-n", "-M", "prepared", "-f", script, "-D", "number=0", "-c", str(clients), "-j", "2",
+                               "-T", str(seconds), self.database], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"pgbench failed:\n{done.stderr}")
+        return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
+
+    def wrk(self, script, *files):
+        """What the script's done() says, and the rate."""
+        done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", ROOT / "bench" / script,
+                               self.env["TICKETS_URL"], "--", *files], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"wrk failed:\n{done.stdout}{done.stderr}")
+        run = json.loads(done.stdout.splitlines()[-1])
+        if run["errors"] > 0:
+            sys.exit(f"wrk met {run['errors']} errors in {run['requests']} requests")
+        return run | {"rate": run["requests"] / run["seconds"]}
+
+    def await_publisher(self):
+        """Seconds that the publisher took to catch up."""
+        begin = time.monotonic()
+        while self.query("select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)), 0)"
+                         " from pg_replication_slots where slot_name like 'onsale_tickets_%'")[0][0] > PUBLISHER_REST:
+            if time.monotonic() - begin > 300:
+                sys.exit("the publisher does not catch up")
+            time.sleep(0.1)
+        return time.monotonic() - begin
+
+    # --- rounds ---
+
+    def best_clients(self, script):
+        rates = {}
+        for clients in PGBENCH_CLIENTS:
+            self.await_publisher()
+            rates[clients] = self.pgbench(script(), clients, seconds=3)
+        print("pgbench, transactions a second by clients: " + ", ".join(f"{c}: {r:,.0f}" for c, r in rates.items()), flush=True)
+        return max(rates, key=rates.get)
+
+    def compare(self, script, ours, goal):
+        """script() names a file for pgbench, ours() runs wrk. True when the median ratio reaches the goal."""
+        print(self.settings(), flush=True)
+        clients = self.best_clients(script)
+        peers, runs = [], []
+        for number in range(1, ROUNDS + 1):
+            self.await_publisher()
+            peers.append(self.pgbench(script(), clients))
+            behind_peer = self.await_publisher()
+            runs.append(run := ours())
+            behind = self.await_publisher()
+            print(f"round {number}: pgbench {peers[-1]:,.0f}, HTTP {run['rate']:,.0f} a second, ratio {run['rate'] / peers[-1]:.2f};"
+                  f" p50 {run['p50_us'] / 1000:.2f} ms, p99 {run['p99_us'] / 1000:.2f} ms;"
+                  f" the publisher was {behind_peer:.1f} and {behind:.1f} s behind", flush=True)
+        ratio = statistics.median(run["rate"] / peer for run, peer in zip(runs, peers))
+        print(f"medians of {ROUNDS} rounds of {SECONDS} s: pgbench -M prepared -c {clients} {statistics.median(peers):,.0f},"
+              f" HTTP at {CONNECTIONS} connections {statistics.median(r['rate'] for r in runs):,.0f} a second,"
+              f" ratio {ratio:.2f} (goal {goal}); p50 {statistics.median(r['p50_us'] for r in runs) / 1000:.2f} ms,"
+              f" p99 {statistics.median(r['p99_us'] for r in runs) / 1000:.2f} ms")
+        return ratio >= goal

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""POST /api/tickets against pgbench making the same rows, a ticket and its event a transaction, while the publisher follows both.
+Needs a running stack (./onsale run); what it lists stays there (./onsale reset forgets it).
+"""
+import itertools
+import sys
+import time
+
+from rounds import Bench
+
+# Ids ascend as UUIDv7 do: the turn's time, the client, and its count, in digits that are good hexadecimal ones too.
+INSERT = """\\set number :number + 1
+\\set seat random(1, 50)
+\\set row random(1, 80)
+with placed as (
+    insert into tickets (id, version, user_id, title, price, currency, status)
+    values (('{time}-7' || (100 + :client_id) || '-8000-' || (100000000000 + :number))::uuid, 1, '{user}',
+            'Seat ' || :seat || ', row ' || :row, 2050, 'usd', 'available')
+    returning *)
+insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
+select 'TicketCreated', id, version, user_id, title, price, currency, status,
+       '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' from placed;
+"""
+USER = "00000000-0000-7000-8000-000000000001"
+
+
+def main():
+    bench = Bench()
+    turns = itertools.count()
+
+    def script():
+        now = f"{time.time_ns() // 1_000_000:012x}"
+        return bench.file(f"insert{next(turns)}.sql", INSERT.format(time=f"{now[:8]}-{now[8:]}", user=USER))
+
+    return bench.compare(script, lambda: bench.wrk("write.lua", bench.tokens), goal=2)
+
+
+sys.exit(0 if main() else 1)
