@@ -1,6 +1,9 @@
 #include "publisher_sink.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sysexits.h>
@@ -18,6 +21,7 @@ struct sink_producer {
     rd_kafka_queue_t *queue;
     int fd;
     bool closing;
+    uint64_t most; /* events on their way at once, since memory was last given back */
     char epoch[24];
     uint8_t wire[WIRE_HEADER];
     /* the record being sent */
@@ -32,6 +36,8 @@ struct sink_producer {
     struct buf value;
 };
 
+enum { BACKLOG = 5000 };
+
 /* Figures behind the choices: bench/publisher. */
 static const struct kafka_property properties[] = {
     {"enable.idempotence", "true", true},
@@ -41,7 +47,7 @@ static const struct kafka_property properties[] = {
     {"linger.ms", "0", false},
     {"compression.type", "lz4", false},
     /* Bounds the memory of events on their way; when it is reached, reading from Postgres stops. */
-    {"queue.buffering.max.messages", "100000", false},
+    {"queue.buffering.max.messages", "20000", false},
     {"queue.buffering.max.kbytes", "32768", false},
     {0},
 };
@@ -193,10 +199,21 @@ int sink_fd(const struct sink *s) {
     return s->producer->fd;
 }
 
+/* A backlog leaves malloc with thousands of free records. When it is through, the memory goes back to the
+ * system. */
+static void give_back(struct sink *s) {
+    struct sink_producer *p = s->producer;
+    if (s->acks.unacked > p->most) p->most = s->acks.unacked;
+    if (s->acks.unacked > 0 || p->most < BACKLOG) return;
+    malloc_trim(0);
+    p->most = 0;
+}
+
 void sink_poll(struct sink *s) {
     uint64_t count; /* emptied before the queue is, so that what comes meanwhile wakes us again */
     while (read(s->producer->fd, &count, sizeof count) > 0)
         continue;
     rd_kafka_poll(s->producer->rk, 0);
     metric_set(M_PUBLISHER_UNACKED, (int64_t)s->acks.unacked);
+    give_back(s);
 }

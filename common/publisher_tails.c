@@ -1,6 +1,8 @@
 #include "publisher_tails.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
