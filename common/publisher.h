@@ -23,8 +23,11 @@ struct publisher_options {
 };
 
 struct publisher;
+/* A Kafka property in the environment that cannot be had: one line on stderr, exit 78. */
 struct publisher *publisher_start(const struct publisher_options *options);
-/* Ready: publishing, or standing by for another replica that does. */
+/* Ready: publishing, or standing by for another replica that does. Not before Kafka and the registry have
+ * answered once; that Kafka goes away later does not count: the events are safe in the log, and the service
+ * can do its work. */
 bool publisher_ready(struct publisher *p, struct why *w);
 /* Publishes what is committed when it is called, within the time, then ends the thread. */
 void publisher_stop(struct publisher *p, int timeout_ms);

@@ -53,7 +53,7 @@ static enum status open_log(struct session *s, const char *snapshot, struct why 
     snprintf(
         text, sizeof text,
         "begin isolation level repeatable read read only; set transaction snapshot '%s';"
-        "set local statement_timeout = 0; declare log no scroll cursor for select * from \"%s\" order by seq",
+        "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; declare log no scroll cursor for select * from \"%s\" order by seq",
         snapshot, s->p->options.table);
     return pg_exec(s->sql, w, text);
 }

@@ -143,12 +143,12 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     st = open_replication(s, w);
     if (st == ST_OK) st = replication_create_slot(s->replication, name, snapshot, w);
     if (st == ST_OK) st = open_sink(s, w);
+    if (st == ST_OK) own(s); /* however long the log is: the service can do its work meanwhile */
     if (st == ST_OK) st = session_republish(s, snapshot, &count, w);
     if (st == ST_OK) st = slot_mark_republished(s->sql, s->slot.epoch, w);
     if (st == ST_OK) st = start_stream(s, name, w);
     if (st == ST_OK) st = slot_unlock(s->sql, w);
     if (st != ST_OK) return st;
-    own(s);
     log_at(was.epoch == 0 ? LOG_INFO : LOG_WARN, "publisher", "published %" PRId64 " events from the log",
            count);
     return ST_OK;
@@ -212,6 +212,8 @@ enum status session_run(struct publisher *p, struct why *w) {
     if (st == ST_OK) st = stand_by_and_own(&s, w);
     if (st == ST_OK) st = session_stream(&s, w);
     metric_set(M_PUBLISHER_ACTIVE, 0);
+    metric_set(M_PUBLISHER_LAG, 0);
+    metric_set(M_PUBLISHER_UNACKED, 0);
     sink_close(&s.sink); /* first: from now on the slot may be another's */
     replication_close(s.replication);
     tails_free(s.tails);

@@ -377,7 +377,7 @@ def test_a_crash_while_publishing_the_log_again_begins_anew(log):
         driver.kill()
         assert not log.sql("select republished from publisher_epoch")[0][0], "it was in the middle"
     log.driver().ready()
-    assert log.sql("select republished from publisher_epoch")[0][0]
+    wait_until(lambda: log.sql("select republished from publisher_epoch")[0][0], "it is done at last")
     log.check(epoch=log.epoch())
     assert len(log.slots()) == 1, "the slots of epochs that broke off are gone"
 
@@ -540,6 +540,12 @@ def test_waits_for_what_is_missing_and_says_so_once(log, broken, reason):
     said = [m for m in warned(driver) if reason in m]
     assert len(said) == 1, said
     assert driver.kill(signal.SIGTERM) == 0, "it can be told to stop meanwhile"
+
+
+def test_a_property_that_would_break_promises_is_refused(log):
+    driver = log.driver(RDKAFKA_ACKS="1")
+    assert driver.process.wait(30) == 78
+    assert driver.text().strip() == (f"{log.name}: Kafka property acks must stay -1: unset the RDKAFKA_ variable that says 1")
 
 
 def test_a_topic_with_other_partitions_is_refused(stack, tmp_path):
