@@ -19,16 +19,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "30"))  # most seconds anything awaited may take
 
 
-def wait_until(condition, what, deadline=DEADLINE):
+def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
     """Asks condition() until it gives something true, and returns that."""
     end = time.monotonic() + deadline
-    pause = threading.Event()
+    never = threading.Event()
     while True:
         result = condition()
         if result:
             return result
         assert time.monotonic() < end, f"waited {deadline:.0f} s in vain: {what}"
-        pause.wait(0.02)
+        never.wait(pause)
 
 
 def topic_schema(topic):
@@ -303,12 +303,12 @@ class Replica:
         except requests.ConnectionError:
             return None
 
-    def wait_ready(self):
+    def wait_ready(self, pause=0.02):
         def ready():
             assert self.process.poll() is None, f"exited with {self.process.returncode}: {self.output()[-2000:]}"
             answer = self.readyz()
             return answer is not None and answer.status_code == 200
-        wait_until(ready, f"{self.binary} is ready")
+        wait_until(ready, f"{self.binary} is ready", pause=pause)
         return self
 
     def metric(self, name):

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""A service that does nothing: its memory, and how soon it is ready when everything else is up.
+
+    ./onsale bench idle
+
+Starts a stack of its own, and beside it one more instance of each service, 20 times: from exec to the first 200 of /readyz.
+The memory is VmRSS of the supervised instance, which has been ready and idle since then. The peer, in the same run: a Node.js
+process that only listens (what a service of that kind of stack begins with), if node is installed.
+"""
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
+from support import Replica, Stack, wait_until  # noqa: E402
+
+ROUNDS = 20
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+
+def seconds_to_ready(stack, service):
+    with Replica(stack, service) as replica:
+        started = time.monotonic()
+        replica.wait_ready(pause=0.001)
+        return time.monotonic() - started
+
+
+def node():
+    """Seconds to listening, and memory, of an HTTP server of node's own that does nothing."""
+    if not shutil.which("node"):
+        return None
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    program = f"require('http').createServer((q, r) => r.end()).listen({port}, '127.0.0.1')"
+    started = time.monotonic()
+    process = subprocess.Popen(["node", "-e", program])
+    try:
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_until(listens, "node listens", pause=0.001)
+        return time.monotonic() - started, resident_mib(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main():
+    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
+    state.chmod(0o755)
+    stack = Stack(state)
+    try:
+        stack.start()
+        services = [name for name in stack.status() if f"{name.upper()}_ADMIN_URL" in stack.env]
+        times = {name: sorted(seconds_to_ready(stack, name) for _ in range(ROUNDS)) for name in services}
+        peer = node()
+        print(f"{'':12}{'ready after':>14}{'slowest':>12}{'idle memory':>14}")
+        for name in services:
+            print(f"{name:12}{statistics.median(times[name]) * 1000:11.0f} ms{times[name][-1] * 1000:9.0f} ms"
+                  f"{resident_mib(stack.pid(name)):10.1f} MiB")
+        if peer:
+            print(f"{'node, bare':12}{peer[0] * 1000:11.0f} ms{'':12}{peer[1]:10.1f} MiB")
+    finally:
+        stack.stop()
+        shutil.rmtree(state, ignore_errors=True)
+
+
+main()
