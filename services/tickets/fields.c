@@ -1,0 +1,136 @@
+#include "fields.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#include "utf8.h"
+
+enum { TITLE_MAX = 200, PRICE_MIN = 50, PRICE_MAX = 99999999 };
+
+static const char price_message[] = "must be a price from 0.50 to 999,999.99 with at most two decimals";
+
+/* --- titles --- */
+
+/* The White_Space property of Unicode (and the byte order mark, which looks like nothing too), as UTF-8. */
+static const struct str spaces[] = {
+    {" ", 1},      {"\t", 1},     {"\n", 1},     {"\v", 1},     {"\f", 1},     {"\r", 1},     {"\xc2\x85", 2},
+    {"\u00a0", 2}, {"\u1680", 3}, {"\u2000", 3}, {"\u2001", 3}, {"\u2002", 3}, {"\u2003", 3}, {"\u2004", 3},
+    {"\u2005", 3}, {"\u2006", 3}, {"\u2007", 3}, {"\u2008", 3}, {"\u2009", 3}, {"\u200a", 3}, {"\u2028", 3},
+    {"\u2029", 3}, {"\u202f", 3}, {"\u205f", 3}, {"\u3000", 3}, {"\ufeff", 3},
+};
+
+static size_t space_at(const char *p, size_t n, bool at_end) {
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        struct str space = spaces[i];
+        if (n >= space.n && memcmp(at_end ? p + n - space.n : p, space.p, space.n) == 0) return space.n;
+    }
+    return 0;
+}
+
+struct str trim(struct str s) {
+    size_t n;
+    while ((n = space_at(s.p, s.n, false)) > 0)
+        s = (struct str){s.p + n, s.n - n};
+    while ((n = space_at(s.p, s.n, true)) > 0)
+        s.n -= n;
+    return s;
+}
+
+static const char *read_title(const json_t *value, void *out, struct arena *arena) {
+    struct str title;
+    const char *error = body_text(value, &title, arena);
+    if (error != NULL) return error;
+    title = trim(title);
+    size_t length = utf8_length(title);
+    if (length < 1 || length > TITLE_MAX) return "must have 1 to 200 characters";
+    *(struct str *)out = title;
+    return NULL;
+}
+
+/* --- prices --- */
+
+/* Digits with at most two decimals, as people write them: "20", "20.5", "20.00". */
+static bool parse_price(struct str s, int64_t *minor) {
+    size_t i = 0;
+    int64_t v = 0;
+    for (; i < s.n && isdigit((unsigned char)s.p[i]); i++)
+        if ((v = v * 10 + (s.p[i] - '0')) > PRICE_MAX) return false;
+    if (i == 0) return false;
+    int decimals = 0;
+    if (i < s.n && s.p[i] == '.')
+        for (i++; i < s.n && isdigit((unsigned char)s.p[i]) && decimals < 2; i++, decimals++)
+            v = v * 10 + (s.p[i] - '0');
+    if (i != s.n || (s.p[s.n - 1] == '.')) return false;
+    for (; decimals < 2; decimals++)
+        v *= 10;
+    *minor = v;
+    return true;
+}
+
+static const char *read_price(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    int64_t minor = 0;
+    if (json_is_string(value)) {
+        if (!parse_price((struct str){json_string_value(value), json_string_length(value)}, &minor))
+            return price_message;
+    } else if (json_is_number(value)) {
+        double v = json_number_value(value);
+        if (!(v > 0 && v * 100 <= PRICE_MAX + 1)) return price_message;
+        minor = llround(v * 100);
+        /* A text of at most two decimals reads as the double nearest to minor/100, which is what this
+         * division gives. */
+        if (v != (double)minor / 100) return price_message;
+    } else {
+        return price_message;
+    }
+    if (minor < PRICE_MIN || minor > PRICE_MAX) return price_message;
+    *(int64_t *)out = minor;
+    return NULL;
+}
+
+const struct body_field ticket_fields[] = {
+    {"title", read_title, offsetof(struct ticket_input, title), true},
+    {"price", read_price, offsetof(struct ticket_input, price), true},
+    {0},
+};
+
+/* --- headers and queries --- */
+
+bool parse_if_match(struct str s, int32_t *version) {
+    if (str_eq(s, STR("*"))) {
+        *version = -1;
+        return true;
+    }
+    if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"') s = (struct str){s.p + 1, s.n - 2};
+    if (s.n < 1 || s.n > 9) return false;
+    int32_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!isdigit((unsigned char)s.p[i])) return false;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    *version = v;
+    return true;
+}
+
+bool parse_limit(struct str s, int most, int *out) {
+    if (s.n < 1 || s.n > 6) return false;
+    int v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!isdigit((unsigned char)s.p[i])) return false;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    *out = v;
+    return v >= 1 && v <= most;
+}
+
+struct str ilike_pattern(struct arena *arena, struct str q) {
+    char *out = arena_alloc(arena, 2 * q.n + 2);
+    size_t n = 0;
+    out[n++] = '%';
+    for (size_t i = 0; i < q.n; i++) {
+        if (q.p[i] == '%' || q.p[i] == '_' || q.p[i] == '\\') out[n++] = '\\';
+        out[n++] = q.p[i];
+    }
+    out[n++] = '%';
+    return (struct str){out, n};
+}

@@ -1,0 +1,23 @@
+/* fields: what a ticket's title and price may be, and how they and its other inputs are read. */
+#pragma once
+
+#include "body.h"
+#include "mem.h"
+#include "str.h"
+#include "uuid.h"
+
+struct ticket_input {
+    struct str title; /* trimmed */
+    int64_t price;    /* minor units */
+};
+
+extern const struct body_field ticket_fields[];
+
+/* The version an If-Match asks for: `"3"` or `3`. `*` is any version: -1. false: not a version. */
+bool parse_if_match(struct str header, int32_t *version);
+
+/* An ILIKE pattern that finds q anywhere, with the pattern characters of q taken as themselves. */
+struct str ilike_pattern(struct arena *arena, struct str q);
+/* 1 to most. */
+bool parse_limit(struct str s, int most, int *out);
+struct str trim(struct str s); /* without Unicode white space at both ends */

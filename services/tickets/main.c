@@ -1,0 +1,42 @@
+/* tickets: what is for sale, by whom, and whether somebody holds it. */
+#include <ctype.h>
+#include <string.h>
+
+#include "events.h"
+#include "queries.h"
+#include "reactions.h"
+#include "routes.h"
+#include "service.h"
+
+static struct tickets tickets;
+
+static const struct config_var tickets_config[] = {
+    {"CURRENCY", CONFIG_TEXT, &tickets.currency, "USD",
+     "Currency of new tickets (ISO 4217, one with two decimals)", 0, 0},
+    {0},
+};
+
+static enum status start(void **state, struct session_keys **keys, struct why *w) {
+    (void)keys;
+    const char *c = tickets.currency;
+    if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||
+        !isupper((unsigned char)c[2]))
+        return why(w, ST_INVALID, "CURRENCY: must be three capital letters, like USD, got \"%s\"", c);
+    *state = &tickets;
+    return ST_OK;
+}
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "tickets",
+                            .config = tickets_config,
+                            .migrations = tickets_migrations,
+                            .statements = tickets_statements,
+                            .routes = tickets_routes,
+                            .publishes = &topic_tickets,
+                            .event_table = "ticket_events",
+                            .reactions = tickets_reactions,
+                            .start = start,
+                        });
+}

@@ -1,0 +1,22 @@
+#include "reactions.h"
+
+#include "events.h"
+#include "queries.h"
+
+/* All of an order's events go through one statement: it looks at the state the order is in after the event.
+ */
+static void bind_order(struct columns *item, const void *event, struct str traceparent) {
+    const struct order_event *order = event;
+    put_uuid(item, &order->id);
+    put_uuid(item, &order->ticket_id);
+    put_int(item, order->version);
+    put_text(item, str_of(order_event_status_symbols[order->status]));
+    put_optional_text(item, traceparent);
+}
+
+const struct reaction tickets_reactions[] = {
+    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},   /* lock */
+    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order}, /* sold */
+    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order}, /* unlock */
+    {0},
+};

@@ -1,0 +1,292 @@
+#include "routes.h"
+
+#include <stdio.h>
+
+#include "fields.h"
+#include "queries.h"
+#include "utf8.h"
+
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 100, QUERY_MAX = 100, TRIGRAM = 3, ANSWER_RETRIES = 10 };
+
+/* What a request needs beyond its callback. */
+struct ticket_request {
+    struct ticket_input input;
+    struct uuid id;
+    struct str key;
+    int32_t if_version; /* -1: any */
+    int tries;
+};
+
+static void put_user(struct columns *item, struct req *rq) {
+    put_uuid(item, &req_user(rq)->user);
+}
+
+static void put_path_id(struct columns *item, const struct req *rq) {
+    struct uuid id = req_path_uuid(rq, 0);
+    put_uuid(item, &id);
+}
+
+/* --- answers: every statement gives a ticket's columns in this order, behind `ordinal` --- */
+
+enum column { ORDINAL, ID, TITLE, PRICE, CURRENCY, USER, STATUS, ORDER, VERSION, VERDICT };
+
+static void write_id(struct json *out, const char *key, struct uuid id) {
+    json_key(out, key);
+    json_uuid(out, &id);
+}
+
+static void write_ticket(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    write_id(out, "id", row_uuid(rows, row, ID));
+    json_key(out, "title");
+    json_text(out, row_text(rows, row, TITLE));
+    json_key(out, "price");
+    json_minor(out, row_int(rows, row, PRICE), 2);
+    json_key(out, "currency");
+    json_text(out, row_text(rows, row, CURRENCY));
+    write_id(out, "userId", row_uuid(rows, row, USER));
+    json_key(out, "status");
+    json_text(out, row_text(rows, row, STATUS));
+    if (!row_null(rows, row, ORDER)) write_id(out, "orderId", row_uuid(rows, row, ORDER));
+    json_key(out, "version");
+    json_int(out, row_int(rows, row, VERSION));
+    json_close(out, '}');
+}
+
+static void reply_ticket(struct req *rq, int status, const struct rows *rows) {
+    char etag[24];
+    int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, VERSION));
+    req_set_header(rq, "etag", (struct str){etag, (size_t)n});
+    write_ticket(req_json(rq), rows, 0);
+    req_reply(rq, status);
+}
+
+static void fail_missing(struct req *rq) {
+    req_fail(rq, 404, NULL, "No such ticket");
+}
+
+/* Answers for every verdict but 'done' and 'again'. */
+static void fail_verdict(struct req *rq, struct str verdict) {
+    if (str_eq(verdict, STR("missing")))
+        fail_missing(rq);
+    else if (str_eq(verdict, STR("forbidden")))
+        req_fail(rq, 403, NULL, "This ticket is somebody else's");
+    else if (str_eq(verdict, STR("changed")))
+        req_fail(rq, 412, NULL, "The ticket has changed since the version in If-Match");
+    else if (str_eq(verdict, STR("cancelled")))
+        req_fail(rq, 409, NULL, "This ticket has been withdrawn");
+    else
+        req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
+}
+
+/* A statement asked to be asked again (its comment says why); the next batch settles it. */
+static void again(struct req *rq, void (*ask)(struct req *rq)) {
+    struct ticket_request *t = req_state(rq);
+    if (++t->tries > ANSWER_RETRIES)
+        req_retry_after(rq, 503, 1, "Too many rival requests on this ticket, try again");
+    else
+        ask(rq);
+}
+
+/* --- GET /api/tickets/:id --- */
+
+static void on_ticket(struct req *rq, const struct rows *rows) {
+    if (rows->count == 0)
+        fail_missing(rq);
+    else
+        reply_ticket(rq, 200, rows);
+}
+
+static void get_ticket(struct req *rq) {
+    struct columns *item = req_join(rq, &sql_get_ticket, on_ticket);
+    if (item == NULL) return;
+    put_path_id(item, rq);
+}
+
+/* --- POST /api/tickets --- */
+
+static void ask_create(struct req *rq);
+
+static void on_created(struct req *rq, const struct rows *rows) {
+    if (row_null(rows, 0, ID))
+        again(rq, ask_create);
+    else if (!row_bool(rows, 0, VERDICT))
+        req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+    else
+        reply_ticket(rq, 201, rows);
+}
+
+static void ask_create(struct req *rq) {
+    const struct ticket_request *t = req_state(rq);
+    const struct tickets *service = req_service(rq);
+    struct columns *item = req_join(rq, &sql_create_ticket, on_created);
+    if (item == NULL) return;
+    put_uuid(item, &t->id);
+    put_user(item, rq);
+    put_text(item, t->input.title);
+    put_int(item, t->input.price);
+    put_text(item, str_of(service->currency));
+    put_optional_text(item, t->key);
+    put_text(item, req_traceparent(rq));
+}
+
+static struct ticket_request *new_state(struct req *rq) {
+    struct ticket_request *t = req_alloc(rq, sizeof *t);
+    req_set_state(rq, t);
+    return t;
+}
+
+static void post_ticket(struct req *rq) {
+    struct ticket_request *t = new_state(rq);
+    if (!req_idempotency_key(rq, &t->key) || !req_body(rq, ticket_fields, &t->input)) return;
+    t->id = uuid_v7();
+    ask_create(rq);
+}
+
+/* --- PUT /api/tickets/:id --- */
+
+static void ask_update(struct req *rq);
+
+static void on_updated(struct req *rq, const struct rows *rows) {
+    struct str verdict = rows->count == 0 ? STR("missing") : row_text(rows, 0, VERDICT);
+    if (str_eq(verdict, STR("done")))
+        reply_ticket(rq, 200, rows);
+    else if (str_eq(verdict, STR("again")))
+        again(rq, ask_update);
+    else
+        fail_verdict(rq, verdict);
+}
+
+static void ask_update(struct req *rq) {
+    const struct ticket_request *t = req_state(rq);
+    struct columns *item = req_join(rq, &sql_update_ticket, on_updated);
+    if (item == NULL) return;
+    put_uuid(item, &t->id);
+    put_user(item, rq);
+    put_text(item, t->input.title);
+    put_int(item, t->input.price);
+    if (t->if_version < 0)
+        put_null(item);
+    else
+        put_int(item, t->if_version);
+    put_text(item, req_traceparent(rq));
+}
+
+static void put_ticket(struct req *rq) {
+    struct ticket_request *t = new_state(rq);
+    struct str if_match;
+    t->if_version = -1;
+    if (!req_body(rq, ticket_fields, &t->input)) return;
+    if (req_header(rq, "if-match", &if_match) && !parse_if_match(if_match, &t->if_version)) {
+        req_fail(rq, 400, NULL, "If-Match must be the ticket's version, like \"3\"");
+        return;
+    }
+    t->id = req_path_uuid(rq, 0);
+    ask_update(rq);
+}
+
+/* --- DELETE /api/tickets/:id --- */
+
+static void on_cancelled(struct req *rq, const struct rows *rows) {
+    struct str verdict = row_text(rows, 0, 1);
+    if (str_eq(verdict, STR("done")))
+        req_reply(rq, 204);
+    else
+        fail_verdict(rq, verdict);
+}
+
+static void delete_ticket(struct req *rq) {
+    struct columns *item = req_join(rq, &sql_cancel_ticket, on_cancelled);
+    if (item == NULL) return;
+    put_path_id(item, rq);
+    put_user(item, rq);
+    put_text(item, req_traceparent(rq));
+}
+
+/* --- GET /api/tickets --- */
+
+struct page {
+    struct uuid before; /* the cursor: the last id of the page before */
+    int size;
+    bool mine;
+    struct str q;
+};
+
+static struct str next_link(struct req *rq, const struct page *page, const struct uuid *last) {
+    enum { FIXED = 128 }; /* more than all but q takes */
+    char *out = req_alloc(rq, FIXED + 3 * page->q.n), id[UUID_TEXT];
+    uuid_format(last, id);
+    int n = snprintf(out, FIXED, "</api/tickets?cursor=%.*s&limit=%d%s%s", UUID_TEXT, id, page->size,
+                     page->mine ? "&mine=true" : "", page->q.n > 0 ? "&q=" : "");
+    for (size_t i = 0; i < page->q.n; i++)
+        n += sprintf(out + n, "%%%02X", (unsigned char)page->q.p[i]);
+    n += sprintf(out + n, ">; rel=\"next\"");
+    return (struct str){out, (size_t)n};
+}
+
+/* One row more than the page was asked for, to know whether there is a next one. */
+static void on_page(struct req *rq, const struct rows *rows) {
+    const struct page *page = req_state(rq);
+    struct json *out = req_json(rq);
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && i < page->size; i++)
+        write_ticket(out, rows, i);
+    json_close(out, ']');
+    if (rows->count > page->size) {
+        struct uuid last = row_uuid(rows, page->size - 1, ID);
+        req_set_header(rq, "link", next_link(rq, page, &last));
+    }
+    req_reply(rq, 200);
+}
+
+/* Reads the query string; false: answered. */
+static bool read_page(struct req *rq, struct page *page) {
+    struct str v;
+    *page = (struct page){.size = PAGE_DEFAULT};
+    memset(page->before.b, 0xff, sizeof page->before.b);
+    if (req_query(rq, "cursor", &v) && !uuid_parse(v, &page->before)) {
+        req_fail(rq, 400, "cursor", "must be one that a page before gave");
+        return false;
+    }
+    if (req_query(rq, "limit", &v) && !parse_limit(v, PAGE_MAX, &page->size)) {
+        req_fail(rq, 400, "limit", "must be a number from 1 to %d", PAGE_MAX);
+        return false;
+    }
+    if (req_query(rq, "q", &v)) {
+        page->q = trim(v);
+        if (!utf8_valid(page->q) || utf8_length(page->q) > QUERY_MAX) {
+            req_fail(rq, 400, "q", "must be a text of at most %d characters", QUERY_MAX);
+            return false;
+        }
+    }
+    if (req_query(rq, "mine", &v)) page->mine = str_eq(v, STR("true")) || str_eq(v, STR("1")) || v.n == 0;
+    if (page->mine && req_user(rq) == NULL) {
+        req_fail(rq, 401, NULL, "Sign in to see your own tickets");
+        return false;
+    }
+    return true;
+}
+
+static void list_tickets(struct req *rq) {
+    struct page *page = req_alloc(rq, sizeof *page);
+    req_set_state(rq, page);
+    if (!read_page(rq, page)) return;
+    const struct sql *sql = page->mine                        ? &sql_list_own_tickets
+                            : utf8_length(page->q) >= TRIGRAM ? &sql_search_tickets
+                                                              : &sql_list_tickets;
+    struct columns *item = req_join(rq, sql, on_page);
+    if (item == NULL) return;
+    put_uuid(item, &page->before);
+    put_int(item, page->size + 1);
+    put_optional_text(item, page->q.n == 0 ? page->q : ilike_pattern(req_arena(rq), page->q));
+    if (page->mine) put_user(item, rq);
+}
+
+const struct route tickets_routes[] = {
+    {"GET", "/api/tickets", list_tickets, 0},
+    {"POST", "/api/tickets", post_ticket, ROUTE_SESSION},
+    {"GET", "/api/tickets/{uuid}", get_ticket, 0},
+    {"PUT", "/api/tickets/{uuid}", put_ticket, ROUTE_SESSION},
+    {"DELETE", "/api/tickets/{uuid}", delete_ticket, ROUTE_SESSION},
+    {0},
+};

@@ -1,0 +1,10 @@
+/* routes: the HTTP side of tickets. */
+#pragma once
+
+#include "http.h"
+
+struct tickets {
+    const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
+};
+
+extern const struct route tickets_routes[];

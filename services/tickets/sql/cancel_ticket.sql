@@ -1,0 +1,27 @@
+-- Withdraws tickets that are on sale; one that is withdrawn already stays so, without another event.
+with req as (
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
+), wanted as (
+    select distinct id from req
+), locked as (
+    select t.* from tickets t join wanted w on w.id = t.id order by t.id for update of t
+), sellers as (
+    select distinct on (r.id) r.* from req r join locked l on l.id = r.id and l.user_id = r.user_id order by r.id, r.ordinal
+), changed as (
+    update tickets t set status = 'cancelled', version = l.version + 1
+      from locked l join sellers s on s.id = l.id
+     where t.id = l.id and l.status = 'available'
+    returning t.*
+), event as (
+    insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
+    select 'TicketCancelled', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, s.traceparent
+      from changed c join sellers s on s.id = c.id
+)
+select r.ordinal,
+       case when l.id is null then 'missing'
+            when l.user_id <> r.user_id then 'forbidden'
+            when l.status in ('reserved', 'sold') then l.status
+            else 'done' end as verdict
+  from req r
+  left join locked l on l.id = r.id
+ order by r.ordinal

@@ -1,0 +1,37 @@
+-- What an order's event does to its ticket. Orders seen at this version or a later one are passed over (`fresh`), so a replay
+-- changes nothing. Only the order that holds a ticket releases it or completes its sale. A live order on a ticket that was
+-- withdrawn meanwhile: the withdrawal is published again, and orders cancels that order.
+with event_in as (
+    select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::text[]) with ordinality
+        as e (order_id, ticket_id, version, status, traceparent, ordinal)
+), fresh as (
+    insert into seen_orders as s (order_id, version)
+    select order_id, version from event_in order by order_id
+        on conflict (order_id) do update set version = excluded.version where s.version < excluded.version
+    returning s.order_id
+), locked as (
+    select t.*, e.order_id as by_order, e.status as order_status, e.traceparent
+      from tickets t
+      join event_in e on e.ticket_id = t.id
+      join fresh f on f.order_id = e.order_id
+     order by t.id for update of t
+), decided as (
+    select *,
+           case when order_status in ('created', 'awaiting_payment') and status in ('available', 'cancelled') then
+                     case status when 'available' then 'reserved' else 'cancelled' end
+                when order_status = 'cancelled' and status = 'reserved' and order_id = by_order then 'available'
+                when order_status = 'complete' and (status = 'available' or status = 'reserved' and order_id = by_order)
+                     then 'sold' end as next_status
+      from locked
+), changed as (
+    update tickets t
+       set status = d.next_status, version = d.version + 1,
+           order_id = case when d.next_status in ('reserved', 'sold') then d.by_order end
+      from decided d
+     where t.id = d.id and d.next_status is not null
+    returning t.*, d.traceparent
+)
+insert into ticket_events (type, id, version, user_id, title, price, currency, status, order_id, traceparent)
+select case status when 'cancelled' then 'TicketCancelled' else 'TicketUpdated' end,
+       id, version, user_id, title, price, currency, status, order_id, traceparent
+  from changed order by id
