@@ -147,6 +147,8 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     if (st == ST_OK) st = session_republish(s, snapshot, &count, w);
     if (st == ST_OK) st = slot_mark_republished(s->sql, s->slot.epoch, w);
     if (st == ST_OK) st = start_stream(s, name, w);
+    if (st == ST_AGAIN)
+        return why(w, ST_LOST, "another replica was faster to take the new slot"); /* begin afresh */
     if (st == ST_OK) st = slot_unlock(s->sql, w);
     if (st != ST_OK) return st;
     log_at(was.epoch == 0 ? LOG_INFO : LOG_WARN, "publisher", "published %" PRId64 " events from the log",

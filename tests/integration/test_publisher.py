@@ -62,9 +62,11 @@ class Driver:
         return wait_until(lines, f"{text!r} in {self.output}")
 
     def ready(self):
-        self.says("ready")
-        wait_until(lambda: [x for x in self.text().splitlines() if x.endswith("ready") or x.startswith("not ready")][-1] == "ready",
-                   "ready")
+        def is_ready():
+            assert self.process.poll() is None, self.text()
+            said = [line for line in self.text().splitlines() if line == "ready" or line.startswith("not ready")]
+            return said and said[-1] == "ready"
+        wait_until(is_ready, f"ready in {self.output}")
         return self
 
     def metric(self, name):
@@ -311,6 +313,28 @@ def test_a_standby_takes_over_within_two_seconds(log):
         wait_until(lambda: sum(log.topic.ends().values()) == turn + 1, "the event of the take-over")
         assert time.monotonic() - died < 2
         active = standby
+    log.check()
+
+
+def test_replicas_that_start_together_begin_one_epoch(log):
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 20)")
+    drivers = [log.driver() for _ in range(5)]
+    for driver in drivers:
+        driver.ready()
+    log.check()
+    assert sum("begins" in driver.text() for driver in drivers) == 1
+
+
+def test_replicas_killed_in_turn_under_load(log):
+    replicas = [log.driver().ready() for _ in range(3)]
+    with Writers(log):
+        for _ in range(20):
+            before = sum(log.topic.ends().values())
+            wait_until(lambda: sum(log.topic.ends().values()) > before, "somebody publishes")
+            active = next(d for d in replicas if d.metric("onsale_publisher_active") == 1)
+            active.kill()
+            replicas.remove(active)
+            replicas.append(log.driver())
     log.check()
 
 
