@@ -44,7 +44,8 @@ def fetch_jars():
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
                 unfinished.mkdir()
                 downloads = cache_dir() / "maven"  # kept while it is incomplete, so that a second try goes on
-                _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(POM), f"-Dinto={unfinished}", "package"])
+                _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(POM),
+                        f"-Dinto={unfinished}", "package"])
                 shutil.rmtree(downloads)
 
 

@@ -167,7 +167,8 @@ def logs(options):
 def env(options):
     stack = the_running_stack()
     state, ports = stack.state, stack.state.ports
-    values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir, "KAFKA_BROKERS": processes.brokers(state),
+    values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir,
+              "KAFKA_BROKERS": processes.brokers(state),
               "SCHEMA_REGISTRY_URL": processes.registry_url(state),
               "POSTGRES_URL": processes.database_url(state, "onsale", "postgres")}
     for name in stack.own:

@@ -158,7 +158,8 @@ def registry(state):
     return Process(
         name="registry", port=port, log=state.dir / "log/registry.log", environment=environment,
         # C1 alone: it is asked a few times a run, so the better compiler's work would never pay.
-        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-XX:TieredStopAtLevel=1", archives.flag("registry"), "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
+        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-XX:TieredStopAtLevel=1", archives.flag("registry"),
+                 "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
         ready=lambda: answers(port, "/apis/ccompat/v7/subjects"))
 
 

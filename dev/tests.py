@@ -53,8 +53,8 @@ def fuzz():
     for target in targets:
         corpus = ROOT / "tests/fuzz/corpus" / target.removeprefix("fuzz_")
         with tempfile.TemporaryDirectory(prefix="onsale-fuzz.") as found:
-            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", f"-artifact_prefix={ROOT}/build/fuzz/{target}-", "-rss_limit_mb=2048",
-                    "-print_final_stats=0", "-verbosity=1", found, *([corpus] if corpus.exists() else [])], "Done")
+            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2048",
+                    f"-artifact_prefix={ROOT}/build/fuzz/{target}-", "-print_final_stats=0", "-verbosity=1", found, *([corpus] if corpus.exists() else [])], "Done")
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
 
