@@ -36,9 +36,11 @@ struct sink_producer {
     struct buf value;
 };
 
+/* Events on their way at once that leave some megabytes behind. */
 enum { BACKLOG = 5000 };
 
-/* Figures behind the choices: bench/publisher. */
+/* Chosen by bench/publisher.py: waiting for more (linger) saves no CPU here; lz4 costs as little as none at
+ * all, where zstd and snappy halve the rate of a backlog and worse. */
 static const struct kafka_property properties[] = {
     {"enable.idempotence", "true", true},
     {"acks", "all", true},
@@ -151,8 +153,8 @@ enum status sink_send(struct sink *s, const void *event, struct position positio
     uuid_format(field(topic, topic->key_field, event), p->key);
     p->partition = partition_of(p, p->key);
     p->position_size = position_format(position, p->position);
-    p->type =
-        topic->type->fields[topic->type_field].symbols[*(const int *)field(topic, topic->type_field, event)];
+    int type = *(const int *)field(topic, topic->type_field, event);
+    p->type = topic->type->fields[topic->type_field].symbols[type];
     p->traceparent_size = traceparent.n <= sizeof p->traceparent ? traceparent.n : 0;
     if (p->traceparent_size > 0) memcpy(p->traceparent, traceparent.p, traceparent.n);
     p->number = acks_event(&s->acks);
@@ -171,8 +173,7 @@ static rd_kafka_resp_err_t produce(struct sink_producer *p) {
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {p->key, sizeof p->key}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {p->value.data, p->value.len}},
-        {.vtype = RD_KAFKA_VTYPE_OPAQUE,
-         .u.ptr = (void *)(uintptr_t)p->number}, // NOLINT(performance-no-int-to-ptr)
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)p->number},
         header("epoch", p->epoch, strlen(p->epoch)),
         header("position", p->position, (size_t)p->position_size),
         header("type", p->type, strlen(p->type)),

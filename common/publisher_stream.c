@@ -130,6 +130,7 @@ static enum status check_stop(struct stream *t, struct why *w) {
     if (!done && !publisher_out_of_time(t->s->p)) return ST_OK;
     if (!done) log_warn("publisher", "stops with events not published: they follow after the next start");
     tell(t, w);
+    sink_close(&t->s->sink); /* before the slot can be another's */
     replication_end(t->s->replication, LEAVE_MS);
     return ST_STOPPED;
 }

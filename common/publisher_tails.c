@@ -35,20 +35,22 @@ struct tails {
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
     char epoch[24];
+    bool seen;          /* a record of this epoch, since this was last false */
     struct why trouble; /* the last that librdkafka had */
     int partitions;
     struct tail *tails; /* one a partition */
 };
 
 static const struct kafka_property properties[] = {
-    {"enable.partition.eof", "true", true},  {"isolation.level", "read_uncommitted", true}, /* ours are in no
-                                                                                               transaction; a
-                                                                                               foreign one
-                                                                                               must not hide
-                                                                                               them */
-    {"enable.auto.commit", "false", true},   {"auto.offset.reset", "earliest", true}, /* records that expired
-                                                                                         while we look */
-    {"fetch.error.backoff.ms", "20", false}, {"fetch.wait.max.ms", "100", false},           {0},
+    {"enable.partition.eof", "true", true},
+    /* Ours are in no transaction; a foreign one that hangs must not hide them. */
+    {"isolation.level", "read_uncommitted", true},
+    {"enable.auto.commit", "false", true},
+    /* Records may expire while we look. */
+    {"auto.offset.reset", "earliest", true},
+    {"fetch.error.backoff.ms", "20", false},
+    {"fetch.wait.max.ms", "100", false},
+    {0},
 };
 
 /* Its words go into ours. A client that lives for a moment would say them to the log each time it is tried.
@@ -93,8 +95,8 @@ static enum status check_topic(const struct topic *topic, const rd_kafka_metadat
                    topic->partitions);
     if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return why(w, ST_LOST, "topic %s: %s", topic->name, rd_kafka_err2str(found->err));
-    if (found->partition_cnt !=
-        topic->partitions) /* keys would go elsewhere than those of its sibling topics */
+    /* Keys would go elsewhere than those of its sibling topics. */
+    if (found->partition_cnt != topic->partitions)
         return why(w, ST_FAILED, "topic %s has %d partitions, but schemas/avro/topics.json says %d",
                    topic->name, found->partition_cnt, topic->partitions);
     return ST_OK;
@@ -173,24 +175,24 @@ static struct str header(const rd_kafka_headers_t *headers, const char *name) {
     return (struct str){value, n};
 }
 
-static void look_at(const struct tails *t, struct tail *tail, const rd_kafka_message_t *record) {
+static void look_at(struct tails *t, struct tail *tail, const rd_kafka_message_t *record) {
     rd_kafka_headers_t *headers;
     struct position position;
     if (rd_kafka_message_headers(record, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
     if (!str_eq(header(headers, "epoch"), str_of(t->epoch))) return;
     if (!position_parse(header(headers, "position"), &position)) return;
     if (!tail->found || position_after(position, tail->last)) tail->last = position;
-    tail->found = true;
+    tail->found = t->seen = true;
 }
 
 static bool take_record(struct tails *t, const rd_kafka_message_t *record) {
     struct tail *tail = &t->tails[record->partition];
     if (record->err == RD_KAFKA_RESP_ERR_NO_ERROR) look_at(t, tail, record);
-    bool end = record->err == RD_KAFKA_RESP_ERR_NO_ERROR ? record->offset + 1 >= tail->until
-               : record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF
-                   ? record->offset >= tail->until
-                   : false; /* librdkafka tries again by itself */
-    if (!end || !tail->reading) return false;
+    /* Other errors librdkafka mends by itself. */
+    int64_t next = record->err == RD_KAFKA_RESP_ERR_NO_ERROR         ? record->offset + 1
+                   : record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ? record->offset
+                                                                     : -1;
+    if (next < tail->until || !tail->reading) return false;
     tail->reading = false;
     return true;
 }
@@ -265,17 +267,14 @@ static enum status walk_back(struct tails *t, struct why *w) {
     return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-/* Asks for the ends again, and makes what came since the ranges to read. */
-static enum status moved(struct tails *t, bool *any, struct why *w) {
+/* Reads what came since the ends were last asked for. */
+static enum status read_news(struct tails *t, struct why *w) {
     for (int p = 0; p < t->partitions; p++)
         t->tails[p].from = t->tails[p].high;
     enum status st = ends(t, w);
-    *any = false;
-    for (int p = 0; p < t->partitions; p++) {
+    for (int p = 0; p < t->partitions; p++)
         t->tails[p].until = t->tails[p].high;
-        *any = *any || t->tails[p].from < t->tails[p].until;
-    }
-    return st;
+    return st == ST_OK ? read_ranges(t, w) : st;
 }
 
 static void stand_still(struct tails *t) {
@@ -285,12 +284,11 @@ static void stand_still(struct tails *t) {
 }
 
 static enum status until_still(struct tails *t, struct why *w) {
-    bool any = true;
     enum status st = ST_OK;
-    while (any && st == ST_OK) {
+    for (t->seen = true; t->seen && st == ST_OK;) { /* what others write there is no reason to wait */
         stand_still(t);
-        st = moved(t, &any, w);
-        if (any && st == ST_OK) st = read_ranges(t, w);
+        t->seen = false;
+        st = read_news(t, w);
     }
     return st;
 }

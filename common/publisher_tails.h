@@ -7,7 +7,7 @@
  *
  * What is guaranteed. An owner that died (kill -9, a crash) leaves produce requests, at most a handful, in
  * its connections. The broker still takes in those that had arrived, usually within milliseconds, but perhaps
- * after we have looked. So we look until the ends of all partitions have stood still for TAILS_QUIET_MS.
+ * after we have looked. So we look until nothing of this epoch has come for TAILS_QUIET_MS.
  * After that one can only turn up if it lay at the broker for longer than that, while our own requests there
  * were answered. An owner that was paused and wakes up when the slot is another's notices by the time that
  * has passed, before it publishes anything more (publisher_stream.c). But what it had handed to librdkafka
