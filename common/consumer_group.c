@@ -38,6 +38,9 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
         {"topic.metadata.refresh.interval.ms", "30000", false},
         {"fetch.error.backoff.ms", "100", false},
+        /* An answer comes as soon as there is a record, and after this at the latest (default 500). A
+         * partition that is placed while one is awaited is fetched behind it. */
+        {"fetch.wait.max.ms", "100", false},
         /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. */
         {"queued.max.messages.kbytes", "8192", false},
         {"queued.min.messages", "10000", false},
@@ -261,16 +264,17 @@ void group_note(struct group *g) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* rd_kafka_consumer_close, but bounded. */
+/* rd_kafka_consumer_close, but bounded. Records that were fetched come out of the queue as well. */
 static void close_group(struct group *g, int timeout_ms) {
     int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000);
     rd_kafka_queue_t *events = rd_kafka_queue_new(g->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(g->rk, events);
-    if (error != NULL) rd_kafka_error_destroy(error);
     for (int64_t left; error == NULL && !rd_kafka_consumer_closed(g->rk);) {
         if ((left = deadline - clock_mono_us()) <= 0) break;
-        rd_kafka_queue_poll_callback(events, (int)(left / 1000) + 1);
+        rd_kafka_message_t *m = rd_kafka_consume_queue(events, (int)(left / 1000) + 1);
+        if (m != NULL) rd_kafka_message_destroy(m);
     }
+    rd_kafka_error_destroy(error);
     rd_kafka_queue_destroy(events);
 }
 
