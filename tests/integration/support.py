@@ -49,6 +49,9 @@ class Stack:
 
     def start(self):
         self.onsale("run", "--detach")
+        return self.read_env()
+
+    def read_env(self):
         self.env = dict(line.split("=", 1) for line in self.onsale("env").splitlines() if "=" in line)
         return self
 
