@@ -1,0 +1,16 @@
+/* fields: what auth takes from a request's body. */
+#pragma once
+
+#include "body.h"
+
+struct credentials {
+    struct str email, password;
+};
+extern const struct body_field sign_up_fields[]; /* into struct credentials */
+extern const struct body_field sign_in_fields[]; /* the same; any password may be tried */
+
+struct change {
+    struct str email, password; /* empty: stays */
+    struct str current_password;
+};
+extern const struct body_field change_fields[]; /* into struct change */

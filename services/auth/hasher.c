@@ -1,0 +1,184 @@
+#include "hasher.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "metrics.h"
+
+enum {
+    HASH_MS = 100, /* about what one takes */
+    NICE = 5,      /* a request that needs no hash does not wait for one that does */
+    DUMMY_HASH = 32,
+};
+
+struct hasher {
+    struct session_signer *signer;
+    char dummy[crypto_pwhash_STRBYTES];
+    int nthreads, most;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work;
+    struct hash_job *first, **last;
+    int waiting;
+    bool stopping;
+
+    _Atomic int64_t checked, made, refused;
+    pthread_t threads[];
+};
+
+/* --- the work --- */
+
+/* Nobody's hash, under today's parameters: checking against it takes what checking against anybody's takes.
+ */
+static void make_dummy(char out[crypto_pwhash_STRBYTES]) {
+    uint8_t bytes[DUMMY_HASH];
+    char salt[32], hash[64];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2base64(salt, sizeof salt, bytes, crypto_pwhash_SALTBYTES,
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    sodium_bin2base64(hash, sizeof hash, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    snprintf(out, crypto_pwhash_STRBYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s",
+             (size_t)crypto_pwhash_MEMLIMIT_INTERACTIVE / 1024,
+             (unsigned long long)crypto_pwhash_OPSLIMIT_INTERACTIVE, salt, hash);
+}
+
+static void make_hash(struct hasher *hasher, struct hash_job *job, struct str password) {
+    atomic_fetch_add(&hasher->made, 1);
+    if (crypto_pwhash_str(job->hash, password.p, password.n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        abort(); /* out of memory */
+}
+
+static void check(struct hasher *hasher, struct hash_job *job) {
+    char known[crypto_pwhash_STRBYTES];
+    snprintf(known, sizeof known, "%.*s", (int)job->known.n, job->known.p);
+    atomic_fetch_add(&hasher->checked, 1);
+    bool right = crypto_pwhash_str_verify(job->known.n > 0 ? known : hasher->dummy, job->password.p,
+                                          job->password.n) == 0;
+    job->right = right && job->known.n > 0;
+    if (job->right && job->fresh.n == 0 &&
+        crypto_pwhash_str_needs_rehash(known, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                                       crypto_pwhash_MEMLIMIT_INTERACTIVE) == 1)
+        job->fresh = job->password;
+}
+
+static void sign(struct hasher *hasher, struct hash_job *job) {
+    job->session.issued_at = clock_wall_us() / 1000000;
+    job->session.expires_at = job->session.issued_at + job->session_s;
+    char *token = session_sign(hasher->signer, &job->session);
+    if (token != NULL) snprintf(job->token, sizeof job->token, "%s", token);
+    free(token);
+}
+
+static void do_job(struct hasher *hasher, struct hash_job *job) {
+    job->right = true;
+    if (job->check) check(hasher, job);
+    if (job->right && job->fresh.n > 0) make_hash(hasher, job, job->fresh);
+    if (job->right && job->session.email.n > 0) sign(hasher, job);
+}
+
+/* --- the threads --- */
+
+static struct hash_job *take(struct hasher *hasher) {
+    pthread_mutex_lock(&hasher->lock);
+    while (hasher->first == NULL && !hasher->stopping)
+        pthread_cond_wait(&hasher->work, &hasher->lock);
+    struct hash_job *job = hasher->stopping ? NULL : hasher->first;
+    if (job != NULL) {
+        hasher->first = job->next;
+        if (hasher->first == NULL) hasher->last = &hasher->first;
+        hasher->waiting--;
+    }
+    pthread_mutex_unlock(&hasher->lock);
+    return job;
+}
+
+static void *run(void *arg) {
+    struct hasher *hasher = arg;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* Linux: of this thread alone */
+    for (struct hash_job *job; (job = take(hasher)) != NULL;) {
+        do_job(hasher, job);
+        req_resume(job->rq, job->then, job);
+    }
+    return NULL;
+}
+
+enum status hasher_give(struct hasher *hasher, struct hash_job *job, struct req *rq,
+                        void (*then)(struct req *rq, void *job)) {
+    job->rq = rq;
+    job->then = then;
+    job->next = NULL;
+    pthread_mutex_lock(&hasher->lock);
+    bool room = hasher->waiting < hasher->most;
+    if (room) {
+        req_hold(rq);
+        *hasher->last = job;
+        hasher->last = &job->next;
+        hasher->waiting++;
+        pthread_cond_signal(&hasher->work);
+    }
+    pthread_mutex_unlock(&hasher->lock);
+    if (!room) atomic_fetch_add(&hasher->refused, 1);
+    return room ? ST_OK : ST_FULL;
+}
+
+int hasher_patience(const struct hasher *hasher) {
+    return 1 + hasher->most * HASH_MS / hasher->nthreads / 1000;
+}
+
+/* --- its life --- */
+
+static void write_counter(struct buf *out, const char *name, const char *type, const char *help,
+                          int64_t value) {
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name, (long long)value);
+}
+
+static void write_metrics(struct buf *out, void *arg) {
+    struct hasher *hasher = arg;
+    pthread_mutex_lock(&hasher->lock);
+    int waiting = hasher->waiting;
+    pthread_mutex_unlock(&hasher->lock);
+    write_counter(out, "onsale_auth_passwords_checked_total", "counter",
+                  "Passwords checked, right or wrong or nobody's", hasher->checked);
+    write_counter(out, "onsale_auth_passwords_hashed_total", "counter", "Password hashes made", hasher->made);
+    write_counter(out, "onsale_auth_hasher_refused_total", "counter",
+                  "Requests refused because the hash queue was full", hasher->refused);
+    write_counter(out, "onsale_auth_hasher_waiting", "gauge", "Jobs in the hash queue", waiting);
+}
+
+struct hasher *hasher_start(int threads, int queue, struct session_signer *signer) {
+    struct hasher *hasher = mem_alloc(sizeof *hasher + (size_t)threads * sizeof hasher->threads[0]);
+    *hasher = (struct hasher){.signer = signer, .nthreads = threads, .most = queue, .last = &hasher->first};
+    make_dummy(hasher->dummy);
+    pthread_mutex_init(&hasher->lock, NULL);
+    pthread_cond_init(&hasher->work, NULL);
+    metrics_add_source(write_metrics, hasher);
+    /* Signals belong to the main thread. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (int i = 0; i < threads; i++) {
+        if (pthread_create(&hasher->threads[i], NULL, run, hasher) != 0) abort();
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return hasher;
+}
+
+void hasher_free(struct hasher *hasher) {
+    metrics_remove_source(write_metrics, hasher);
+    pthread_mutex_lock(&hasher->lock);
+    hasher->stopping = true;
+    pthread_cond_broadcast(&hasher->work);
+    pthread_mutex_unlock(&hasher->lock);
+    for (int i = 0; i < hasher->nthreads; i++)
+        pthread_join(hasher->threads[i], NULL);
+    pthread_cond_destroy(&hasher->work);
+    pthread_mutex_destroy(&hasher->lock);
+    free(hasher);
+}

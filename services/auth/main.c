@@ -1,0 +1,57 @@
+/* auth: who people are. Accounts, passwords, sessions and the keys that sign them. */
+#include "events.h"
+#include "queries.h"
+#include "routes.h"
+#include "service.h"
+
+static struct auth auth;
+static const char *key_files;
+static int64_t hash_threads, hash_queue;
+
+static const struct config_var auth_config[] = {
+    {"SESSION_KEYS", CONFIG_TEXT, &key_files, NULL,
+     "PEM files of RSA keys, separated by commas: the first signs sessions, all are accepted", 0, 0},
+    {"SESSION_TTL", CONFIG_DURATION, &auth.session_ms, "12h", "How long a session lives", 1000,
+     INT64_C(31536000000)},
+    {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
+     "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
+    {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
+     "Sign-ups that may be tried in a minute, by address and by e-mail; 0: any number", 0, 1000000},
+    {"HASH_THREADS", CONFIG_INT, &hash_threads, "2",
+     "Passwords hashed at a time; each takes 64 MiB and most of a core while it lasts", 1, 64},
+    {"HASH_QUEUE", CONFIG_INT, &hash_queue, "64",
+     "Requests that may wait for that; more are told to come back", 1, 10000},
+    {0},
+};
+
+/* auth knows its own keys; everybody else fetches them from /.well-known/jwks.json. */
+static enum status start(void **state, struct session_keys **keys, struct why *w) {
+    if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
+    auth.signer = session_signer_open(key_files, w);
+    if (auth.signer == NULL) return ST_INVALID;
+    *keys = session_keys_fixed(keyset_parse(session_jwks(auth.signer), w));
+    auth.hasher = hasher_start((int)hash_threads, (int)hash_queue, auth.signer);
+    *state = &auth;
+    return ST_OK;
+}
+
+static void stop(void *state) {
+    (void)state;
+    hasher_free(auth.hasher);
+    session_signer_free(auth.signer);
+}
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "auth",
+                            .config = auth_config,
+                            .migrations = auth_migrations,
+                            .statements = auth_statements,
+                            .routes = auth_routes,
+                            .publishes = &topic_users,
+                            .event_table = "user_events",
+                            .start = start,
+                            .stop = stop,
+                        });
+}

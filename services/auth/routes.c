@@ -1,0 +1,320 @@
+/* Each of the three requests about a password goes the same way: count the attempt and look the user up (one
+ * statement), do the slow cryptography on another thread (hasher.h), write (one statement). */
+#include "routes.h"
+
+#include <strings.h>
+
+#include "fields.h"
+#include "queries.h"
+
+/* What a request needs beyond its callback. */
+struct auth_request {
+    struct credentials in; /* PATCH: the new ones, empty where they stay */
+    struct str key;        /* Idempotency-Key */
+    struct hash_job job;
+};
+
+static struct auth_request *new_state(struct req *rq) {
+    struct auth_request *a = req_alloc(rq, sizeof *a);
+    req_set_state(rq, a);
+    return a;
+}
+
+/* --- answers --- */
+
+static void write_user(struct json *out, const struct uuid *id, struct str email) {
+    json_key(out, "id");
+    json_uuid(out, id);
+    json_key(out, "email");
+    json_text(out, email);
+}
+
+/* The user that the job signed a session for, and that session. */
+static void reply_signed_in(struct req *rq, int status) {
+    const struct auth *auth = req_service(rq);
+    const struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    req_set_cookie(rq, "session", str_of(job->token), auth->session_ms / 1000);
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    write_user(out, &job->session.user, job->session.email);
+    json_close(out, '}');
+    req_reply(rq, status);
+}
+
+static void fail_in_use(struct req *rq) {
+    req_fail(rq, 409, "email", "Email in use");
+}
+
+/* --- the steps that they share --- */
+
+enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY };
+
+/* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
+static void ask_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user,
+                        req_done *done) {
+    const struct auth_request *a = req_state(rq);
+    struct columns *item = req_join(rq, &sql_attempt, done);
+    if (item == NULL) return;
+    put_text(item, what);
+    put_int(item, most);
+    put_text(item, req_client_address(rq));
+    if (user == NULL) {
+        put_text(item, a->in.email);
+        put_null(item);
+    } else {
+        put_null(item);
+        put_uuid(item, user);
+    }
+    put_optional_text(item, a->key);
+}
+
+/* False: too many, answered. Costs no hash. */
+static bool let_through(struct req *rq, const struct rows *rows) {
+    int wait = (int)row_int(rows, 0, WAIT);
+    if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
+    return wait == 0;
+}
+
+static void give(struct req *rq, void (*then)(struct req *rq, void *job)) {
+    const struct auth *auth = req_service(rq);
+    struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    job->session_s = auth->session_ms / 1000;
+    if (hasher_give(auth->hasher, job, rq, then) != ST_OK)
+        req_retry_after(rq, 503, hasher_patience(auth->hasher), "Too many people are signing in, try again");
+}
+
+static struct str copy_text(struct req *rq, const struct rows *rows, enum column column) {
+    return arena_str(req_arena(rq), row_text(rows, 0, column));
+}
+
+/* Has the password checked that the user of the row has, and a session signed for him. */
+static void check_password(struct req *rq, const struct rows *rows, struct str password,
+                           void (*then)(struct req *rq, void *job)) {
+    struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    job->check = true;
+    job->password = password;
+    if (!row_null(rows, 0, ID)) {
+        job->known = copy_text(rq, rows, HASH);
+        job->session.user = row_uuid(rows, 0, ID);
+        job->session.email = copy_text(rq, rows, EMAIL);
+    }
+    give(rq, then);
+}
+
+/* --- POST /api/users/signup --- */
+
+static bool same_email(struct str a, struct str b) {
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+static void on_repeated(struct req *rq, void *job) {
+    if (((struct hash_job *)job)->right)
+        reply_signed_in(rq, 201);
+    else
+        req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+}
+
+/* The key signed somebody up before: the same person again, if e-mail and password say so. */
+static void repeat(struct req *rq, const struct rows *rows) {
+    const struct auth_request *a = req_state(rq);
+    if (same_email(a->in.email, row_text(rows, 0, EMAIL)))
+        check_password(rq, rows, a->in.password, on_repeated);
+    else
+        req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+}
+
+/* Somebody was faster by a moment. Himself, with the same key? */
+static void on_lost(struct req *rq, const struct rows *rows) {
+    if (row_bool(rows, 0, BY_KEY))
+        repeat(rq, rows);
+    else
+        fail_in_use(rq);
+}
+
+static void on_added(struct req *rq, const struct rows *rows) {
+    const struct auth_request *a = req_state(rq);
+    if (row_bool(rows, 0, 1))
+        reply_signed_in(rq, 201);
+    else if (a->key.n > 0)
+        ask_attempt(rq, STR("signup"), 0, NULL, on_lost);
+    else
+        fail_in_use(rq);
+}
+
+static void on_hashed(struct req *rq, void *done) {
+    const struct auth_request *a = req_state(rq);
+    const struct hash_job *job = done;
+    struct columns *item = req_join(rq, &sql_add_user, on_added);
+    if (item == NULL) return;
+    put_uuid(item, &job->session.user);
+    put_text(item, a->in.email);
+    put_text(item, str_of(job->hash));
+    put_optional_text(item, a->key);
+    put_text(item, req_traceparent(rq));
+}
+
+static void on_signup(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
+    if (!let_through(rq, rows)) return;
+    if (row_bool(rows, 0, BY_KEY)) {
+        repeat(rq, rows);
+    } else if (!row_null(rows, 0, ID)) {
+        fail_in_use(rq);
+    } else {
+        a->job.fresh = a->in.password;
+        a->job.session.user = uuid_v7();
+        a->job.session.email = a->in.email;
+        give(rq, on_hashed);
+    }
+}
+
+static void sign_up(struct req *rq) {
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = new_state(rq);
+    if (!req_idempotency_key(rq, &a->key) || !req_body(rq, sign_up_fields, &a->in)) return;
+    ask_attempt(rq, STR("signup"), auth->signup_rate, NULL, on_signup);
+}
+
+/* --- POST /api/users/signin --- */
+
+static void on_rehashed(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    reply_signed_in(rq, 200);
+}
+
+static void on_checked(struct req *rq, void *done) {
+    const struct hash_job *job = done;
+    if (!job->right) {
+        req_fail(rq, 400, NULL, "Invalid credentials");
+    } else if (job->hash[0] == '\0') {
+        reply_signed_in(rq, 200);
+    } else {
+        struct columns *item = req_join(rq, &sql_rehash, on_rehashed);
+        if (item == NULL) return;
+        put_uuid(item, &job->session.user);
+        put_text(item, job->known);
+        put_text(item, str_of(job->hash));
+    }
+}
+
+/* Whether there is such a user or not, the same work is done. */
+static void on_signin(struct req *rq, const struct rows *rows) {
+    const struct auth_request *a = req_state(rq);
+    if (let_through(rq, rows)) check_password(rq, rows, a->in.password, on_checked);
+}
+
+/* Signing in twice is as good as once, so the key is only looked at. */
+static void sign_in(struct req *rq) {
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = new_state(rq);
+    struct str key;
+    if (!req_idempotency_key(rq, &key) || !req_body(rq, sign_in_fields, &a->in)) return;
+    ask_attempt(rq, STR("signin"), auth->signin_rate, NULL, on_signin);
+}
+
+/* --- POST /api/users/signout, GET /api/users/currentuser --- */
+
+static void sign_out(struct req *rq) {
+    struct str key;
+    if (!req_idempotency_key(rq, &key)) return;
+    req_set_cookie(rq, "session", STR(""), 0);
+    req_reply_raw(rq, 200, "application/json", STR("{}"));
+}
+
+static void current_user(struct req *rq) {
+    const struct identity *user = req_user(rq);
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    json_key(out, "currentUser");
+    if (user == NULL) {
+        json_nil(out);
+    } else {
+        json_open(out, '{');
+        write_user(out, &user->user, user->email);
+        json_key(out, "iat");
+        json_int(out, user->issued_at);
+        json_close(out, '}');
+    }
+    json_close(out, '}');
+    req_reply(rq, 200);
+}
+
+/* --- PATCH /api/users/me --- */
+
+static void fail_current(struct req *rq) {
+    req_fail(rq, 400, "currentPassword", "is not your password");
+}
+
+static void on_changed(struct req *rq, const struct rows *rows) {
+    struct str verdict = row_text(rows, 0, 1);
+    if (str_eq(verdict, STR("done")))
+        reply_signed_in(rq, 200);
+    else if (str_eq(verdict, STR("taken")))
+        fail_in_use(rq);
+    else
+        fail_current(rq); /* it was, a moment ago */
+}
+
+static void on_change_allowed(struct req *rq, void *done) {
+    const struct auth_request *a = req_state(rq);
+    const struct hash_job *job = done;
+    if (!job->right) {
+        fail_current(rq);
+        return;
+    }
+    struct columns *item = req_join(rq, &sql_update_user, on_changed);
+    if (item == NULL) return;
+    put_uuid(item, &job->session.user);
+    put_text(item, job->known);
+    put_optional_text(item, a->in.email);
+    put_optional_text(item, str_of(job->hash));
+    put_text(item, req_traceparent(rq));
+}
+
+static void on_me(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
+    if (!let_through(rq, rows)) return;
+    if (row_null(rows, 0, ID)) {
+        req_fail(rq, 401, NULL, "This account is no more");
+        return;
+    }
+    struct hash_job *job = &a->job;
+    job->check = true;
+    job->known = copy_text(rq, rows, HASH);
+    job->fresh = a->in.password;
+    job->session.user = row_uuid(rows, 0, ID);
+    job->session.email = a->in.email.n > 0 ? a->in.email : copy_text(rq, rows, EMAIL);
+    give(rq, on_change_allowed);
+}
+
+static void change_me(struct req *rq) {
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = new_state(rq);
+    struct change change = {0};
+    if (!req_body(rq, change_fields, &change)) return;
+    if (change.email.n == 0 && change.password.n == 0) {
+        req_fail(rq, 400, NULL, "Give a new email, a new password, or both");
+        return;
+    }
+    a->in = (struct credentials){change.email, change.password};
+    a->job.password = change.current_password;
+    ask_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
+}
+
+/* --- GET /.well-known/jwks.json --- */
+
+static void jwks(struct req *rq) {
+    const struct auth *auth = req_service(rq);
+    req_set_header(rq, "cache-control", STR("public, max-age=300"));
+    req_reply_raw(rq, 200, "application/json", session_jwks(auth->signer));
+}
+
+const struct route auth_routes[] = {
+    {"POST", "/api/users/signup", sign_up, 0},
+    {"POST", "/api/users/signin", sign_in, 0},
+    {"POST", "/api/users/signout", sign_out, 0},
+    {"GET", "/api/users/currentuser", current_user, 0},
+    {"PATCH", "/api/users/me", change_me, ROUTE_SESSION},
+    {"GET", "/.well-known/jwks.json", jwks, 0},
+    {0},
+};

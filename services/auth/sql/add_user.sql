@@ -1,0 +1,19 @@
+-- Makes users. Whoever comes second with an e-mail or a signup_key, in this batch or after another transaction, is not added. Rows
+-- are added in the order of their e-mails, so batches never deadlock (somebody who crosses keys on purpose can make two of his
+-- own do so: they are sent again).
+with req as (
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
+        as r (id, email, password_hash, signup_key, traceparent, ordinal)
+), added as (
+    insert into users (id, email, password_hash, signup_key)
+    select id, email, password_hash, signup_key from req order by lower(email), ordinal
+        on conflict do nothing
+    returning *
+), event as (
+    insert into user_events (type, id, version, email, traceparent)
+    select 'UserCreated', a.id, a.version, a.email, r.traceparent from added a join req r using (id)
+)
+select r.ordinal, a.id is not null as added
+  from req r
+  left join added a using (id)
+ order by r.ordinal
