@@ -36,16 +36,21 @@ class Process:
     admin_port: int = 0
 
 
-def answers(port, path):
-    """Whether GET path on this port is a 200."""
+def get(port, path):
+    """Status and text of GET path on this port; status 0 and the error where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
     finally:
         connection.close()
+
+
+def answers(port, path):
+    return get(port, path)[0] == 200
 
 
 def listens(port):

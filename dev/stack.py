@@ -115,8 +115,7 @@ class Stack:
             for process in left:
                 state = self.supervisor.info(process.name)["statename"]
                 if state == "FATAL" or (state == "BACKOFF" and process.name != "postgres") or time.monotonic() > deadline:
-                    last = "\n".join(f"    {line}" for line in tail(process.log, 15))
-                    raise Failed(f"{process.name} did not become ready; the last lines of {process.log}:\n{last}")
+                    raise Failed(_not_ready(process))
             if self._cancelled.is_set():
                 raise Failed("given up")
             left = [p for p in left if not p.ready()]
@@ -152,6 +151,12 @@ class Stack:
             self.supervisor.stop(["registry", "kafka"])
             self.supervisor.stop(["postgres"])
             self.supervisor.shutdown()
+
+
+def _not_ready(process):
+    says = f": {processes.get(process.admin_port, '/readyz')[1]}" if process.admin_port else ""
+    last = "\n".join(f"    {line}" for line in tail(process.log, 15))
+    return f"{process.name} did not become ready{says}\nThe last lines of {process.log}:\n{last}"
 
 
 def _runs(pid, file):
