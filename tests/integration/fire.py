@@ -1,6 +1,6 @@
 """The event path under fire: whatever is killed, paused, stopped or lost, what is committed reaches the topic, in order, once.
 
-A stack of its own, so that the others' stays whole. Each test ends by comparing the whole event log with the whole topic."""
+Run by `pytest tests/integration/fire.py`; not yet a part of ./onsale test. A stack of its own, so that the others' stays whole. Each test ends by comparing the whole event log with the whole topic."""
 import collections
 import signal
 import time
