@@ -127,8 +127,6 @@ class Stack:
     def sql(self, service, query, *args):
         with psycopg.connect(self.env[f"{service.upper()}_DATABASE_URL"], autocommit=True) as connection:
             cursor = connection.execute(query, args)
-            while cursor.nextset():  # of several statements, the last one's rows
-                pass
             return cursor.fetchall() if cursor.description else []
 
     def topic(self, name):

@@ -284,10 +284,6 @@ def test_search(stack, seller):
     assert found("ärzte_live") >= 1, "any case, any script"
     assert found(f"{mark} nothing") == 0
     assert found("PU") >= 1, "two characters are fewer than a trigram"
-    plan = "\n".join(row[0] for row in stack.sql("tickets", """
-        set enable_seqscan = off;
-        explain select * from tickets where status = 'available' and title ilike '%%abcdef%%'"""))
-    assert "tickets_by_title" in plan
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "cursor=x", "cursor=", "q=" + "x" * 101, "q=%00", "q=%ff"])
