@@ -82,23 +82,24 @@ class State:
         self._lock.close()
 
     def choose_port(self, name, wanted=None):
-        """The port of name: the wanted one, the remembered one while it is free, or else a free one."""
+        """The port of name: the wanted one, the remembered one while nobody else has it, or else a free one."""
+        others = {port for other, port in self.ports.items() if other != name}
         if wanted is not None:
             try:
                 try_port(wanted)
             except OSError as error:
                 raise Failed(f"port {wanted} cannot be used: {error.strerror}") from None
             self.ports[name] = wanted
-        elif not (name in self.ports and port_is_free(self.ports[name])):
-            taken = set(self.ports.values())
-            # Each stack starts looking somewhere else, so that two that start at once do not choose the same.
-            count = LAST_PORT - FIRST_PORT + 1
-            start = int(short_hash(str(self.dir)), 16)
-            for n in range(count):
-                port = FIRST_PORT + (start + n) % count
-                if port not in taken and port_is_free(port):
-                    self.ports[name] = port
-                    break
-            else:
-                raise Failed("no free port")
+        elif self.ports.get(name) in {None, *others} or not port_is_free(self.ports[name]):
+            self.ports[name] = self._free_port(others)
         return self.ports[name]
+
+    def _free_port(self, taken):
+        # Each stack starts looking somewhere else, so that two that start at once do not choose the same.
+        count = LAST_PORT - FIRST_PORT + 1
+        start = int(short_hash(str(self.dir)), 16)
+        for n in range(count):
+            port = FIRST_PORT + (start + n) % count
+            if port not in taken and port_is_free(port):
+                return port
+        raise Failed("no free port")
