@@ -1,4 +1,5 @@
-"""./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner."""
+"""./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner; `which`
+narrows it down to the tests whose name contains it."""
 import os
 import pathlib
 import subprocess
@@ -31,24 +32,26 @@ def follow(command, closing, environment=None):
     return last
 
 
-def ctest(preset, *prefix):
+def ctest(preset, which, *prefix):
     build(preset=preset)
-    return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset,
+    return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset, "-R", which,
                    "--output-on-failure", "--no-tests=error", "-j", str(os.cpu_count())], "tests passed")
 
 
-def unit():
-    return ctest("asan")
+def unit(which):
+    return ctest("asan", which)
 
 
-def tsan():
+def tsan(which):
     # TSan's shadow memory needs addresses where it expects them.
-    return ctest("tsan", program("setarch"), "--addr-no-randomize")
+    return ctest("tsan", which, program("setarch"), "--addr-no-randomize")
 
 
-def fuzz():
+def fuzz(which):
     """Each target for a few seconds, from its kept corpus; what it finds new stays out of the tree."""
-    targets = sorted(file.stem for file in (ROOT / "tests/fuzz").glob("fuzz_*.c"))
+    targets = sorted(file.stem for file in (ROOT / "tests/fuzz").glob(f"fuzz_*{which}*.c"))
+    if not targets:
+        raise Failed(f"no fuzz target is called {which}")
     build(targets, "fuzz")
     for target in targets:
         corpus = ROOT / "tests/fuzz/corpus" / target.removeprefix("fuzz_")
@@ -58,23 +61,24 @@ def fuzz():
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
 
-def integration():
+def integration(which):
     build()  # also the programs that these tests start
-    return follow([fetch.python(), "-m", "pytest", "-q", ROOT / "tests/integration"], " in ")
+    return follow([fetch.python(), "-m", "pytest", "-q", "-k", which, ROOT / "tests/integration"], " in ")
 
 
 PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration)}
 
 
 def test(options):
-    unknown = [name for name in options.name if name not in PARTS]
-    if unknown:
-        raise UnknownWord(f"no part of the tests is called {unknown[0]}; there are {', '.join(PARTS)}")
+    wanted = [name.partition(":") for name in options.name or PARTS]
+    for part, _, _ in wanted:
+        if part not in PARTS:
+            raise UnknownWord(f"no part of the tests is called {part}; there are {', '.join(PARTS)}")
     closing, failed = [], False
-    for name in options.name or PARTS:
-        say(f"test {name}")
+    for name, _, which in wanted:
+        say(f"test {name} {which}".rstrip())
         try:
-            closing.append(f"{name}: {PARTS[name]()}")
+            closing.append(f"{name}: {PARTS[name](which)}")
         except (PartFailed, Failed) as reason:
             closing.append(f"{name}: FAILED: {reason}")
             failed = True
