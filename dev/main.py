@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,9 +17,9 @@ from state import State
 WHAT_TO_TRY = """\
 {url}
 
-  curl -i -c /tmp/me -H 'content-type: application/json' -d '{{"email":"me@example.com","password":"correct horse"}}' \\
-      {url}/api/users/signup
-  curl -b /tmp/me -H 'content-type: application/json' -d '{{"title":"A seat in row 1","price":"20.00"}}' {url}/api/tickets
+  curl --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signup
+  curl -c /tmp/me --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signin
+  curl -b /tmp/me --json '{{"title":"A seat in row 1","price":"20.00"}}' {url}/api/tickets
   curl {url}/api/tickets
 """
 
@@ -58,9 +59,9 @@ def run(options):
         supervisord = stack.start(options.hold, die_with_parent=not options.detach)
         state.unlock()
         print(WHAT_TO_TRY.format(url=url()), flush=True)
+        print("./onsale stop ends it." if options.detach else "Ctrl-C stops it.", flush=True)
         if options.detach:
             return 0
-        print("Ctrl-C stops it.", flush=True)
         supervisord.wait()
         say("stopped from elsewhere")
         return 0
@@ -177,7 +178,7 @@ def env(options):
             values[f"{name.upper()}_DATABASE_URL"] = processes.database_url(state, name)
         values[f"{name.upper()}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     for key, value in values.items():
-        print(f"{key}={value}")
+        print(f"{key}={shlex.quote(str(value))}")  # for `eval "$(./onsale env)"`
     return 0
 
 
@@ -238,7 +239,9 @@ def parser():
 def main():
     options = parser().parse_args()
     try:
-        return options.function(options)
+        code = options.function(options)
+        sys.stdout.flush()
+        return code
     except UnknownWord as failed:
         return usage(failed)
     except Failed as failed:
@@ -252,6 +255,9 @@ def main():
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 sys.exit(main())

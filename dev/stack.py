@@ -173,7 +173,7 @@ def build(targets=(), preset="release"):
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "onsale.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        commands = [] if (directory / "build.ninja").exists() else [[program("cmake"), "--preset", preset]]
+        commands = [] if (directory / "build.ninja").exists() else [[program("cmake"), "--preset", preset, "--log-level=NOTICE"]]
         commands.append([program("ninja"), "-C", directory, *targets])
         for command in commands:
             done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=2)
