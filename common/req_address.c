@@ -125,11 +125,13 @@ static struct str last_element(struct str *list) {
 }
 
 /* Walks a header from the right as long as it stands at a trusted proxy. false: arrived, or no sense in going
- * on. */
+ * on. No proxy forwards to itself: where the same address comes twice, the second is a client on the proxy's
+ * own host, and what stands before it is his invention. */
 static bool walk(const struct proxies *proxies, struct str list, struct address *at) {
     while (list.n > 0) {
         struct address hop;
         if (!trusted(proxies, at) || !parse_hop(last_element(&list), &hop)) return false;
+        if (memcmp(&hop, at, sizeof hop) == 0) return false;
         *at = hop;
     }
     return true;

@@ -315,6 +315,9 @@ static void a_forged_address_buys_nothing(void **state) {
         {"X-Forwarded-For: 6.6.6.6, 2001:db8::1, fd00::7\r\n", "2001:db8::1"},
         {"X-Forwarded-For: ::ffff:1.2.3.4\r\n", "1.2.3.4"},
         {"X-Forwarded-For: ::ffff:10.1.2.3, 1.2.3.4, ::ffff:10.1.2.3\r\n", "1.2.3.4"},
+        {"X-Forwarded-For: 6.6.6.6, 127.0.0.1\r\n", "127.0.0.1"}, /* a client beside the proxy */
+        {"X-Forwarded-For: 6.6.6.6, 10.0.0.1, 10.0.0.1\r\n", "10.0.0.1"},
+        {"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: ::ffff:127.0.0.1\r\n", "127.0.0.1"},
         {"X-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nTrue-Client-IP: 6.6.6.6\r\n", "127.0.0.1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
