@@ -1,5 +1,6 @@
 #include "hasher.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,15 +13,14 @@
 #include "metrics.h"
 
 enum {
-    HASH_MS = 100, /* about what one takes */
-    NICE = 5,      /* a request that needs no hash does not wait for one that does */
+    HASH_US = 100000, /* about what one takes, as long as none was made */
+    NICE = 5,         /* a request that needs no hash does not wait for one that does */
     DUMMY_HASH = 32,
 };
 
 struct hasher {
-    struct session_signer *signer;
+    struct hasher_options options;
     char dummy[crypto_pwhash_STRBYTES];
-    int nthreads, most;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work;
@@ -29,6 +29,7 @@ struct hasher {
     bool stopping;
 
     _Atomic int64_t checked, made, refused;
+    _Atomic int64_t hash_us; /* what a job takes, on average of late */
     pthread_t threads[];
 };
 
@@ -36,22 +37,22 @@ struct hasher {
 
 /* Nobody's hash, under today's parameters: checking against it takes what checking against anybody's takes.
  */
-static void make_dummy(char out[crypto_pwhash_STRBYTES]) {
+static void make_dummy(const struct hasher_options *o, char out[crypto_pwhash_STRBYTES]) {
     uint8_t bytes[DUMMY_HASH];
-    char salt[32], hash[64];
+    char salt[sodium_base64_ENCODED_LEN(crypto_pwhash_SALTBYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)],
+        hash[sodium_base64_ENCODED_LEN(DUMMY_HASH, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2base64(salt, sizeof salt, bytes, crypto_pwhash_SALTBYTES,
                       sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
     sodium_bin2base64(hash, sizeof hash, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-    snprintf(out, crypto_pwhash_STRBYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s",
-             (size_t)crypto_pwhash_MEMLIMIT_INTERACTIVE / 1024,
-             (unsigned long long)crypto_pwhash_OPSLIMIT_INTERACTIVE, salt, hash);
+    snprintf(out, crypto_pwhash_STRBYTES, "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s", (unsigned)(o->memory / 1024),
+             o->passes, salt, hash);
 }
 
 static void make_hash(struct hasher *hasher, struct hash_job *job, struct str password) {
     atomic_fetch_add(&hasher->made, 1);
-    if (crypto_pwhash_str(job->hash, password.p, password.n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+    if (crypto_pwhash_str(job->hash, password.p, password.n, hasher->options.passes,
+                          hasher->options.memory) != 0)
         abort(); /* out of memory */
 }
 
@@ -59,20 +60,22 @@ static void check(struct hasher *hasher, struct hash_job *job) {
     char known[crypto_pwhash_STRBYTES];
     snprintf(known, sizeof known, "%.*s", (int)job->known.n, job->known.p);
     atomic_fetch_add(&hasher->checked, 1);
+    errno = 0;
     bool right = crypto_pwhash_str_verify(job->known.n > 0 ? known : hasher->dummy, job->password.p,
                                           job->password.n) == 0;
+    if (!right && errno == ENOMEM) abort(); /* rather than call a right password wrong */
     job->right = right && job->known.n > 0;
     if (job->right && job->fresh.n == 0 &&
-        crypto_pwhash_str_needs_rehash(known, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                                       crypto_pwhash_MEMLIMIT_INTERACTIVE) == 1)
+        crypto_pwhash_str_needs_rehash(known, hasher->options.passes, hasher->options.memory) == 1)
         job->fresh = job->password;
 }
 
 static void sign(struct hasher *hasher, struct hash_job *job) {
     job->session.issued_at = clock_wall_us() / 1000000;
     job->session.expires_at = job->session.issued_at + job->session_s;
-    char *token = session_sign(hasher->signer, &job->session);
-    if (token != NULL) snprintf(job->token, sizeof job->token, "%s", token);
+    char *token = session_sign(hasher->options.signer, &job->session);
+    if (token == NULL) abort(); /* out of memory: the e-mail was looked at when it came in */
+    snprintf(job->token, sizeof job->token, "%s", token);
     free(token);
 }
 
@@ -99,11 +102,19 @@ static struct hash_job *take(struct hasher *hasher) {
     return job;
 }
 
+/* A moving average. Two threads at once may lose one of their figures. */
+static void note_time(struct hasher *hasher, int64_t us) {
+    int64_t before = atomic_load(&hasher->hash_us);
+    atomic_store(&hasher->hash_us, before + (us - before) / 8);
+}
+
 static void *run(void *arg) {
     struct hasher *hasher = arg;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* Linux: of this thread alone */
     for (struct hash_job *job; (job = take(hasher)) != NULL;) {
+        int64_t began = clock_mono_us();
         do_job(hasher, job);
+        note_time(hasher, clock_mono_us() - began);
         req_resume(job->rq, job->then, job);
     }
     return NULL;
@@ -115,7 +126,7 @@ enum status hasher_give(struct hasher *hasher, struct hash_job *job, struct req 
     job->then = then;
     job->next = NULL;
     pthread_mutex_lock(&hasher->lock);
-    bool room = hasher->waiting < hasher->most;
+    bool room = hasher->waiting < hasher->options.queue;
     if (room) {
         req_hold(rq);
         *hasher->last = job;
@@ -129,7 +140,8 @@ enum status hasher_give(struct hasher *hasher, struct hash_job *job, struct req 
 }
 
 int hasher_patience(const struct hasher *hasher) {
-    return 1 + hasher->most * HASH_MS / hasher->nthreads / 1000;
+    const struct hasher_options *o = &hasher->options;
+    return 1 + (int)(o->queue * atomic_load(&hasher->hash_us) / o->threads / 1000000);
 }
 
 /* --- its life --- */
@@ -152,10 +164,11 @@ static void write_metrics(struct buf *out, void *arg) {
     write_counter(out, "onsale_auth_hasher_waiting", "gauge", "Jobs in the hash queue", waiting);
 }
 
-struct hasher *hasher_start(int threads, int queue, struct session_signer *signer) {
+struct hasher *hasher_start(const struct hasher_options *options) {
+    int threads = options->threads;
     struct hasher *hasher = mem_alloc(sizeof *hasher + (size_t)threads * sizeof hasher->threads[0]);
-    *hasher = (struct hasher){.signer = signer, .nthreads = threads, .most = queue, .last = &hasher->first};
-    make_dummy(hasher->dummy);
+    *hasher = (struct hasher){.options = *options, .last = &hasher->first, .hash_us = HASH_US};
+    make_dummy(options, hasher->dummy);
     pthread_mutex_init(&hasher->lock, NULL);
     pthread_cond_init(&hasher->work, NULL);
     metrics_add_source(write_metrics, hasher);
@@ -176,7 +189,7 @@ void hasher_free(struct hasher *hasher) {
     hasher->stopping = true;
     pthread_cond_broadcast(&hasher->work);
     pthread_mutex_unlock(&hasher->lock);
-    for (int i = 0; i < hasher->nthreads; i++)
+    for (int i = 0; i < hasher->options.threads; i++)
         pthread_join(hasher->threads[i], NULL);
     pthread_cond_destroy(&hasher->work);
     pthread_mutex_destroy(&hasher->lock);

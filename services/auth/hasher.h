@@ -1,5 +1,5 @@
 /* hasher: the slow cryptography, off the request threads: argon2id for passwords (some 90 ms and 64 MiB
- * each), RSA signatures for sessions (a millisecond).
+ * each, unless told otherwise), RSA signatures for sessions (a millisecond).
  *
  * A bounded number of threads, so memory is bounded; a bounded queue before them, so nobody waits in vain. A
  * request fills a job in its arena, gives it away and gets it back on its own thread. */
@@ -30,7 +30,13 @@ struct hash_job {
 };
 
 struct hasher;
-struct hasher *hasher_start(int threads, int queue, struct session_signer *signer);
+struct hasher_options {
+    int threads, queue;
+    size_t memory;   /* of argon2id, in bytes */
+    unsigned passes; /* of argon2id over it */
+    struct session_signer *signer;
+};
+struct hasher *hasher_start(const struct hasher_options *options);
 /* ST_OK: `then` will be called, on the thread of rq. ST_FULL: it will not. */
 enum status hasher_give(struct hasher *hasher, struct hash_job *job, struct req *rq,
                         void (*then)(struct req *rq, void *job));

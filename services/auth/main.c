@@ -6,7 +6,7 @@
 
 static struct auth auth;
 static const char *key_files;
-static int64_t hash_threads, hash_queue;
+static int64_t hash_threads, hash_queue, hash_memory, hash_passes;
 
 static const struct config_var auth_config[] = {
     {"SESSION_KEYS", CONFIG_TEXT, &key_files, NULL,
@@ -18,9 +18,12 @@ static const struct config_var auth_config[] = {
     {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
      "Sign-ups that may be tried in a minute, by address and by e-mail; 0: any number", 0, 1000000},
     {"HASH_THREADS", CONFIG_INT, &hash_threads, "2",
-     "Passwords hashed at a time; each takes 64 MiB and most of a core while it lasts", 1, 64},
+     "Passwords hashed at a time; each takes HASH_MEMORY and most of a core while it lasts", 1, 64},
     {"HASH_QUEUE", CONFIG_INT, &hash_queue, "64",
      "Requests that may wait for that; more are told to come back", 1, 10000},
+    {"HASH_MEMORY", CONFIG_INT, &hash_memory, "64",
+     "MiB that argon2id takes for a new hash; older ones are made anew when their owners sign in", 1, 4096},
+    {"HASH_PASSES", CONFIG_INT, &hash_passes, "2", "Passes of argon2id over that memory", 1, 1000},
     {0},
 };
 
@@ -30,7 +33,11 @@ static enum status start(void **state, struct session_keys **keys, struct why *w
     auth.signer = session_signer_open(key_files, w);
     if (auth.signer == NULL) return ST_INVALID;
     *keys = session_keys_fixed(keyset_parse(session_jwks(auth.signer), w));
-    auth.hasher = hasher_start((int)hash_threads, (int)hash_queue, auth.signer);
+    auth.hasher = hasher_start(&(struct hasher_options){.threads = (int)hash_threads,
+                                                        .queue = (int)hash_queue,
+                                                        .memory = (size_t)hash_memory * 1024 * 1024,
+                                                        .passes = (unsigned)hash_passes,
+                                                        .signer = auth.signer});
     *state = &auth;
     return ST_OK;
 }
