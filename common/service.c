@@ -156,8 +156,9 @@ static int left_ms(const struct process *p, int kept_ms) {
 /* A thread of its own, so that the loop goes on telling how things are. */
 static void *stop_parts(void *process) {
     struct process *p = process;
+    int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     poll(NULL, 0, (int)settings.drain_delay_ms);
-    http_drain(p->http, left_ms(p, PUBLISH_MS + CONSUMER_STOP_MS));
+    http_drain(p->http, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
     p->stopped = true;
