@@ -1,0 +1,75 @@
+"""What the tests of auth share: people with e-mail addresses and passwords."""
+import http.cookies
+import uuid
+
+import requests.adapters
+
+from support import User
+
+PASSWORD = f"correct horse {uuid.uuid4().hex}"  # one that nothing but these tests can have written anywhere
+WRONG = f"battery staple {uuid.uuid4().hex}"
+
+
+def new_email():
+    return f"{uuid.uuid4().hex[:20]}@example.com"
+
+
+def credentials(email=None, password=PASSWORD):
+    return {"email": email or new_email(), "password": password}
+
+
+def account(url, **who):
+    """Somebody who has just signed up: his session is in his cookie jar."""
+    person = User(url)
+    body = credentials(**who)
+    answer = person.post("/api/users/signup", json=body)
+    assert answer.status_code == 201, answer.text
+    person.id, person.email = answer.json()["id"], body["email"]
+    return person
+
+
+def sign_in(url, email, password=PASSWORD, **kwargs):
+    return User(url).post("/api/users/signin", json=credentials(email, password), **kwargs)
+
+
+def cookie(answer):
+    """The one Set-Cookie of an answer: its value and its attributes."""
+    [header] = answer.raw.headers.getlist("Set-Cookie")
+    [morsel] = http.cookies.SimpleCookie(header).values()
+    attributes = {name: value for name, value in morsel.items() if value}
+    return morsel.key, morsel.value, attributes
+
+
+def token_of(answer):
+    name, value, _ = cookie(answer)
+    assert name == "session" and value
+    return value
+
+
+def current_user(url, token):
+    answer = User(url, token).get("/api/users/currentuser")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["currentUser"]
+
+
+def hashes(source):
+    """(checked, made) of a Replica, or of (stack, "auth")."""
+    stack, *service = source if isinstance(source, tuple) else (source,)
+    return tuple(int(stack.metric(*service, f"onsale_auth_passwords_{what}_total")) for what in ("checked", "hashed"))
+
+
+class From(requests.adapters.HTTPAdapter):
+    """Connects from this address; all of 127.0.0.0/8 is ours."""
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, source_address=(self.address, 0), **kwargs)
+
+
+def visitor(url, address="127.0.0.1"):
+    user = User(url)
+    user.mount("http://", From(address))
+    return user

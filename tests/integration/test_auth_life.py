@@ -1,0 +1,184 @@
+"""What auth lives through: new keys, SIGTERM while it hashes, kill -9 between commit and publish."""
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from accounts import PASSWORD, account, credentials, current_user, hashes, new_email, sign_in, token_of
+from support import Replica, User, wait_until
+from test_auth_rates import SLOW
+from test_tickets import errors
+
+
+# --- keys ---
+
+@pytest.fixture
+def keys(stack):
+    """Two new key files."""
+    paths = [stack.state / "keys" / name for name in ("old.pem", "new.pem")]
+    for path in paths:
+        subprocess.run(["openssl", "genrsa", "-out", path, "2048"], check=True, stderr=subprocess.DEVNULL)
+    return [str(path) for path in paths]
+
+
+def kids(url):
+    answer = requests.get(url + "/.well-known/jwks.json", timeout=10)
+    assert answer.status_code == 200 and "max-age" in answer.headers["Cache-Control"]
+    for key in answer.json()["keys"]:
+        assert set(key) == {"kty", "use", "alg", "kid", "n", "e"}, "public numbers alone"
+        assert (key["kty"], key["use"], key["alg"]) == ("RSA", "sig", "RS256")
+    return [key["kid"] for key in answer.json()["keys"]]
+
+
+def kid_of(token):
+    import jwt
+    return jwt.get_unverified_header(token)["kid"]
+
+
+def restart(replica, key_files):
+    assert replica.terminate() == 0
+    replica.environment["SESSION_KEYS"] = ",".join(key_files)
+    replica.start().wait_ready()
+
+
+def lists(url, token):
+    return User(url, token).post("/api/tickets", json={"title": "t", "price": 1}).status_code
+
+
+def test_keys_rotate(stack, keys):
+    """old; old and new, still signing by old; new and old; new alone. Nobody is signed out before the last step."""
+    old, new = keys
+    email = account(stack.url).email
+    with Replica(stack, "auth", SESSION_KEYS=old) as auth:
+        auth.wait_ready()
+        with Replica(stack, "tickets", JWKS_URL=auth.url + "/.well-known/jwks.json") as tickets:
+            tickets.wait_ready()
+            [old_kid] = kids(auth.url)
+            first = token_of(sign_in(auth.url, email))
+            assert kid_of(first) == old_kid and lists(tickets.url, first) == 201
+
+            restart(auth, [old, new])
+            assert kids(auth.url)[0] == old_kid and len(kids(auth.url)) == 2
+            [new_kid] = set(kids(auth.url)) - {old_kid}
+            assert kid_of(token_of(sign_in(auth.url, email))) == old_kid
+
+            restart(auth, [new, old])
+            assert kids(auth.url) == [new_kid, old_kid]
+            second = token_of(sign_in(auth.url, email))
+            assert kid_of(second) == new_kid
+            wait_until(lambda: lists(tickets.url, second) == 201, "tickets has fetched the new key, because somebody came with it")
+            assert lists(tickets.url, first) == 201, "the old one is still good"
+            for token in (first, second):
+                assert current_user(auth.url, token)["email"] == email
+
+            restart(auth, [new])
+            assert kids(auth.url) == [new_kid]
+            assert current_user(auth.url, first) is None and current_user(auth.url, second)["email"] == email
+            assert lists(tickets.url, first) == 201, "tickets has not looked again yet"
+            stranger = stack.tokens(1)[0]  # by a key that was never among these: makes tickets look
+            assert lists(tickets.url, stranger) == 401
+            wait_until(lambda: lists(tickets.url, first) == 401, "the old one is no longer good")
+            assert lists(tickets.url, second) == 201
+            assert lists(tickets.url, token_of(sign_in(auth.url, email))) == 201
+
+
+@pytest.mark.parametrize("bad", ["missing.pem", "", "garbage.pem", "small.pem", "public.pem"])
+def test_bad_keys_are_refused(stack, keys, bad):
+    directory = stack.state / "keys"
+    (directory / "garbage.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    subprocess.run(["openssl", "genrsa", "-out", directory / "small.pem", "1024"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["openssl", "rsa", "-in", keys[0], "-pubout", "-out", directory / "public.pem"], check=True, stderr=subprocess.DEVNULL)
+    with Replica(stack, "auth", SESSION_KEYS=bad and str(directory / bad)) as replica:
+        assert replica.process.wait(30) == 78
+        [line] = replica.output().splitlines()
+        assert bad in line or "SESSION_KEYS" in line
+
+
+def test_a_public_key_is_enough_to_accept(stack, keys):
+    old, new = keys
+    public = str(stack.state / "keys" / "old.pub.pem")
+    subprocess.run(["openssl", "rsa", "-in", old, "-pubout", "-out", public], check=True, stderr=subprocess.DEVNULL)
+    email = account(stack.url).email
+    with Replica(stack, "auth", SESSION_KEYS=old) as replica:
+        replica.wait_ready()
+        token = token_of(sign_in(replica.url, email))
+        restart(replica, [new, public])
+        assert current_user(replica.url, token)["email"] == email
+
+
+def test_a_session_ends(stack):
+    with Replica(stack, "auth", SESSION_TTL="2s") as replica:
+        replica.wait_ready()
+        token = token_of(sign_in(replica.url, account(stack.url).email))
+        claims = User(replica.url, token).claims
+        assert claims["exp"] - claims["iat"] == 2
+        wait_until(lambda: current_user(replica.url, token) is None, "it has expired")
+        assert time.time() >= claims["exp"], "not before its time"
+        assert User(replica.url, token).patch("/api/users/me", json={}).status_code == 401
+
+
+# --- ends ---
+
+def test_sigterm_while_hashing(stack):
+    """Whoever is in flight is answered, at work or waiting for it; then it ends, within ten seconds."""
+    with Replica(stack, "auth", **SLOW | {"HASH_PASSES": "4"}) as replica, ThreadPoolExecutor(3) as pool:
+        replica.wait_ready()
+        bodies = [credentials() for _ in range(3)]
+        asked = [pool.submit(User(replica.url).post, "/api/users/signup", json=body, timeout=30) for body in bodies]
+        wait_until(lambda: replica.metric("onsale_auth_hasher_waiting") > 0 and hashes(replica)[1] > 0, "one is at work, others wait", pause=0)
+        told = time.monotonic()
+        assert not all(a.done() for a in asked)
+        assert replica.terminate(30) == 0
+        assert time.monotonic() - told < 10
+        for body, answer in zip(bodies, [a.result() for a in asked]):
+            assert answer.status_code == 201, answer.text
+            assert current_user(stack.url, token_of(answer))["email"] == body["email"]
+            assert sign_in(stack.url, body["email"]).status_code == 200, "what was answered was committed"
+            assert stack.topic("users").of(answer.json()["id"], 1)[0]["type"] == "UserCreated"
+        assert "close" in [a.result().headers.get("Connection") for a in asked]
+
+
+def test_sigterm_with_more_to_hash_than_time(stack):
+    """Those who cannot be served in time are told so: 503, and the end comes no later for them."""
+    with Replica(stack, "auth", **SLOW) as replica, ThreadPoolExecutor(8) as pool:
+        replica.wait_ready()
+        asked = [pool.submit(sign_in, replica.url, new_email(), timeout=60) for _ in range(8)]
+        wait_until(lambda: replica.metric("onsale_auth_hasher_waiting") == 7, "one is at work, the others wait")
+        told = time.monotonic()
+        code = replica.terminate(30)
+        assert time.monotonic() - told < 11 and code in (0, 75)
+        answers = [a.result() for a in asked]
+        assert {a.status_code for a in answers} <= {400, 503} and 503 in [a.status_code for a in answers]
+        for answer in answers:
+            errors(answer)
+            assert answer.status_code == 400 or int(answer.headers["Retry-After"]) > 0
+
+
+def test_killed_between_commit_and_publish(stack):
+    """The process that reads the log for auth is stopped, so the event is committed and cannot be published; then auth is killed."""
+    def reader():
+        [[pid]] = stack.sql("auth", "select active_pid from pg_replication_slots where database = current_database()")
+        return pid
+    topic, frozen = stack.topic("users"), wait_until(reader, "auth reads its log")
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        person = account(stack.url)
+        changed = person.patch("/api/users/me", json={"email": new_email(), "currentPassword": PASSWORD})
+        assert changed.status_code == 200
+        assert stack.sql("auth", "select count(*) from user_events where id = %s", person.id) == [(2,)]
+        killed = stack.kill("auth")
+        assert [e for e in topic.events() if e.key == person.id] == [], "not published before"
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    wait_until(lambda: stack.pid("auth") not in (0, killed), "another auth is there")
+    stack.wait_ready("auth")
+    events = topic.of(person.id, 2)
+    last = account(stack.url)  # behind it nothing of him is on its way any more
+    topic.of(last.id, 1)
+    assert [(e["type"], e["version"]) for e in events] == [("UserCreated", 1), ("UserUpdated", 2)]
+    assert len([e for e in topic.events() if e.key == person.id]) == 2, "once"
+    assert sign_in(stack.url, changed.json()["email"]).status_code == 200
