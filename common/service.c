@@ -23,7 +23,7 @@ enum {
     KEYS_REFRESH_MS = 60 * 1000,
 };
 
-enum part { PART_HTTP, PART_KEYS, PART_PUBLISHER, PART_CONSUMER, PART_LIFE, PARTS };
+enum part { PART_HTTP, PART_KEYS, PART_PUBLISHER, PART_CONSUMER, PART_STREAM, PART_LIFE, PARTS };
 
 struct process {
     const struct service *service;
@@ -34,6 +34,7 @@ struct process {
     struct session_keys *keys;
     struct publisher *publisher;
     struct consumer *consumer;
+    void *stream;
     void *state;
     struct probe probes[PARTS + 1];
     int64_t started_us, told_us; /* told: to stop */
@@ -89,6 +90,8 @@ static void start_keys(struct process *p) {
 }
 
 static bool start_http(struct process *p, struct why *w) {
+    if (p->service->routes == NULL) return true;
+    start_keys(p);
     struct http_options options = {
         .service = p->service->name,
         .address = settings.address,
@@ -135,15 +138,24 @@ static void start_events(struct process *p) {
     }
 }
 
+static void start_stream(struct process *p, struct why *w) {
+    const struct stream *stream = p->service->stream;
+    if (stream == NULL) return;
+    p->stream = stream->start(p->service->name, settings.brokers, settings.registry_url, w);
+    if (p->stream == NULL) settings_die(p->service, EX_CONFIG, w->text);
+    add_probe(p, "stream", stream->ready, p->stream);
+}
+
 static void start(struct process *p) {
     struct why w = {0};
     const struct service *s = p->service;
     enum status st = s->start == NULL ? ST_OK : s->start(&p->state, &p->keys, &w);
     if (st != ST_OK) settings_die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
-    start_keys(p);
     p->admin = admin_start(p->loop, settings.address, (int)settings.admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) settings_die(s, EX_UNAVAILABLE, w.text);
     start_events(p);
+    start_stream(p, &w);
+    if (p->http != NULL) log_info("service", "listening on %s port %d", settings.address, http_port(p->http));
 }
 
 /* --- the end --- */
@@ -158,7 +170,8 @@ static void *stop_parts(void *process) {
     struct process *p = process;
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     poll(NULL, 0, (int)settings.drain_delay_ms);
-    http_drain(p->http, left_ms(p, kept_ms));
+    if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
+    if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
     p->stopped = true;
@@ -191,7 +204,7 @@ static void on_signal(h2o_socket_t *sock, const char *err) {
 static void free_parts(struct process *p) {
     pthread_join(p->stopper, NULL);
     if (p->service->stop != NULL) p->service->stop(p->state);
-    http_free(p->http);
+    if (p->http != NULL) http_free(p->http);
     session_keys_free(p->keys);
     admin_free(p->admin);
     h2o_socket_close(p->signals);
@@ -224,7 +237,6 @@ static int run(const struct service *service) {
     p.loop = h2o_evloop_create();
     take_signals(&p);
     start(&p);
-    log_info("service", "listening on %s port %d", settings.address, http_port(p.http));
     while (!p.stopped) {
         h2o_evloop_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);
         say_when_ready(&p);
@@ -247,16 +259,15 @@ static int run_migrate(const struct service *service) {
 }
 
 static void usage(const struct service *service, FILE *out) {
-    fprintf(out,
-            "usage: %s            run until SIGTERM or SIGINT\n"
-            "       %s migrate    bring the database up to date\n"
-            "       %s --help\n",
-            service->name, service->name, service->name);
+    fprintf(out, "usage: %s            run until SIGTERM or SIGINT\n", service->name);
+    if (service->stream == NULL)
+        fprintf(out, "       %s migrate    bring the database up to date\n", service->name);
+    fprintf(out, "       %s --help\n", service->name);
 }
 
 int service_main(int argc, char **argv, const struct service *service) {
     if (argc == 1) return run(service);
-    if (argc == 2 && strcmp(argv[1], "migrate") == 0) return run_migrate(service);
+    if (argc == 2 && service->stream == NULL && strcmp(argv[1], "migrate") == 0) return run_migrate(service);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         usage(service, stdout);
         fputs("\nSettings are environment variables:\n\n", stdout);

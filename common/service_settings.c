@@ -11,14 +11,18 @@ static const struct config_var base[] = {
     {0},
 };
 
-static const struct config_var serving[] = {
+static const struct config_var running[] = {
     {"HTTP_ADDRESS", CONFIG_TEXT, &settings.address, "127.0.0.1",
      "IP address to listen on, also for the admin port", 0, 0},
+    {"ADMIN_PORT", CONFIG_INT, &settings.admin_port, NULL, "Port of /healthz, /readyz and /metrics", 1,
+     65535},
+    {0},
+};
+
+static const struct config_var serving[] = {
     {"HTTP_PORT", CONFIG_INT, &settings.port, NULL, "Port of the API", 1, 65535},
     {"HTTP_THREADS", CONFIG_INT, &settings.threads, "1",
      "Threads that serve requests, each with two database connections", 1, 64},
-    {"ADMIN_PORT", CONFIG_INT, &settings.admin_port, NULL, "Port of /healthz, /readyz and /metrics", 1,
-     65535},
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
@@ -65,16 +69,17 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 8 };
+enum { MAX_TABLES = 9 };
 
 static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
     size_t n = 0;
     bool has_database = s->statements != NULL || s->migrations != NULL;
     if (to_run) tables[n++] = s->config;
-    if (to_run) tables[n++] = serving;
+    if (to_run) tables[n++] = running;
+    if (to_run && s->routes != NULL) tables[n++] = serving;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
-    if (to_run && (s->publishes != NULL || s->reactions != NULL)) tables[n++] = kafka;
+    if (to_run && (s->publishes != NULL || s->reactions != NULL || s->stream != NULL)) tables[n++] = kafka;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;
     if (to_run && s->reactions != NULL) tables[n++] = consuming;
     tables[n++] = base;

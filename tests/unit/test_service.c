@@ -65,6 +65,30 @@ static const struct service service = {.name = "things",
                                        .start = start,
                                        .stop = stop};
 
+/* A stream: a thread of its own in a real one, here only what it is told. */
+static int stream_left_ms;
+
+static void *start_stream(const char *name, const char *brokers, const char *registry_url, struct why *w) {
+    if (refuse_setting) why(w, ST_INVALID, "Kafka property x: no such property");
+    bool told =
+        strcmp(name, "things") == 0 && strcmp(brokers, "b:1") == 0 && strcmp(registry_url, "r:2") == 0;
+    return refuse_setting || !told ? NULL : &stream_left_ms;
+}
+
+static bool stream_ready(void *stream, struct why *w) {
+    (void)w;
+    return stream == &stream_left_ms;
+}
+
+static void stop_stream(void *stream, int timeout_ms) {
+    *(int *)stream = timeout_ms;
+    log_info("stream", "has %s to stop", timeout_ms > 8000 && timeout_ms < 10000 ? "enough" : "not enough");
+}
+
+static const struct stream stream = {start_stream, stream_ready, stop_stream};
+static const struct service streaming = {.name = "things", .config = own, .stream = &stream};
+static const struct service *running = &service;
+
 /* --- running it --- */
 
 static char url[512];
@@ -105,6 +129,7 @@ static int reset(void **state) {
                                          "T_OWN",     "JWKS_URL",        "HTTP_THREADS"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         unsetenv(others[i]);
+    running = &service;
     output = tmpfile();
     return 0;
 }
@@ -128,7 +153,7 @@ static void launch(const char *word) {
     dup2(fileno(output), STDOUT_FILENO);
     dup2(fileno(output), STDERR_FILENO);
     char *argv[] = {"things", (char *)word, NULL};
-    exit(service_main(word == NULL ? 1 : 2, argv, &service));
+    exit(service_main(word == NULL ? 1 : 2, argv, running));
 }
 
 static int wait_for_end(void) {
@@ -371,6 +396,34 @@ static void a_part_that_hangs_does_not_keep_it(void **state) {
     assert_non_null(strstr(said(), "did not end in time"));
 }
 
+static void a_stream_has_no_api_and_no_database(void **state) {
+    (void)state;
+    running = &streaming;
+    unsetenv("HTTP_PORT");
+    unsetenv("DATABASE_URL");
+    setenv("KAFKA_BROKERS", "b:1", 1);
+    setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
+    assert_int_equal(run("--help"), EX_OK);
+    static const char *const no_words[] = {"migrate", "HTTP_PORT", "JWKS_URL", "DATABASE_URL"};
+    for (size_t i = 0; i < sizeof no_words / sizeof *no_words; i++)
+        assert_null(strstr(said(), no_words[i]));
+    assert_int_equal(run("migrate"), EX_USAGE);
+    launch_ready();
+    kill(child, SIGTERM);
+    assert_int_equal(wait_for_end(), EX_OK);
+    assert_non_null(strstr(said(), "has enough to stop"));
+}
+
+static void a_stream_refuses_a_setting(void **state) {
+    (void)state;
+    refuse_setting = true;
+    setenv("KAFKA_BROKERS", "b:1", 1);
+    setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
+    static const struct service alone = {.name = "things", .stream = &stream};
+    running = &alone;
+    expect_refused(EX_CONFIG, "things: Kafka property x: no such property\n");
+}
+
 static int set_up(void **state) {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
@@ -401,6 +454,8 @@ int main(void) {
         TEST(the_end_lets_requests_finish),
         TEST(told_twice_it_leaves_at_once),
         TEST(a_part_that_hangs_does_not_keep_it),
+        TEST(a_stream_has_no_api_and_no_database),
+        TEST(a_stream_refuses_a_setting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
