@@ -101,6 +101,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
     } else {
         log_info("consumer", "gave up %d partitions%s", g->count,
                  rd_kafka_assignment_lost(rk) ? ", which were taken away" : "");
+        if (g->options.leaving != NULL) g->options.leaving(g->options.arg);
         drop(g);
         g->state = GROUP_OUT;
         rd_kafka_assign(rk, NULL);
@@ -133,6 +134,13 @@ static enum status subscribe(struct group *g, struct why *w) {
     rd_kafka_topic_partition_list_destroy(list);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
     return why(w, ST_FAILED, "cannot subscribe to the topics: %s", rd_kafka_err2str(err));
+}
+
+enum status group_check(const struct group_options *options, struct why *w) {
+    rd_kafka_conf_t *conf = new_conf(options, w);
+    if (conf == NULL) return ST_INVALID;
+    rd_kafka_conf_destroy(conf);
+    return ST_OK;
 }
 
 struct group *group_join(const struct group_options *options, struct why *w) {
@@ -226,19 +234,57 @@ void group_hold(struct group *g) {
     g->state = GROUP_HELD;
 }
 
-/* Not rd_kafka_query_watermark_offsets, which may wait forever before 2.3. */
-enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *answer =
-        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition);
-    answer->offset = RD_KAFKA_OFFSET_BEGINNING;
+/* The partitions from `first` on, as librdkafka takes them. */
+static rd_kafka_topic_partition_list_t *list_of(const struct group *g, const struct group_partition *first,
+                                                int count, int64_t offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, topic_name(g, &first[i]), first[i].partition)->offset =
+            offset;
+    return list;
+}
+
+/* Asks for offsets by their place (beginning, end). Not rd_kafka_query_watermark_offsets, which may wait
+ * forever before 2.3. */
+static enum status ask(struct group *g, const struct group_partition *first, int count, int64_t place,
+                       int64_t *offsets, struct why *w) {
+    rd_kafka_topic_partition_list_t *list = list_of(g, first, count, place);
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) err = answer->err;
-    *offset = answer->offset;
+    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        const rd_kafka_topic_partition_t *answer =
+            rd_kafka_topic_partition_list_find(list, topic_name(g, &first[i]), first[i].partition);
+        err = answer->err;
+        if (answer->offset < 0 && err == RD_KAFKA_RESP_ERR_NO_ERROR) err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+        offsets[i] = answer->offset;
+    }
     rd_kafka_topic_partition_list_destroy(list);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && *offset >= 0) return ST_OK;
-    return why(w, ST_LOST, "cannot learn the first offset of %s/%d: %s", topic_name(g, p), p->partition,
-               rd_kafka_err2str(err));
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the %s offsets of %s: %s",
+               place == RD_KAFKA_OFFSET_END ? "last" : "first", topic_name(g, first), rd_kafka_err2str(err));
+}
+
+enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
+    return ask(g, p, 1, RD_KAFKA_OFFSET_BEGINNING, offset, w);
+}
+
+enum status group_ends(struct group *g, int64_t *ends, struct why *w) {
+    return g->count == 0 ? ST_OK : ask(g, g->partitions, g->count, RD_KAFKA_OFFSET_END, ends, w);
+}
+
+enum status group_noted(struct group *g, struct why *w) {
+    rd_kafka_topic_partition_list_t *list = list_of(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_resp_err_t err =
+        list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_committed(g->rk, list, ASK_MS);
+    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        struct group_partition *p = &g->partitions[i];
+        const rd_kafka_topic_partition_t *answer =
+            rd_kafka_topic_partition_list_find(list, topic_name(g, p), p->partition);
+        err = answer->err;
+        p->next = p->noted = answer->offset < 0 ? -1 : answer->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
 }
 
 int64_t group_lag(struct group *g) {
@@ -246,8 +292,8 @@ int64_t group_lag(struct group *g) {
     for (int i = 0; i < g->count; i++) {
         struct group_partition *p = &g->partitions[i];
         if (rd_kafka_get_watermark_offsets(g->rk, topic_name(g, p), p->partition, &low, &high) == 0 &&
-            high > p->next)
-            lag += high - p->next;
+            high > p->reached)
+            lag += high - p->reached;
     }
     return lag;
 }

@@ -1,7 +1,7 @@
 /* consumer_group: a place in a Kafka consumer group, for one thread that polls it.
  *
- * Kafka says which partitions are ours; where to read them from is the owner's knowledge, kept elsewhere (the consumer's in
- * Postgres). So an assignment arrives *held*: the owner fills in each partition's `next` and calls group_fetch. group_hold goes
+ * Kafka says which partitions are ours; where to read them from is the owner's knowledge (the consumer's is in Postgres, a
+ * stream's is what it told Kafka). So an assignment arrives *held*: the owner fills in each partition's `next` and calls group_fetch. group_hold goes
  * back to that state without leaving the group: whatever keeps the owner from going on (its database is away), it goes on
  * polling, stays a member, and starts again from where it finds itself to be. What was fetched and not used is dropped by it.
  *
@@ -17,12 +17,16 @@ struct group_options {
     const char *id; /* the group's name */
     const char *brokers;
     const char *const *topics; /* end with NULL; the texts outlive the group */
+    /* Partitions are about to go: the last moment to look at them and to group_note. Called from within group_poll and
+     * group_leave. May be NULL. */
+    void (*leaving)(void *arg);
+    void *arg;
 };
 
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;    /* where the owner stands; records before it are never handed out again */
+    int64_t next;    /* where the owner stands: what group_fetch begins with and group_note tells */
     int64_t reached; /* behind the last record taken, by the owner; group_fetch sets it to next */
     int64_t noted;   /* what Kafka was told of it */
     bool gone;       /* Kafka has no record `next`: set by group_poll, which holds the group then */
@@ -36,6 +40,8 @@ enum group_state {
 
 struct group;
 
+/* Whether the Kafka properties that the environment gives can be had. */
+enum status group_check(const struct group_options *options, struct why *w);
 /* Joins in the background. NULL: why. */
 struct group *group_join(const struct group_options *options, struct why *w);
 
@@ -52,11 +58,15 @@ struct group_partition *group_partitions(struct group *g, int *count);
 void group_fetch(struct group *g); /* fetches each partition from `next` */
 void group_hold(struct group *g);
 
+/* Sets each partition's `next` to what group_note told last, or to -1. ST_OK, or ST_LOST: no answer within a few seconds. */
+enum status group_noted(struct group *g, struct why *w);
+/* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
+enum status group_ends(struct group *g, int64_t *ends, struct why *w);
 /* The first offset Kafka has of a partition. ST_OK, or ST_LOST: no answer within a few seconds. */
 enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w);
 
-int64_t group_lag(struct group *g); /* records behind `next`, as far as Kafka's last answers tell */
-void group_note(struct group *g);   /* tells Kafka the positions, for those who watch it; nothing here reads them */
+int64_t group_lag(struct group *g); /* records behind `reached`, as far as Kafka's last answers tell */
+void group_note(struct group *g);   /* tells Kafka the positions; does not wait for its answer */
 
 /* Leaves and frees. After timeout_ms without an answer the others notice by the session's end instead. */
 void group_leave(struct group *g, int timeout_ms);

@@ -226,14 +226,14 @@ static void lag_and_positions_for_others(void **state) {
     (void)state;
     struct group *g = member;
     start_at(g, 100);
-    read_on(g, PARTITIONS * (RECORDS - 100));
-    assert_int_equal(group_lag(g),
-                     PARTITIONS * (RECORDS - 100)); /* next is the owner's, who has not moved it */
+    read_on(g, PARTITIONS * (RECORDS - 100) - 7);
+    assert_int_equal(group_lag(g), 7);
+    read_on(g, 7);
+    assert_int_equal(group_lag(g), 0);
     int count;
     struct group_partition *p = group_partitions(g, &count);
     for (int i = 0; i < count; i++)
         p[i].next = p[i].reached;
-    assert_int_equal(group_lag(g), 0);
     group_note(g);
     group_hold(g);
 
@@ -246,6 +246,61 @@ static void lag_and_positions_for_others(void **state) {
         assert_int_equal(list->elems[i].offset, RECORDS);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(other);
+}
+
+static void the_ends_and_what_was_told(void **state) {
+    (void)state;
+    struct group *g = member;
+    struct why w = {0};
+    int count;
+    int64_t ends[PARTITIONS];
+    if (group_ends(g, ends, &w) != ST_OK) fail_msg("%s", w.text);
+    for (int i = 0; i < PARTITIONS; i++)
+        assert_int_equal(ends[i], RECORDS);
+    struct group_partition *p = group_partitions(g, &count);
+    for (int i = 0; i < count; i++)
+        p[i].next = 40 + p[i].partition;
+    group_note(g);
+    for (int i = 0; i < count; i++)
+        p[i].next = 0;
+    if (group_noted(g, &w) != ST_OK) fail_msg("%s", w.text);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(p[i].next, 40 + p[i].partition);
+    start_at(g, 40);
+    group_hold(g);
+}
+
+static int departures;
+
+static void depart(void *arg) {
+    int count;
+    struct group_partition *p = group_partitions(*(struct group **)arg, &count);
+    assert_int_equal(count, PARTITIONS);
+    for (int i = 0; i < count; i++)
+        p[i].next = 77;
+    group_note(*(struct group **)arg);
+    departures++;
+}
+
+/* A new group: told nothing yet; what is noted on leaving is there for who comes next. */
+static void leaving_is_the_last_word(void **state) {
+    (void)state;
+    struct why w = {0};
+    for (int round = 0; round < 2; round++) {
+        struct group *g = NULL;
+        const struct group_options options = {
+            .id = "leavers", .brokers = brokers, .topics = TOPICS, .leaving = depart, .arg = &g};
+        g = group_join(&options, &w);
+        assert_non_null(g);
+        await_partitions(g, PARTITIONS);
+        if (group_noted(g, &w) != ST_OK) fail_msg("%s", w.text);
+        int count;
+        struct group_partition *p = group_partitions(g, &count);
+        for (int i = 0; i < count; i++)
+            assert_int_equal(p[i].next, round == 0 ? -1 : 77);
+        group_leave(g, DEADLINE_MS);
+        assert_int_equal(departures, round + 1);
+    }
 }
 
 static void *wake(void *arg) {
@@ -332,6 +387,8 @@ int main(void) {
         T(rebalanced_while_held),
         T(errors_of_fetching_pass),
         T(lag_and_positions_for_others),
+        T(the_ends_and_what_was_told),
+        T(leaving_is_the_last_word),
         T(woken),
         T(leaving_hands_over),
         T(leaving_is_bounded),
