@@ -80,6 +80,12 @@ typedef void req_done(struct req *rq, const struct rows *rows);
  * already. */
 struct columns *req_join(struct req *rq, const struct sql *sql, req_done *done);
 
+/* --- waiting for what is on its way --- */
+enum { REQ_LATER_MS = 20 };
+/* Runs then(rq) on this thread REQ_LATER_MS from now; not if the server gives the request up before. One at a
+ * time. */
+void req_later(struct req *rq, req_handler *then);
+
 /* --- work on other threads --- */
 void req_hold(struct req *rq); /* keep rq alive until req_resume */
 /* From any thread: runs then(rq, arg) on the request's thread and gives the hold back. */

@@ -96,6 +96,7 @@ struct http_thread {
     uint64_t swept_at;                  /* on the loop's clock */
     h2o_timeout_t linger_limit;
     h2o_linklist_t lingering;
+    h2o_timeout_t later; /* of requests that wait by req_later */
     struct db *db;
     struct session_cache *sessions;
     h2o_linklist_t requests; /* that live */
@@ -155,6 +156,8 @@ struct req {
     struct buf sent; /* the answer's body: apart, so that nothing can touch it while it is on its way */
     void *state;
     struct join join; /* the first; more are taken from the arena */
+    h2o_timeout_entry_t later; /* linked while it waits */
+    req_handler *then;
     int64_t started_us;
     char traceparent[55];
 };
@@ -166,5 +169,6 @@ void req_give_up_all(struct http_thread *t); /* answers 503 */
 void req_forgotten(struct req *rq);          /* answers 500 if nobody is left who could answer */
 bool req_wellformed(struct req *rq);         /* false: answered */
 void req_trace_start(struct req *rq);
+void req_stop_waiting(struct req *rq); /* ends what req_later began; may release rq */
 void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 struct str req_cookie(struct str header, struct str name, bool *found);

@@ -32,6 +32,7 @@ static void set_up(struct http_thread *t) {
     t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
     h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
     h2o_timeout_init(t->ctx.loop, &t->linger_limit, 2000);
+    h2o_timeout_init(t->ctx.loop, &t->later, REQ_LATER_MS);
     h2o_linklist_init_anchor(&t->lingering);
     h2o_linklist_init_anchor(&t->requests);
     t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -141,6 +142,7 @@ static void tear_down(struct http_thread *t) {
     req_free_spare(t);
     buf_free(&t->log);
     h2o_timeout_dispose(t->ctx.loop, &t->linger_limit);
+    h2o_timeout_dispose(t->ctx.loop, &t->later);
     h2o_multithread_unregister_receiver(t->ctx.queue, &t->resumed);
     h2o_loop_t *loop = t->ctx.loop;
     h2o_context_dispose(&t->ctx);

@@ -71,7 +71,9 @@ void req_give_up_all(struct http_thread *t) {
     h2o_linklist_t *next;
     for (h2o_linklist_t *l = t->requests.next; l != &t->requests; l = next) {
         next = l->next;
-        req_retry_after(H2O_STRUCT_FROM_MEMBER(struct req, link, l), 503, 1, "shutting down, try again");
+        struct req *rq = H2O_STRUCT_FROM_MEMBER(struct req, link, l);
+        req_retry_after(rq, 503, 1, "shutting down, try again");
+        req_stop_waiting(rq);
     }
 }
 

@@ -54,6 +54,33 @@ struct columns *req_join(struct req *rq, const struct sql *sql, req_done *done) 
     return item;
 }
 
+/* --- for a while --- */
+
+static void on_later(h2o_timeout_entry_t *entry) {
+    struct req *rq = H2O_STRUCT_FROM_MEMBER(struct req, later, entry);
+    rq->waits--;
+    if (!rq->answered) {
+        rq->then(rq);
+        req_forgotten(rq);
+    }
+    req_release(rq);
+}
+
+void req_later(struct req *rq, req_handler *then) {
+    rq->then = then;
+    rq->later.cb = on_later;
+    rq->refs++;
+    rq->waits++;
+    h2o_timeout_link(rq->thread->ctx.loop, &rq->thread->later, &rq->later);
+}
+
+void req_stop_waiting(struct req *rq) {
+    if (!h2o_timeout_is_linked(&rq->later)) return;
+    h2o_timeout_unlink(&rq->later);
+    rq->waits--;
+    req_release(rq);
+}
+
 /* --- for other threads --- */
 
 struct resumption {

@@ -138,6 +138,27 @@ static void say_hello(struct req *rq) {
     req_reply(rq, 200);
 }
 
+/* --- requests that look again after a while --- */
+
+static _Atomic int looks;
+static _Atomic bool there;
+
+static void look(struct req *rq) {
+    looks++;
+    if (there)
+        say_hello(rq);
+    else
+        req_later(rq, look);
+}
+
+static _Atomic int looks_of_answered;
+
+static void be_answered_and_look(struct req *rq) {
+    looks_of_answered++;
+    req_later(rq, be_answered_and_look);
+    req_fail(rq, 418, NULL, "answered while it waits");
+}
+
 static const struct route routes[] = {
     {"GET", "/hello", say_hello, 0},
     {"GET", "/echo", ask_echo, 0},
@@ -149,6 +170,8 @@ static const struct route routes[] = {
     {"GET", "/forget", ask_and_forget, 0},
     {"GET", "/hold", hold, 0},
     {"GET", "/elsewhere", work_elsewhere, 0},
+    {"GET", "/look", look, 0},
+    {"GET", "/answered", be_answered_and_look, 0},
     {0},
 };
 
@@ -326,6 +349,55 @@ static void a_held_request_outlives_its_client(void **state) {
     hx_expect(hx_get("/hello"), 200, "\"hello\"");
 }
 
+/* --- looking again --- */
+
+static void a_request_may_look_again(void **state) {
+    (void)state;
+    start_alone();
+    looks = 0;
+    there = false;
+    int64_t begun = clock_mono_us();
+    struct hx_conn *all[20];
+    for (int i = 0; i < 20; i++)
+        all[i] = begin("/look");
+    hx_until(looks >= 100); /* 4 times each, after the first */
+    assert_true(clock_mono_us() - begun >= 4 * 1000 * (REQ_LATER_MS - 1));
+    hx_expect(hx_get("/hello"), 200, "\"hello\""); /* nobody is kept waiting by them */
+    there = true;
+    for (int i = 0; i < 20; i++) {
+        hx_expect(hx_receive(all[i], false), 200, "\"hello\"");
+        hx_close(all[i]);
+    }
+}
+
+static void nobody_looks_for_who_has_been_answered(void **state) {
+    (void)state;
+    start_alone();
+    looks_of_answered = looks = 0;
+    there = false;
+    hx_expect_error(hx_get("/answered"), 418, "while it waits");
+    struct hx_conn *left = begin("/look");
+    hx_until(looks > 2); /* after more than REQ_LATER_MS */
+    assert_int_equal(looks_of_answered, 1);
+    hx_close(left); /* it looks on, for nobody */
+    there = true;
+    hx_expect(hx_get("/look"), 200, "\"hello\"");
+}
+
+static void a_drain_ends_looking(void **state) {
+    (void)state;
+    start_alone();
+    looks = 0;
+    there = false;
+    struct hx_conn *c = begin("/look");
+    hx_until(looks > 2);
+    http_drain(hx, 100);
+    hx_expect_error(hx_receive(c, false), 503, "shutting down");
+    http_free(hx);
+    hx = NULL;
+    hx_close(c);
+}
+
 /* --- the end --- */
 
 static void *drain(void *ms) {
@@ -451,6 +523,9 @@ int main(void) {
         cmocka_unit_test_teardown(a_client_may_leave_while_its_query_runs, stop),
         cmocka_unit_test_teardown(other_threads_may_answer, stop),
         cmocka_unit_test_teardown(a_held_request_outlives_its_client, stop),
+        cmocka_unit_test_teardown(a_request_may_look_again, stop),
+        cmocka_unit_test_teardown(nobody_looks_for_who_has_been_answered, stop),
+        cmocka_unit_test_teardown(a_drain_ends_looking, stop),
         cmocka_unit_test_teardown(a_drain_finishes_what_is_in_flight, stop),
         cmocka_unit_test_teardown(a_drain_ends_in_time, stop),
         cmocka_unit_test_teardown(two_servers_cannot_have_one_port, stop),
