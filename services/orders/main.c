@@ -1,0 +1,40 @@
+/* orders: who holds which ticket, until when, and who bought it. */
+#include "events.h"
+#include "queries.h"
+#include "reactions.h"
+#include "routes.h"
+#include "service.h"
+
+static struct orders orders;
+
+static const struct config_var orders_config[] = {
+    {"HOLD_SECONDS", CONFIG_INT, &orders.hold_seconds, "900", "How long an order holds its ticket unpaid", 1,
+     86400},
+    {"PAYMENT_GRACE_SECONDS", CONFIG_INT, &orders.grace_seconds, "300",
+     "How long beyond that, while a payment is under way", 0, 86400},
+    {"MAX_HOLDS_PER_USER", CONFIG_INT, &orders.max_holds, "10",
+     "Most tickets that a buyer holds unpaid at a time", 1, 1000},
+    {0},
+};
+
+static enum status start(void **state, struct session_keys **keys, struct why *w) {
+    (void)keys;
+    (void)w;
+    *state = &orders;
+    return ST_OK;
+}
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "orders",
+                            .config = orders_config,
+                            .migrations = orders_migrations,
+                            .statements = orders_statements,
+                            .routes = orders_routes,
+                            .publishes = &topic_orders,
+                            .event_table = "order_events",
+                            .reactions = orders_reactions,
+                            .start = start,
+                        });
+}

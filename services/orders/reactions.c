@@ -1,0 +1,54 @@
+#include "reactions.h"
+
+#include "events.h"
+#include "queries.h"
+
+static void bind_ticket(struct columns *item, const void *event, struct str traceparent) {
+    const struct ticket_event *ticket = event;
+    put_uuid(item, &ticket->id);
+    put_int(item, ticket->version);
+    put_uuid(item, &ticket->user_id);
+    put_text(item, ticket->title);
+    put_int(item, ticket->price);
+    put_text(item, ticket->currency);
+    put_text(item, str_of(ticket_event_status_symbols[ticket->status]));
+    put_optional_text(item, traceparent);
+}
+
+static void bind_expiration(struct columns *item, const void *event, struct str traceparent) {
+    const struct expiration_event *expiration = event;
+    put_uuid(item, &expiration->order_id);
+    put_optional_text(item, traceparent);
+}
+
+/* After a failure the buyer may try another card, unless the charge says that no try is left. */
+static const char *status_after(const struct payment_event *payment) {
+    switch (payment->type) {
+    case PAYMENT_STARTED:
+        return "awaiting_payment";
+    case PAYMENT_CREATED:
+        return "complete";
+    default:
+        return payment->final ? "cancelled" : "created";
+    }
+}
+
+static void bind_payment(struct columns *item, const void *event, struct str traceparent) {
+    const struct payment_event *payment = event;
+    put_uuid(item, &payment->order_id);
+    put_uuid(item, &payment->id);
+    put_int(item, payment->version);
+    put_text(item, str_of(status_after(payment)));
+    put_optional_text(item, traceparent);
+}
+
+const struct reaction orders_reactions[] = {
+    {&topic_tickets, TICKET_CREATED, &sql_on_ticket, bind_ticket},
+    {&topic_tickets, TICKET_UPDATED, &sql_on_ticket, bind_ticket},
+    {&topic_tickets, TICKET_CANCELLED, &sql_on_ticket, bind_ticket},
+    {&topic_expirations, ORDER_EXPIRED, &sql_on_expiration, bind_expiration},
+    {&topic_payments, PAYMENT_STARTED, &sql_on_payment, bind_payment},
+    {&topic_payments, PAYMENT_CREATED, &sql_on_payment, bind_payment},
+    {&topic_payments, PAYMENT_FAILED, &sql_on_payment, bind_payment},
+    {0},
+};

@@ -1,0 +1,346 @@
+#include "routes.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "queries.h"
+
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 100 };
+
+/* A ticket just listed may not have come here yet; whoever follows its link at once waits as long as this. */
+enum { TICKET_WAIT_US = 300 * 1000 };
+/* Whoever has rivals is answered within a round or two of the others' commits; this long means trouble. */
+enum { RIVAL_WAIT_US = 2000 * 1000 };
+
+static void put_user(struct columns *item, struct req *rq) {
+    put_uuid(item, &req_user(rq)->user);
+}
+
+static void put_path_id(struct columns *item, const struct req *rq) {
+    struct uuid id = req_path_uuid(rq, 0);
+    put_uuid(item, &id);
+}
+
+/* --- answers: every statement gives an order's columns in this order, behind `ordinal` --- */
+
+enum column {
+    ORDINAL,
+    ID,
+    STATUS,
+    EXPIRES_AT,
+    USER,
+    VERSION,
+    TICKET,
+    TITLE,
+    PRICE,
+    CURRENCY,
+    TICKET_VERSION,
+    VERDICT
+};
+
+static void write_id(struct json *out, const char *key, struct uuid id) {
+    json_key(out, key);
+    json_uuid(out, &id);
+}
+
+static void write_int(struct json *out, const char *key, int64_t v) {
+    json_key(out, key);
+    json_int(out, v);
+}
+
+static void write_text(struct json *out, const char *key, struct str v) {
+    json_key(out, key);
+    json_text(out, v);
+}
+
+static void write_status(struct json *out, struct str status) {
+    write_text(out, "status", str_eq(status, STR("awaiting_payment")) ? STR("awaiting:payment") : status);
+}
+
+static void write_ticket(struct json *out, const struct rows *rows, int row) {
+    json_key(out, "ticket");
+    json_open(out, '{');
+    write_id(out, "id", row_uuid(rows, row, TICKET));
+    write_text(out, "title", row_text(rows, row, TITLE));
+    json_key(out, "price");
+    json_minor(out, row_int(rows, row, PRICE), 2);
+    write_text(out, "currency", row_text(rows, row, CURRENCY));
+    write_int(out, "version", row_int(rows, row, TICKET_VERSION));
+    json_close(out, '}');
+}
+
+static void write_order(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    write_id(out, "id", row_uuid(rows, row, ID));
+    write_status(out, row_text(rows, row, STATUS));
+    json_key(out, "expiresAt");
+    json_time(out, row_time(rows, row, EXPIRES_AT));
+    write_id(out, "userId", row_uuid(rows, row, USER));
+    write_int(out, "version", row_int(rows, row, VERSION));
+    write_ticket(out, rows, row);
+    json_close(out, '}');
+}
+
+static void reply_order(struct req *rq, int status, const struct rows *rows) {
+    write_order(req_json(rq), rows, 0);
+    req_reply(rq, status);
+}
+
+static void fail_missing(struct req *rq) {
+    req_fail(rq, 404, NULL, "No such order");
+}
+
+/* Answers unless the order is there and the asker's own. */
+static bool is_own(struct req *rq, const struct rows *rows, int user_column) {
+    if (rows->count == 0) {
+        fail_missing(rq);
+        return false;
+    }
+    struct uuid buyer = row_uuid(rows, 0, user_column);
+    if (uuid_eq(&buyer, &req_user(rq)->user)) return true;
+    req_fail(rq, 403, NULL, "This order is somebody else's");
+    return false;
+}
+
+/* --- asking again --- */
+
+struct order_request {
+    struct uuid id, ticket;
+    struct str key;
+    int64_t asked_us;
+};
+
+static struct order_request *new_state(struct req *rq) {
+    struct order_request *o = req_alloc(rq, sizeof *o);
+    o->asked_us = clock_mono_us();
+    req_set_state(rq, o);
+    return o;
+}
+
+/* false: it has been asked for this long already. */
+static bool ask_later(struct req *rq, req_handler *ask, int64_t patience_us) {
+    const struct order_request *o = req_state(rq);
+    if (clock_mono_us() - o->asked_us >= patience_us) return false;
+    req_later(rq, ask);
+    return true;
+}
+
+/* A statement asked to be asked again: somebody else's transaction, about to end, decides. */
+static void again(struct req *rq, req_handler *ask) {
+    if (!ask_later(rq, ask, RIVAL_WAIT_US)) req_retry_after(rq, 503, 1, "Too many rival requests, try again");
+}
+
+/* --- POST /api/orders --- */
+
+static const struct body_field order_fields[] = {
+    {"ticketId", body_uuid, offsetof(struct order_request, ticket), true},
+    {0},
+};
+
+static void ask_place(struct req *rq);
+
+static void fail_limit(struct req *rq) {
+    const struct orders *service = req_service(rq);
+    req_fail(rq, 409, NULL,
+             "You hold %lld unpaid tickets already, which is the most; pay for one or cancel one first",
+             (long long)service->max_holds);
+}
+
+static void on_refused(struct req *rq, struct str verdict) {
+    if (str_eq(verdict, STR("own")))
+        req_fail(rq, 409, NULL, "This ticket is your own");
+    else if (str_eq(verdict, STR("withdrawn")))
+        req_fail(rq, 409, NULL, "This ticket has been withdrawn");
+    else if (str_eq(verdict, STR("other body")))
+        req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+    else if (str_eq(verdict, STR("limit")))
+        fail_limit(rq);
+    else
+        req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
+}
+
+static void on_placed(struct req *rq, const struct rows *rows) {
+    struct str verdict = row_text(rows, 0, VERDICT);
+    if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
+        reply_order(rq, 201, rows);
+    } else if (str_eq(verdict, STR("again"))) {
+        again(rq, ask_place);
+    } else if (str_eq(verdict, STR("missing"))) {
+        if (!ask_later(rq, ask_place, TICKET_WAIT_US)) req_fail(rq, 404, NULL, "No such ticket");
+    } else {
+        on_refused(rq, verdict);
+    }
+}
+
+static void ask_place(struct req *rq) {
+    const struct order_request *o = req_state(rq);
+    const struct orders *service = req_service(rq);
+    struct columns *item = req_join(rq, &sql_place_order, on_placed);
+    if (item == NULL) return;
+    put_uuid(item, &o->id);
+    put_user(item, rq);
+    put_uuid(item, &o->ticket);
+    put_optional_text(item, o->key);
+    put_text(item, req_traceparent(rq));
+    put_int(item, service->hold_seconds);
+    put_int(item, service->grace_seconds);
+    put_int(item, service->max_holds);
+}
+
+static void post_order(struct req *rq) {
+    struct order_request *o = new_state(rq);
+    if (!req_idempotency_key(rq, &o->key) || !req_body(rq, order_fields, o)) return;
+    o->id = uuid_v7();
+    ask_place(rq);
+}
+
+/* --- GET /api/orders/:id --- */
+
+static void on_order(struct req *rq, const struct rows *rows) {
+    if (is_own(rq, rows, USER)) reply_order(rq, 200, rows);
+}
+
+static void get_order(struct req *rq) {
+    struct columns *item = req_join(rq, &sql_get_order, on_order);
+    if (item != NULL) put_path_id(item, rq);
+}
+
+/* --- GET /api/orders/:id/history --- */
+
+enum history_column { H_ORDINAL, H_USER, H_TYPE, H_STATUS, H_VERSION, H_OCCURRED_AT, H_REASON };
+
+static void write_event(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    write_text(out, "type", row_text(rows, row, H_TYPE));
+    write_status(out, row_text(rows, row, H_STATUS));
+    write_int(out, "version", row_int(rows, row, H_VERSION));
+    json_key(out, "occurredAt");
+    json_time(out, row_time(rows, row, H_OCCURRED_AT));
+    if (!row_null(rows, row, H_REASON)) write_text(out, "reason", row_text(rows, row, H_REASON));
+    json_close(out, '}');
+}
+
+static void on_history(struct req *rq, const struct rows *rows) {
+    if (!is_own(rq, rows, H_USER)) return;
+    struct json *out = req_json(rq);
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && !row_null(rows, i, H_TYPE); i++)
+        write_event(out, rows, i);
+    json_close(out, ']');
+    req_reply(rq, 200);
+}
+
+static void get_history(struct req *rq) {
+    struct columns *item = req_join(rq, &sql_get_history, on_history);
+    if (item != NULL) put_path_id(item, rq);
+}
+
+/* --- DELETE /api/orders/:id --- */
+
+static void ask_cancel(struct req *rq);
+
+static void on_cancelled(struct req *rq, const struct rows *rows) {
+    struct str verdict = row_text(rows, 0, 1);
+    if (str_eq(verdict, STR("done")))
+        req_reply(rq, 204);
+    else if (str_eq(verdict, STR("again")))
+        again(rq, ask_cancel);
+    else if (str_eq(verdict, STR("missing")))
+        fail_missing(rq);
+    else if (str_eq(verdict, STR("forbidden")))
+        req_fail(rq, 403, NULL, "This order is somebody else's");
+    else
+        req_fail(rq, 409, NULL, "This order is complete: the ticket is yours");
+}
+
+static void ask_cancel(struct req *rq) {
+    struct columns *item = req_join(rq, &sql_cancel_order, on_cancelled);
+    if (item == NULL) return;
+    put_path_id(item, rq);
+    put_user(item, rq);
+    put_text(item, req_traceparent(rq));
+}
+
+static void delete_order(struct req *rq) {
+    new_state(rq);
+    ask_cancel(rq);
+}
+
+/* --- GET /api/orders --- */
+
+struct page {
+    struct uuid before; /* the cursor: the last id of the page before */
+    int size;
+};
+
+static struct str next_link(struct req *rq, const struct page *page, const struct uuid *last) {
+    enum { LONGEST = 128 };
+    char *out = req_alloc(rq, LONGEST), id[UUID_TEXT];
+    uuid_format(last, id);
+    int n =
+        snprintf(out, LONGEST, "</api/orders?cursor=%.*s&limit=%d>; rel=\"next\"", UUID_TEXT, id, page->size);
+    return (struct str){out, (size_t)n};
+}
+
+/* One row more than the page was asked for, to know whether there is a next one. */
+static void on_page(struct req *rq, const struct rows *rows) {
+    const struct page *page = req_state(rq);
+    struct json *out = req_json(rq);
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && i < page->size; i++)
+        write_order(out, rows, i);
+    json_close(out, ']');
+    if (rows->count > page->size) {
+        struct uuid last = row_uuid(rows, page->size - 1, ID);
+        req_set_header(rq, "link", next_link(rq, page, &last));
+    }
+    req_reply(rq, 200);
+}
+
+static bool parse_limit(struct str s, int *out) {
+    int v = 0;
+    if (s.n < 1 || s.n > 3) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!isdigit((unsigned char)s.p[i])) return false;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    *out = v;
+    return v >= 1 && v <= PAGE_MAX;
+}
+
+/* Reads the query string; false: answered. */
+static bool read_page(struct req *rq, struct page *page) {
+    struct str v;
+    *page = (struct page){.size = PAGE_DEFAULT};
+    memset(page->before.b, 0xff, sizeof page->before.b);
+    if (req_query(rq, "cursor", &v) && !uuid_parse(v, &page->before)) {
+        req_fail(rq, 400, "cursor", "must be one that a page before gave");
+        return false;
+    }
+    if (req_query(rq, "limit", &v) && !parse_limit(v, &page->size)) {
+        req_fail(rq, 400, "limit", "must be a number from 1 to %d", PAGE_MAX);
+        return false;
+    }
+    return true;
+}
+
+static void list_orders(struct req *rq) {
+    struct page *page = req_alloc(rq, sizeof *page);
+    req_set_state(rq, page);
+    if (!read_page(rq, page)) return;
+    struct columns *item = req_join(rq, &sql_list_orders, on_page);
+    if (item == NULL) return;
+    put_user(item, rq);
+    put_uuid(item, &page->before);
+    put_int(item, page->size + 1);
+}
+
+const struct route orders_routes[] = {
+    {"GET", "/api/orders", list_orders, ROUTE_SESSION},
+    {"POST", "/api/orders", post_order, ROUTE_SESSION},
+    {"GET", "/api/orders/{uuid}", get_order, ROUTE_SESSION},
+    {"GET", "/api/orders/{uuid}/history", get_history, ROUTE_SESSION},
+    {"DELETE", "/api/orders/{uuid}", delete_order, ROUTE_SESSION},
+    {0},
+};

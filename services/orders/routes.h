@@ -1,0 +1,10 @@
+/* routes: the HTTP side of orders. */
+#pragma once
+
+#include "http.h"
+
+struct orders {
+    int64_t hold_seconds, grace_seconds, max_holds;
+};
+
+extern const struct route orders_routes[];
