@@ -9,6 +9,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEV = ROOT / "dev"
 IS_ROOT = os.geteuid() == 0
+PRESET = os.environ.get("ONSALE_PRESET") or "release"  # of CMakePresets.json: what runs is built by it
+BUILD = ROOT / "build" / PRESET
 
 
 class Failed(Exception):

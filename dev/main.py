@@ -10,7 +10,7 @@ import xmlrpc.client
 
 import processes
 import tests
-from common import DEV, Failed, UnknownWord, program, say, tail
+from common import BUILD, DEV, Failed, UnknownWord, program, say, tail
 from stack import Stack, build
 from state import State
 
@@ -186,7 +186,7 @@ def token(options):
     state = State()
     state.create()
     build(targets=["token"])
-    return subprocess.run([processes.BUILD / "token", processes.session_key(state), str(options.count)]).returncode
+    return subprocess.run([BUILD / "token", processes.session_key(state), str(options.count)]).returncode
 
 
 # --- the words ---

@@ -13,10 +13,9 @@ import uuid
 import archives
 import edge
 import fetch
-from common import DEV, IS_ROOT, ROOT, Failed, fill, program
+from common import BUILD, DEV, IS_ROOT, ROOT, Failed, fill, program
 from state import State
 
-BUILD = ROOT / "build/release"
 # Serial GC: few threads, small heaps.
 JAVA = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
 

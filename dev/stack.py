@@ -9,8 +9,7 @@ import time
 import archives
 import fetch
 import processes
-from common import ROOT, Failed, program, say, tail
-from processes import BUILD
+from common import BUILD, PRESET, ROOT, Failed, program, say, tail
 from supervisor import Supervisor
 
 START_SECONDS = 60  # of one step, on a cold and busy machine; a warm one takes a few
@@ -167,7 +166,7 @@ def _runs(pid, file):
     return (running.st_dev, running.st_ino) == (built.st_dev, built.st_ino)
 
 
-def build(targets=(), preset="release"):
+def build(targets=(), preset=PRESET):
     """By CMake, into build/PRESET. One at a time: tests may run stacks of the same checkout side by side."""
     directory = ROOT / "build" / preset
     directory.mkdir(parents=True, exist_ok=True)

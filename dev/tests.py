@@ -62,7 +62,7 @@ def fuzz(which):
 
 
 def integration(which):
-    build()  # also the programs that these tests start
+    build(preset="release")  # also the programs that these tests start
     return follow([fetch.python(), "-m", "pytest", "-q", "-k", which, ROOT / "tests/integration"], " in ")
 
 
