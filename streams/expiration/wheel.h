@@ -18,10 +18,10 @@
 #define WHEEL_LAST_MS ((INT64_C(1) << 42) - 1) /* in the year 2109: never fires */
 
 enum {
-    WHEEL_PARTITIONS = 4096, /* partitions are 0 … 4095 */
-    WHEEL_LAST_ATTEMPT = 15, /* from there on attempts are counted as this */
-    WHEEL_MAX_BACKOFF_MS = 24 * 3600 * 1000,
-    WHEEL_PREFETCH = 32, /* orders whose memory fits the nearest cache, all at once */
+    WHEEL_PARTITIONS = 4096,                 /* partitions are 0 … 4095 */
+    WHEEL_LAST_ATTEMPT = 1023,               /* all from there on are counted as this */
+    WHEEL_MAX_BACKOFF_MS = 24 * 3600 * 1000, /* between two attempts */
+    WHEEL_PREFETCH = 32,                     /* orders whose memory fits the nearest cache, all at once */
 };
 
 /* A pending order, as fire sees it. */
@@ -34,7 +34,6 @@ struct wheel_timer {
 
 struct wheel;
 
-/* now_ms: nothing due before it is told apart from what is due at it. */
 struct wheel *wheel_new(int64_t now_ms);
 void wheel_free(struct wheel *w); /* NULL is fine */
 
@@ -54,8 +53,8 @@ void wheel_prefetch(const struct wheel *w, const struct uuid *orders, size_t n);
 
 /* Fires what is due at now_ms, earliest tick first, but at most max: then call it again. fire returns when to
  * fire this one again if it is still pending then: after now_ms (what is not is taken as now_ms + 1, so
- * nothing fires twice in a call), at most WHEEL_MAX_BACKOFF_MS ahead. Never fires before due_ms. fire must
- * not call anything of this wheel. Returns how many fired. */
+ * nothing fires twice in a call), at most WHEEL_MAX_BACKOFF_MS ahead; where nobody called for 99 days it may
+ * be sooner. Never fires before due_ms. fire must not call anything of this wheel. Returns how many fired. */
 int wheel_expire(struct wheel *w, int64_t now_ms, int max,
                  int64_t (*fire)(void *ctx, const struct wheel_timer *t), void *ctx);
 /* When to call wheel_expire at the latest, INT64_MAX when nothing pends. May be before the next one is due

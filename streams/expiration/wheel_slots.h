@@ -1,0 +1,26 @@
+/* wheel_slots: the wheel itself: which entries fire when.
+ *
+ * Four levels of 2048 slots. A slot of level 0 is a millisecond, of level 1 about 2 seconds, of level 2 70
+ * minutes, of level 3 99 days. An entry is in the finest level whose 2048 slots, from the one of now on,
+ * reach it; when now reaches a slot above level 0 its entries move down (one of 15 minutes does that once).
+ * Bitmaps say which slots have entries, so empty time is skipped. */
+#pragma once
+
+#include "wheel_entries.h"
+
+struct slots {
+    int64_t now; /* all before it has fired, all moves down up to it are done */
+    uint64_t occupied[WHEEL_LEVELS][WHEEL_LEVEL_SLOTS / 64];
+};
+
+/* Before now: at now. */
+void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when);
+void slots_leave(struct slots *s, struct entry *at, uint32_t i);
+
+/* The next slot with something to do and when; of two at the same time the one that has to move down. False:
+ * all are empty. */
+bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start);
+/* Now has come to this slot above level 0. */
+void slots_move_down(struct slots *s, struct entry *at, uint32_t slot);
+/* The clock was set back: now becomes earlier, and all entries stay due when they were. */
+void slots_turn_back(struct slots *s, struct entry *at, int64_t now);
