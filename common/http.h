@@ -60,7 +60,7 @@ bool req_header(const struct req *rq, const char *lower_name, struct str *out);
  * it is text. */
 bool req_query(struct req *rq, const char *name, struct str *out);
 bool req_body(struct req *rq, const struct body_field *fields, void *out); /* false: answered 400 */
-/* The Idempotency-Key header; out->n is 0 without one. false: answered 400 (over 255 printable ASCII
+/* The Idempotency-Key header, in the request's arena; out->n is 0 without one. false: answered 400 (over 255 printable ASCII
  * characters, or empty). */
 bool req_idempotency_key(struct req *rq, struct str *out);
 struct str req_traceparent(const struct req *rq); /* ours: the caller's trace, a span of our own */

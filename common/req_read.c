@@ -107,7 +107,7 @@ bool req_idempotency_key(struct req *rq, struct str *out) {
     for (size_t i = 0; ok && i < key.n; i++)
         ok = key.p[i] > 0x20 && key.p[i] < 0x7f;
     if (ok)
-        *out = key;
+        *out = arena_str(&rq->arena, key); /* h2o's own goes with the client, who may leave before the answer */
     else
         req_fail(rq, 400, "Idempotency-Key",
                  "must be one key of 1 to 255 printable ASCII characters without spaces");

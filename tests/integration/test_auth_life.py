@@ -1,8 +1,11 @@
 """What auth lives through: new keys, SIGTERM while it hashes, kill -9 between commit and publish."""
+import json
 import os
 import signal
+import socket
 import subprocess
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -122,6 +125,27 @@ def test_a_session_ends(stack):
 
 
 # --- ends ---
+
+def test_clients_that_leave(stack):
+    """What they asked for is done all the same, by what they said; so one that comes back with the same key finds it."""
+    bodies = {f"left-{n}-{uuid.uuid4()}": credentials() for n in range(30)}
+    with Replica(stack, "auth", **SLOW | {"HASH_PASSES": "1", "HASH_MEMORY": "16"}) as replica:
+        replica.wait_ready()
+        for n, (key, body) in enumerate(bodies.items()):
+            text = json.dumps(body)
+            with socket.create_connection(("127.0.0.1", replica.http_port)) as s:
+                s.sendall(f"POST /api/users/signup HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {key}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+                wait_until(lambda: sum(hashes(replica)) + replica.metric("onsale_auth_hasher_waiting") > n, "it is on its way", pause=0)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            User(replica.url).get("/api/users/currentuser", headers={"X": "x" * 2000})  # takes the memory that the other may have given back
+        kept = "select signup_key, email from users where email = any(%s)"
+        emails = [body["email"] for body in bodies.values()]
+        wait_until(lambda: len(stack.sql("auth", kept, emails)) == len(bodies), "all are signed up")
+        assert dict(stack.sql("auth", kept, emails)) == {key: body["email"] for key, body in bodies.items()}
+        for key, body in list(bodies.items())[:3]:
+            answer = User(replica.url).post("/api/users/signup", json=body, headers={"Idempotency-Key": key})
+            assert answer.status_code == 201 and current_user(replica.url, token_of(answer))["email"] == body["email"]
+
 
 def test_sigterm_while_hashing(stack):
     """Whoever is in flight is answered, at work or waiting for it; then it ends, within ten seconds."""
