@@ -353,6 +353,8 @@ static void *run(void *arg) {
     struct consumer *c = arg;
     while (!atomic_load(&c->stopping))
         step(c);
+    pthread_mutex_lock(&c->lock); /* until consumer_stop has woken us: the group is gone in a moment */
+    pthread_mutex_unlock(&c->lock);
     if (group_state(c->group) != GROUP_OUT) group_note(c->group);
     group_leave(c->group, LEAVE_MS);
     metric_set(M_CONSUMER_PARTITIONS, 0);
@@ -439,9 +441,9 @@ void consumer_stop(struct consumer *c, int timeout_ms) {
     atomic_store(&c->stopping, true);
     group_wake(c->group);
     pthread_mutex_unlock(&c->lock);
-    int64_t at = clock_wall_us() + timeout_ms * INT64_C(1000);
+    int64_t at = clock_mono_us() + timeout_ms * INT64_C(1000);
     struct timespec until = {.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
-    if (pthread_timedjoin_np(c->thread, NULL, &until) == 0)
+    if (pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
         consumer_free(c);
     else /* the process is about to end; what the thread uses must stay until then */
         log_warn("consumer", "did not stop within %d ms, leaving it behind", timeout_ms);

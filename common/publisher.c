@@ -133,9 +133,9 @@ void publisher_stop(struct publisher *p, int timeout_ms) {
     ssize_t written = write(p->stop_fd, &one, sizeof one);
     assert(written == sizeof one);
     struct timespec by;
-    clock_gettime(CLOCK_REALTIME, &by);
+    clock_gettime(CLOCK_MONOTONIC, &by);
     by.tv_sec += timeout_ms / 1000 + LEAVE_S;
-    if (pthread_timedjoin_np(p->thread, NULL, &by) != 0) {
+    if (pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &by) != 0) {
         log_error("publisher", "did not stop in time; what is committed is published after the next start");
         return; /* the thread still uses p */
     }
