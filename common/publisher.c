@@ -100,6 +100,7 @@ struct publisher *publisher_start(const struct publisher_options *options) {
     }
     struct publisher *p = mem_alloc(sizeof *p);
     p->options = *options;
+    p->given_up = -1;
     p->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert(p->stop_fd >= 0);
     pthread_mutex_init(&p->lock, NULL);

@@ -24,8 +24,8 @@ struct publisher {
     pthread_t thread;
     int stop_fd;                /* readable once publisher_stop was called */
     _Atomic int64_t stop_by_us; /* monotonic; 0: not stopping */
-    bool registered, new_epoch,
-        settled; /* the thread's own: have a schema id; must not go on with the slot; was ready */
+    bool registered, settled;   /* the thread's own: have a schema id; was ready */
+    int64_t given_up;           /* an epoch that cannot go on, although its slot may be there; -1: none */
     int32_t schema_id;
     pthread_mutex_t lock; /* of what follows */
     bool ready;

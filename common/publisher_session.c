@@ -96,7 +96,7 @@ static enum status check_not_behind(struct session *s, struct why *w) {
     uint64_t now = st == ST_OK ? strtoull(PQgetvalue(res, 0, 0), NULL, 10) : 0;
     PQclear(res);
     if (st != ST_OK || tails_end(s->tails) <= now) return st;
-    s->p->new_epoch = true;
+    s->p->given_up = s->slot.epoch;
     return why(w, ST_FAILED,
                "topic %s is ahead of the database, which must be an older copy: the log is published again",
                s->p->options.topic->name);
@@ -108,7 +108,7 @@ static enum status take_slot(struct session *s, struct why *w) {
     slot_name(s->p->options.service, s->slot.epoch, name);
     enum status st = open_replication(s, w);
     if (st == ST_OK) st = start_stream(s, name, w);
-    if (st == ST_NOT_FOUND) s->p->new_epoch = true;
+    if (st == ST_NOT_FOUND) s->p->given_up = s->slot.epoch;
     if (st != ST_OK) return st;
     own(s);
     st = open_sink(s, w);
@@ -137,7 +137,6 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     int64_t count = 0;
     enum status st = slot_new_epoch(s->sql, o->service, o->table, &s->slot, w);
     if (st != ST_OK) return st;
-    s->p->new_epoch = false; /* this one is; and if it breaks off, it says so itself: republished is false */
     tell_new_epoch(s, &was);
     slot_name(o->service, s->slot.epoch, name);
     st = open_replication(s, w);
@@ -156,6 +155,10 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     return ST_OK;
 }
 
+static bool can_go_on(const struct session *s) {
+    return slot_usable(&s->slot) && s->slot.epoch != s->p->given_up;
+}
+
 /* ST_AGAIN: another replica is about it, or has done it. */
 static enum status begin_epoch_locked(struct session *s, struct why *w) {
     const struct publisher_options *o = &s->p->options;
@@ -163,7 +166,7 @@ static enum status begin_epoch_locked(struct session *s, struct why *w) {
     if (st != ST_OK) return st;
     st = slot_read(s->sql, o->service, o->table, &s->slot, w);
     if (st != ST_OK) return st;
-    if (!slot_usable(&s->slot) || s->p->new_epoch) return begin_epoch(s, w);
+    if (!can_go_on(s)) return begin_epoch(s, w);
     st = slot_unlock(s->sql, w);
     return st == ST_OK ? ST_AGAIN : st;
 }
@@ -173,7 +176,7 @@ static enum status try_to_own(struct session *s, struct why *w) {
     const struct publisher_options *o = &s->p->options;
     enum status st = slot_read(s->sql, o->service, o->table, &s->slot, w);
     if (st != ST_OK) return st;
-    if (!slot_usable(&s->slot) || s->p->new_epoch) return begin_epoch_locked(s, w);
+    if (!can_go_on(s)) return begin_epoch_locked(s, w);
     return s->slot.active ? ST_AGAIN : take_slot(s, w);
 }
 

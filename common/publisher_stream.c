@@ -164,6 +164,6 @@ enum status session_stream(struct session *s, struct why *w) {
     while (st == ST_OK)
         st = turn(&t, w);
     expiry_free(&t.expiry);
-    if (st == ST_NOT_FOUND) s->p->new_epoch = true;
+    if (st == ST_NOT_FOUND) s->p->given_up = s->slot.epoch;
     return st;
 }

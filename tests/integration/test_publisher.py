@@ -421,6 +421,23 @@ def test_a_lost_publication_has_the_log_published_again(log, loss):
     log.check(epoch=log.epoch())
 
 
+def test_replicas_that_see_a_publication_lost_begin_one_epoch(log):
+    """The owner is told that its stream is at an end; whoever stands by may be faster than it to begin anew."""
+    drivers = [log.driver().ready() for _ in range(4)]
+    for turn in range(1, 6):
+        old = log.epoch()
+        log.sql("drop publication onsale_events")
+        log.change(turn)
+        wait_until(lambda: log.epoch() > old, "a new epoch")
+        wait_until(lambda: sum("from the log" in d.text() for d in drivers) and log.sql("select republished from publisher_epoch")[0][0]
+                   and [active for _, active in log.slots()] == [True], "its slot is read")
+        for driver in drivers:  # all have settled again, as owner or standby
+            wait_until(lambda: [x for x in driver.text().splitlines() if '"publisher"' in x][-1].count("standing by")
+                       or driver.metric("onsale_publisher_active") == 1, "settled")
+    assert sum(d.text().count("the whole log is published again") for d in drivers) == turn
+    log.check(epoch=log.epoch())
+
+
 def test_an_older_copy_of_the_database_does_not_pass_for_the_newer(log):
     driver = log.driver().ready()
     log.change(1)
