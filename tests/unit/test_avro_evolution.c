@@ -48,22 +48,36 @@ static void own_schema_reads_as_by_the_decoder(void **state) {
     arena_free(&d.arena);
 }
 
-/* A ticket as bytes, its orderId (the last field, 1 + 37 bytes) changed as a writer of that type would write
- * it. */
+/* Where the orderId begins (1 + 37 bytes: the branch, the length, the text): the text is what differs. */
+static size_t order_id_at(const struct ticket_event *in) {
+    struct ticket_event other = *in;
+    other.order_id.b[0] ^= 0xff;
+    uint8_t bytes[8192], others[8192];
+    size_t i = 0;
+    assert_int_equal(ticket_event_avro.encode(in, bytes, sizeof bytes),
+                     ticket_event_avro.encode(&other, others, sizeof others));
+    while (bytes[i] == others[i])
+        i++;
+    return i - 2;
+}
+
+/* A ticket as bytes, its orderId changed as a writer of that type would write it. */
 static void expect_order_id(const char *type, size_t cut, int branch, enum status expected) {
     struct dice d = {.state = 8};
     struct ticket_event in = {0}, out;
     uint8_t bytes[8192];
     roll_event(&d, &ticket_event_avro, &in);
     in.has_order_id = true;
-    size_t n = ticket_event_avro.encode(&in, bytes, sizeof bytes), at = n - 38;
-    memmove(bytes + at, bytes + at + cut, 38 - cut);
+    size_t n = ticket_event_avro.encode(&in, bytes, sizeof bytes), at = order_id_at(&in);
+    memmove(bytes + at, bytes + at + cut, n - at - cut);
     if (branch >= 0) bytes[at] = (uint8_t)(2 * branch);
 
-    json_t *schema = schema_of(&ticket_event_avro), *fields = json_object_get(schema, "fields");
-    json_t *field = json_array_get(fields, json_array_size(fields) - 1);
-    assert_string_equal(json_string_value(json_object_get(field, "name")), "orderId");
-    json_object_set_new(field, "type", json_loads(type, JSON_DECODE_ANY, NULL));
+    json_t *schema = schema_of(&ticket_event_avro), *field;
+    size_t i;
+    json_array_foreach(json_object_get(schema, "fields"), i, field) {
+        if (strcmp(json_string_value(json_object_get(field, "name")), "orderId") == 0)
+            json_object_set_new(field, "type", json_loads(type, JSON_DECODE_ANY, NULL));
+    }
     struct avro_plan *plan = plan_of(&ticket_event_avro, schema);
     assert_int_equal(avro_plan_decode(plan, bytes, n - cut, &out), expected);
     if (expected == ST_OK) assert_null(differing_field(&ticket_event_avro, &in, &out));
