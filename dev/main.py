@@ -185,7 +185,7 @@ def env(options):
 def token(options):
     state = State()
     state.create()
-    build(targets=["token"])
+    build(["token"])
     return subprocess.run([BUILD / "token", processes.session_key(state), str(options.count)]).returncode
 
 

@@ -153,7 +153,8 @@ class Stack:
 
 
 def _not_ready(process):
-    says = f": {processes.get(process.admin_port, '/readyz')[1]}" if process.admin_port else ""
+    status, says = processes.get(process.admin_port, "/readyz") if process.admin_port else (0, "")
+    says = f": {says}" if status else ""
     last = "\n".join(f"    {line}" for line in tail(process.log, 15))
     return f"{process.name} did not become ready{says}\nThe last lines of {process.log}:\n{last}"
 
@@ -172,9 +173,11 @@ def build(targets=(), preset=PRESET):
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "onsale.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        commands = [] if (directory / "build.ninja").exists() else [[program("cmake"), "--preset", preset, "--log-level=NOTICE"]]
-        commands.append([program("ninja"), "-C", directory, *targets])
-        for command in commands:
-            done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=2)
-            if done.returncode != 0:
-                raise Failed(f"the build failed: {' '.join(map(str, command))}")
+        if not (directory / "build.ninja").exists():
+            _build_step(ROOT, "cmake", "--preset", preset, "--log-level=NOTICE")
+        _build_step(directory, "ninja", *targets)
+
+
+def _build_step(directory, name, *arguments):
+    if subprocess.run([program(name), *arguments], cwd=directory, stdin=subprocess.DEVNULL, stdout=2).returncode != 0:
+        raise Failed(f"the build failed, as said above ({' '.join([name, *arguments])} in {directory})")

@@ -1,10 +1,14 @@
 """The command ./onsale: what it prints, what it keeps, and that nothing is left of what it starts."""
+import datetime
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import time
 
 import psycopg
 import pytest
@@ -16,8 +20,8 @@ from support import DEADLINE, ROOT, Stack, User, free_port, wait_until
 GROUND = {"postgres", "kafka", "registry", "edge"}
 
 
-def onsale(*words, **environment):
-    return subprocess.run([ROOT / "onsale", *words], env={**os.environ, **environment}, text=True, capture_output=True,
+def onsale(*words, root=ROOT, **environment):
+    return subprocess.run([root / "onsale", *words], env={**os.environ, **environment}, text=True, capture_output=True,
                           stdin=subprocess.DEVNULL)
 
 
@@ -45,11 +49,13 @@ def state():
 
 # --- words ---
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["test", "nonsense"], ["run", "--port", "99999"]])
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["test", "nonsense"],
+                                   ["test", "nonsense:json"], ["bench", "nonsense"], ["run", "--port", "99999"]])
 def test_unknown_words_show_the_usage(words):
     answer = onsale(*words, ONSALE_STATE="/nonexistent/onsale")
     assert answer.returncode == 64
     assert "usage: ./onsale COMMAND" in answer.stderr and answer.stdout == ""
+    assert not words or answer.stderr.startswith("onsale: ") and words[-1].split(":")[0] in answer.stderr.splitlines()[0]
 
 
 def test_help_is_no_error():
@@ -116,6 +122,26 @@ def test_settings_reach_the_services_that_know_them(stack):
     assert auth["DATABASE_URL"] == stack.env["AUTH_DATABASE_URL"]
 
 
+def test_env_is_for_a_shell_whatever_the_directory_is_called(stack):
+    directory = stack.state.parent / f"{stack.state.name} linked"
+    directory.symlink_to(stack.state)
+    try:
+        script = f'eval "$({shlex.quote(str(ROOT / "onsale"))} env)"; echo "$ONSALE_STATE"; echo "$ONSALE_URL"'
+        said = subprocess.run(["bash", "-e"], input=script, env={**os.environ, "ONSALE_STATE": str(directory)}, text=True,
+                              stdout=subprocess.PIPE, check=True).stdout
+        assert said.splitlines() == [str(directory), stack.url]
+    finally:
+        directory.unlink()
+
+
+def test_a_reader_that_has_enough(stack):
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer = subprocess.run([ROOT / "onsale", "status"], env=stack.environment, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert answer.stderr == "" and answer.returncode == 128 + signal.SIGPIPE
+
+
 def test_tokens(stack):
     tokens = stack.tokens(3)
     assert len(set(tokens)) == 3
@@ -125,8 +151,15 @@ def test_tokens(stack):
 
 
 def test_logs(stack):
-    pid = stack.pid("tickets")
-    assert "tickets" in stack.logs("tickets") and pid
+    trace = os.urandom(16).hex()
+    with subprocess.Popen([ROOT / "onsale", "logs", "-f", "tickets"], env=stack.environment, stdout=subprocess.PIPE, text=True) as follow:
+        try:
+            assert follow.stdout.readline()  # the latest lines come first
+            requests.get(stack.url + "/api/tickets", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}, timeout=10)
+            assert any(trace in line for line in follow.stdout)
+        finally:
+            follow.terminate()
+    assert json.loads(next(line for line in stack.logs("tickets").splitlines() if trace in line))["route"] == "/api/tickets"
     everything = stack.onsale("logs")
     for name in GROUND | {"auth", "tickets"}:
         assert f"== {name} (" in everything
@@ -147,6 +180,16 @@ def test_what_dies_is_started_again(stack, name):
     assert stack.user().list_ticket()["status"] == "available"
 
 
+def test_what_keeps_dying_is_started_with_back_off(stack):
+    def killed_again():
+        pid = stack.pid("tickets")
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        return stack.status()["tickets"]["state"] == "backoff"
+    wait_until(killed_again, "tickets is left alone for a while")
+    stack.wait_ready("tickets")
+
+
 def test_restart_of_one_leaves_the_others(stack):
     before = stack.status()
     stack.onsale("restart", "tickets")
@@ -160,8 +203,21 @@ def test_restart_without_a_name_restarts_what_changed(stack):
     before = stack.status()
     stack.onsale("restart")
     assert {n: p["pid"] for n, p in stack.status().items()} == {n: p["pid"] for n, p in before.items()}
+    (ROOT / "services/tickets/main.c").touch()
+    stack.onsale("restart")
+    after = stack.status()
+    assert {name for name in before if before[name]["pid"] != after[name]["pid"]} == {"tickets"}
+    assert after["tickets"]["state"] == "ready"
     answer = onsale("restart", "nobody", ONSALE_STATE=str(stack.state))
     assert answer.returncode == 64 and "nobody" in answer.stderr
+
+
+def test_a_setting_that_is_no_good_is_said_and_not_kept(stack):
+    answer = onsale("restart", "tickets", ONSALE_STATE=str(stack.state), HTTP_THREADS="0")
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1].strip() == 'tickets: HTTP_THREADS: must be a number from 1 to 64, got "0"'
+    stack.onsale("restart", "tickets")
+    assert stack.ready("tickets")
 
 
 # --- the edge ---
@@ -226,18 +282,23 @@ class Running:
     """./onsale run in the foreground, as a terminal has it: a process group of its own."""
 
     def __init__(self, state, *words, **environment):
+        self.printed = []
         self.process = subprocess.Popen([ROOT / "onsale", "run", *words], text=True,
                                         env={**os.environ, "ONSALE_STATE": str(state), **environment}, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def wait_up(self):
         """The URL it prints, once it says that Ctrl-C stops it."""
-        lines = []
         for line in self.process.stdout:
-            lines.append(line)
+            self.printed.append(line)
             if "Ctrl-C" in line:
-                return lines[0].strip()
-        raise AssertionError(f"run ended: {self.process.wait()} {lines}")
+                return self.printed[0].strip()
+        raise AssertionError(f"run ended: {self.process.wait()} {self.printed}")
+
+    def paste_what_to_try(self):
+        script = "".join(line for line in self.printed if line.startswith("  "))
+        assert script.count("curl") == 4
+        subprocess.run(["bash"], input=script, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
 
     def __enter__(self):
         return self
@@ -255,16 +316,32 @@ def schema_ids(stack):
             for subject in requests.get(f"{registry}/subjects", timeout=10).json()}
 
 
+def seconds_held(stack, ticket):
+    """By an order placed now."""
+    buyer = stack.user()
+    answer = wait_until(lambda: (a := buyer.post("/api/orders", json={"ticketId": ticket["id"]})).status_code == 201 and a,
+                        "orders knows the ticket")
+    return datetime.datetime.fromisoformat(answer.json()["expiresAt"]).timestamp() - time.time()
+
+
+def seats(url):
+    return [t for t in requests.get(f"{url}/api/tickets", timeout=10).json() if t["title"] == "A seat in row 1"]
+
+
 def test_a_life(stack, state):
     """Beside the shared stack: data survives, ports stay, and nothing is left whatever ends it."""
     mine, port = Stack(state), free_port()
     (state / "not-ours").touch()
     # What another checkout's `env` left in the shell does not count.
-    with Running(state, "--port", str(port), KAFKA_BROKERS="127.0.0.1:1", DATABASE_URL="postgresql://nobody@127.0.0.1:1/no") as run:
+    with Running(state, "--port", str(port), "--hold", "5", KAFKA_BROKERS="127.0.0.1:1",
+                 DATABASE_URL="postgresql://nobody@127.0.0.1:1/no") as run:
         url = run.wait_up()
         assert url == f"http://127.0.0.1:{port}"
         mine.read_env()
         ticket = mine.user().list_ticket("Kept")
+        assert 0 < seconds_held(mine, ticket) <= 5
+        run.paste_what_to_try()
+        assert len(seats(url)) == 1
         schemas = schema_ids(mine)
         assert schemas
         ports = {name: p["port"] for name, p in mine.status().items()}
@@ -273,14 +350,24 @@ def test_a_life(stack, state):
         assert run.process.wait(DEADLINE) == 0
     assert processes_of(state) == []
 
+    begin = time.monotonic()
     with Running(state) as run:
         assert run.wait_up() == url
+        assert time.monotonic() - begin < 20
         assert requests.get(f"{url}/api/tickets/{ticket['id']}", timeout=10).json()["title"] == "Kept"
         assert {name: p["port"] for name, p in mine.status().items()} == ports
         assert schema_ids(mine) == schemas
+        run.paste_what_to_try()  # though the account is there already
+        assert len(seats(url)) == 2
         run.process.kill()
         run.process.wait()
         wait_until(lambda: processes_of(state) == [], "everything ended with the command")
+
+    with Running(state) as run:
+        run.wait_up()
+        assert onsale("stop", ONSALE_STATE=str(state)).returncode == 0
+        assert run.process.wait(DEADLINE) == 0
+    assert processes_of(state) == []
 
     assert onsale("reset", ONSALE_STATE=str(state)).returncode == 0
     assert os.listdir(state) == ["not-ours"]
@@ -298,3 +385,45 @@ def test_a_taken_port_is_said(stack, state):
     answer = onsale("run", "--port", stack.url.rsplit(":", 1)[1], ONSALE_STATE=str(state))
     assert answer.returncode == 1 and "cannot be used" in answer.stderr
     assert processes_of(state) == []
+
+
+def test_no_two_processes_get_the_same_port(tmp_path):
+    sys.path.insert(0, str(ROOT / "dev"))
+    import state as module
+    chosen, port = module.State(tmp_path), free_port()
+    chosen.ports = {"kafka": port, "registry": free_port()}
+    remembered = chosen.ports["registry"]
+    chosen.choose_port("edge", port)
+    assert chosen.choose_port("kafka") not in (port, remembered)
+    assert chosen.choose_port("registry") == remembered
+
+
+# --- on a machine where something is amiss ---
+
+def test_a_broken_build_is_said_and_leaves_nothing(state, tmp_path):
+    """In a second checkout, at a path with a space in it."""
+    checkout = tmp_path / "second checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns("build", ".git", "corpus"))
+    with open(checkout / "CMakeLists.txt", "a") as file:
+        file.write('message(FATAL_ERROR "broken on purpose")\n')
+    answer = onsale("run", root=checkout, ONSALE_STATE=str(state))
+    assert answer.returncode == 1
+    assert "broken on purpose" in answer.stderr and answer.stderr.splitlines()[-1].startswith("onsale: the build failed")
+    assert processes_of(state) == []
+
+
+def test_missing_packages_are_named_to_who_is_not_root(tmp_path):
+    """Where sudo refuses: which they are, and the command for root."""
+    checkout, stubs = tmp_path / "a checkout", tmp_path / "stubs"
+    shutil.copytree(ROOT / "dev", checkout / "dev")
+    shutil.copy(ROOT / "onsale", checkout)
+    with open(checkout / "dev/packages.txt", "a") as file:
+        file.write("no-such-package # needed\n")
+    stubs.mkdir()
+    for name, does in (("id", "echo 1000"), ("sudo", "exit 1")):
+        (stubs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (stubs / name).chmod(0o755)
+    answer = onsale("run", root=checkout, PATH=f"{stubs}:{os.environ['PATH']}")
+    assert answer.returncode == 1
+    assert "packages are missing: no-such-package" in answer.stderr
+    assert shlex.split(answer.stderr.splitlines()[-1].split("as root run: ")[1]) == [str(checkout / "dev/ensure-packages")]
