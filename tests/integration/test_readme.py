@@ -1,0 +1,52 @@
+"""README.md is true: its settings are the programs' --help, its commands are the usage, its examples run as they are."""
+import re
+import subprocess
+
+from support import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def helps():
+    """What every program of ours says of its settings: {program: {setting: (default, meaning)}}"""
+    found = {}
+    for main in (*ROOT.glob("services/*/main.c"), *ROOT.glob("streams/*/main.c")):
+        text = subprocess.run([ROOT / "build/release" / main.parent.name, "--help"], check=True, stdout=subprocess.PIPE,
+                              text=True).stdout
+        found[main.parent.name] = {name: (default, meaning) for name, default, meaning in
+                                   re.findall(r"^([A-Z_]+) +(?!KIND)[a-z]+ +(\S+) +(.+)$", text, re.M)}
+    return found
+
+
+def settings_table():
+    """As README.md has it: what one program alone reads comes first."""
+    programs, own, shared = helps(), [], {}
+    for program in sorted(programs):
+        for name, (default, meaning) in programs[program].items():
+            if sum(name in others for others in programs.values()) == 1:
+                own.append(f"| `{name}` | {default} | {program} | {meaning} |")
+            else:
+                shared[name] = f"| `{name}` | {default} | | {meaning} |"
+    return "\n".join([*own, *shared.values()])
+
+
+def test_the_settings_are_those_of_help():
+    assert settings_table() in README, f"the table of settings in README.md is to be:\n{settings_table()}"
+
+
+def test_the_commands_are_those_of_the_usage():
+    usage = re.findall(r"^  (\w.*?)(?:  |$)", (ROOT / "dev/usage.txt").read_text(), re.M)
+    table = README.split("\n| command |", 1)[1].split("\n\n", 1)[0]
+    assert re.findall(r"^\| `(.+?)` \|", table, re.M) == usage
+
+
+def test_the_examples_run(stack):
+    """One after the other, in one shell."""
+    examples = re.findall(r"```sh\n(.*?)```", README, re.S)
+    assert len(examples) == 2
+    shell = subprocess.run(["bash", "-e"], input="".join(examples).replace("curl ", "curl --fail-with-body -sS "), cwd=ROOT,
+                           env=stack.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert '"email":"seller@example.com"' in shell.stdout
+    assert '"title":"A seat in row 1","price":20,' in shell.stdout
+    assert '"expiresAt":' in shell.stdout
