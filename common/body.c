@@ -53,13 +53,16 @@ static const char *parse_message(const json_error_t *error) {
 /* The root object, or NULL with an error added. */
 static json_t *parse(struct str text, struct errors *e) {
     if (text.n == 0) return json_object(); /* so that an empty body is told which fields it lacks */
+    /* Integers as doubles: one too large for 64 bits is still a number, which a field that nobody reads may
+     * be. */
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL;
     json_error_t error;
     json_t *root = NULL;
     if (!utf8_valid(text))
         add(e, NULL, "must be UTF-8 text without NUL characters");
     else if (too_deep(text))
         add(e, NULL, "must not be nested deeper than 32 levels");
-    else if ((root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error)) == NULL)
+    else if ((root = json_loadb(text.p, text.n, flags, &error)) == NULL)
         add(e, NULL, parse_message(&error));
     else if (!json_is_object(root)) {
         add(e, NULL, "must be a JSON object");

@@ -9,7 +9,8 @@
  *     if (!req_body(rq, new_ticket_fields, &t)) return;   // answered 400
  *
  * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be
- * ..."). Unknown fields are ignored; a missing or null required field is "is required"; a missing optional
+ * ..."). Every number is a real (json_number_value).
+ * Unknown fields are ignored; a missing or null required field is "is required"; a missing optional
  * one is left as it was. Stored strs live in the arena. */
 #pragma once
 
