@@ -92,7 +92,6 @@ static bool find_route(struct req *rq) {
 
 static bool let_in(struct req *rq) {
     if ((rq->match.route->flags & ROUTE_SESSION) == 0 || req_user(rq) != NULL) return true;
-    req_set_header(rq, "www-authenticate", STR("Bearer"));
     req_fail(rq, 401, NULL, "sign in first");
     return false;
 }

@@ -40,6 +40,8 @@ static const char *reason_of(int status) {
         return "Precondition Failed";
     case 413:
         return "Content Too Large";
+    case 422:
+        return "Unprocessable Content";
     case 429:
         return "Too Many Requests";
     case 431:
@@ -169,6 +171,7 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
     errors_open(&rq->json);
     errors_add(&rq->json, field_or_null, message);
     errors_close(&rq->json);
+    if (status == 401) req_set_header(rq, "www-authenticate", STR("Bearer")); /* RFC 9110 wants it on each */
     answer(rq, status, "application/json");
 }
 
