@@ -244,6 +244,17 @@ static bool read_page(struct req *rq, struct page *page) {
     struct str v;
     *page = (struct page){.size = PAGE_DEFAULT};
     memset(page->before.b, 0xff, sizeof page->before.b);
+    if (req_query(rq, "mine", &v)) {
+        page->mine = str_eq(v, STR("true"));
+        if (!page->mine && !str_eq(v, STR("false"))) {
+            req_fail(rq, 400, "mine", "must be true or false");
+            return false;
+        }
+    }
+    if (page->mine && req_user(rq) == NULL) {
+        req_fail(rq, 401, NULL, "Sign in to see your own tickets");
+        return false;
+    }
     if (req_query(rq, "cursor", &v) && !uuid_parse(v, &page->before)) {
         req_fail(rq, 400, "cursor", "must be one that a page before gave");
         return false;
@@ -258,11 +269,6 @@ static bool read_page(struct req *rq, struct page *page) {
             req_fail(rq, 400, "q", "must be a text of at most %d characters", QUERY_MAX);
             return false;
         }
-    }
-    if (req_query(rq, "mine", &v)) page->mine = str_eq(v, STR("true")) || str_eq(v, STR("1")) || v.n == 0;
-    if (page->mine && req_user(rq) == NULL) {
-        req_fail(rq, 401, NULL, "Sign in to see your own tickets");
-        return false;
     }
     return true;
 }
