@@ -262,6 +262,19 @@ def test_list_is_paged_newest_first_and_steady(stack, other):
     assert set(listed) <= set(everything)
 
 
+@pytest.mark.parametrize("mine", [False, True])
+def test_list_is_steady_while_tickets_go(other, mine):
+    """The ticket that the cursor names, one already seen and one not yet seen are withdrawn between two pages."""
+    mark = uuid.uuid4().hex
+    listed = [other.list_ticket(title=f"{mark} {n}")["id"] for n in range(12)][::-1]
+    first = other.get(f"/api/tickets?limit=5&q={mark}" + "&mine=true" * mine)
+    assert [t["id"] for t in first.json()] == listed[:5]
+    for ticket in (listed[2], listed[4], listed[7]):
+        assert other.delete(f"/api/tickets/{ticket}").status_code == 204
+    rest = [t["id"] for page in pages(other, first.links["next"]["url"]) for t in page]
+    assert rest == [t for t in listed[5:] if mine or t != listed[7]], "none twice, none left out, nothing that is gone from sale"
+
+
 def test_list_shows_what_is_unreserved(stack, seller):
     mark = uuid.uuid4().hex
     ticket, withdrawn = seller.list_ticket(title=mark), seller.list_ticket(title=mark)
