@@ -1,0 +1,80 @@
+"""The plans of the statements that read tickets: each goes by the index that was made for it.
+
+Planned in a database of their own with the service's migrations and with the settings of its sessions, over rows that are the same
+each time, all of which ANALYZE reads: so a plan changes only when a statement, an index or a setting does."""
+import json
+import re
+import uuid
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from support import ROOT
+
+TICKETS = ROOT / "services" / "tickets"
+ROWS = """
+insert into tickets (id, version, user_id, title, price, currency, status)
+select ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1,
+       ('018f0000-0000-7000-9000-' || lpad(to_hex(n %% %(sellers)s), 12, '0'))::uuid, md5(n::text) || ' live', 2000, 'USD',
+       case when n %% 4 = 0 then 'cancelled' else 'available' end
+  from generate_series(1, 20000) n"""
+
+
+@pytest.fixture(scope="module")
+def session(stack):
+    """A session as the service has it, in a database with its tables and 20,000 tickets."""
+    admin, name = stack.env["POSTGRES_URL"], f"plans_{uuid.uuid4().hex}"
+    with psycopg.connect(admin, autocommit=True) as server:
+        server.execute(f"create database {name}")
+        try:
+            with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
+                connection.execute((TICKETS / "migrations" / "010_tickets.sql").read_text())
+                connection.execute(ROWS, {"sellers": 200})
+                connection.execute("vacuum analyze tickets")  # also sorts into the title index what it still holds unsorted
+                for setting, value in settings_of_the_service().items():
+                    connection.execute("select set_config(%s, %s, false)", (setting, value))
+                yield connection
+        finally:
+            server.execute(f"drop database {name} with (force)")
+
+
+def settings_of_the_service():
+    """What its sessions set that plans depend on."""
+    found = dict(re.findall(r"set_config\('(plan_cache_mode|enable_\w+)', '(\w+)', false\)", (ROOT / "common" / "db_connect.c").read_text()))
+    assert "plan_cache_mode" in found
+    return found
+
+
+def nodes(plan):
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
+
+
+def plan(session, statement, arguments):
+    session.execute("deallocate all")
+    session.execute(f"prepare s as {(TICKETS / 'sql' / f'{statement}.sql').read_text()}")
+    [[found]] = session.execute(f"explain (format json) execute s({arguments})").fetchall()
+    return list(nodes((found if isinstance(found, list) else json.loads(found))[0]["Plan"]))
+
+
+NEWEST = "array['ffffffff-ffff-ffff-ffff-ffffffffffff']::uuid[], array[21]"
+SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
+
+
+@pytest.mark.parametrize("statement, arguments, index", [
+    ("search_tickets", f"{NEWEST}, array['%abc%']", "tickets_by_title"),
+    ("list_tickets", f"{NEWEST}, array[null]::text[]", "tickets_on_sale"),
+    ("list_own_tickets", f"{NEWEST}, array[null]::text[], {SOMEBODY}", "tickets_by_seller"),
+    ("get_ticket", "array['018f0000-0000-7000-8000-000000000001']::uuid[]", "tickets_pkey")])
+def test_it_goes_by_its_index(session, statement, arguments, index):
+    found = plan(session, statement, arguments)
+    assert {n["Index Name"] for n in found if "Index Name" in n} == {index}
+    assert not [n for n in found if n["Node Type"] == "Seq Scan"]
+
+
+def test_a_search_compares_titles_in_the_index(session):
+    """Not row by row while walking the index, which takes forever for a rare word."""
+    [scan] = [n for n in plan(session, "search_tickets", f"{NEWEST}, array['%abc%']") if n.get("Index Name") == "tickets_by_title"]
+    assert "~~*" in scan["Index Cond"]
