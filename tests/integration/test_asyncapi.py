@@ -55,6 +55,8 @@ def test_a_message(name):
     key = follow(said["bindings"])["kafka"]["key"]
     assert key["format"] == "uuid"
     assert TOPICS[name]["key"] in key["description"].replace(".", "").replace(",", "").split()
+    [field] = [f for f in schema["fields"] if f["name"] == TOPICS[name]["key"]]
+    assert field["type"] == {"type": "string", "logicalType": "uuid"}
 
 
 @pytest.mark.parametrize("name", TOPICS)
