@@ -1,0 +1,54 @@
+/* timers: the pending orders of each partition of the topic orders, and how far each partition was read.
+ *
+ * What is known of a partition is the outcome of its records up to a position, so it stays true when the
+ * partition goes elsewhere and comes back: reading goes on where it ended. It fires only while the partition
+ * is ours and was read to where it ended when it came. One owner thread. */
+#pragma once
+
+#include "events.h"
+#include "wheel.h"
+
+struct timers_partition {
+    struct wheel *wheel; /* NULL: nothing is known */
+    int64_t position;    /* behind the last record that is in the wheel */
+    int64_t end;         /* of the partition, when it came to us */
+    bool firing;
+};
+
+struct timers {
+    struct timers_partition *all; /* by number */
+    int count;
+    int turn; /* who fires first the next time */
+    /* what was read and waits to be put into a wheel, together */
+    struct timers_change {
+        struct uuid order, ticket;
+        int32_t partition;
+        bool live;
+        int64_t offset, due_ms;
+    } changes[WHEEL_PREFETCH];
+    int nchanges;
+};
+
+void timers_free(struct timers *t);
+
+/* What is known of a partition; valid until another is asked for. */
+struct timers_partition *timers_of(struct timers *t, int32_t partition);
+void timers_begin(struct timers_partition *p, int64_t position); /* forgets what is known */
+/* Forgets the partitions of which keep(arg, partition) is false. */
+void timers_keep(struct timers *t, bool (*keep)(void *arg, int32_t partition), void *arg);
+void timers_hold(struct timers *t); /* nothing fires until timers_release */
+/* Lets each partition fire that has reached its end. How many records the others are from theirs. */
+int64_t timers_release(struct timers *t);
+
+/* A record, and what it says of an order: at most WHEEL_PREFETCH are kept until timers_apply. */
+void timers_order(struct timers *t, int32_t partition, int64_t offset, const struct order_event *order);
+void timers_passed(struct timers *t, int32_t partition, int64_t offset); /* a record that says nothing */
+void timers_apply(struct timers *t);
+
+/* A restart that reads from here on finds all that is pending. */
+int64_t timers_safe(const struct timers_partition *p, int32_t partition);
+/* Fires at most `most` of what is due. */
+void timers_fire(struct timers *t, int64_t now_ms, int most,
+                 int64_t (*fire)(void *ctx, const struct wheel_timer *timer), void *ctx);
+int64_t timers_next_ms(const struct timers *t); /* INT64_MAX: nothing will be due */
+void timers_measure(const struct timers *t);    /* into the gauges */
