@@ -32,10 +32,20 @@ def follow(command, closing, environment=None):
     return last
 
 
+def programs(kind, which):
+    """The programs of tests/KIND whose name contains `which`: each is made of one file."""
+    found = sorted(file.stem for file in (ROOT / "tests" / kind).glob("*.c") if which in file.stem)
+    if not found:
+        raise Failed(f"nothing in tests/{kind} is called {which}")
+    return found
+
+
 def ctest(preset, which, *prefix):
-    build(preset=preset)
-    return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset, "-R", which,
-                   "--output-on-failure", "--no-tests=error", "-j", str(os.cpu_count())], "tests passed")
+    names = programs("unit", which)
+    build(names, preset)
+    return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset, "-j",
+                   str(os.cpu_count()), "-R", f"^({'|'.join(names)})$", "--output-on-failure", "--no-tests=error"],
+                  "tests passed")
 
 
 def unit(which):
@@ -49,15 +59,13 @@ def tsan(which):
 
 def fuzz(which):
     """Each target for a few seconds, from its kept corpus; what it finds new stays out of the tree."""
-    targets = sorted(file.stem for file in (ROOT / "tests/fuzz").glob(f"fuzz_*{which}*.c"))
-    if not targets:
-        raise Failed(f"no fuzz target is called {which}")
+    targets = programs("fuzz", which)
     build(targets, "fuzz")
     for target in targets:
-        corpus = ROOT / "tests/fuzz/corpus" / target.removeprefix("fuzz_")
+        kept = ROOT / "tests/fuzz/corpus" / target.removeprefix("fuzz_")
         with tempfile.TemporaryDirectory(prefix="onsale-fuzz.") as found:
             follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2048",
-                    f"-artifact_prefix={ROOT}/build/fuzz/{target}-", "-print_final_stats=0", "-verbosity=1", found, *([corpus] if corpus.exists() else [])], "Done")
+                    f"-artifact_prefix={ROOT}/build/fuzz/{target}-", found, *([kept] if kept.exists() else [])], "Done")
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
 
