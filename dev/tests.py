@@ -62,9 +62,11 @@ def fuzz(which):
     targets = programs("fuzz", which)
     build(targets, "fuzz")
     for target in targets:
-        kept = ROOT / "tests/fuzz/corpus" / target.removeprefix("fuzz_")
+        name = target.removeprefix("fuzz_")
+        kept, dictionary = ROOT / "tests/fuzz/corpus" / name, ROOT / f"tests/fuzz/{name}.dict"
+        options = [f"-dict={dictionary}"] if dictionary.exists() else []
         with tempfile.TemporaryDirectory(prefix="onsale-fuzz.") as found:
-            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2048",
+            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2048", *options,
                     f"-artifact_prefix={ROOT}/build/fuzz/{target}-", found, *([kept] if kept.exists() else [])], "Done")
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
