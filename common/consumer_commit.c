@@ -31,16 +31,17 @@ PGconn *commit_open(const char *url, const char *service, const struct batch *b,
     return NULL;
 }
 
-/* Queues one statement; what goes wrong here shows at the pipeline's end. */
-static void send_statement(PGconn *conn, struct columns *c) {
+/* Queues one statement. false: it is not on its way, and the connection is of no use any more: a Sync would
+ * commit what is. */
+static bool send_statement(PGconn *conn, struct columns *c) {
     const char *values[SQL_MAX_PARAMS];
     int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
     columns_params(c, values, lengths, formats);
-    PQsendQueryPrepared(conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1);
+    return PQsendQueryPrepared(conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1) == 1;
 }
 
-/* Until PQgetResult would not block. Answers are read before the rest is written: else each side could wait for the other to
- * read. */
+/* Until PQgetResult would not block. Answers are read before the rest is written: else each side could wait
+ * for the other to read. */
 static enum status await_result(PGconn *conn, int64_t deadline, struct why *w) {
     for (;;) {
         int unsent = PQflush(conn);
@@ -88,11 +89,11 @@ void put_position(struct columns *c, const char *topic, int32_t partition, int64
 }
 
 enum status commit_batch(PGconn *conn, struct columns *positions, struct batch *b, struct why *w) {
-    send_statement(conn, positions);
+    if (!send_statement(conn, positions)) return pg_status(conn, NULL, w);
     if (b != NULL) {
         struct columns *c;
         for (int run = 0, statement = 0; (c = batch_next(b, &run, &statement)) != NULL;)
-            send_statement(conn, c);
+            if (!send_statement(conn, c)) return pg_status(conn, NULL, w);
     }
     return finish(conn, NULL, w);
 }
@@ -113,9 +114,8 @@ enum status commit_places(PGconn *conn, struct commit_place *places, int n, stru
         put_text(&c, str_of(places[i].topic));
         put_int(&c, places[i].partition);
     }
-    send_statement(conn, &c);
     PGresult *res = NULL;
-    enum status st = finish(conn, &res, w);
+    enum status st = send_statement(conn, &c) ? finish(conn, &res, w) : pg_status(conn, NULL, w);
     columns_free(&c);
     if (st == ST_OK) st = read_places(res, places, n, w);
     PQclear(res);

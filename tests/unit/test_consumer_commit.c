@@ -131,6 +131,27 @@ static void positions_and_effects(void **state) {
         test_count(watcher, "select count(*) from things where (id, log) in (('a', '123'), ('b', '1'))"), 2);
 }
 
+/* A statement that libpq does not take (here as it has no name; else for want of memory): no position moves.
+ */
+static void what_cannot_be_sent_is_not_passed_over(void **state) {
+    (void)state;
+    struct why w;
+    struct sql nameless = TOUCH;
+    nameless.name = NULL;
+    read_places(0, 0);
+    begin();
+    touch("a", "1");
+    put_position(&positions, "things", 0, 0, 1);
+    batch.statements[0].runs[0].sql = &nameless;
+    assert_int_equal(send(&w), ST_FAILED);
+    batch.statements[0].runs[0].sql = &TOUCH;
+    PQfinish(conn);
+    conn = open_it();
+    read_places(0, 0);
+    must_send();
+    read_places(1, 0);
+}
+
 /* Positions that are not where we left them: nothing of the batch happened, and the connection goes on. */
 static void fenced(void **state) {
     (void)state;
@@ -353,6 +374,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(positions_and_effects),
+        T(what_cannot_be_sent_is_not_passed_over),
         T(fenced),
         T(unknown_position_is_fenced),
         T(an_error_undoes_all),
