@@ -75,6 +75,8 @@ struct columns *db_join(struct db *db, const struct sql *sql, db_done *done, voi
 }
 
 void db_flush(struct db *db) {
+    lane_check_deadline(&db->lanes[true]);
+    lane_check_deadline(&db->lanes[false]);
     lane_pump(&db->lanes[true]); /* first: it waits for the disk while the other is served */
     lane_pump(&db->lanes[false]);
     db_answer(db);

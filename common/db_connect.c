@@ -52,6 +52,12 @@ static void on_deadline(h2o_timeout_entry_t *entry) {
     db_answer(lane->db);
 }
 
+void lane_check_deadline(struct lane *lane) {
+    if (!h2o_timeout_is_linked(&lane->timer) || clock_mono_us() < lane->due_us) return;
+    h2o_timeout_unlink(&lane->timer); /* the wall clock was set back, so h2o would let it wait */
+    on_deadline(&lane->timer);
+}
+
 /* --- the socket --- */
 
 static void close_socket(struct lane *lane) {

@@ -121,6 +121,7 @@ void lane_close(struct lane *lane); /* what waits is answered ST_LOST */
  */
 void lane_lost(struct lane *lane, enum status sent, const char *reason);
 void lane_deadline(struct lane *lane, int ms); /* 0: none */
+void lane_check_deadline(struct lane *lane);   /* by the monotonic clock; once a turn of the loop */
 void lane_want_write(struct lane *lane);       /* flush again when the socket takes more */
 
 /* --- db_resolve.c --- */

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <netinet/in.h>
@@ -260,6 +262,34 @@ static void a_silent_backend_is_given_up(void **state) {
     check_works();
 }
 
+/* h2o's timers go by the wall clock: what somebody sets that to must not put off what is due. */
+static atomic_llong clock_set_by_s;
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    (void)zone;
+    int64_t us = clock_wall_us();
+    *now = (struct timeval){.tv_sec = us / 1000000 + clock_set_by_s, .tv_usec = us % 1000000};
+    return 0;
+}
+
+static void a_clock_that_is_set_back_puts_nothing_off(void **state) {
+    (void)state;
+    struct item item = {0};
+    open_with(300, 5);
+    pid_t pid = backend("write");
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    fx_join(&fx_gated_write, &item);
+    fx_turn(); /* it is sent, its deadline set */
+    clock_set_by_s = -3600;
+    fx_until(item.answers == 1);
+    kill(pid, SIGCONT);
+    assert_int_equal(item.st, ST_TIMEOUT);
+    fx_turn(); /* waits to connect again */
+    clock_set_by_s = -7200;
+    check_works();
+    clock_set_by_s = 0;
+}
+
 static const struct sql keep = {
     "test_keep",
     "select ordinal, length(t), 0 from unnest($1::text[]) with ordinality as r (t, ordinal) order by ordinal",
@@ -483,6 +513,7 @@ int main(void) {
         TEST(a_crashed_server_is_found_again),
         TEST(a_stopped_server_is_waited_for),
         TEST(a_silent_backend_is_given_up),
+        TEST(a_clock_that_is_set_back_puts_nothing_off),
         TEST(a_backend_that_reads_nothing_does_not_hold_up_the_loop),
         TEST(busy_or_idle_is_not_silent),
         TEST(a_server_that_never_answers_is_tried_again),
