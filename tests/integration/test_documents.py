@@ -1,6 +1,8 @@
-"""README.md is true: its settings are the programs' --help, its commands are the usage, its examples run as they are."""
+"""The documents are true. README.md: its settings are the programs' --help, its commands the usage, its examples run as they are."""
 import re
 import subprocess
+
+import pytest
 
 from support import ROOT
 
@@ -50,3 +52,16 @@ def test_the_examples_run(stack):
     assert '"email":"seller@example.com"' in shell.stdout
     assert '"title":"A seat in row 1","price":20,' in shell.stdout
     assert '"expiresAt":' in shell.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])
+def test_what_a_document_names_is_there(name):
+    text = (ROOT / name).read_text()
+    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "build")
+    named = re.findall(rf"`((?:{tops})/[^` ]*)`", text) + re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert named
+    for path in named:
+        assert any(ROOT.glob(path)), f"{name} names {path}"
+    metrics = (ROOT / "common/metrics.def").read_text()
+    for metric in re.findall(r"`(onsale_[a-z_]+)`", text):
+        assert f'"{metric}"' in metrics, f"{name} names {metric}"
