@@ -34,8 +34,8 @@ def believing(limited):
 
 @pytest.fixture(scope="module")
 def suspicious(limited):
-    """An auth that believes nobody."""
-    with Replica(limited, "auth") as replica:
+    """An auth of several threads that believes nobody."""
+    with Replica(limited, "auth", HTTP_THREADS="3") as replica:
         del replica.environment["TRUSTED_PROXIES"]
         replica.kill()
         yield replica.start().wait_ready()
