@@ -8,12 +8,13 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
 import requests
 
 from accounts import PASSWORD, account, credentials, current_user, hashes, new_email, sign_in, token_of
 from support import Replica, User, wait_until
-from test_auth_rates import SLOW
+from test_auth_rates import CHEAP, SLOW
 from test_tickets import errors
 
 
@@ -38,7 +39,6 @@ def kids(url):
 
 
 def kid_of(token):
-    import jwt
     return jwt.get_unverified_header(token)["kid"]
 
 
@@ -122,6 +122,30 @@ def test_a_session_ends(stack):
         wait_until(lambda: current_user(replica.url, token) is None, "it has expired")
         assert time.time() >= claims["exp"], "not before its time"
         assert User(replica.url, token).patch("/api/users/me", json={}).status_code == 401
+
+
+def test_memory_does_not_grow(stack):
+    def resident():
+        with open(f"/proc/{replica.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def everything(times):
+        visitor = User(replica.url)
+        for _ in range(times):
+            for path, body, status in [("signin", credentials(person.email), 200), ("signin", credentials(person.email, "x" * 60000), 400),
+                                       ("signin", credentials(), 400), ("signup", credentials(person.email), 409), ("signup", {"email": "x"}, 400),
+                                       ("signup", credentials(), 201)]:
+                assert visitor.post(f"/api/users/{path}", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == status
+            changed = visitor.patch("/api/users/me", json={"email": new_email(), "currentPassword": PASSWORD})
+            assert changed.status_code == 200
+    with Replica(stack, "auth", **CHEAP, SIGNIN_RATE="1000000", SIGNUP_RATE="1000000") as replica:
+        replica.wait_ready()
+        person = account(replica.url)
+        everything(50)  # what is kept for reuse is kept by now
+        before = resident()
+        everything(300)
+        grown = resident() - before
+        assert grown < 512, f"grew by {grown} KiB over 300 rounds"  # 300 sessions in the cache are some 270
 
 
 # --- ends ---
