@@ -30,8 +30,8 @@ def main():
         bench.query("vacuum analyze tickets")
         script = bench.file("select.sql", SELECT)
         some = random.sample(range(1, TICKETS + 1), 100_000)
-        ids = bench.file("ids", "".join(f"{PREFIX}{BASE + n}\n" for n in some))
-        return bench.compare(lambda: script, lambda: bench.wrk("read.lua", ids, bench.tokens), goal=0.8)
+        requests = bench.file("requests", "".join(f"GET /api/tickets/{PREFIX}{BASE + n}\n" for n in some))
+        return bench.compare(lambda: script, lambda: bench.wrk(requests), goal=0.8)
     finally:
         bench.query(f"delete from tickets where user_id = '{NOBODY}'")
 

@@ -64,10 +64,10 @@ class Bench:
             sys.exit(f"pgbench failed:\n{done.stderr}")
         return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
 
-    def wrk(self, script, *files):
-        """What the script's done() says, and the rate."""
-        done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", ROOT / "bench" / script,
-                               self.env["TICKETS_URL"], "--", *files], capture_output=True, text=True)
+    def wrk(self, requests):
+        """What load.lua's done() says of these requests, and the rate."""
+        done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", ROOT / "bench/load.lua",
+                               self.env["TICKETS_URL"], "--", requests, self.tokens], capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"wrk failed:\n{done.stdout}{done.stderr}")
         run = json.loads(done.stdout.splitlines()[-1])

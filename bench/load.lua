@@ -1,5 +1,5 @@
--- wrk: GET /api/tickets/ID for random ids out of the file IDS, each as one of the users whose tokens are in the file TOKENS.
--- Every request is made up before the run, so that the script costs wrk next to nothing.
+-- wrk: requests out of the file REQUESTS (a line each: METHOD PATH BODY), as users whose tokens are in the file TOKENS, both at
+-- random. Every request is made up before the run, so that the script costs wrk next to nothing.
 local function lines(path)
     local all = {}
     for line in io.lines(path) do
@@ -17,10 +17,12 @@ end
 
 function init(args)
     math.randomseed(seed)
-    local ids, tokens = lines(args[1]), lines(args[2])
+    local wanted, tokens = lines(args[1]), lines(args[2])
     for i = 1, 50000 do
+        local method, path, body = wanted[math.random(#wanted)]:match("^(%S+) (%S+) ?(.*)$")
         local headers = {["Cookie"] = "session=" .. tokens[math.random(#tokens)]}
-        requests[i] = wrk.format("GET", "/api/tickets/" .. ids[math.random(#ids)], headers)
+        if body ~= "" then headers["Content-Type"] = "application/json" end
+        requests[i] = wrk.format(method, path, headers, body ~= "" and body or nil)
     end
 end
 
