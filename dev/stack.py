@@ -9,7 +9,7 @@ import time
 import archives
 import fetch
 import processes
-from common import BUILD, PRESET, ROOT, Failed, program, say, tail
+from common import BUILD, PRESET, ROOT, Failed, program, tail
 from supervisor import Supervisor
 
 START_SECONDS = 60  # of one step, on a cold and busy machine; a warm one takes a few

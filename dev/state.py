@@ -1,7 +1,6 @@
 """What one stack remembers between runs: its ports, its password, and the settings of the last run (stack.json)."""
 import fcntl
 import json
-import os
 import secrets
 import shutil
 import socket

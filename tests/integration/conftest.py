@@ -1,6 +1,5 @@
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 

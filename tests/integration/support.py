@@ -1,9 +1,11 @@
 """What the integration tests stand on: a running stack, its APIs, its topics and its databases."""
+import base64
 import io
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -29,6 +31,20 @@ def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
             return result
         assert time.monotonic() < end, f"waited {deadline:.0f} s in vain: {what}"
         never.wait(pause)
+
+
+def errors(answer):
+    """The contract's error shape: [(field, message)]."""
+    assert answer.headers["Content-Type"].startswith("application/json")
+    body = answer.json()
+    assert set(body) == {"errors"} and body["errors"]
+    for error in body["errors"]:
+        assert set(error) <= {"message", "field"} and error["message"]
+    return [(e.get("field"), e["message"]) for e in body["errors"]]
+
+
+def missing_id():
+    return str(uuid.uuid4())
 
 
 def topic_schema(topic):
@@ -143,7 +159,7 @@ class User(requests.Session):
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
             claims = token.split(".")[1]
-            self.claims = json.loads(__import__("base64").urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            self.claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
             self.id = self.claims["sub"]
 
     def request(self, method, path, **kwargs):
@@ -333,7 +349,6 @@ class Replica:
 
 
 def free_port():
-    import socket
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]

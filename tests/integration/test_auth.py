@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from accounts import PASSWORD, WRONG, account, cookie, credentials, current_user, hashes, new_email, sign_in, token_of
-from support import Replica, User, wait_until
-from test_tickets import errors
+from support import Replica, User, errors, wait_until
 
 EMAIL_ERROR = ("email", "must be an e-mail address")
 PASSWORD_ERROR = ("password", "must have 8 to 128 characters")

@@ -13,9 +13,8 @@ import pytest
 import requests
 
 from accounts import PASSWORD, account, credentials, current_user, hashes, new_email, sign_in, token_of
-from support import Replica, User, wait_until
+from support import Replica, User, errors, wait_until
 from test_auth_rates import CHEAP, SLOW
-from test_tickets import errors
 
 
 # --- keys ---

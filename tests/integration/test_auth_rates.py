@@ -9,8 +9,7 @@ import pytest
 import requests
 
 from accounts import PASSWORD, WRONG, account, credentials, hashes, new_email, sign_in, token_of, visitor
-from support import Replica, User, wait_until
-from test_tickets import errors
+from support import Replica, User, errors, wait_until
 
 RATE = 5  # of sign-ins; one less of sign-ups
 CHEAP = {"HASH_MEMORY": "1", "HASH_PASSES": "1"}

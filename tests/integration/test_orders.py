@@ -1,23 +1,12 @@
 """The contract of orders, route by route: answers, failures, events."""
 import datetime
-import time
 import uuid
 
 import pytest
 
-from support import User, wait_until
+from support import errors, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
-
-
-def errors(answer):
-    """The contract's error shape: [(field, message)]."""
-    assert answer.headers["Content-Type"].startswith("application/json")
-    body = answer.json()
-    assert set(body) == {"errors"} and body["errors"]
-    for error in body["errors"]:
-        assert set(error) <= {"message", "field"} and error["message"]
-    return [(e.get("field"), e["message"]) for e in body["errors"]]
 
 
 def refused(answer, status, words=""):
@@ -38,11 +27,6 @@ def buyer(stack):
 @pytest.fixture(scope="module")
 def other(stack):
     return stack.user()
-
-
-
-def missing_id():
-    return str(uuid.uuid4())
 
 
 def place(user, ticket, **kwargs):

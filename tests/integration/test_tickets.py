@@ -4,19 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support import User, wait_until
+from support import User, errors, missing_id, wait_until
 
 PRICE_ERROR = "must be a price from 0.50 to 999,999.99 with at most two decimals"
-
-
-def errors(answer):
-    """The contract's error shape: [(field, message)]."""
-    assert answer.headers["Content-Type"].startswith("application/json")
-    body = answer.json()
-    assert set(body) == {"errors"} and body["errors"]
-    for error in body["errors"]:
-        assert set(error) <= {"message", "field"} and error["message"]
-    return [(e.get("field"), e["message"]) for e in body["errors"]]
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +17,6 @@ def seller(stack):
 @pytest.fixture(scope="module")
 def other(stack):
     return stack.user()
-
-
-def missing_id():
-    return str(uuid.uuid4())
 
 
 # --- POST ---
