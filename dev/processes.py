@@ -32,7 +32,7 @@ class Process:
     user: str = ""
     stop_signal: str = "TERM"
     stop_seconds: int = 15
-    admin_port: int = 0
+    admin_port: int = None  # of ours; a stream has no other
 
 
 def get(port, path):

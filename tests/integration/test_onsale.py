@@ -341,10 +341,12 @@ def test_a_life(stack, state):
         assert 0 < seconds_held(mine, ticket) <= 5
         run.paste_what_to_try()
         assert len(seats(url)) == 1
+        wait_until(lambda: requests.get(f"{url}/api/tickets/{ticket['id']}", timeout=10).json()["status"] == "available",
+                   "the hold ends by itself")
         schemas = schema_ids(mine)
         assert schemas
         ports = {name: p["port"] for name, p in mine.status().items()}
-        assert not set(ports.values()) & {p["port"] for p in stack.status().values()}
+        assert not set(ports.values()) & {p["port"] for p in stack.status().values()} - {None}  # a stream has none
         os.killpg(run.process.pid, signal.SIGINT)
         assert run.process.wait(DEADLINE) == 0
     assert processes_of(state) == []
