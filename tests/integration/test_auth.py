@@ -22,7 +22,7 @@ def known(stack):
 
 
 def patch_me(person, **body):
-    return person.patch("/api/users/me", json=body)
+    return person.patch("/api/users/me", json=body, timeout=30)
 
 
 # --- POST signup ---
@@ -424,6 +424,30 @@ def test_racing_changes_to_one_email_have_one_winner(stack):
     [winner] = [n for n, a in enumerate(answers) if a.status_code == 200]
     assert sign_in(stack.url, wanted).json()["id"] == people[winner].id
     assert all(len(stack.topic("users").of(p.id, 1)) == (2 if n == winner else 1) for n, p in enumerate(people))
+
+
+def test_requests_that_cross_do_not_hang_or_fail(stack):
+    """E-mails and keys crossed on purpose, through two processes: some win, the others are told why; nobody sees a deadlock."""
+    with Replica(stack, "auth") as replica, ThreadPoolExecutor(16) as pool:
+        replica.wait_ready()
+        urls = (stack.url, replica.url)
+        emails, keys = [new_email() for _ in range(6)], [str(uuid.uuid4()) for _ in range(6)]
+
+        def sign_up(n):
+            return User(urls[n % 2]).post("/api/users/signup", json=credentials(emails[n % 6]), headers={"Idempotency-Key": keys[n * n // 6 % 6]}, timeout=30)
+        answers = list(pool.map(sign_up, range(72)))
+        assert {a.status_code for a in answers} <= {201, 409, 422} and 201 in {a.status_code for a in answers}
+        assert stack.sql("auth", "select count(*) - count(distinct lower(email)), count(*) - count(distinct signup_key) from users "
+                                 "where email = any(%s)", emails) == [(0, 0)]
+        people = [account(stack.url) for _ in range(4)]
+        tokens, names = [p.cookies["session"] for p in people], [p.email for p in people]
+
+        def take_the_next_ones(n):
+            return patch_me(User(urls[n // 4 % 2], tokens[n % 4]), email=[names[(n + 1) % 4], new_email()][n // 8 % 2], currentPassword=PASSWORD)
+        assert {a.status_code for a in pool.map(take_the_next_ones, range(64))} <= {200, 409}
+        versions = stack.sql("auth", "select array_agg(version order by seq) = array(select generate_series(1, max(version))) from user_events "
+                                     "where id::text = any(%s) group by id", [p.id for p in people])
+        assert versions == [(True,)] * 4, "each change has its event, in order"
 
 
 # --- paths and methods ---
