@@ -1,0 +1,154 @@
+"""The minute an on-sale opens: one winner a ticket, whatever the rush, whoever is killed."""
+import asyncio
+import collections
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+import crowd
+from support import Replica
+
+BUYERS = 2000
+
+
+@pytest.fixture(scope="module")
+def sale(make_stack):
+    crowd.make_room(BUYERS)
+    return make_stack()
+
+
+@pytest.fixture(scope="module")
+def tokens(sale):
+    return sale.tokens(BUYERS)
+
+
+def list_tickets(stack, count):
+    seller = stack.user()
+    return [seller.list_ticket(title=f"Seat {n}")["id"] for n in range(count)]
+
+
+def test_the_same_ticket_for_all(sale, tokens):
+    [ticket] = list_tickets(sale, 1)
+
+    async def rush():
+        buyers = [crowd.Buyer(sale.env["ORDERS_URL"], token) for token in tokens]
+        for buyer in buyers:
+            await buyer.connect()
+        answers = await asyncio.gather(*(buyer.order(ticket) for buyer in buyers))
+        for buyer in buyers:
+            buyer.close()
+        return answers
+
+    answers = crowd.run(rush())
+    assert collections.Counter(status for status, _ in answers) == {201: 1, 409: BUYERS - 1}
+    [won] = [body for status, body in answers if status == 201]
+    assert crowd.await_agreement(sale).holder[ticket] == won["id"]
+
+
+def test_two_thousand_buyers_on_five_hundred_tickets(sale, tokens):
+    tickets = list_tickets(sale, 500)
+    statuses = collections.Counter()
+
+    async def shop(number, token):
+        choose, buyer = random.Random(number), crowd.Buyer(sale.env["ORDERS_URL"], token)
+        for _ in range(3):
+            status, order = await buyer.order(choose.choice(tickets))
+            statuses[status] += 1
+            if status == 201 and choose.random() < 0.5:
+                assert (await buyer.cancel(order["id"]))[0] == 204
+        buyer.close()
+
+    async def rush():
+        await asyncio.gather(*(shop(*pair) for pair in enumerate(tokens)))
+
+    crowd.run(rush())
+    assert set(statuses) == {201, 409} and statuses[201] > 500, statuses
+    story = crowd.await_agreement(sale)
+    assert set(story.holder) >= {ticket for ticket in tickets if ticket in story.holder}
+    assert len(story.ended("buyer")) > 100
+
+
+# --- and with whoever is killed ---
+
+HOLD_SECONDS = 4
+KILLS = 30
+
+
+class Killer(threading.Thread):
+    """Kills one of these every second."""
+
+    def __init__(self, *deeds):
+        super().__init__(daemon=True)
+        self.deeds, self.failure = deeds, None
+
+    def run(self):
+        choose = random.Random(7)
+        try:
+            for turn in range(KILLS):
+                deadline = time.monotonic() + 1
+                self.deeds[turn % len(self.deeds) if turn < len(self.deeds) else choose.randrange(len(self.deeds))]()
+                threading.Event().wait(max(0, deadline - time.monotonic()))
+        except Exception as failure:  # noqa: BLE001 told by the test
+            self.failure = failure
+
+
+def killer_of(stack, replica):
+    def supervised(name):
+        def deed():
+            pid = stack.status()[name]["pid"]
+            if pid:  # else it is on its way up from the last time
+                stack.kill(name, signal.SIGKILL)
+        return deed
+
+    def beside():
+        replica.kill()
+        replica.start()
+    return Killer(*(supervised(name) for name in ("orders", "expiration", "tickets", "kafka", "postgres")), beside)
+
+
+def test_whoever_is_killed(make_stack):
+    """Two replicas of orders, holds of four seconds, and a kill -9 every second. Every order that was answered is there; every
+    unpaid one ends exactly once, none early, and then every ticket is on sale again."""
+    stack = make_stack(HOLD_SECONDS=str(HOLD_SECONDS))
+    tickets, tokens, acknowledged = list_tickets(stack, 300), stack.tokens(100), {}
+
+    async def shop(number, token, urls, killer):
+        choose, buyers = random.Random(number), [crowd.Buyer(url, token) for url in urls]
+        while killer.is_alive():
+            buyer = choose.choice(buyers)
+            try:
+                status, order = await buyer.order(choose.choice(tickets))
+                if status == 201:
+                    acknowledged[order["id"]] = "created"
+                    if choose.random() < 0.3 and (await buyer.cancel(order["id"]))[0] == 204:
+                        acknowledged[order["id"]] = "cancelled"
+                if status == 503:
+                    await asyncio.sleep(0.01)
+            except (OSError, EOFError):
+                await asyncio.sleep(0.01)
+        for buyer in buyers:
+            buyer.close()
+
+    async def rush(urls, killer):
+        await asyncio.gather(*(shop(n, token, urls, killer) for n, token in enumerate(tokens)))
+
+    with Replica(stack, "orders") as replica:
+        replica.wait_ready()
+        killer = killer_of(stack, replica)
+        killer.start()
+        crowd.run(rush([stack.env["ORDERS_URL"], replica.url], killer))
+        killer.join()
+        assert killer.failure is None
+        for service in ("tickets", "orders", "expiration"):
+            crowd.wait_until(lambda s=service: stack.status()[s]["pid"] and stack.ready(s), f"{service} is back", 120)
+        crowd.wait_until(lambda: stack.sql("orders", "select count(*) from orders where status <> 'cancelled'") == [(0,)],
+                         "every order has ended", 120)
+        story = crowd.await_agreement(stack)
+    assert len(acknowledged) > 100
+    assert acknowledged.keys() <= story.orders.keys(), "what was answered is there"
+    assert {order for order, status in acknowledged.items() if status == "cancelled"} <= story.ended("buyer")
+    assert len(story.ended("expired")) > 100
+    assert stack.sql("tickets", "select count(*)::int from tickets where status = 'available'") == [(len(tickets),)]
