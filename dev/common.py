@@ -1,4 +1,5 @@
 """Where things are, and small helpers that every module here uses."""
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -23,6 +24,15 @@ class UnknownWord(Failed):
 
 def say(text):
     print(f"onsale: {text}", file=sys.stderr, flush=True)
+
+
+def lock_or_wait(file, what):
+    """Held until the file is closed. Says so when another command has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"waiting for another onsale command that makes {what}")
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def short_hash(text):

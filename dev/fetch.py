@@ -1,13 +1,12 @@
 """Fetches what Debian does not have, once, into the cache: jars by Maven, Python packages for the tests by pip."""
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 
-from common import DEV, Failed, cache_dir, program, say
+from common import DEV, Failed, cache_dir, lock_or_wait, program, say
 
 
 POM = DEV / "kafka/pom.xml"
@@ -22,7 +21,7 @@ def being_made(directory):
     """An empty directory beside the wanted one. Only one process makes it; it appears whole or not at all."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.with_name(directory.name + ".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_or_wait(lock, directory)
         if directory.exists():  # another checkout made it meanwhile
             yield None
             return

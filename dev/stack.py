@@ -1,6 +1,5 @@
 """Starting and stopping a whole stack, in the order in which its processes need each other."""
 import concurrent.futures
-import fcntl
 import os
 import subprocess
 import threading
@@ -9,10 +8,11 @@ import time
 import archives
 import fetch
 import processes
-from common import BUILD, PRESET, ROOT, Failed, program, tail
+from common import BUILD, PRESET, ROOT, Failed, lock_or_wait, program, say, tail
 from supervisor import Supervisor
 
 START_SECONDS = 60  # of one step, on a cold and busy machine; a warm one takes a few
+PATIENCE_SECONDS = 10  # without a word
 
 
 class Stack:
@@ -108,16 +108,19 @@ class Stack:
     def await_ready(self, wanted):
         """Until all are ready. One that dies at its start is a failure at once; only Postgres may need another try: after a
         kill -9 what is left of the old server has to end first."""
-        deadline = time.monotonic() + START_SECONDS
-        left = list(wanted)
+        begin = time.monotonic()
+        left, silent = list(wanted), True
         while left:
             for process in left:
                 state = self.supervisor.info(process.name)["statename"]
-                if state == "FATAL" or (state == "BACKOFF" and process.name != "postgres") or time.monotonic() > deadline:
+                if state == "FATAL" or (state == "BACKOFF" and process.name != "postgres") or time.monotonic() > begin + START_SECONDS:
                     raise Failed(_not_ready(process))
             if self._cancelled.is_set():
                 raise Failed("given up")
             left = [p for p in left if not p.ready()]
+            if left and silent and time.monotonic() > begin + PATIENCE_SECONDS:
+                say(f"still waiting for {', '.join(p.name for p in left)} (./onsale logs shows what they do)")
+                silent = False
             if left:
                 time.sleep(0.05)
 
@@ -172,7 +175,7 @@ def build(targets=(), preset=PRESET):
     directory = ROOT / "build" / preset
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "onsale.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_or_wait(lock, directory)
         if not (directory / "build.ninja").exists():
             _build_step(ROOT, "cmake", "--preset", preset, "--log-level=NOTICE")
         _build_step(directory, "ninja", *targets)
