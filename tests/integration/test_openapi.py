@@ -6,7 +6,9 @@ import subprocess
 import sys
 import uuid
 
+import jsonschema
 import pytest
+import requests
 import yaml
 
 from support import ROOT, User
@@ -45,6 +47,17 @@ def test_the_description_is_true(stack, tmp_path, who):
                          env={**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_checks", "PYTHONPATH": str(HERE)})
     assert ran.returncode == 0, ran.stdout[-8000:]
     assert re.search(r"Tested: +%d\b" % len(described()), ran.stdout), ran.stdout[-2000:]
+
+
+@pytest.mark.parametrize("method, path, size, status", [
+    ("GET", "/api/nowhere", 0, 404), ("GET", "/nowhere", 0, 404), ("GET", "/api/tickets/x", 0, 404),
+    ("PATCH", "/api/tickets", 0, 405), ("POST", "/api/tickets", 65537, 413), ("POST", "/api/users/signup", 65537, 413)])
+def test_errors_outside_of_the_description_have_its_shape(stack, method, path, size, status):
+    """Those of the edge, and those of paths and methods that are not described."""
+    answer = requests.request(method, stack.url + path, data=b"x" * size, timeout=10)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    jsonschema.validate(answer.json(), DOCUMENT["components"]["schemas"]["Errors"])
 
 
 # --- which routes there are ---
