@@ -21,7 +21,7 @@ PGconn *commit_open(const char *url, const char *service, const struct batch *b,
     snprintf(name, sizeof name, "%s-consumer", service);
     PGconn *conn = pg_open(url, name, COMMIT_STATEMENT_MS, w);
     if (conn == NULL) return NULL;
-    if (prepare_all(conn, b, w) == ST_OK) {
+    if (pg_exec(conn, w, "select " PG_PLANNING) == ST_OK && prepare_all(conn, b, w) == ST_OK) {
         /* Not blocking: a large pipeline could wait for the server to read while the server waits for us to.
          */
         if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1) return conn;

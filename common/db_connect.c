@@ -223,17 +223,9 @@ static void on_readable(h2o_socket_t *sock, const char *err) {
 
 static bool send_prepare(struct lane *lane) {
     const struct db *db = lane->db;
-    char settings[256];
-    /* Generic plans: a statement's arrays are joined by index whatever their length, so that planning again
-     * for each batch costs more than it finds out (measured for a select by id: batches of 1 take 3 times as
-     * long, of 16 half as long again, of 64 the same). No sequential scans: cheap on the small table that a
-     * plan is made for, ruinous on the large one that it becomes. JIT is off as a compilation takes longer
-     * than any statement of ours, and a wrong estimate is enough to start one. */
-    snprintf(
-        settings, sizeof settings,
-        "select set_config('statement_timeout', '%d', false), set_config('jit', 'off', false),"
-        " set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)",
-        db->options.statement_timeout_ms);
+    char settings[512];
+    snprintf(settings, sizeof settings, "select set_config('statement_timeout', '%d', false), " PG_PLANNING,
+             db->options.statement_timeout_ms);
     if (PQsendQueryParams(lane->conn, settings, 0, NULL, NULL, NULL, NULL, 0) == 0) return false;
     for (int i = 0; i < db->nstatements; i++) {
         const struct sql *sql = db->statements[i].sql;
