@@ -59,6 +59,13 @@ bool req_header(const struct req *rq, const char *lower_name, struct str *out);
 /* Percent-decoded, in the request's arena; the first of that name. May be any bytes: utf8_valid tells whether
  * it is text. */
 bool req_query(struct req *rq, const char *name, struct str *out);
+/* What part of a list is asked for: ?cursor= the last id of the page before, newest first, and ?limit=. */
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 100 };
+struct req_page {
+    struct uuid before; /* above every id on the first page */
+    int size;
+};
+bool req_page(struct req *rq, struct req_page *out); /* false: answered 400 */
 bool req_body(struct req *rq, const struct body_field *fields, void *out); /* false: answered 400 */
 /* The Idempotency-Key header, in the request's arena; out->n is 0 without one. false: answered 400 (over 255 printable ASCII
  * characters, or empty). */

@@ -67,6 +67,32 @@ bool req_query(struct req *rq, const char *name, struct str *out) {
     return false;
 }
 
+static bool page_size(struct str s, int *out) {
+    int v = 0;
+    if (s.n < 1 || s.n > 3) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!isdigit((unsigned char)s.p[i])) return false;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    *out = v;
+    return v >= 1 && v <= PAGE_MAX;
+}
+
+bool req_page(struct req *rq, struct req_page *out) {
+    struct str v;
+    out->size = PAGE_DEFAULT;
+    memset(out->before.b, 0xff, sizeof out->before.b);
+    if (req_query(rq, "cursor", &v) && !uuid_parse(v, &out->before)) {
+        req_fail(rq, 400, "cursor", "must be one that a page before gave");
+        return false;
+    }
+    if (req_query(rq, "limit", &v) && !page_size(v, &out->size)) {
+        req_fail(rq, 400, "limit", "must be a number from 1 to %d", PAGE_MAX);
+        return false;
+    }
+    return true;
+}
+
 struct str req_raw_body(const struct req *rq) {
     return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->entity);
 }
@@ -107,7 +133,8 @@ bool req_idempotency_key(struct req *rq, struct str *out) {
     for (size_t i = 0; ok && i < key.n; i++)
         ok = key.p[i] > 0x20 && key.p[i] < 0x7f;
     if (ok)
-        *out = arena_str(&rq->arena, key); /* h2o's own goes with the client, who may leave before the answer */
+        *out =
+            arena_str(&rq->arena, key); /* h2o's own goes with the client, who may leave before the answer */
     else
         req_fail(rq, 400, "Idempotency-Key",
                  "must be one key of 1 to 255 printable ASCII characters without spaces");

@@ -1,12 +1,9 @@
 #include "routes.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 #include "clock.h"
 #include "queries.h"
-
-enum { PAGE_DEFAULT = 20, PAGE_MAX = 100 };
 
 /* A ticket just listed may not have come here yet; whoever follows its link at once waits as long as this. */
 enum { TICKET_WAIT_US = 300 * 1000 };
@@ -269,12 +266,7 @@ static void delete_order(struct req *rq) {
 
 /* --- GET /api/orders --- */
 
-struct page {
-    struct uuid before; /* the cursor: the last id of the page before */
-    int size;
-};
-
-static struct str next_link(struct req *rq, const struct page *page, const struct uuid *last) {
+static struct str next_link(struct req *rq, const struct req_page *page, const struct uuid *last) {
     enum { LONGEST = 128 };
     char *out = req_alloc(rq, LONGEST), id[UUID_TEXT];
     uuid_format(last, id);
@@ -285,7 +277,7 @@ static struct str next_link(struct req *rq, const struct page *page, const struc
 
 /* One row more than the page was asked for, to know whether there is a next one. */
 static void on_page(struct req *rq, const struct rows *rows) {
-    const struct page *page = req_state(rq);
+    const struct req_page *page = req_state(rq);
     struct json *out = req_json(rq);
     json_open(out, '[');
     for (int i = 0; i < rows->count && i < page->size; i++)
@@ -298,37 +290,10 @@ static void on_page(struct req *rq, const struct rows *rows) {
     req_reply(rq, 200);
 }
 
-static bool parse_limit(struct str s, int *out) {
-    int v = 0;
-    if (s.n < 1 || s.n > 3) return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (!isdigit((unsigned char)s.p[i])) return false;
-        v = v * 10 + (s.p[i] - '0');
-    }
-    *out = v;
-    return v >= 1 && v <= PAGE_MAX;
-}
-
-/* Reads the query string; false: answered. */
-static bool read_page(struct req *rq, struct page *page) {
-    struct str v;
-    *page = (struct page){.size = PAGE_DEFAULT};
-    memset(page->before.b, 0xff, sizeof page->before.b);
-    if (req_query(rq, "cursor", &v) && !uuid_parse(v, &page->before)) {
-        req_fail(rq, 400, "cursor", "must be one that a page before gave");
-        return false;
-    }
-    if (req_query(rq, "limit", &v) && !parse_limit(v, &page->size)) {
-        req_fail(rq, 400, "limit", "must be a number from 1 to %d", PAGE_MAX);
-        return false;
-    }
-    return true;
-}
-
 static void list_orders(struct req *rq) {
-    struct page *page = req_alloc(rq, sizeof *page);
+    struct req_page *page = req_alloc(rq, sizeof *page);
     req_set_state(rq, page);
-    if (!read_page(rq, page)) return;
+    if (!req_page(rq, page)) return;
     struct columns *item = req_join(rq, &sql_list_orders, on_page);
     if (item == NULL) return;
     put_user(item, rq);

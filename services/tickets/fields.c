@@ -112,17 +112,6 @@ bool parse_if_match(struct str s, int32_t *version) {
     return true;
 }
 
-bool parse_limit(struct str s, int most, int *out) {
-    if (s.n < 1 || s.n > 6) return false;
-    int v = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (!isdigit((unsigned char)s.p[i])) return false;
-        v = v * 10 + (s.p[i] - '0');
-    }
-    *out = v;
-    return v >= 1 && v <= most;
-}
-
 struct str ilike_pattern(struct arena *arena, struct str q) {
     char *out = arena_alloc(arena, 2 * q.n + 2);
     size_t n = 0;

@@ -18,6 +18,4 @@ bool parse_if_match(struct str header, int32_t *version);
 
 /* An ILIKE pattern that finds q anywhere, with the pattern characters of q taken as themselves. */
 struct str ilike_pattern(struct arena *arena, struct str q);
-/* 1 to most. */
-bool parse_limit(struct str s, int most, int *out);
 struct str trim(struct str s); /* without Unicode white space at both ends */

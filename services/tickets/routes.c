@@ -6,7 +6,7 @@
 #include "queries.h"
 #include "utf8.h"
 
-enum { PAGE_DEFAULT = 20, PAGE_MAX = 100, QUERY_MAX = 100, TRIGRAM = 3, ANSWER_RETRIES = 10 };
+enum { QUERY_MAX = 100, TRIGRAM = 3, ANSWER_RETRIES = 100 };
 
 /* What a request needs beyond its callback. */
 struct ticket_request {
@@ -205,67 +205,57 @@ static void delete_ticket(struct req *rq) {
 
 /* --- GET /api/tickets --- */
 
-struct page {
-    struct uuid before; /* the cursor: the last id of the page before */
-    int size;
+struct list {
+    struct req_page page;
     bool mine;
     struct str q;
 };
 
-static struct str next_link(struct req *rq, const struct page *page, const struct uuid *last) {
+static struct str next_link(struct req *rq, const struct list *list, const struct uuid *last) {
     enum { FIXED = 128 }; /* more than all but q takes */
-    char *out = req_alloc(rq, FIXED + 3 * page->q.n), id[UUID_TEXT];
+    char *out = req_alloc(rq, FIXED + 3 * list->q.n), id[UUID_TEXT];
     uuid_format(last, id);
-    int n = snprintf(out, FIXED, "</api/tickets?cursor=%.*s&limit=%d%s%s", UUID_TEXT, id, page->size,
-                     page->mine ? "&mine=true" : "", page->q.n > 0 ? "&q=" : "");
-    for (size_t i = 0; i < page->q.n; i++)
-        n += sprintf(out + n, "%%%02X", (unsigned char)page->q.p[i]);
+    int n = snprintf(out, FIXED, "</api/tickets?cursor=%.*s&limit=%d%s%s", UUID_TEXT, id, list->page.size,
+                     list->mine ? "&mine=true" : "", list->q.n > 0 ? "&q=" : "");
+    for (size_t i = 0; i < list->q.n; i++)
+        n += sprintf(out + n, "%%%02X", (unsigned char)list->q.p[i]);
     n += sprintf(out + n, ">; rel=\"next\"");
     return (struct str){out, (size_t)n};
 }
 
 /* One row more than the page was asked for, to know whether there is a next one. */
 static void on_page(struct req *rq, const struct rows *rows) {
-    const struct page *page = req_state(rq);
+    const struct list *list = req_state(rq);
     struct json *out = req_json(rq);
     json_open(out, '[');
-    for (int i = 0; i < rows->count && i < page->size; i++)
+    for (int i = 0; i < rows->count && i < list->page.size; i++)
         write_ticket(out, rows, i);
     json_close(out, ']');
-    if (rows->count > page->size) {
-        struct uuid last = row_uuid(rows, page->size - 1, ID);
-        req_set_header(rq, "link", next_link(rq, page, &last));
+    if (rows->count > list->page.size) {
+        struct uuid last = row_uuid(rows, list->page.size - 1, ID);
+        req_set_header(rq, "link", next_link(rq, list, &last));
     }
     req_reply(rq, 200);
 }
 
 /* Reads the query string; false: answered. */
-static bool read_page(struct req *rq, struct page *page) {
+static bool read_list(struct req *rq, struct list *list) {
     struct str v;
-    *page = (struct page){.size = PAGE_DEFAULT};
-    memset(page->before.b, 0xff, sizeof page->before.b);
     if (req_query(rq, "mine", &v)) {
-        page->mine = str_eq(v, STR("true"));
-        if (!page->mine && !str_eq(v, STR("false"))) {
+        list->mine = str_eq(v, STR("true"));
+        if (!list->mine && !str_eq(v, STR("false"))) {
             req_fail(rq, 400, "mine", "must be true or false");
             return false;
         }
     }
-    if (page->mine && req_user(rq) == NULL) {
+    if (list->mine && req_user(rq) == NULL) {
         req_fail(rq, 401, NULL, "Sign in to see your own tickets");
         return false;
     }
-    if (req_query(rq, "cursor", &v) && !uuid_parse(v, &page->before)) {
-        req_fail(rq, 400, "cursor", "must be one that a page before gave");
-        return false;
-    }
-    if (req_query(rq, "limit", &v) && !parse_limit(v, PAGE_MAX, &page->size)) {
-        req_fail(rq, 400, "limit", "must be a number from 1 to %d", PAGE_MAX);
-        return false;
-    }
+    if (!req_page(rq, &list->page)) return false;
     if (req_query(rq, "q", &v)) {
-        page->q = trim(v);
-        if (!utf8_valid(page->q) || utf8_length(page->q) > QUERY_MAX) {
+        list->q = trim(v);
+        if (!utf8_valid(list->q) || utf8_length(list->q) > QUERY_MAX) {
             req_fail(rq, 400, "q", "must be a text of at most %d characters", QUERY_MAX);
             return false;
         }
@@ -274,18 +264,18 @@ static bool read_page(struct req *rq, struct page *page) {
 }
 
 static void list_tickets(struct req *rq) {
-    struct page *page = req_alloc(rq, sizeof *page);
-    req_set_state(rq, page);
-    if (!read_page(rq, page)) return;
-    const struct sql *sql = page->mine                        ? &sql_list_own_tickets
-                            : utf8_length(page->q) >= TRIGRAM ? &sql_search_tickets
+    struct list *list = req_alloc(rq, sizeof *list);
+    req_set_state(rq, list);
+    if (!read_list(rq, list)) return;
+    const struct sql *sql = list->mine                        ? &sql_list_own_tickets
+                            : utf8_length(list->q) >= TRIGRAM ? &sql_search_tickets
                                                               : &sql_list_tickets;
     struct columns *item = req_join(rq, sql, on_page);
     if (item == NULL) return;
-    put_uuid(item, &page->before);
-    put_int(item, page->size + 1);
-    put_optional_text(item, page->q.n == 0 ? page->q : ilike_pattern(req_arena(rq), page->q));
-    if (page->mine) put_user(item, rq);
+    put_uuid(item, &list->page.before);
+    put_int(item, list->page.size + 1);
+    put_optional_text(item, list->q.n == 0 ? list->q : ilike_pattern(req_arena(rq), list->q));
+    if (list->mine) put_user(item, rq);
 }
 
 const struct route tickets_routes[] = {
