@@ -1,12 +1,20 @@
 """The contract of orders, route by route: answers, failures, events."""
+import asyncio
+import collections
 import datetime
+import random
+import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
-from support import errors, wait_until
+from support import Replica, User, errors, missing_id, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
+TICK = datetime.timedelta(milliseconds=1)
 
 
 def refused(answer, status, words=""):
@@ -14,19 +22,41 @@ def refused(answer, status, words=""):
     assert words in errors(answer)[0][1]
 
 
-@pytest.fixture(scope="module")
-def seller(stack):
-    return stack.user()
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 @pytest.fixture(scope="module")
-def buyer(stack):
-    return stack.user()
+def people(stack):
+    """Somebody new at each next()."""
+    return iter(stack.users(100))
 
 
 @pytest.fixture(scope="module")
-def other(stack):
-    return stack.user()
+def seller(people):
+    return next(people)
+
+
+@pytest.fixture
+def buyer(people):
+    return next(people)
+
+
+@pytest.fixture
+def other(people):
+    return next(people)
+
+
+@pytest.fixture(scope="module")
+def replica(stack):
+    """A second instance of orders, whose holds are short."""
+    with Replica(stack, "orders", HOLD_SECONDS="1", PAYMENT_GRACE_SECONDS="2") as replica:
+        yield replica.wait_ready()
+
+
+def at(url, user):
+    """The same person, at another instance."""
+    return User(url, user.headers["Authorization"].removeprefix("Bearer "))
 
 
 def place(user, ticket, **kwargs):
@@ -35,43 +65,502 @@ def place(user, ticket, **kwargs):
     return answer.json()
 
 
+def list_ticket(stack, seller, **what):
+    """A ticket that orders knows. (For a while after an instance was killed, nobody reads its partitions.)"""
+    ticket = seller.list_ticket(**what)
+    wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s", ticket["id"]), "orders knows the ticket")
+    return ticket
+
+
 @pytest.fixture
-def ticket(seller):
-    return seller.list_ticket(title="Käse & 🎫", price="20.50")
+def ticket(stack, seller):
+    return list_ticket(stack, seller, title="Käse & 🎫", price="20.50")
 
 
 @pytest.fixture
 def order(buyer, ticket):
-    order = place(buyer, ticket)
-    yield order
-    buyer.delete(f"/api/orders/{order['id']}")
+    return place(buyer, ticket)
 
 
 # --- POST ---
 
 def test_place(stack, seller, buyer, ticket):
-    before = datetime.datetime.now(datetime.timezone.utc)
+    before = now()
     answer = buyer.post("/api/orders", json={"ticketId": ticket["id"]})
-    after = datetime.datetime.now(datetime.timezone.utc)
+    after = now()
     assert answer.status_code == 201
     order = answer.json()
     expires = datetime.datetime.fromisoformat(order["expiresAt"])
     assert order == {"id": order["id"], "status": "created", "expiresAt": order["expiresAt"], "userId": buyer.id, "version": 1,
                      "ticket": {"id": ticket["id"], "title": "Käse & 🎫", "price": 20.5, "currency": "USD", "version": 1}}
     assert uuid.UUID(order["id"]).version == 7
-    assert before - datetime.timedelta(milliseconds=1) <= expires - HOLD <= after
+    assert before - TICK <= expires - HOLD <= after
     [event] = stack.topic("orders").of(ticket["id"], 1)
     occurred = event.pop("occurredAt")
     assert event == {"type": "OrderCreated", "id": uuid.UUID(order["id"]), "ticketId": uuid.UUID(ticket["id"]), "version": 1,
                      "userId": uuid.UUID(buyer.id), "sellerId": uuid.UUID(seller.id), "status": "created", "expiresAt": expires,
                      "price": 2050, "currency": "USD", "title": "Käse & 🎫", "ticketVersion": 1, "reason": None}
-    assert before - datetime.timedelta(milliseconds=1) <= occurred <= after
+    assert before - TICK <= occurred <= after
     assert event.headers["type"] == "OrderCreated" and int(event.headers["epoch"]) >= 1
     wait_until(lambda: seller.get(f"/api/tickets/{ticket['id']}").json().get("orderId") == order["id"], "the ticket is locked")
-    assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
 
+
+def test_trace_goes_from_request_to_event(stack, buyer, ticket):
+    trace = uuid.uuid4().hex
+    place(buyer, ticket, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    [event] = stack.topic("orders").of(ticket["id"], 1)
+    assert event.headers["traceparent"].split("-")[1] == trace
+
+
+@pytest.mark.parametrize("body", [{}, {"ticketId": None}, {"ticketId": 5}, {"ticketId": "x"}, {"ticketId": ""}, {"ticketId": []}])
+def test_bodies_refused(buyer, body):
+    answer = buyer.post("/api/orders", json=body)
+    assert answer.status_code == 400
+    assert [field for field, _ in errors(answer)] == ["ticketId"]
+
+
+def test_session_comes_before_the_body(stack):
+    for method, path in [("POST", ""), ("GET", ""), ("GET", f"/{missing_id()}"), ("GET", f"/{missing_id()}/history"),
+                         ("DELETE", f"/{missing_id()}")]:
+        refused(User(stack.url).request(method, f"/api/orders{path}", data="not json"), 401)
+
+
+def test_unknown_ticket_is_waited_for(stack, buyer):
+    begin = time.monotonic()
+    refused(buyer.post("/api/orders", json={"ticketId": missing_id()}), 404, "No such ticket")
+    assert 0.3 <= time.monotonic() - begin
+
+
+def test_ticket_that_comes_late_is_ordered(stack, buyer, seller):
+    """Known to orders while the buyer's request waits: put into its copy by hand, as the tickets' event would."""
+    def attempt():
+        ticket_id, times = missing_id(), {}
+
+        def arrive():
+            with psycopg.connect(stack.env["ORDERS_DATABASE_URL"], autocommit=True) as db:
+                never.wait(times["asked"] + 0.1 - time.monotonic())
+                db.execute("insert into tickets values (%s, 1, %s, 'late', 2000, 'USD', 'available')", (ticket_id, seller.id))
+                times["there"] = time.monotonic()
+        never = threading.Event()
+        buyer.get("/api/orders")
+        times["asked"] = time.monotonic()
+        thread = threading.Thread(target=arrive)
+        thread.start()
+        answer = buyer.post("/api/orders", json={"ticketId": ticket_id})
+        thread.join()
+        in_time = times["there"] - times["asked"] < 0.25
+        assert answer.status_code == 201 or not in_time, "the ticket was there, and was not seen"
+        return in_time
+    wait_until(attempt, "a try on a machine that is not too busy")
+
+
+def test_own_ticket(seller, ticket):
+    refused(seller.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "your own")
+
+
+def test_reserved(stack, buyer, other, ticket, order):
+    for user in (buyer, other):
+        refused(user.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "This ticket is reserved")
+    assert len(stack.topic("orders").of(ticket["id"], 1)) == 1
+
+
+def test_withdrawn(stack, seller, buyer, ticket):
+    assert seller.delete(f"/api/tickets/{ticket['id']}").status_code == 204
+    settle(stack)
+    refused(buyer.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "withdrawn")
+
+
+def test_price_is_that_of_the_order(stack, seller, buyer, ticket):
+    edited = seller.put(f"/api/tickets/{ticket['id']}", json={"title": "now", "price": 30}).json()
+    settle(stack)
+    order = place(buyer, ticket)
+    assert order["ticket"] == {"id": ticket["id"], "title": "now", "price": 30, "currency": "USD", "version": 2}
+    stack.topic("tickets").produce(ticket_event(edited, 3, title="later", price=9900), key="id")
+    settle(stack)
+    assert buyer.get(f"/api/orders/{order['id']}").json() == order
+
+
+# --- Idempotency-Key ---
+
+def test_idempotency_key(stack, seller, buyer, other, ticket):
+    key, body, second = {"Idempotency-Key": missing_id()}, {"ticketId": ticket["id"]}, list_ticket(stack, seller)
+    first = buyer.post("/api/orders", json=body, headers=key)
+    again = buyer.post("/api/orders", json=body, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    refused(buyer.post("/api/orders", json={"ticketId": second["id"]}, headers=key), 422, "another body")
+    refused(other.post("/api/orders", json=body, headers=key), 409, "reserved")
+    refused(buyer.post("/api/orders", json=body, headers={"Idempotency-Key": missing_id()}), 409, "reserved")
+    assert other.post("/api/orders", json={"ticketId": second["id"]}, headers=key).status_code == 201, "another's key"
+    buyer.delete(f"/api/orders/{first.json()['id']}")
+    again = buyer.post("/api/orders", json=body, headers=key)
+    assert again.status_code == 201 and again.json() == {**first.json(), "status": "cancelled", "version": 2}
+    assert len(stack.topic("orders").of(ticket["id"], 2)) == 2, "one OrderCreated and the cancellation"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ü"])
+def test_idempotency_key_malformed(buyer, ticket, key):
+    refused(buyer.post("/api/orders", json={"ticketId": ticket["id"]}, headers={"Idempotency-Key": key.encode()}), 400)
+
+
+def test_idempotency_key_raced_on_two_replicas(stack, replica, seller, buyer):
+    for _ in range(5):
+        key, body = {"Idempotency-Key": missing_id()}, {"ticketId": list_ticket(stack, seller)["id"]}
+
+        def post(n):
+            return at((stack.url, replica.url)[n % 2], buyer).post("/api/orders", json=body, headers=key)
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(post, range(16)))
+        assert {a.status_code for a in answers} == {201}
+        assert len({a.json()["id"] for a in answers}) == 1
+        assert buyer.delete(f"/api/orders/{answers[0].json()['id']}").status_code == 204
+
+
+def test_idempotency_key_outlives_kill(stack, seller, buyer):
+    """Whatever the process had done when it was killed, the same key leads to one order."""
+    for _ in range(3):
+        ticket = list_ticket(stack, seller)
+        key, body = {"Idempotency-Key": missing_id()}, {"ticketId": ticket["id"]}
+        with ThreadPoolExecutor(8) as pool:
+            tries = [pool.submit(at(stack.env["ORDERS_URL"], buyer).post, "/api/orders", json=body, headers=key) for _ in range(8)]
+            next(iter(tries)).exception()
+            stack.kill("orders")
+            known = {t.result().json()["id"] for t in tries if t.exception() is None and t.result().status_code == 201}
+        stack.wait_ready("orders")
+        answer = buyer.post("/api/orders", json=body, headers=key)
+        assert answer.status_code == 201 and known <= {answer.json()["id"]}
+        assert len(stack.topic("orders").of(ticket["id"], 1)) == 1
+        buyer.delete(f"/api/orders/{answer.json()['id']}")
+
+
+# --- rivals ---
+
+async def exchange(url, token, body):
+    """Connects; gives a function that sends a request and one that reads the status."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    request = (f"POST /api/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+               f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    async def status():
+        line = await reader.readline()
+        await reader.read()
+        writer.close()
+        return int(line.split()[1])
+    return lambda: writer.write(request), status
+
+
+async def all_at_once(urls, tokens, bodies):
+    open_ones = [await exchange(urls[n % len(urls)], token, body) for n, (token, body) in enumerate(zip(tokens, bodies))]
+    for send, _ in open_ones:
+        send()
+    return collections.Counter(await asyncio.gather(*(status() for _, status in open_ones)))
+
+
+def test_two_thousand_buyers_of_one_ticket(stack, replica, seller):
+    ticket = list_ticket(stack, seller)
+    tokens = stack.tokens(2000)
+    statuses = asyncio.run(all_at_once([stack.env["ORDERS_URL"], replica.url], tokens, [f'{{"ticketId":"{ticket["id"]}"}}'] * 2000))
+    assert statuses == {201: 1, 409: 1999}
+    [event] = stack.topic("orders").of(ticket["id"], 1)[:1]
+    assert event["type"] == "OrderCreated"
+
+
+def held(user):
+    return [o for o in user.get("/api/orders?limit=100").json() if o["status"] == "created"]
+
+
+def test_limit_of_holds(stack, replica, seller, people):
+    """Also for requests at once, on two instances."""
+    tickets = [seller.list_ticket() for _ in range(30)]
+    settle(stack)
+    buyers = [next(people) for _ in range(3)]
+    jobs = [(buyer, t) for t in tickets for buyer in buyers]
+    bodies = [f'{{"ticketId":"{t["id"]}"}}' for _, t in jobs]
+    tokens = [b.headers["Authorization"].removeprefix("Bearer ") for b, _ in jobs]
+    with Replica(stack, "orders") as second:
+        second.wait_ready()
+        statuses = asyncio.run(all_at_once([stack.env["ORDERS_URL"], second.url], tokens, bodies))
+    assert set(statuses) == {201, 409} and statuses[201] == 30, "3 buyers, 10 each"
+    for buyer in buyers:
+        mine = held(buyer)
+        assert len(mine) == 10
+        spare = list_ticket(stack, seller)
+        refused(buyer.post("/api/orders", json={"ticketId": spare["id"]}), 409, "10 unpaid tickets")
+        assert buyer.delete(f"/api/orders/{mine[3]['id']}").status_code == 204
+        place(buyer, spare)
+        refused(buyer.post("/api/orders", json={"ticketId": mine[3]["ticket"]["id"]}), 409, "10 unpaid tickets")
+
+
+def test_rivals_on_two_instances_never_wait_in_a_circle(stack, seller, people):
+    """Few buyers, many tickets, everybody wants all of them, in an order of his own."""
+    def deadlocks():
+        return stack.sql("orders", "select deadlocks from pg_stat_database where datname = current_database()")[0][0]
+    before, tickets, buyers = deadlocks(), [seller.list_ticket() for _ in range(60)], [next(people) for _ in range(12)]
+    settle(stack)
+    wishes = [(b, t["id"]) for b in buyers for t in random.Random(b.id).sample(tickets, len(tickets))]
+    tokens = [b.headers["Authorization"].removeprefix("Bearer ") for b, _ in wishes]
+    with Replica(stack, "orders") as second:
+        second.wait_ready()
+        for _ in range(3):
+            statuses = asyncio.run(all_at_once([stack.env["ORDERS_URL"], second.url], tokens, [f'{{"ticketId":"{t}"}}' for _, t in wishes]))
+            assert set(statuses) == {201, 409} and statuses[201] == 60
+            for buyer in buyers:
+                mine = held(buyer)
+                assert len(mine) <= 10
+                for order in mine:
+                    assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
+    assert deadlocks() == before
+    orders = collections.Counter()
+    live = collections.Counter()
+    for event in stack.topic("orders").events():
+        live[event["ticketId"]] += {"OrderCreated": 1, "OrderCancelled": -1}.get(event["type"], 0)
+        orders[event["type"]] += 1
+        assert live[event["ticketId"]] <= 1, "a ticket has one live order at a time, as the topic tells it"
+    assert orders["OrderCreated"] >= 180
+
+
+# --- GET ---
 
 def test_get(buyer, order):
     for path in (f"/api/orders/{order['id']}", f"/API/Orders/{order['id'].upper()}/"):
         answer = buyer.get(path)
         assert (answer.status_code, answer.json()) == (200, order), path
+
+
+@pytest.mark.parametrize("path", ["", "/history"])
+def test_get_of_others(stack, buyer, other, order, path):
+    refused(other.get(f"/api/orders/{order['id']}{path}"), 403)
+    for missing in ("nonsense", "%00", missing_id()):
+        refused(buyer.get(f"/api/orders/{missing}{path}"), 404)
+
+
+def test_list_is_own_paged_and_newest_first(stack, seller, buyer, other):
+    placed = [place(buyer, list_ticket(stack, seller)) for _ in range(5)]
+    buyer.delete(f"/api/orders/{placed[2]['id']}")
+    place(other, list_ticket(stack, seller))
+    seen, path = [], "/api/orders?limit=2"
+    while path:
+        answer = buyer.get(path)
+        assert answer.status_code == 200 and len(answer.json()) <= 2
+        seen += answer.json()
+        path = answer.links.get("next", {}).get("url")
+    placed[2].update(status="cancelled", version=2)
+    assert seen == placed[::-1]
+    assert buyer.get("/api/orders").json() == seen
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "cursor=x", "cursor="])
+def test_list_malformed(buyer, query):
+    answer = buyer.get(f"/api/orders?{query}")
+    assert answer.status_code == 400
+    [(field, _)] = errors(answer)
+    assert field == query.split("=")[0]
+
+
+# --- DELETE ---
+
+def history(user, order):
+    answer = user.get(f"/api/orders/{order['id']}/history")
+    assert answer.status_code == 200, answer.text
+    return [(e["version"], e["type"], e["status"], e.get("reason")) for e in answer.json()]
+
+
+def test_cancel(stack, buyer, other, ticket, order):
+    path = f"/api/orders/{order['id']}"
+    refused(other.delete(path), 403)
+    refused(buyer.delete(f"/api/orders/{missing_id()}"), 404)
+    for _ in range(2):
+        answer = buyer.delete(path)
+        assert answer.status_code == 204 and not answer.content
+    assert buyer.get(path).json() == {**order, "status": "cancelled", "version": 2}
+    assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "buyer")]
+    following = place(other, ticket)
+    events = stack.topic("orders").of(ticket["id"], 3)
+    assert [(e["type"], str(e["id"]), e["version"], e["reason"]) for e in events] == [
+        ("OrderCreated", order["id"], 1, None), ("OrderCancelled", order["id"], 2, "buyer"), ("OrderCreated", following["id"], 1, None)]
+    assert [e["occurredAt"] <= f["occurredAt"] for e, f in zip(events, events[1:])] == [True, True]
+    assert buyer.delete(path).status_code == 204 and buyer.get(path).json()["version"] == 2, "the next buyer's hold is not touched"
+
+
+def test_cancels_at_once_are_one(stack, buyer, order):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: at(stack.url, buyer).delete(f"/api/orders/{order['id']}").status_code, range(16)))
+    assert answers == [204] * 16
+    assert len(history(buyer, order)) == 2
+
+
+def test_cancel_while_another_changes_it(stack, buyer, order):
+    """It does not wait behind a lock, and still succeeds."""
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as db, ThreadPoolExecutor(1) as pool:
+        db.execute("select from orders where id = %s for update", (order["id"],))
+        cancelling = pool.submit(buyer.delete, f"/api/orders/{order['id']}")
+        place_elsewhere = buyer.get("/api/orders")
+        assert place_elsewhere.status_code == 200 and not cancelling.done()
+        db.rollback()
+        assert cancelling.result().status_code == 204
+
+
+# --- reactions: to events produced here as their services will ---
+
+def settle(stack):
+    """Until orders has read its topics to their ends."""
+    def done():
+        read = dict(stack.sql("orders", "select topic, sum(next_offset) from consumer_offsets group by topic"))
+        return all(read.get(t, 0) == sum(stack.topic(t).ends().values()) for t in ("tickets", "payments", "expirations"))
+    wait_until(done, "orders has read its topics to their ends")
+
+
+def ticket_event(ticket, version, kind="TicketUpdated", status="available", **more):
+    return {"type": kind, "id": ticket["id"], "version": version, "occurredAt": 1_700_000_000_000, "userId": ticket["userId"],
+            "title": ticket["title"], "price": 2050, "currency": "USD", "status": status, "orderId": None, **more}
+
+
+def payment_event(order, kind, version, charge, **more):
+    status = {"PaymentStarted": "started", "PaymentCreated": "succeeded", "PaymentFailed": "failed", "PaymentRefunded": "refunded"}
+    return {"type": kind, "id": charge, "ticketId": order["ticket"]["id"], "orderId": order["id"], "version": version,
+            "occurredAt": 1_700_000_000_000, "userId": order["userId"], "status": status[kind], "amount": 2050, "currency": "USD",
+            "attempt": 1, "final": False, "stripeId": None, "reason": None, **more}
+
+
+def expiration_event(order, attempt=1):
+    return {"type": "OrderExpired", "orderId": order["id"], "ticketId": order["ticket"]["id"], "occurredAt": 1_700_000_000_000,
+            "expiresAt": 1_700_000_000_000, "attempt": attempt}
+
+
+def shown(user, order):
+    o = user.get(f"/api/orders/{order['id']}").json()
+    assert {**o, "status": 0, "version": 0} == {**order, "status": 0, "version": 0}, "nothing else ever changes"
+    return o["status"], o["version"]
+
+
+def pay(stack, order, *kinds, charge=None, first=1, **more):
+    charge = charge or missing_id()
+    stack.topic("payments").produce(*(payment_event(order, kind, n, charge, **more) for n, kind in enumerate(kinds, first)))
+    settle(stack)
+    return charge
+
+
+def test_payment_completes(stack, seller, buyer, other, ticket, order):
+    charge = pay(stack, order, "PaymentStarted")
+    assert shown(buyer, order) == ("awaiting:payment", 2)
+    pay(stack, order, "PaymentStarted", "PaymentCreated", charge=charge, first=2)
+    assert shown(buyer, order) == ("complete", 3)
+    assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderUpdated", "awaiting:payment", None),
+                                     (3, "OrderCompleted", "complete", None)]
+    refused(buyer.delete(f"/api/orders/{order['id']}"), 409, "complete")
+    for user in (buyer, other):
+        refused(user.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "This ticket is sold")
+    pay(stack, order, "PaymentRefunded", charge=charge, first=4)
+    stack.topic("tickets").produce(ticket_event(ticket, 9, "TicketCancelled", "cancelled"), key="id")
+    stack.topic("expirations").produce(expiration_event(order))
+    settle(stack)
+    assert shown(buyer, order) == ("complete", 3), "final"
+    wait_until(lambda: seller.get(f"/api/tickets/{ticket['id']}").json()["status"] == "sold", "the ticket is sold")
+    events = stack.topic("orders").of(ticket["id"], 3)
+    assert [(e["type"], e["version"], e["status"], e["expiresAt"]) for e in events] == [
+        ("OrderCreated", 1, "created", events[0]["expiresAt"]), ("OrderUpdated", 2, "awaiting_payment", events[0]["expiresAt"]),
+        ("OrderCompleted", 3, "complete", events[0]["expiresAt"])]
+
+
+def test_payment_that_was_never_seen_to_start_completes(stack, buyer, order):
+    pay(stack, order, "PaymentCreated")
+    assert shown(buyer, order) == ("complete", 2)
+
+
+def test_failed_payment_lets_the_buyer_try_again(stack, buyer, order):
+    charge = pay(stack, order, "PaymentStarted", "PaymentFailed")
+    assert shown(buyer, order) == ("created", 3)
+    pay(stack, order, "PaymentStarted", "PaymentFailed", charge=charge)
+    assert shown(buyer, order) == ("created", 3), "these were known"
+    pay(stack, order, "PaymentStarted", charge=missing_id(), first=3)
+    assert shown(buyer, order) == ("created", 3), "an order has one charge"
+    pay(stack, order, "PaymentStarted", "PaymentCreated", charge=charge, first=3)
+    assert shown(buyer, order) == ("complete", 5)
+
+
+def test_payment_failed_for_good_ends_the_order(stack, buyer, other, ticket, order):
+    charge = pay(stack, order, "PaymentStarted")
+    pay(stack, order, "PaymentFailed", charge=charge, first=2, final=True, reason="card_declined")
+    assert shown(buyer, order) == ("cancelled", 3)
+    assert history(buyer, order)[-1] == (3, "OrderCancelled", "cancelled", "payment_failed")
+    place(other, ticket)
+
+
+def test_buyer_may_cancel_while_paying(stack, buyer, other, ticket, order):
+    charge = pay(stack, order, "PaymentStarted")
+    assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
+    following = place(other, ticket)
+    pay(stack, order, "PaymentCreated", charge=charge, first=2)
+    assert shown(buyer, order) == ("cancelled", 3) and shown(other, following) == ("created", 1)
+
+
+def test_expiry_is_never_early(stack, buyer, order):
+    stack.topic("expirations").produce(expiration_event(order))
+    settle(stack)
+    assert shown(buyer, order) == ("created", 1)
+
+
+def signal_until(stack, order, user, status):
+    def signalled():
+        stack.topic("expirations").produce(expiration_event(order))
+        settle(stack)
+        return shown(user, order)[0] == status
+    wait_until(signalled, f"the order is {status}", pause=0.1)
+
+
+def test_expiry_when_due(stack, replica, buyer, other, ticket):
+    order = place(at(replica.url, buyer), ticket)
+    signal_until(stack, order, buyer, "cancelled")
+    assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "expired")]
+    created, cancelled = stack.topic("orders").of(ticket["id"], 2)
+    assert created["expiresAt"] - created["occurredAt"] <= datetime.timedelta(seconds=1)
+    assert cancelled["occurredAt"] >= created["expiresAt"]
+    place(other, ticket)
+
+
+def test_payment_under_way_has_its_grace(stack, replica, buyer, ticket):
+    order = place(at(replica.url, buyer), ticket)
+    pay(stack, order, "PaymentStarted")
+    signal_until(stack, order, buyer, "cancelled")
+    created, updated, cancelled = stack.topic("orders").of(ticket["id"], 3)
+    assert (cancelled["reason"], cancelled["version"]) == ("expired", 3)
+    assert cancelled["occurredAt"] >= created["expiresAt"] + datetime.timedelta(seconds=2)
+    assert created["expiresAt"] == updated["expiresAt"] == cancelled["expiresAt"]
+
+
+def test_withdrawn_ticket_ends_its_order(stack, buyer, seller, order, ticket):
+    trace = f"00-{uuid.uuid4().hex}-00f067aa0ba902b7-01"
+    stack.topic("tickets").produce(ticket_event(ticket, 5, "TicketCancelled", "cancelled"), key="id", headers=[("traceparent", trace)])
+    settle(stack)
+    assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "ticket_cancelled")]
+    assert stack.topic("orders").of(ticket["id"], 2)[1].headers["traceparent"] == trace
+
+
+def test_older_news_of_a_ticket_change_nothing(stack, seller, buyer, ticket):
+    stack.topic("tickets").produce(ticket_event(ticket, 7, title="new"), ticket_event(ticket, 6, title="old"), key="id")
+    settle(stack)
+    assert place(buyer, ticket)["ticket"]["title"] == "new"
+
+
+def everything(stack):
+    return (stack.sql("orders", "select md5(string_agg(o::text, ' ' order by id)) from orders o"),
+            stack.sql("orders", "select md5(string_agg(t::text, ' ' order by id)) from tickets t"),
+            stack.sql("orders", "select count(*), max(seq) from order_events"), stack.topic("orders").ends())
+
+
+def test_replay_changes_nothing(stack, seller, buyer):
+    """Last, when all of the above has happened: every topic again from 0."""
+    awaiting, failed = place(buyer, list_ticket(stack, seller)), place(buyer, list_ticket(stack, seller))
+    pay(stack, awaiting, "PaymentStarted")
+    pay(stack, failed, "PaymentStarted", "PaymentFailed")
+    wait_until(lambda: stack.metric("orders", "onsale_publisher_unacked_events") == 0, "all is published")
+    before = everything(stack)
+    stack.supervisor("stop", "orders")
+    try:
+        stack.sql("orders", "update consumer_offsets set next_offset = 0")
+    finally:
+        stack.supervisor("start", "orders")
+    stack.wait_ready("orders")
+    settle(stack)
+    assert everything(stack) == before
