@@ -3,7 +3,7 @@
 --     repeated     the same Idempotency-Key again: here is the order of that time; 'other body': it was for another ticket
 --     missing      no such ticket, or not yet
 --     own, withdrawn, sold, reserved, limit
---     again        a rival request on its way decides: ask again
+--     again        a rival request on its way decides (or the same one, with its key, in this batch): ask again
 -- The unique indexes have the last word; a row that one of them refuses is told 'again', and the next snapshot shows why.
 --
 -- Nothing here can deadlock with its like on another connection. Of two that want a ticket one waits for the other; as rows go in
@@ -69,7 +69,7 @@ select s.ordinal,
        coalesce(p.ticket_version, k.ticket_version) as ticket_version,
        case when p.id = s.id then 'placed'
             when s.refusal is not null then s.refusal
-            when p.id is not null then 'reserved'
+            when (p.user_id, p.idempotency_key) is distinct from (s.user_id, s.key) and p.id is not null then 'reserved'
             when cardinality(a.taken) >= a.most then 'limit'
             else 'again' end as verdict
   from seen s
