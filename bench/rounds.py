@@ -1,4 +1,4 @@
-"""What bench/read.py and bench/write.py share: the running stack, its two load generators, and rounds that alternate between them.
+"""What bench/read.py, bench/write.py and bench/orders.py share: the running stack, its two load generators, and rounds that alternate between them.
 
 The two take turns on the same machine within the same minutes, so that what else runs there meets both; what counts is the median
 of the rounds' ratios. BENCH_ROUNDS (5) and BENCH_SECONDS (5, of each turn) say how many and how long.
@@ -29,11 +29,12 @@ def onsale(*words):
 
 
 class Bench:
-    def __init__(self):
+    def __init__(self, service="tickets", users=USERS):
         self.env = dict(line.split("=", 1) for line in onsale("env").splitlines() if "=" in line)
-        self.database = self.env["TICKETS_DATABASE_URL"]
+        self.service = service
+        self.database = self.env[f"{service.upper()}_DATABASE_URL"]
         self._directory = tempfile.TemporaryDirectory(prefix="onsale-bench.")
-        self.tokens = self.file("tokens", onsale("token", str(USERS)))
+        self.tokens = self.file("tokens", onsale("token", str(users)))
 
     def file(self, name, text):
         """For the load generators; gone with this object."""
@@ -48,7 +49,7 @@ class Bench:
 
     def settings(self):
         """One line about what runs."""
-        pid = next(p["pid"] for p in json.loads(onsale("status", "--json")) if p["name"] == "tickets")
+        pid = next(p["pid"] for p in json.loads(onsale("status", "--json")) if p["name"] == self.service)
         environment = pathlib.Path(f"/proc/{pid}/environ").read_text().split("\0")
         threads = next((v.removeprefix("HTTP_THREADS=") for v in environment if v.startswith("HTTP_THREADS=")), "1")
         server = {name: self.query(f"show {name}")[0][0] for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers")}
@@ -64,10 +65,11 @@ class Bench:
             sys.exit(f"pgbench failed:\n{done.stderr}")
         return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
 
-    def wrk(self, requests):
-        """What load.lua's done() says of these requests, and the rate."""
-        done = subprocess.run(["wrk", "-t", "2", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", ROOT / "bench/load.lua",
-                               self.env["TICKETS_URL"], "--", requests, self.tokens], capture_output=True, text=True)
+    def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS):
+        """What the script's done() says of these requests, and the rate."""
+        done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{SECONDS}s", "-s", ROOT / "bench" / script,
+                               self.env[f"{self.service.upper()}_URL"], "--", str(requests), self.tokens, *map(str, arguments)],
+                              capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"wrk failed:\n{done.stdout}{done.stderr}")
         run = json.loads(done.stdout.splitlines()[-1])
@@ -79,7 +81,7 @@ class Bench:
         """Seconds that the publisher took to catch up."""
         begin = time.monotonic()
         while self.query("select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)), 0)"
-                         " from pg_replication_slots where slot_name like 'onsale_tickets_%'")[0][0] > PUBLISHER_REST:
+                         f" from pg_replication_slots where slot_name like 'onsale_{self.service}_%'")[0][0] > PUBLISHER_REST:
             if time.monotonic() - begin > 300:
                 sys.exit("the publisher does not catch up")
             time.sleep(0.1)
