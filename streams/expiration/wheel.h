@@ -21,7 +21,7 @@ enum {
     WHEEL_PARTITIONS = 4096,                 /* partitions are 0 … 4095 */
     WHEEL_LAST_ATTEMPT = 1023,               /* all from there on are counted as this */
     WHEEL_MAX_BACKOFF_MS = 24 * 3600 * 1000, /* between two attempts */
-    WHEEL_PREFETCH = 32,                     /* orders whose memory fits the nearest cache, all at once */
+    WHEEL_PREFETCH = 128,                    /* orders whose memory fits the nearest caches, all at once */
 };
 
 /* A pending order, as fire sees it. */

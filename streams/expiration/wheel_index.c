@@ -95,6 +95,19 @@ static void move_some(struct index *x) {
     if (x->moved > old->mask) table_free(old);
 }
 
+/* Where the old table is not moved yet it still takes what belongs there: so the new one's memory is first
+ * used in order, not all over at once, which would be a page fault an addition. Not around its end: the
+ * beginning has moved. */
+static bool put_in_old(struct index *x, struct index_slot slot) {
+    uint32_t i = slot.hash & x->old.mask;
+    if (i < x->moved) return false;
+    while (i <= x->old.mask && x->old.slots[i].entry != 0)
+        i++;
+    if (i > x->old.mask) return false;
+    x->old.slots[i] = slot;
+    return true;
+}
+
 static void grow_if_full(struct index *x) {
     if (x->old.slots != NULL || x->count < (x->table.mask / 4 + 1) * 3) return;
     x->old = x->table;
@@ -130,9 +143,10 @@ uint32_t index_hash(const struct index *x, const struct uuid *order) {
 }
 
 void index_put(struct index *x, uint32_t hash, uint32_t entry) {
+    struct index_slot slot = {hash, entry};
     grow_if_full(x);
     if (x->old.slots != NULL) move_some(x);
-    table_put(&x->table, (struct index_slot){hash, entry});
+    if (x->old.slots == NULL || !put_in_old(x, slot)) table_put(&x->table, slot);
     x->count++;
 }
 
