@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""The timer wheel: ours, Kafka's own (Java's SystemTimer), and BullMQ's delayed jobs on Redis, in one run.
+
+Needs no running stack, but Debian's redis-server, nodejs and npm. Kafka's jars and BullMQ come into onsale's cache. Fails when our
+wheel misses its targets: 10,000,000 pending; adding one and cancelling another 150 ns; 100 bytes a timer; 1,000,000 expiries a second.
+
+Ids are random, times to go up to 15 minutes, cancelled is any of those pending. "Alone" is a pair that nobody announced
+(wheel_prefetch). Kafka's wheel cancels by reference; by id it needs a map beside it: both are shown. What BullMQ does takes
+round trips and it may be shared and survive its clients: another thing, but the one that this wheel stands for in systems of that
+kind. Its Redis writes nothing to disk; jobs are inserted 1,000 a call. Lateness: at RATE a second, of ours 10,000.
+
+TIMERS, PAIRS, JOBS, RATE and SECONDS in the environment change the sizes.
+"""
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "dev"))
+import fetch  # noqa: E402
+from common import cache_dir, program, say  # noqa: E402
+
+JAVA, BULLMQ = ROOT / "bench/wheel_java", ROOT / "bench/wheel_bullmq"
+TIMERS = os.environ.get("TIMERS", "10000000")
+PAIRS = os.environ.get("PAIRS", "4000000")
+JOBS = os.environ.get("JOBS", "100000")
+RATE = os.environ.get("RATE", "5000")
+SECONDS = os.environ.get("SECONDS", "10")
+LOCKED_BEFORE = "2026-11-21"  # of the packages that BullMQ's own ranges allow, those of that day
+
+
+def measures(*command):
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    return {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
+
+
+def ours():
+    build = ROOT / "build/release"
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", build, "--target", "bench_wheel"], check=True, stdout=subprocess.DEVNULL)
+    say(f"onsale: {int(TIMERS):,} timers")
+    return measures(build / "bench/bench_wheel", TIMERS, PAIRS)
+
+
+# --- Kafka's wheel ---
+
+def compiler():
+    pom = JAVA / "pom.xml"
+    directory = cache_dir() / f"bench-wheel-{fetch.version(pom)}"
+    with contextlib.ExitStack() as stack:
+        unfinished = None if directory.exists() else stack.enter_context(fetch.being_made(directory))
+        if unfinished:
+            subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", pom, f"-Dinto={unfinished}", "package"],
+                           check=True, stdout=subprocess.DEVNULL)
+    return directory
+
+
+def kafka(work):
+    fetch.fetch_jars()
+    jars = fetch.jars() / "kafka"
+    subprocess.run([program("java"), "-cp", f"{compiler()}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn",
+                    "-d", work / "classes", "-cp", ":".join(map(str, jars.glob("kafka-server-common-*.jar"))), JAVA / "Bench.java"],
+                   check=True)
+    run = [program("java"), "-Xms8g", "-Xmx8g", f"-Dlog4j2.configurationFile={ROOT}/dev/kafka/log4j2.yaml",
+           "-cp", f"{work}/classes:{jars}/*", "Bench", TIMERS, PAIRS]
+    for way in ("by-reference", "by-id"):
+        say(f"Kafka's wheel, cancelled {way}: {int(TIMERS):,} timers")
+        yield measures(*run, way)
+
+
+# --- BullMQ ---
+
+def packages():
+    directory = cache_dir() / f"bench-bullmq-{fetch.version(BULLMQ / 'package.json')}"
+    with contextlib.ExitStack() as stack:
+        unfinished = None if directory.exists() else stack.enter_context(fetch.being_made(directory))
+        if unfinished:
+            unfinished.mkdir()
+            shutil.copy(BULLMQ / "package.json", unfinished)
+            subprocess.run([program("npm"), "install", "--silent", "--no-package-lock", f"--before={LOCKED_BEFORE}", "--ignore-scripts",
+                            "--no-audit", "--no-fund"], cwd=unfinished, check=True, stdout=subprocess.DEVNULL)
+    return directory / "node_modules"
+
+
+@contextlib.contextmanager
+def redis(work):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with subprocess.Popen([program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", work, "--save", ""],
+                          stdout=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.terminate()
+
+
+def bullmq(work):
+    (work / "node_modules").symlink_to(packages())
+    shutil.copy(BULLMQ / "bench.js", work)
+    with redis(work) as port:
+        say(f"BullMQ: {int(JOBS):,} jobs")
+        return measures(program("node"), work / "bench.js", port, JOBS, RATE, SECONDS)
+
+
+# --- the table ---
+
+def of(name, scale=1):
+    return lambda r: scale * r[name] if name in r else None
+
+
+def per_second(rate, ns):
+    return lambda r: r[rate] if rate in r else 1e9 / r[ns] if ns in r else None
+
+
+def pair(r):
+    return r.get("pair_ns") or 1e9 / r["inserts"] + 1e9 / r["cancels"]
+
+
+ROWS = [  # what, unit, digits, value of a result
+    ("filling", "timers/s", 0, per_second("inserts", "fill_ns")),
+    ("longest batch of 128 of these", "ms", 2, of("fill_longest_batch_us", 1e-3)),
+    ("add one and cancel one", "ns", 0, pair),
+    ("    alone", "ns", 0, of("pair_alone_ns")),
+    ("memory", "bytes/timer", 1, of("bytes_a_timer")),
+    ("expiries, as time passes", "timers/s", 0, of("expiries_a_second")),
+    ("longest millisecond of these", "ms", 2, of("expire_longest_us", 1e-3)),
+    ("expiries, all overdue", "timers/s", 0, lambda r: r.get("late_expiries_a_second", r.get("expiries"))),
+    ("lateness, p50", "ms", 2, of("late_p50_ms")),
+    ("lateness, p99", "ms", 2, of("late_p99_ms")),
+]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work:
+        work = pathlib.Path(work)
+        results = {"onsale": ours()}
+        results["Kafka by ref."], results["Kafka by id"] = kafka(work)
+        results["BullMQ"] = bullmq(work)
+    print(f"\n{'':32}{'':12}" + "".join(f"{name:>15}" for name in results))
+    for what, unit, digits, value in ROWS:
+        values = [value(r) for r in results.values()]
+        print(f"{what:32}{unit:12}" + "".join(f"{'' if v is None else f'{v:,.{digits}f}':>15}" for v in values))
+    wheel = results["onsale"]
+    missed = [text for text, bad in [("a pair over 150 ns", wheel["pair_ns"] > 150), ("over 100 bytes a timer", wheel["resident_a_timer"] > 100),
+                                     ("under 1,000,000 expiries a second", wheel["expiries_a_second"] < 1000000)] if bad]
+    print(f"missed: {', '.join(missed)}" if missed else "targets met")
+    return 1 if missed else 0
+
+
+sys.exit(main())
