@@ -40,8 +40,9 @@ def session(stack):
 
 
 def settings_of_the_service():
-    """What its sessions set that plans depend on."""
-    found = dict(re.findall(r"set_config\('(plan_cache_mode|enable_\w+)', '(\w+)', false\)", (ROOT / "common" / "db_connect.c").read_text()))
+    """PG_PLANNING: what its sessions set that plans depend on."""
+    _, _, planning = (ROOT / "common" / "pg.h").read_text().partition("#define PG_PLANNING")
+    found = dict(re.findall(r"set_config\('(\w+)', '([\w.]+)', false\)", planning))
     assert "plan_cache_mode" in found
     return found
 
