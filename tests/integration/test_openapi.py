@@ -6,7 +6,7 @@ import subprocess
 import sys
 import uuid
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import requests
 import yaml
@@ -49,6 +49,27 @@ def test_the_description_is_true(stack, tmp_path, who):
     assert re.search(r"Tested: +%d\b" % len(described()), ran.stdout), ran.stdout[-2000:]
 
 
+def body_schema(method, path):
+    body = DOCUMENT["paths"][path][method.lower()]["requestBody"]
+    if "$ref" in body:
+        body = DOCUMENT["components"]["requestBodies"][body["$ref"].rsplit("/", 1)[1]]
+    return body["content"]["application/json"]["schema"]
+
+
+def parameter_schema(method, path, name):
+    [schema] = [p["schema"] for p in DOCUMENT["paths"][path][method.lower()]["parameters"] if p.get("name") == name]
+    return schema
+
+
+def fits(schema, value):
+    return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]}, validate_formats=True).is_valid(value)
+
+
+@pytest.fixture(scope="module")
+def somebody(stack):
+    return stack.user()
+
+
 @pytest.mark.parametrize("method, path, size, status", [
     ("GET", "/api/nowhere", 0, 404), ("GET", "/nowhere", 0, 404), ("GET", "/api/tickets/x", 0, 404),
     ("PATCH", "/api/tickets", 0, 405), ("POST", "/api/tickets", 65537, 413), ("POST", "/api/users/signup", 65537, 413)])
@@ -57,7 +78,46 @@ def test_errors_outside_of_the_description_have_its_shape(stack, method, path, s
     answer = requests.request(method, stack.url + path, data=b"x" * size, timeout=10)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
-    jsonschema.validate(answer.json(), DOCUMENT["components"]["schemas"]["Errors"])
+    assert fits(DOCUMENT["components"]["schemas"]["Errors"], answer.json()), answer.text
+
+
+TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "password": "12345678"}
+
+
+@pytest.mark.parametrize("path, sound, change", [
+    *[("/api/tickets", TICKET, {"title": title}) for title in (
+        "x", "x" * 200, "x" * 201, "🎫" * 200, "🎫" * 201, " " * 9 + "x" * 200 + "\u3000\ufeff\n", "", " \u2003", "\0", "a\0b", None, 5)],
+    *[("/api/tickets", TICKET, {"price": price}) for price in (
+        0.5, 0.49, 0.505, 999999.99, 1000000, 0.57, 19.99, "0.50", "0.5", "0.49", "0", "1", "1.", ".5", "1.005", "007.10", "999999.99",
+        "1000000", "1000000.00", "00999999", " 1", "1\n", "１", "", True, None)],
+    *[("/api/tickets", TICKET, {"other": other}) for other in (None, 1e300, 10 ** 30, {"a": ["b"]}, "\0", {"a\0": 1}, [["\0"]])],
+    *[("/api/users/signup", ACCOUNT, {"email": email}) for email in (
+        "a@b", "a@b.", "a@.b", "a@-b", "a@b-", "a b@c", "a@b@c", "é@b", "a@é", "", "@b", "a@", "a@b\n", ".a.@b", "!#$%&'*+/=?^_`{|}~-@b",
+        "a" * 64 + "@b", "a" * 65 + "@b", "a@" + "b" * 63, "a@" + "b" * 64,
+        "a@" + ".".join(["b" * 62] * 4), "a@" + ".".join(["b" * 63] * 4))],
+    *[("/api/users/signup", ACCOUNT, {"password": password}) for password in ("x" * 7, "x" * 8, "🎫" * 128, "x" * 129, "1234567\0", None)],
+    ("/api/orders", {"ticketId": str(uuid.UUID(int=1))}, {"ticketId": "x"}),
+    ("/api/orders", {"ticketId": str(uuid.UUID(int=1))}, {"ticketId": str(uuid.UUID(int=10 ** 38)).upper()})])
+def test_bodies_are_refused_where_the_description_says(somebody, path, sound, change):
+    """What random bodies hit by luck only: lengths and values just within and just beyond."""
+    answer = somebody.post(path, json={**sound, **change})
+    assert answer.status_code in (201, 400, 404, 409), answer.text
+    assert fits(body_schema("POST", path), {**sound, **change}) == (answer.status_code != 400), answer.text
+
+
+@pytest.mark.parametrize("name, value", [
+    *[("q", q) for q in ("", "x" * 100, "x" * 101, "🎫" * 100, " " + "x" * 100 + "\u3000", "\0")],
+    *[("limit", limit) for limit in (0, 1, 100, 101)], ("cursor", "x"), ("cursor", str(uuid.UUID(int=1)))])
+def test_queries_are_refused_where_the_description_says(stack, name, value):
+    answer = User(stack.url).get("/api/tickets", params={name: value})
+    assert answer.status_code == (200 if fits(parameter_schema("GET", "/api/tickets", name), value) else 400), answer.text
+
+
+@pytest.mark.parametrize("tag", ["*", "1", '"1"', '"1', '1"', "", '""', "1" * 9, "1" * 10, '"' + "1" * 9 + '"', 'W/"1"', "-1", "x"])
+def test_versions_are_refused_where_the_description_says(somebody, tag):
+    answer = somebody.put(f"/api/tickets/{somebody.list_ticket()['id']}", json=TICKET, headers={"If-Match": tag})
+    assert answer.status_code in (200, 400, 412), answer.text
+    assert fits(parameter_schema("PUT", "/api/tickets/{id}", "If-Match"), tag) == (answer.status_code != 400), answer.text
 
 
 # --- which routes there are ---
