@@ -15,6 +15,7 @@
 
 enum {
     TICK_MS = 1000,  /* gauges, and the positions that Kafka is told for dashboards */
+    MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     BACKOFF_MS = 50, /* after an error; doubles with each that follows */
     BACKOFF_MOST_MS = 5000,
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
@@ -266,10 +267,14 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     return ST_OK;
 }
 
-static enum status place(struct consumer *c, struct why *w) {
+static enum status connect_to(struct consumer *c, struct why *w) {
     if (c->conn == NULL) c->conn = commit_open(c->options.database_url, c->options.service, &c->batch, w);
-    if (c->conn == NULL) return ST_LOST;
-    enum status st = read_positions(c, w);
+    return c->conn == NULL ? ST_LOST : ST_OK;
+}
+
+static enum status place(struct consumer *c, struct why *w) {
+    enum status st = connect_to(c, w);
+    if (st == ST_OK) st = read_positions(c, w);
     int count;
     struct group_partition *p = group_partitions(c->group, &count);
     for (int i = 0; st == ST_OK && i < count; i++)
@@ -310,6 +315,26 @@ static void wait_for_group(struct consumer *c, int64_t until) {
     assert(m == NULL);
 }
 
+/* A place in the group is not waited for: after a kill it comes when the dead instance's session ends, and
+ * requests are answered until then. */
+static void get_ready(struct consumer *c) {
+    struct why w = {0};
+    enum status st = connect_to(c, &w);
+    if (st != ST_OK)
+        set_back(c, st, &w);
+    else if (group_trouble(c->group)[0] == '\0' && group_met(c->group))
+        atomic_store(&c->ready, true);
+}
+
+static void stay_out(struct consumer *c) {
+    int64_t again = c->tick_at;
+    if (!atomic_load(&c->ready)) {
+        if (clock_mono_us() >= c->retry_at) get_ready(c);
+        again = clock_mono_us() + MEET_MS * INT64_C(1000);
+    }
+    wait_for_group(c, again);
+}
+
 static void react(struct consumer *c) {
     struct why w = {0};
     batch_reset(&c->batch);
@@ -333,7 +358,7 @@ static void step(struct consumer *c) {
     struct why w = {0};
     switch (group_state(c->group)) {
     case GROUP_OUT:
-        wait_for_group(c, c->tick_at);
+        stay_out(c);
         break;
     case GROUP_HELD:
         if (clock_mono_us() < c->retry_at) {
@@ -410,7 +435,7 @@ struct consumer *consumer_start(const struct consumer_options *options) {
     c->most_records = options->batch_records;
     c->registry = registry_new(options->registry_url);
     pthread_mutex_init(&c->lock, NULL);
-    say_waiting(c, "waiting to join the consumer group");
+    say_waiting(c, "Kafka has not answered yet");
     list_sources(c);
     batch_init(&c->batch, options->reactions, options->batch_records);
     positions_init(&c->positions);

@@ -30,8 +30,9 @@ struct consumer_options {
 struct consumer;
 /* The texts and the reactions stay the caller's, and outlive the consumer. NULL: a Kafka property is wrong; the log says which. */
 struct consumer *consumer_start(const struct consumer_options *options);
-/* Ready: in the group, with positions read (also with no partition: others have them all). Once ready it stays so: requests
- * are answered while a rebalance, or trouble with Kafka, goes on; metrics tell of these. */
+/* Ready: Kafka has answered, and the database has what is needed. A place in the group may take until a dead
+ * instance's session ends. Once ready it stays so. Requests are answered while a rebalance, or trouble with
+ * Kafka, goes on; metrics tell of these. */
 bool consumer_ready(struct consumer *c, struct why *w);
 /* Finishes the batch at hand and leaves the group. What has not ended by then is left behind: the process is to end. */
 void consumer_stop(struct consumer *c, int timeout_ms);

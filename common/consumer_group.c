@@ -211,6 +211,13 @@ enum group_state group_state(const struct group *g) {
     return g->state;
 }
 
+bool group_met(struct group *g) {
+    char *cluster = rd_kafka_clusterid(g->rk, 0); /* known from the first answer on */
+    bool met = cluster != NULL;
+    rd_kafka_mem_free(g->rk, cluster);
+    return met;
+}
+
 const char *group_trouble(const struct group *g) {
     return g->trouble.text;
 }

@@ -52,6 +52,7 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
 void group_wake(struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
 
 enum group_state group_state(const struct group *g);
+bool group_met(struct group *g); /* has Kafka ever answered? Does not wait */
 const char *group_trouble(const struct group *g); /* the last error Kafka told, or "" */
 struct group_partition *group_partitions(struct group *g, int *count);
 
