@@ -48,9 +48,10 @@ static enum status await_result(PGconn *conn, int64_t deadline, struct why *w) {
         if (unsent < 0) return pg_status(conn, NULL, w);
         if (!PQisBusy(conn)) return ST_OK;
         int64_t left = (deadline - clock_mono_us()) / 1000;
-        if (left <= 0) return why(w, ST_LOST, "Postgres did not answer for %d s", COMMIT_WAIT_MS / 1000);
         struct pollfd fd = {.fd = PQsocket(conn), .events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0))};
-        poll(&fd, 1, (int)left);
+        /* An answer that is there counts, though we were paused for so long. */
+        if (poll(&fd, 1, left > 0 ? (int)left : 0) == 0 && left <= 0)
+            return why(w, ST_LOST, "Postgres did not answer for %d s", COMMIT_WAIT_MS / 1000);
         if (!PQconsumeInput(conn)) return pg_status(conn, NULL, w);
     }
 }
