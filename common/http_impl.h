@@ -93,7 +93,7 @@ struct http_thread {
     h2o_socket_t *listener; /* NULL once it drains */
     h2o_accept_ctx_t accept;
     h2o_multithread_receiver_t resumed; /* by req_resume, and to wake the thread */
-    uint64_t swept_at;                  /* on the loop's clock */
+    uint64_t now, swept_at;             /* on the loop's clock: the last turn, the last sweep */
     h2o_timeout_t linger_limit;
     h2o_linklist_t lingering;
     h2o_timeout_t later; /* of requests that wait by req_later */

@@ -117,8 +117,26 @@ static void drain(struct http_thread *t) {
     pthread_mutex_unlock(&t->http->lock);
 }
 
+static void begin_anew(h2o_timeout_t *timeout, uint64_t now) {
+    for (h2o_linklist_t *l = timeout->_entries.next; l != &timeout->_entries; l = l->next) {
+        h2o_timeout_entry_t *entry = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, l);
+        if (entry->registered_at > now) entry->registered_at = now;
+    }
+}
+
+/* h2o's timers go by the wall clock. When that is set back, those that run begin anew: else they would last
+ * as much longer. */
+static void follow_clock(struct http_thread *t) {
+    uint64_t now = h2o_now(t->ctx.loop);
+    h2o_linklist_t *all = &t->ctx.loop->_timeouts;
+    for (h2o_linklist_t *l = all->next; now < t->now && l != all; l = l->next)
+        begin_anew(H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, l), now);
+    t->now = now;
+}
+
 static void turn(struct http_thread *t, int32_t wait_ms) {
     h2o_evloop_run(t->ctx.loop, wait_ms);
+    follow_clock(t);
     if (t->db != NULL) {
         db_flush(t->db);
         if (db_ready(t->db) != atomic_load_explicit(&t->db_ready, memory_order_relaxed))

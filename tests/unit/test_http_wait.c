@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/time.h>
 
 #include "pg_test.h"
 
@@ -151,6 +152,21 @@ static void look(struct req *rq) {
         req_later(rq, look);
 }
 
+/* The clock that h2o's timers go by. */
+static _Atomic long clock_set_by_s;
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    (void)zone;
+    int64_t us = clock_wall_us();
+    *now = (struct timeval){.tv_sec = us / 1000000 + clock_set_by_s, .tv_usec = us % 1000000};
+    return 0;
+}
+
+static void look_later_by_an_earlier_clock(struct req *rq) {
+    req_later(rq, say_hello);
+    clock_set_by_s -= 3600;
+}
+
 static _Atomic int looks_of_answered;
 
 static void be_answered_and_look(struct req *rq) {
@@ -171,6 +187,7 @@ static const struct route routes[] = {
     {"GET", "/hold", hold, 0},
     {"GET", "/elsewhere", work_elsewhere, 0},
     {"GET", "/look", look, 0},
+    {"GET", "/clock", look_later_by_an_earlier_clock, 0},
     {"GET", "/answered", be_answered_and_look, 0},
     {0},
 };
@@ -370,6 +387,14 @@ static void a_request_may_look_again(void **state) {
     }
 }
 
+static void it_looks_again_also_when_the_clock_is_set_back(void **state) {
+    (void)state;
+    start_alone();
+    hx_expect(hx_get("/clock"), 200, "\"hello\"");
+    hx_expect(hx_get("/clock"), 200, "\"hello\"");
+    clock_set_by_s = 0;
+}
+
 static void nobody_looks_for_who_has_been_answered(void **state) {
     (void)state;
     start_alone();
@@ -524,6 +549,7 @@ int main(void) {
         cmocka_unit_test_teardown(other_threads_may_answer, stop),
         cmocka_unit_test_teardown(a_held_request_outlives_its_client, stop),
         cmocka_unit_test_teardown(a_request_may_look_again, stop),
+        cmocka_unit_test_teardown(it_looks_again_also_when_the_clock_is_set_back, stop),
         cmocka_unit_test_teardown(nobody_looks_for_who_has_been_answered, stop),
         cmocka_unit_test_teardown(a_drain_ends_looking, stop),
         cmocka_unit_test_teardown(a_drain_finishes_what_is_in_flight, stop),
