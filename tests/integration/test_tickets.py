@@ -2,9 +2,10 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
-from support import User, errors, missing_id, wait_until
+from support import ROOT, User, errors, missing_id, wait_until
 
 PRICE_ERROR = "must be a price from 0.50 to 999,999.99 with at most two decimals"
 
@@ -181,10 +182,10 @@ def test_racing_edits_each_count(stack, seller):
     def edit(n):
         return User(stack.url).put(f"/api/tickets/{ticket['id']}", json={"title": f"t{n}", "price": 1},
                                    headers={"Authorization": token}).json()["version"]
-    with ThreadPoolExecutor(16) as pool:
-        versions = sorted(pool.map(edit, range(16)))
-    assert versions == list(range(2, 18))
-    assert [e["version"] for e in stack.topic("tickets").of(ticket["id"], 17)] == list(range(1, 18))
+    with ThreadPoolExecutor(40) as pool:
+        versions = sorted(pool.map(edit, range(40)))
+    assert versions == list(range(2, 42))
+    assert [e["version"] for e in stack.topic("tickets").of(ticket["id"], 41)] == list(range(1, 42))
 
 
 def test_racing_edits_of_one_version_have_one_winner(stack, seller):
@@ -195,6 +196,19 @@ def test_racing_edits_of_one_version_have_one_winner(stack, seller):
         return User(stack.url).put(f"/api/tickets/{ticket['id']}", json={"title": f"t{n}", "price": 1}, headers=headers).status_code
     with ThreadPoolExecutor(16) as pool:
         assert sorted(pool.map(edit, range(16))) == [200] + [412] * 15
+
+
+def test_edits_by_strangers_hold_up_nobody(stack, seller, other):
+    """Many come in one batch; that of the seller is done, wherever it stands."""
+    ticket = seller.list_ticket()["id"]
+    with psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("prepare edit as\n" + (ROOT / "services/tickets/sql/update_ticket.sql").read_text())
+        rows = connection.execute(f"execute edit (array_fill('{ticket}'::uuid, array[4]),"
+                                  f" array['{other.id}', '{seller.id}', '{seller.id}', '{seller.id}']::uuid[],"
+                                  " array['a', 'b', 'c', 'd'], array[100, 200, 300, 400], array[null, 1, 1, null]::int[],"
+                                  " array_fill('t'::text, array[4]))").fetchall()
+    assert [(row[0], row[-1]) for row in rows] == [(1, "forbidden"), (2, "done"), (3, "changed"), (4, "again")]
+    assert [e["title"] for e in stack.topic("tickets").of(ticket, 2)] == ["A ticket", "b"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])

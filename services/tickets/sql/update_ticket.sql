@@ -1,17 +1,19 @@
--- Edits tickets. Two edits of a ticket in one batch: the first is done, the other is told 'again'. Rows are locked in the
--- order of their ids, as every statement here does, so batches never deadlock.
+-- Edits tickets. Two edits of a ticket by its seller in one batch: the first is done, the other is told 'again', unless it is
+-- of a version that has passed; those of strangers stand in nobody's way. Rows are locked in the order of their ids, as
+-- every statement here does, so batches never deadlock.
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::int4[], $6::text[]) with ordinality
         as r (id, user_id, title, price, if_version, traceparent, ordinal)
-), first as (
-    select distinct on (id) * from req order by id, ordinal
+), wanted as (
+    select distinct id from req
 ), locked as (
-    select t.* from tickets t join first f on f.id = t.id order by t.id for update of t
+    select t.* from tickets t join wanted w on w.id = t.id order by t.id for update of t
+), first as (
+    select distinct on (r.id) r.* from req r join locked l on l.id = r.id and l.user_id = r.user_id order by r.id, r.ordinal
 ), changed as (
     update tickets t set title = f.title, price = f.price, version = l.version + 1
       from first f join locked l on l.id = f.id
-     where t.id = l.id and l.user_id = f.user_id and l.status = 'available'
-       and l.version = coalesce(f.if_version, l.version)
+     where t.id = l.id and l.status = 'available' and l.version = coalesce(f.if_version, l.version)
     returning t.*
 ), event as (
     insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
@@ -21,12 +23,12 @@ with req as (
 select r.ordinal, c.id, c.title, c.price, c.currency, c.user_id, c.status, c.order_id, c.version,
        case when l.id is null then 'missing'
             when l.user_id <> r.user_id then 'forbidden'
-            when f.ordinal <> r.ordinal then 'again'
             when l.status <> 'available' then l.status
-            when c.id is null then 'changed'
-            else 'done' end as verdict
+            when f.ordinal is not null and c.id is not null then 'done'
+            when f.ordinal is not null or r.if_version <> coalesce(c.version, l.version) then 'changed'
+            else 'again' end as verdict
   from req r
-  join first f on f.id = r.id
   left join locked l on l.id = r.id
-  left join changed c on c.id = r.id and f.ordinal = r.ordinal
+  left join first f on f.ordinal = r.ordinal
+  left join changed c on c.id = r.id
  order by r.ordinal
