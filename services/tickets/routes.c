@@ -6,7 +6,7 @@
 #include "queries.h"
 #include "utf8.h"
 
-enum { QUERY_MAX = 100, TRIGRAM = 3, ANSWER_RETRIES = 100 };
+enum { QUERY_MAX = 100, ANSWER_RETRIES = 100 };
 
 /* What a request needs beyond its callback. */
 struct ticket_request {
@@ -267,13 +267,14 @@ static void list_tickets(struct req *rq) {
     struct list *list = req_alloc(rq, sizeof *list);
     req_set_state(rq, list);
     if (!read_list(rq, list)) return;
-    const struct sql *sql = list->mine                        ? &sql_list_own_tickets
-                            : utf8_length(list->q) >= TRIGRAM ? &sql_search_tickets
-                                                              : &sql_list_tickets;
+    const struct sql *sql = list->mine       ? &sql_list_own_tickets
+                            : list->q.n == 0 ? &sql_list_tickets
+                                             : &sql_search_tickets;
     struct columns *item = req_join(rq, sql, on_page);
     if (item == NULL) return;
     put_uuid(item, &list->page.before);
     put_int(item, list->page.size + 1);
+    if (sql == &sql_list_tickets) return;
     put_optional_text(item, list->q.n == 0 ? list->q : ilike_pattern(req_arena(rq), list->q));
     if (list->mine) put_user(item, rq);
 }
