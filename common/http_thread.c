@@ -1,5 +1,7 @@
 #include "http_impl.h"
 
+#include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -10,19 +12,40 @@ enum {
     DRAIN_WAIT_MS = 10,   /* the same while it drains: how late it notices its deadline */
     LAST_WRITES_MS = 200, /* for the answers given at the very end */
     ACCEPTS_A_TURN = 64,  /* new connections taken before the others get their turn again */
+    KEPT_FILES = 128,     /* that clients do not get: for connections to Postgres and Kafka that come back */
 };
 
-/* false: nobody is waiting any more. */
-static bool accept_one(struct http_thread *t) {
-    h2o_socket_t *sock = h2o_evloop_socket_accept(t->listener);
-    if (sock != NULL) h2o_accept(&t->accept, sock);
-    return sock != NULL;
+/* Descriptors are given out from the lowest on, so a high one means that there are few left. */
+static bool leaves_enough(int fd) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return true;
+    rlim_t kept = files.rlim_cur / 4 < KEPT_FILES ? files.rlim_cur / 4 : KEPT_FILES;
+    return (rlim_t)fd < files.rlim_cur - kept;
 }
 
+/* ST_AGAIN: nobody is waiting any more. ST_FULL: no more can be taken. */
+static enum status accept_one(struct http_thread *t) {
+    errno = 0;
+    h2o_socket_t *sock = h2o_evloop_socket_accept(t->listener);
+    if (sock == NULL)
+        return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? ST_FULL : ST_AGAIN;
+    if (!leaves_enough(h2o_socket_get_fd(sock))) {
+        h2o_socket_close(sock);
+        return ST_FULL;
+    }
+    h2o_accept(&t->accept, sock);
+    return ST_OK;
+}
+
+/* When it is full it listens again with the next sweep: whoever waits would have the loop turn without an
+ * end. */
 static void on_connection(h2o_socket_t *listener, const char *err) {
-    int left = err == NULL ? ACCEPTS_A_TURN : 0;
-    while (left-- > 0 && accept_one(listener->data))
-        continue;
+    enum status st = err == NULL ? ST_OK : ST_AGAIN;
+    for (int left = ACCEPTS_A_TURN; left > 0 && st == ST_OK; left--)
+        st = accept_one(listener->data);
+    if (st != ST_FULL) return;
+    log_warn("http", "as many connections as there may be open files (ulimit -n): new ones wait");
+    h2o_socket_read_stop(listener);
 }
 
 static void set_up(struct http_thread *t) {
@@ -74,6 +97,8 @@ static void sweep(struct http_thread *t) {
     int count = 0;
     for_each_connection(t, sweep_one, &count);
     atomic_store_explicit(&t->connections, count, memory_order_relaxed);
+    if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
+        h2o_socket_read_start(t->listener, on_connection);
 }
 
 /* --- the end --- */
@@ -91,7 +116,7 @@ static int close_any(h2o_req_t *req, void *arg) {
 }
 
 static void start_drain(struct http_thread *t) {
-    while (accept_one(t))
+    while (accept_one(t) == ST_OK)
         continue; /* who is through the handshake already is not turned away */
     h2o_socket_close(t->listener);
     t->listener = NULL;

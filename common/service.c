@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -228,8 +229,17 @@ static void take_signals(struct process *p) {
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_limit}, NULL);
 }
 
+/* Each client takes one; the usual limit of 1,024 is there for programs that use select(). */
+static void allow_many_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
+    allow_many_files();
     mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than all that a thread keeps */
     settings_load(service, true);
     log_setup(service->name, settings.log_level);

@@ -1,7 +1,10 @@
 """Hostile input over HTTP, straight at a service: the contract's error each time, the process alive and not growing."""
 import base64
+import contextlib
 import json
+import os
 import socket
+import subprocess
 import time
 import uuid
 
@@ -11,7 +14,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from support import User, wait_until
+from support import Replica, User, wait_until
 
 BODY = b'{"title":"t","price":1}'
 
@@ -208,3 +211,35 @@ def test_memory_does_not_grow(stack, tickets, token, forgeries):
         round_of_hostility()
     grown = resident() - before
     assert grown < 1024, f"grew by {grown} KiB over 60 rounds"
+
+
+class FewFiles(Replica):
+    """A replica that may have 200 files open."""
+
+    def start(self):
+        self.process = subprocess.Popen(["prlimit", "--nofile=200", self.binary], env=self.environment, stdout=self.log,
+                                        stderr=self.log, stdin=subprocess.DEVNULL)
+        return self
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_more_clients_than_files(stack):
+    """They wait, at no cost; what the service itself needs is kept for it."""
+    with FewFiles(stack, "tickets") as replica, contextlib.ExitStack() as clients:
+        replica.wait_ready()
+        for _ in range(400):
+            clients.enter_context(socket.create_connection(("127.0.0.1", replica.http_port), timeout=15))
+        wait_until(lambda: "new ones wait" in replica.output(), "it is full")
+        before, began = replica.cpu_seconds(), time.monotonic()
+        lost = replica.metric("onsale_db_reconnects_total")
+        stack.sql("tickets", "select pg_terminate_backend(pid) from pg_stat_activity"
+                             " where application_name in ('onsale-tickets-read', 'onsale-tickets-write')")
+        wait_until(lambda: replica.metric("onsale_db_reconnects_total") == lost + 2, "its connections are back")
+        wait_until(lambda: time.monotonic() > began + 3, "3 s")
+        assert replica.cpu_seconds() - before < 1
+        clients.close()
+        assert requests.get(f"{replica.url}/api/tickets?limit=1", timeout=10).status_code == 200
