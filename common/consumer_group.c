@@ -1,7 +1,11 @@
 #include "consumer_group.h"
 
+#include <assert.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,12 +16,16 @@
 struct group {
     struct group_options options;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *queue; /* what consumer_poll reads; group_wake needs it */
+    rd_kafka_queue_t *queue; /* what consumer_poll reads */
+    int fd;                  /* readable: look at the queue, or at woken */
+    atomic_bool woken;
     enum group_state state;
     struct group_partition *partitions;
     int count, last; /* last: where the previous record came from, as the next one mostly does */
     struct why trouble;
 };
+
+static const uint64_t one = 1;
 
 /* How long a question to the brokers may take, of those that block. */
 enum { ASK_MS = 5000 };
@@ -146,13 +154,17 @@ enum status group_check(const struct group_options *options, struct why *w) {
 struct group *group_join(const struct group_options *options, struct why *w) {
     struct group *g = mem_alloc(sizeof *g);
     g->options = *options;
+    g->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert(g->fd >= 0);
     g->rk = new_client(g, w);
     if (g->rk == NULL) {
+        close(g->fd);
         free(g);
         return NULL;
     }
     rd_kafka_poll_set_consumer(g->rk); /* one queue for records, errors and callbacks */
     g->queue = rd_kafka_queue_get_consumer(g->rk);
+    rd_kafka_queue_io_event_enable(g->queue, g->fd, &one, sizeof one);
     if (subscribe(g, w) != ST_OK) {
         group_leave(g, 0);
         return NULL;
@@ -190,8 +202,29 @@ static void take_error(struct group *g, const rd_kafka_message_t *m) {
         log_warn("consumer", "%s", g->trouble.text);
 }
 
+static void await(const struct group *g, int64_t left_us) {
+    struct pollfd fd = {.fd = g->fd, .events = POLLIN};
+    uint64_t count;
+    if (poll(&fd, 1, (int)((left_us + 999) / 1000)) <= 0) return;
+    while (read(g->fd, &count, sizeof count) > 0)
+        continue;
+}
+
+/* librdkafka's own wait is until a time of the wall clock: when that is set back an hour, it lasts an hour.
+ */
+static rd_kafka_message_t *next_message(struct group *g, int timeout_ms) {
+    int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000), left;
+    enum group_state before = g->state;
+    for (;;) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, 0);
+        if (m != NULL || timeout_ms == 0 || g->state != before) return m;
+        if (atomic_exchange(&g->woken, false) || (left = deadline - clock_mono_us()) <= 0) return NULL;
+        await(g, left);
+    }
+}
+
 rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from) {
-    rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, timeout_ms);
+    rd_kafka_message_t *m = next_message(g, timeout_ms);
     if (m == NULL) return NULL;
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         take_error(g, m);
@@ -204,7 +237,9 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
 }
 
 void group_wake(struct group *g) {
-    rd_kafka_queue_yield(g->queue);
+    atomic_store(&g->woken, true);
+    ssize_t ignored = write(g->fd, &one, sizeof one);
+    (void)ignored; /* it fails only when the fd is readable as it can be */
 }
 
 enum group_state group_state(const struct group *g) {
@@ -333,10 +368,12 @@ static void close_group(struct group *g, int timeout_ms) {
 
 void group_leave(struct group *g, int timeout_ms) {
     close_group(g, timeout_ms);
+    rd_kafka_queue_io_event_enable(g->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(g->queue);
     bool closed = rd_kafka_consumer_closed(g->rk);
     if (!closed) log_warn("consumer", "left the group without its answer: the session's end will tell it");
     rd_kafka_destroy_flags(g->rk, closed ? 0 : RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    close(g->fd);
     drop(g);
     free(g);
 }
