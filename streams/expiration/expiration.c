@@ -236,7 +236,6 @@ static int64_t fire(void *expiration, const struct wheel_timer *timer) {
 
 static void fire_due(struct expiration *x) {
     int room = signals_room(x->signals);
-    x->now_us = clock_wall_us();
     if (room > 0) timers_fire(&x->timers, x->now_us / 1000, room < SLICE ? room : SLICE, fire, x);
     signals_poll(x->signals);
 }
@@ -282,7 +281,8 @@ static void tick(struct expiration *x) {
 }
 
 /* After a pause (a stopped process, a machine asleep) orders may be over of which we have not read, and our
- * partitions somebody else's: first read up to the end. */
+ * partitions somebody else's: first read up to the end. The time that is fired by was taken before, so that
+ * what came due in a pause from here on is not fired either. */
 static void notice_pause(struct expiration *x) {
     int64_t now = clock_mono_us(), since = now - x->stepped_at;
     x->stepped_at = now;
@@ -293,9 +293,10 @@ static void notice_pause(struct expiration *x) {
 }
 
 static void step(struct expiration *x) {
-    notice_pause(x);
     if (group_state(x->group) == GROUP_HELD) try_place(x);
     read_orders(x, idle_ms(x));
+    x->now_us = clock_wall_us();
+    notice_pause(x);
     if (x->rebuilding && group_state(x->group) == GROUP_FETCHING) go_on_rebuilding(x);
     fire_due(x);
     tick(x);

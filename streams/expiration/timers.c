@@ -113,7 +113,7 @@ void timers_fire(struct timers *t, int64_t now_ms, int most,
     enum { AT_ONCE = 256 }; /* of one partition, before it is another's turn */
     for (int i = 0; i < t->count && most > 0; i++) {
         struct timers_partition *p = &t->all[(t->turn + i) % t->count];
-        if (!p->firing || wheel_next_ms(p->wheel) > now_ms) continue;
+        if (!p->firing) continue;
         most -= wheel_expire(p->wheel, now_ms, most < AT_ONCE ? most : AT_ONCE, fire, ctx);
     }
     if (t->count > 0) t->turn = (t->turn + 1) % t->count;
