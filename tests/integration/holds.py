@@ -1,0 +1,200 @@
+"""Orders as the topic shows them, written by the test itself, and an ear for the signals about them."""
+import collections
+import io
+import random
+import threading
+import time
+import uuid
+
+import fastavro
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from support import DEADLINE, topic_schema, wait_until
+
+GROUP = "onsale-expiration"
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+class Order:
+    def __init__(self, hold_ms):
+        self.id, self.ticket, self.user = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+        self.due = now_ms() + hold_ms
+        self.version, self.over_at = 0, None
+
+    def event(self, type, status, reason=None):
+        self.version += 1
+        return {"type": type, "id": self.id, "ticketId": self.ticket, "version": self.version, "occurredAt": now_ms(),
+                "userId": self.user, "sellerId": self.user, "status": status, "expiresAt": self.due, "price": 2000,
+                "currency": "EUR", "title": "A seat", "ticketVersion": 1, "reason": reason}
+
+
+class Holds:
+    """Places orders and ends them; hears what expiration says. What was placed and not ended is ended on leaving, so that the
+    next test finds nothing pending."""
+
+    def __init__(self, stack, answer=True):
+        self.stack, self.answer = stack, answer
+        self.topic, self.signals = stack.topic("orders"), stack.topic("expirations")
+        self.schema = fastavro.parse_schema(topic_schema("orders"))
+        self.prefix = b"\0" + self.topic.schema_id().to_bytes(4, "big")
+        self.producer = Producer({"bootstrap.servers": self.topic.brokers, "partitioner": "murmur2_random",
+                                  "enable.idempotence": True, "linger.ms": 1, "log_level": 0, "reconnect.backoff.max.ms": 500})
+        self.lock = threading.Lock()
+        self.clock_ahead_ms = 0  # of the process that signals
+        self.orders, self.heard = {}, collections.defaultdict(list)
+        self.partitions = {}  # of orders, by key
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._listen, daemon=True)]
+
+    # --- what the orders service would write ---
+
+    def write(self, *events):
+        for event in events:
+            out = io.BytesIO(self.prefix)
+            out.seek(len(self.prefix))
+            fastavro.schemaless_writer(out, self.schema, event)
+            self.producer.produce("orders", key=str(event["ticketId"]), value=out.getvalue(), on_delivery=self._written)
+            self.producer.poll(0)
+
+    def _written(self, error, record):
+        assert error is None, error
+        self.partitions[record.key().decode()] = record.partition()
+
+    def flush(self):
+        assert self.producer.flush(60) == 0
+
+    def place(self, n, hold_ms, spread_ms=0):
+        """n orders that are due in hold_ms, and up to spread_ms later."""
+        placed = [Order(hold_ms + (random.randrange(spread_ms) if spread_ms else 0)) for _ in range(n)]
+        with self.lock:
+            self.orders.update((str(o.id), o) for o in placed)
+        self.write(*(o.event("OrderCreated", "created") for o in placed))
+        self.flush()
+        return placed
+
+    def end(self, orders, type="OrderCancelled", reason="buyer"):
+        status = "complete" if type == "OrderCompleted" else "cancelled"
+        with self.lock:
+            going = [o for o in orders if o.over_at is None]
+            for order in going:
+                order.over_at = float("inf")
+        self.write(*(o.event(type, status, None if type == "OrderCompleted" else reason) for o in going))
+        self.flush()
+        for order in going:
+            order.over_at = now_ms()  # acknowledged: who reads to the end of the topic from now on knows it
+
+    # --- what is heard ---
+
+    def _listen(self):
+        consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": f"test-{uuid.uuid4()}", "log_level": 0,
+                             "enable.auto.commit": False, "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500})
+        consumer.assign([TopicPartition("expirations", p, offset) for p, offset in self.since.items()])
+        while not self.stopping.is_set():
+            found = [self.signals.decode(r) for r in consumer.consume(1000, timeout=0.02) if r.error() is None]
+            answered = []
+            with self.lock:
+                for signal in found:
+                    self.heard[str(signal["orderId"])].append(signal)
+                    if str(signal["orderId"]) in self.orders:
+                        answered.append(self.orders[str(signal["orderId"])])
+            if self.answer and answered:
+                self.end(answered, reason="expired")
+        consumer.close()
+
+    def wait_heard(self, orders, times=1, deadline=DEADLINE):
+        def all_heard():
+            with self.lock:
+                return all(len(self.heard[str(o.id)]) >= times for o in orders)
+        try:
+            wait_until(all_heard, f"{len(orders)} orders are signalled {times} times", deadline)
+        except AssertionError as timeout:
+            silent = [o for o in orders if len(self.heard[str(o.id)]) < times]
+            raise AssertionError(f"{timeout}; {len(silent)} are not: {[(str(o.id), o.due) for o in silent[:3]]}") from None
+
+    def of(self, order):
+        with self.lock:
+            return list(self.heard[str(order.id)])
+
+    def check(self):
+        """What must hold of every signal, whatever happened: never early, never of an order that was over a second before it
+        was due, about the right order, in the right partition."""
+        with self.lock:
+            for order in self.orders.values():
+                for signal in self.heard[str(order.id)]:
+                    assert signal["type"] == signal.headers["type"] == "OrderExpired"
+                    assert signal["expiresAt"].timestamp() * 1000 == order.due
+                    assert signal["occurredAt"] >= signal["expiresAt"] and signal.timestamp >= order.due, "early"
+                    assert signal.key == str(order.ticket) == str(signal["ticketId"])
+                    assert signal.partition == self.partitions[signal.key]
+                    assert signal["attempt"] >= 1
+                    assert not order.over_at or order.over_at > order.due - 1000 - self.clock_ahead_ms, "it was over"
+
+    def unpaid(self):
+        with self.lock:
+            return [o for o in self.orders.values() if o.over_at is None or self.heard[str(o.id)]]
+
+    # --- what is left ---
+
+    def committed(self):
+        consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": GROUP, "log_level": 0})
+        try:
+            places = consumer.committed([TopicPartition("orders", p) for p in range(12)], timeout=10)
+            return {p.partition: max(p.offset, 0) for p in places}
+        finally:
+            consumer.close()
+
+    def wait_all_over(self, pending=None):
+        """Nothing pends in any instance, and a restart would read nothing again."""
+        pending = pending or (lambda: self.stack.metric("expiration", "onsale_expiration_timers"))
+        wait_until(lambda: pending() == 0, "no timer is set")
+        wait_until(lambda: self.committed() == self.topic.ends(), "the committed offsets are the ends", pause=0.2)
+
+    def __enter__(self):
+        self.since = self.signals.ends()
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(DEADLINE)
+        self.end(list(self.orders.values()))
+        if kind is None:
+            self.check()
+
+
+class Load:
+    """Orders without a pause: most expire after a second or so, every fourth is paid and every fourth cancelled before."""
+
+    def __init__(self, holds, per_round=20, hold_ms=1200, spread_ms=2500):
+        self.holds, self.per_round, self.hold_ms, self.spread_ms = holds, per_round, hold_ms, spread_ms
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.failure, self.unpaid = None, []
+
+    def _run(self):
+        try:
+            while not self.stopping.is_set():
+                placed = self.holds.place(self.per_round, self.hold_ms, self.spread_ms)
+                half, quarter = self.per_round // 2, self.per_round // 4
+                self.unpaid += placed[:half]
+                self.holds.end(placed[half:half + quarter], "OrderCompleted")
+                self.holds.end(placed[half + quarter:])
+                self.stopping.wait(0.05)
+        except BaseException as failure:
+            self.failure = failure
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stopping.set()
+        self.thread.join(60)
+        if kind is None:
+            assert self.failure is None, self.failure
+            assert len(self.unpaid) > 100, "hardly any load"
