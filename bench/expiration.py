@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""The timers as a stream: how fast they are made again from the topic, how many orders a second are signalled, and how late.
+
+    ./onsale bench expiration
+
+Starts a stack of its own; nothing but Kafka and expiration runs while it is measured. Fails when a target is missed: 500,000
+timers a second made again, 50,000 signals a second when many are due at one moment, p99 of the lateness 10 ms at 10,000 a second.
+
+Late is how long after its expiresAt the broker appended an order's signal (LogAppendTime). ORDERS, RATE and SECONDS in the
+environment change the sizes.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
+import support  # noqa: E402
+from common import say  # noqa: E402
+from stack import build  # noqa: E402
+
+ORDERS = int(os.environ.get("ORDERS", "1000000"))
+RATE = int(os.environ.get("RATE", "10000"))
+SECONDS = int(os.environ.get("SECONDS", "20"))
+FAR_MS = 6 * 3600 * 1000
+TIMERS = "onsale_expiration_timers"
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+def alone(stack):
+    """Stops what else would read the topics; returns expiration as a replica, not yet started."""
+    # Nobody answers here: each signal is to come once.
+    replica = support.Replica(stack, "expiration", SIGNAL_AGAIN="1h", SIGNAL_AGAIN_MOST="1h")
+    for name in stack.status():
+        if name not in ("kafka", "registry", "postgres"):
+            stack.supervisor("stop", name)
+    kafka = AdminClient({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "log_level": 0})
+    resource = ConfigResource(ConfigResource.Type.TOPIC, "expirations", incremental_configs=[
+        ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)])
+    for done in kafka.incremental_alter_configs([resource]).values():
+        done.result(30)
+    return replica
+
+
+def place(stack, count, first_ms, spread_ms):
+    subprocess.run([ROOT / "build/release/bench/bench_expiration", stack.env["KAFKA_BROKERS"], str(stack.topic("orders").schema_id()),
+                    str(count), str(first_ms), str(spread_ms)], check=True)
+
+
+def resident_mib(replica, key="VmRSS"):
+    status = pathlib.Path(f"/proc/{replica.process.pid}/status").read_text()
+    return int(re.search(rf"{key}:\s+(\d+)", status)[1]) / 1024
+
+
+def pending(replica, count):
+    support.wait_until(lambda: replica.metric(TIMERS) == count, f"{count} timers are set", 120)
+
+
+def signalled(stack, since, count):
+    """The signals from `since` on, once there are so many, as (appended, late), in milliseconds."""
+    topic = stack.topic("expirations")
+    support.wait_until(lambda: sum(topic.ends().values()) - sum(since.values()) >= count, f"{count} signals", 120, pause=0.5)
+    signals = [(e.timestamp, e.timestamp - e["expiresAt"].timestamp() * 1000) for e in topic.events(since)]
+    assert len(signals) == count, "each once"
+    assert min(late for _, late in signals) >= 0, "never early"
+    return signals
+
+
+def rebuild(stack, replica):
+    say(f"rebuild: {ORDERS:,} pending orders")
+    place(stack, ORDERS, now_ms() + FAR_MS, 1000)
+    with replica:
+        replica.wait_ready()
+        idle = resident_mib(replica)
+        assert replica.metric(TIMERS) == ORDERS
+        took = int(re.findall(r"are whole, \d+ are set, after (\d+) ms", replica.output())[-1])
+        assert replica.terminate() == 0
+    return {"rate": ORDERS / took * 1000, "took": took, "memory": idle, "bytes": idle * 2**20 / ORDERS}
+
+
+def burst(stack, replica):
+    count = ORDERS // 2
+    say(f"burst: {count:,} orders due at one moment")
+    since, before, due = stack.topic("expirations").ends(), replica.metric(TIMERS), now_ms() + 15_000
+    place(stack, count, due, 0)
+    pending(replica, before + count)
+    assert now_ms() < due, "the orders were placed too slowly"
+    ends = [at for at, _ in signalled(stack, since, count)]
+    return {"rate": count / (max(ends) - due) * 1000, "peak": resident_mib(replica, "VmHWM")}
+
+
+def lateness(stack, replica):
+    count = RATE * SECONDS
+    say(f"lateness: {RATE:,} orders due a second, {SECONDS} s")
+    since, before = stack.topic("expirations").ends(), replica.metric(TIMERS)
+    place(stack, count, now_ms() + 8000, SECONDS * 1000)
+    pending(replica, before + count)
+    cpu = os.sysconf("SC_CLK_TCK")
+    ticks = lambda: sum(map(int, pathlib.Path(f"/proc/{replica.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))  # noqa: E731
+    used = ticks()
+    time.sleep(SECONDS + 9)
+    used = ticks() - used
+    late = sorted(late for _, late in signalled(stack, since, count))
+    return {"p50": late[count // 2], "p99": late[count * 99 // 100], "max": late[-1], "cpu": used / cpu / (SECONDS + 9)}
+
+
+def main():
+    build(["bench_expiration"])
+    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
+    state.chmod(0o755)
+    stack = support.Stack(state)
+    try:
+        replica = alone(stack.start())
+        with replica:
+            replica.wait_ready()
+            idle = resident_mib(replica)
+            assert replica.terminate() == 0
+        again = rebuild(stack, replica_again(replica))
+        with replica_again(replica) as running:
+            running.wait_ready()
+            late = lateness(stack, running)
+            many = burst(stack, running)
+    finally:
+        stack.stop()
+        shutil.rmtree(state, ignore_errors=True)
+    print(f"""
+timers made again from the topic      {again['rate']:12,.0f} a second   ({ORDERS:,} in {again['took']:,} ms)
+memory with them                      {again['memory']:12,.1f} MiB        ({again['bytes']:.0f} bytes a timer, all in)
+memory, idle                          {idle:12,.1f} MiB
+signals, all due at one moment        {many['rate']:12,.0f} a second
+late at {RATE:,} a second: p50          {late['p50']:12,.0f} ms
+                        p99          {late['p99']:12,.0f} ms
+                        most         {late['max']:12,.0f} ms
+CPU at that rate                      {100 * late['cpu']:12,.0f} % of a core""")
+    missed = [text for text, bad in [
+        ("rebuild below 500,000 a second", again["rate"] < 500_000), ("signals below 50,000 a second", many["rate"] < 50_000),
+        ("p99 over 10 ms", late["p99"] > 10), ("idle above 20 MiB", idle > 20)] if bad]
+    print(f"missed: {', '.join(missed)}" if missed else "targets met")
+    return 1 if missed else 0
+
+
+def replica_again(replica):
+    replica.log = open(replica.log.name, "a+b")
+    return replica
+
+
+sys.exit(main())
