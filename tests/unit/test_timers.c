@@ -1,0 +1,179 @@
+/* timers: what is known of each partition, and when it may fire. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "metrics.h"
+#include "timers.h"
+
+static struct timers timers;
+static int fired[8]; /* by the number of the order */
+
+static struct uuid id_of(int n) {
+    return (struct uuid){.b = {[0] = 1, [15] = (uint8_t)n}};
+}
+
+static void say(int partition, int64_t offset, int order, enum order_status status, int64_t due_ms) {
+    const struct order_event event = {
+        .id = id_of(order), .ticket_id = id_of(100 + order), .status = status, .expires_at = due_ms * 1000};
+    timers_order(&timers, partition, offset, &event);
+    timers_apply(&timers);
+}
+
+static int64_t fire(void *now_ms, const struct wheel_timer *timer) {
+    assert_int_equal(timer->ticket.b[15], 100 + timer->order.b[15]);
+    fired[timer->order.b[15]]++;
+    return *(int64_t *)now_ms + 1000;
+}
+
+static void fire_at(int64_t now_ms) {
+    timers_fire(&timers, now_ms, 100, fire, &now_ms);
+}
+
+static int64_t begin(int partition, int64_t position, int64_t end) {
+    struct timers_partition *p = timers_of(&timers, partition);
+    timers_begin(p, position);
+    p->end = end;
+    return timers_release(&timers);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    memset(fired, 0, sizeof fired);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    timers_free(&timers);
+    return 0;
+}
+
+static void nothing_fires_before_the_end_is_reached(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    assert_int_equal(begin(3, 10, 12), 2);
+    say(3, 10, 1, ORDER_STATUS_CREATED, now - 5000);
+    assert_int_equal(timers_release(&timers), 1);
+    assert_true(timers_next_ms(&timers) == INT64_MAX);
+    fire_at(now);
+    assert_int_equal(fired[1], 0);
+    say(3, 11, 2, ORDER_STATUS_CREATED, now - 5000);
+    assert_int_equal(timers_release(&timers), 0);
+    assert_true(timers_next_ms(&timers) <= now);
+    fire_at(now);
+    assert_int_equal(fired[1] + fired[2], 2);
+    fire_at(now);
+    assert_int_equal(fired[1] + fired[2], 2);
+    fire_at(now + 1000);
+    assert_int_equal(fired[1] + fired[2], 4);
+}
+
+static void one_partition_does_not_wait_for_another(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    begin(0, 0, 1);
+    assert_int_equal(begin(1, 0, 5), 6);
+    say(1, 0, 1, ORDER_STATUS_CREATED, now);
+    say(0, 0, 2, ORDER_STATUS_AWAITING_PAYMENT, now);
+    assert_int_equal(timers_release(&timers), 4);
+    fire_at(now);
+    assert_int_equal(fired[1], 0);
+    assert_int_equal(fired[2], 1);
+}
+
+static void what_is_over_does_not_fire_and_is_not_read_again(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    begin(0, 100, 100);
+    const struct timers_partition *p = timers_of(&timers, 0);
+    assert_int_equal(timers_safe(p, 0), 100);
+    say(0, 100, 1, ORDER_STATUS_CREATED, now);
+    say(0, 101, 2, ORDER_STATUS_CREATED, now);
+    say(0, 102, 3, ORDER_STATUS_CREATED, now);
+    say(0, 103, 1, ORDER_STATUS_AWAITING_PAYMENT, now);
+    assert_int_equal(timers_safe(p, 0), 100);
+    say(0, 104, 1, ORDER_STATUS_COMPLETE, now);
+    assert_int_equal(timers_safe(p, 0), 101);
+    say(0, 105, 2, ORDER_STATUS_CANCELLED, now);
+    timers_passed(&timers, 0, 106);
+    assert_int_equal(timers_safe(p, 0), 102);
+    fire_at(now);
+    assert_int_equal(fired[1] + fired[2], 0);
+    assert_int_equal(fired[3], 1);
+    say(0, 107, 3, ORDER_STATUS_CANCELLED, now);
+    assert_int_equal(timers_safe(p, 0), 108);
+}
+
+static void what_goes_and_comes_back_is_still_known(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    begin(2, 0, 1);
+    say(2, 0, 1, ORDER_STATUS_CREATED, now);
+    timers_release(&timers);
+    timers_hold(&timers);
+    fire_at(now);
+    assert_int_equal(fired[1], 0);
+    timers_of(&timers, 2)->end = 2; /* it comes back, longer */
+    assert_int_equal(timers_release(&timers), 1);
+    say(2, 1, 2, ORDER_STATUS_CREATED, now);
+    assert_int_equal(timers_release(&timers), 0);
+    fire_at(now);
+    assert_int_equal(fired[1] + fired[2], 2);
+}
+
+static bool is_one(void *arg, int32_t partition) {
+    (void)arg;
+    return partition == 1;
+}
+
+static void what_is_not_kept_is_forgotten(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    for (int i = 0; i < 3; i++) {
+        begin(i, 0, 0);
+        say(i, 0, i, ORDER_STATUS_CREATED, now);
+    }
+    timers_keep(&timers, is_one, NULL);
+    timers_measure(&timers);
+    assert_int_equal(metric_value(M_TIMERS), 1);
+    assert_null(timers_of(&timers, 0)->wheel);
+    fire_at(now);
+    assert_int_equal(fired[0] + fired[2], 0);
+    assert_int_equal(fired[1], 1);
+}
+
+static void many_of_one_partition_leave_others_their_turn(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us() / 1000;
+    begin(0, 0, 0);
+    begin(1, 0, 0);
+    for (int i = 0; i < 5000; i++) {
+        struct order_event event = {.status = ORDER_STATUS_CREATED, .expires_at = now * 1000};
+        memcpy(event.id.b + 4, &i, sizeof i);
+        event.ticket_id.b[15] = 100;
+        timers_order(&timers, 0, i, &event);
+        if (timers.nchanges == WHEEL_PREFETCH) timers_apply(&timers);
+    }
+    say(1, 0, 1, ORDER_STATUS_CREATED, now);
+    timers_fire(&timers, now, 1000, fire, &now);
+    assert_int_equal(fired[0], 256);
+    assert_int_equal(fired[1], 1);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(nothing_fires_before_the_end_is_reached),
+        T(one_partition_does_not_wait_for_another),
+        T(what_is_over_does_not_fire_and_is_not_read_again),
+        T(what_goes_and_comes_back_is_still_known),
+        T(what_is_not_kept_is_forgotten),
+        T(many_of_one_partition_leave_others_their_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
