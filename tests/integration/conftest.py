@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 import shutil
 import sys
@@ -16,23 +17,33 @@ def fresh_state():
     return path
 
 
-@pytest.fixture(scope="session")
-def make_stack():
-    """make_stack(VARIABLE=...) starts a stack of its own with these settings; all are gone at the end."""
-    stacks = []
+@contextlib.contextmanager
+def stacks():
+    """make(VARIABLE=...) starts a stack of its own with these settings; all are gone at the end."""
+    started = []
 
     def make(**environment):
         stack = Stack(fresh_state(), **environment)
-        stacks.append(stack)
+        started.append(stack)
         return stack.start()
 
-    yield make
-    for stack in stacks:
-        stack.stop()
-        shutil.rmtree(stack.state, ignore_errors=True)
+    try:
+        yield make
+    finally:
+        for stack in started:
+            stack.stop()
+            shutil.rmtree(stack.state, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def make_stack():
+    """For the tests of one file: stacks that nobody uses any more would slow the others down."""
+    with stacks() as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
-def stack(make_stack):
+def stack():
     """The stack most tests share. Sign-in limits are off, and a password's hash costs a quarter of what it should."""
-    return make_stack(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
+    with stacks() as make:
+        yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
