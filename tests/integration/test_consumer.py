@@ -337,7 +337,7 @@ def test_connections_cut_at_any_moment(feed):
     driver = feed.driver(BATCH="20").wait_ready()
     cuts = 0
     with Stream(feed, some, burst=50):
-        for _ in range(40):
+        while cuts < 40:
             before = seen(feed)
             wait_until(lambda: seen(feed) > before, "it goes on")
             time.sleep(random.random() * 0.02)  # not to wait for anything: to hit any moment of a batch
@@ -345,8 +345,7 @@ def test_connections_cut_at_any_moment(feed):
                              " where application_name like 'onsale-%-consumer' and datname = current_database()")
     feed.wait_read()
     feed.assert_applied_once_in_order()
-    assert cuts >= 40
-    assert driver.metric("retries_total") >= 40
+    assert driver.metric("retries_total") >= 20, "most cuts are noticed one by one"
 
 
 def test_postgres_restarted(feed):
