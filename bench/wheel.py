@@ -17,6 +17,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -147,6 +148,7 @@ ROWS = [  # what, unit, digits, value of a result
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs ends, too
     with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work:
         work = pathlib.Path(work)
         results = {"onsale": ours()}
