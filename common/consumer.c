@@ -255,6 +255,10 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     int64_t earliest;
     enum status st = group_earliest(c->group, p, &earliest, w);
     if (st != ST_OK) return st;
+    if (p->next == earliest) { /* late word of the position before this one */
+        p->gone = false;
+        return ST_OK;
+    }
     columns_reset(&c->positions);
     put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
     st = commit_batch(c->conn, &c->positions, NULL, w);

@@ -515,7 +515,7 @@ def test_records_deleted_before_they_were_read(feed):
     driver = feed.driver().wait_ready()
     feed.write(100, some)
     wait_until(lambda: seen(feed) == 1100, "the rest is read")
-    assert driver.metric("offset_resets_total") == len(ends)
+    assert driver.metric("offset_resets_total") == sum(end > 0 for end in ends.values())
 
 
 # --- stopping ---
