@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -12,12 +11,11 @@
 #include "log.h"
 #include "metrics.h"
 #include "registry.h"
+#include "thread.h"
 
 enum {
     TICK_MS = 1000,  /* gauges, and the positions that Kafka is told for dashboards */
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
-    BACKOFF_MS = 50, /* after an error; doubles with each that follows */
-    BACKOFF_MOST_MS = 5000,
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
     MOST_TOPICS = 8,
     TRACEPARENT = 55,   /* its length, by W3C Trace Context */
@@ -195,7 +193,7 @@ static void narrow(struct consumer *c) {
 static void set_back(struct consumer *c, enum status st, const struct why *w) {
     char records[128];
     describe_batch(c, records, sizeof records);
-    int delay = c->setbacks < 7 ? BACKOFF_MS << c->setbacks : BACKOFF_MOST_MS;
+    int delay = group_backoff_ms(c->setbacks);
     log_at(st == ST_INVALID || st == ST_FAILED ? LOG_ERROR : LOG_WARN, "consumer", "%s%s; again in %d ms",
            w->text, records, delay);
     metric_add(M_CONSUMER_RETRIES, 1);
@@ -255,10 +253,6 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     int64_t earliest;
     enum status st = group_earliest(c->group, p, &earliest, w);
     if (st != ST_OK) return st;
-    if (p->next == earliest) { /* late word of the position before this one */
-        p->gone = false;
-        return ST_OK;
-    }
     columns_reset(&c->positions);
     put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
     st = commit_batch(c->conn, &c->positions, NULL, w);
@@ -422,17 +416,6 @@ static void consumer_free(struct consumer *c) {
     free(c);
 }
 
-/* Signals are the main thread's, also of the threads that librdkafka starts. */
-static void start_thread(struct consumer *c) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&c->thread, NULL, run, c);
-    assert(failed == 0);
-    pthread_setname_np(c->thread, "consumer");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 struct consumer *consumer_start(const struct consumer_options *options) {
     struct consumer *c = mem_alloc(sizeof *c);
     c->options = *options;
@@ -445,7 +428,11 @@ struct consumer *consumer_start(const struct consumer_options *options) {
     positions_init(&c->positions);
     snprintf(c->group_id, sizeof c->group_id, "onsale-%s", options->service);
 
-    const struct group_options group = {.id = c->group_id, .brokers = options->brokers, .topics = c->topics};
+    const struct group_options group = {.id = c->group_id,
+                                        .instance = options->instance,
+                                        .brokers = options->brokers,
+                                        .topics = c->topics,
+                                        .gather_ms = options->gather_ms};
     struct why w = {0};
     c->group = group_join(&group, &w);
     if (c->group == NULL) {
@@ -453,7 +440,7 @@ struct consumer *consumer_start(const struct consumer_options *options) {
         consumer_free(c);
         return NULL;
     }
-    start_thread(c);
+    c->thread = thread_start("consumer", run, c);
     return c;
 }
 
@@ -470,9 +457,7 @@ void consumer_stop(struct consumer *c, int timeout_ms) {
     atomic_store(&c->stopping, true);
     group_wake(c->group);
     pthread_mutex_unlock(&c->lock);
-    int64_t at = clock_mono_us() + timeout_ms * INT64_C(1000);
-    struct timespec until = {.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
-    if (pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+    if (thread_join(c->thread, clock_mono_us() + timeout_ms * INT64_C(1000)))
         consumer_free(c);
     else /* the process is about to end; what the thread uses must stay until then */
         log_warn("consumer", "did not stop within %d ms, leaving it behind", timeout_ms);

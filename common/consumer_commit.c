@@ -5,6 +5,12 @@
 #include "clock.h"
 #include "queries.h"
 
+/* A crash of Postgres (a failover is another matter) may take the last batches back, effects and positions
+ * together: then they are read from Kafka again. Nobody has acted on them who would stay behind: what commits
+ * after them and does wait has them on disk before itself, and a publisher reads only what is there. So what
+ * is at stake is time, and a wait for the disk is most of a small batch's. */
+#define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
+
 static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {
     const struct sql *const own[] = {&sql_consumer_positions, &sql_consumer_advance,
                                      &sql_consumer_dead_letters};
@@ -21,7 +27,8 @@ PGconn *commit_open(const char *url, const char *service, const struct batch *b,
     snprintf(name, sizeof name, "%s-consumer", service);
     PGconn *conn = pg_open(url, name, COMMIT_STATEMENT_MS, w);
     if (conn == NULL) return NULL;
-    if (pg_exec(conn, w, "select " PG_PLANNING) == ST_OK && prepare_all(conn, b, w) == ST_OK) {
+    if (pg_exec(conn, w, "select " PG_PLANNING NOT_AWAITING_THE_DISK) == ST_OK &&
+        prepare_all(conn, b, w) == ST_OK) {
         /* Not blocking: a large pipeline could wait for the server to read while the server waits for us to.
          */
         if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1) return conn;

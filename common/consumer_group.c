@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -22,15 +21,28 @@ struct group {
     enum group_state state;
     struct group_partition *partitions;
     int count, last; /* last: where the previous record came from, as the next one mostly does */
+    bool read;       /* something, since fetch_on looked */
+    int64_t fetch_on_at;
     struct why trouble;
 };
 
 static const uint64_t one = 1;
 
-/* How long a question to the brokers may take, of those that block. */
-enum { ASK_MS = 5000 };
+enum {
+    ASK_MS = 5000, /* most time that a question to the brokers may take, of those that block */
+    FETCH_ON_MS = 10,
+    LONGEST_FETCH_MS = 100,
+    BACKOFF_MS = 50,
+    BACKOFF_MOST_MS = 5000,
+};
+
+static bool is_static(const struct group_options *options) {
+    return options->instance != NULL && options->instance[0] != '\0';
+}
 
 static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why *w) {
+    char longest[16];
+    snprintf(longest, sizeof longest, "%d", options->gather_ms > 0 ? options->gather_ms : LONGEST_FETCH_MS);
     /* Fixed is what the positions rest on: Kafka's own never decide, and an assignment is whole (eager). */
     const struct kafka_property properties[] = {
         {"group.id", options->id, true},
@@ -39,6 +51,8 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         {"auto.offset.reset", "error", true}, /* a position that is gone is for us to notice */
         {"partition.assignment.strategy", "range", true},
         {"enable.partition.eof", "false", true},
+        {"isolation.level", "read_committed",
+         true}, /* also: noted positions are awaited until they are certain */
         /* A dead instance's partitions move on after 10 s (the default is 45), and a rebalance is heard of
            within 1 s. */
         {"session.timeout.ms", "10000", false},
@@ -46,12 +60,14 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
         {"topic.metadata.refresh.interval.ms", "30000", false},
         {"fetch.error.backoff.ms", "100", false},
-        /* An answer comes as soon as there is a record, and after this at the latest (default 500). A
+        /* An answer comes when there are so many bytes, and after this time at the latest (default 500). A
          * partition that is placed while one is awaited is fetched behind it. */
-        {"fetch.wait.max.ms", "100", false},
+        {"fetch.min.bytes", options->gather_ms > 0 ? "262144" : "1", false},
+        {"fetch.wait.max.ms", longest, false},
         /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. */
         {"queued.max.messages.kbytes", "8192", false},
         {"queued.min.messages", "10000", false},
+        {is_static(options) ? "group.instance.id" : NULL, options->instance, true},
         {0},
     };
     return kafka_conf(options->brokers, properties, w);
@@ -59,6 +75,16 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
 
 static const char *topic_name(const struct group *g, const struct group_partition *p) {
     return g->options.topics[p->topic];
+}
+
+/* The partitions from `first` on, as librdkafka takes them. */
+static rd_kafka_topic_partition_list_t *list_of(const struct group *g, const struct group_partition *first,
+                                                int count, int64_t offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, topic_name(g, &first[i]), first[i].partition)->offset =
+            offset;
+    return list;
 }
 
 static void drop(struct group *g) {
@@ -192,14 +218,30 @@ static void lose(struct group *g, struct group_partition *p) {
 static void take_error(struct group *g, const rd_kafka_message_t *m) {
     struct group_partition *p = find(g, m);
     why(&g->trouble, ST_FAILED, "%s", rd_kafka_message_errstr(m));
-    if (m->err == RD_KAFKA_RESP_ERR__FATAL) {
-        log_error("consumer", "beyond repair, ending the process: %s", g->trouble.text);
-        _exit(EX_SOFTWARE);
-    }
-    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && p != NULL && g->state == GROUP_FETCHING)
-        lose(g, p);
-    else
+    if (m->err == RD_KAFKA_RESP_ERR__FATAL) kafka_fatal(g->rk);
+    if (m->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || p == NULL || g->state != GROUP_FETCHING) {
         log_warn("consumer", "%s", g->trouble.text);
+    } else if (m->offset == p->reached || m->offset != p->gone_at) { /* else said once more, late */
+        p->gone_at = m->offset;
+        lose(g, p);
+    }
+}
+
+/* librdkafka stops fetching while it has enough ahead, and looks whether it still has each second only (2.2
+ * has a setting for that), or when its broker's thread is woken: by a question, for whose answer nobody
+ * waits. So what is fetched ahead may be little, and still no second is lost behind a backlog. Nothing is at
+ * hand; returns how soon to call again while that is so, in microseconds. */
+static int64_t fetch_on(struct group *g) {
+    int64_t now = clock_mono_us();
+    if (g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
+    if (now < g->fetch_on_at) return g->fetch_on_at - now;
+    g->read = false;
+    g->fetch_on_at = now + FETCH_ON_MS * INT64_C(1000);
+    if (group_lag(g) == 0) return INT64_MAX;
+    rd_kafka_topic_partition_list_t *list = list_of(g, g->partitions, g->count, RD_KAFKA_OFFSET_END);
+    rd_kafka_offsets_for_times(g->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    return INT64_MAX;
 }
 
 static void await(const struct group *g, int64_t left_us) {
@@ -217,9 +259,10 @@ static rd_kafka_message_t *next_message(struct group *g, int timeout_ms) {
     enum group_state before = g->state;
     for (;;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, 0);
+        int64_t soon = m == NULL ? fetch_on(g) : 0;
         if (m != NULL || timeout_ms == 0 || g->state != before) return m;
         if (atomic_exchange(&g->woken, false) || (left = deadline - clock_mono_us()) <= 0) return NULL;
-        await(g, left);
+        await(g, left < soon ? left : soon);
     }
 }
 
@@ -229,11 +272,29 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         take_error(g, m);
     } else if ((*from = find(g, m)) != NULL && g->state == GROUP_FETCHING) {
+        g->read = true;
         if (m->offset >= (*from)->reached) return m;
         lose(g, *from); /* going backwards: another topic under the same name */
     }
     rd_kafka_message_destroy(m);
     return NULL;
+}
+
+enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
+                       struct why *w) {
+    enum status st = ST_OK;
+    for (*records = 0; st == ST_OK && *records < most; ++*records) {
+        struct group_partition *p;
+        rd_kafka_message_t *m = group_poll(g, *records == 0 ? wait_ms : 0, &p);
+        if (m == NULL) break;
+        st = each(arg, p, m, w);
+        rd_kafka_message_destroy(m);
+    }
+    return st;
+}
+
+int group_backoff_ms(int setbacks) {
+    return setbacks < 7 ? BACKOFF_MS << setbacks : BACKOFF_MOST_MS;
 }
 
 void group_wake(struct group *g) {
@@ -262,6 +323,18 @@ struct group_partition *group_partitions(struct group *g, int *count) {
     return g->partitions;
 }
 
+/* An id that is still there afterwards was there before, too: no other is given to us before we have given up
+ * what is assigned. */
+rd_kafka_consumer_group_metadata_t *group_membership(struct group *g) {
+    rd_kafka_consumer_group_metadata_t *membership = rd_kafka_consumer_group_metadata(g->rk);
+    char *id = rd_kafka_memberid(g->rk);
+    bool member = id != NULL && id[0] != '\0';
+    rd_kafka_mem_free(g->rk, id);
+    if (member || membership == NULL) return membership;
+    rd_kafka_consumer_group_metadata_destroy(membership);
+    return NULL;
+}
+
 void group_fetch(struct group *g) {
     for (int i = 0; i < g->count; i++)
         g->partitions[i].reached = g->partitions[i].next;
@@ -276,55 +349,70 @@ void group_hold(struct group *g) {
     g->state = GROUP_HELD;
 }
 
-/* The partitions from `first` on, as librdkafka takes them. */
-static rd_kafka_topic_partition_list_t *list_of(const struct group *g, const struct group_partition *first,
-                                                int count, int64_t offset) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-    for (int i = 0; i < count; i++)
-        rd_kafka_topic_partition_list_add(list, topic_name(g, &first[i]), first[i].partition)->offset =
-            offset;
-    return list;
-}
-
-/* Asks for offsets by their place (beginning, end). Not rd_kafka_query_watermark_offsets, which may wait
- * forever before 2.3. */
-static enum status ask(struct group *g, const struct group_partition *first, int count, int64_t place,
-                       int64_t *offsets, struct why *w) {
-    rd_kafka_topic_partition_list_t *list = list_of(g, first, count, place);
-    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
+/* The partitions' offsets out of an answer, negative where there is none; its first error ends that. Frees
+ * the list. */
+static rd_kafka_resp_err_t read_offsets(const struct group *g, const struct group_partition *first, int count,
+                                        rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t err,
+                                        int64_t *offsets) {
     for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         const rd_kafka_topic_partition_t *answer =
             rd_kafka_topic_partition_list_find(list, topic_name(g, &first[i]), first[i].partition);
         err = answer->err;
-        if (answer->offset < 0 && err == RD_KAFKA_RESP_ERR_NO_ERROR) err = RD_KAFKA_RESP_ERR__NO_OFFSET;
         offsets[i] = answer->offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return err;
+}
+
+/* Asks for offsets by their place (beginning, end) or time. Not rd_kafka_query_watermark_offsets, which may
+ * wait forever before 2.3. */
+static rd_kafka_resp_err_t ask(struct group *g, const struct group_partition *first, int count, int64_t place,
+                               int64_t *offsets) {
+    rd_kafka_topic_partition_list_t *list = list_of(g, first, count, place);
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
+    return read_offsets(g, first, count, list, err, offsets);
+}
+
+static enum status ask_place(struct group *g, const struct group_partition *first, int count, int64_t place,
+                             int64_t *offsets, struct why *w) {
+    rd_kafka_resp_err_t err = ask(g, first, count, place, offsets);
+    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (offsets[i] < 0) err = RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
     return why(w, ST_LOST, "cannot learn the %s offsets of %s: %s",
                place == RD_KAFKA_OFFSET_END ? "last" : "first", topic_name(g, first), rd_kafka_err2str(err));
 }
 
 enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
-    return ask(g, p, 1, RD_KAFKA_OFFSET_BEGINNING, offset, w);
+    return ask_place(g, p, 1, RD_KAFKA_OFFSET_BEGINNING, offset, w);
 }
 
 enum status group_ends(struct group *g, int64_t *ends, struct why *w) {
-    return g->count == 0 ? ST_OK : ask(g, g->partitions, g->count, RD_KAFKA_OFFSET_END, ends, w);
+    return g->count == 0 ? ST_OK : ask_place(g, g->partitions, g->count, RD_KAFKA_OFFSET_END, ends, w);
+}
+
+/* The ends first: what is written after them is of that time, too, so it is not passed over. */
+enum status group_since(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w) {
+    enum status st = group_ends(g, offsets, w);
+    if (st != ST_OK || g->count == 0) return st;
+    int64_t *found = mem_alloc((size_t)g->count * sizeof *found);
+    rd_kafka_resp_err_t err = ask(g, g->partitions, g->count, unix_ms, found);
+    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (found[i] >= 0) offsets[i] = found[i];
+    free(found);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the offsets of a time: %s", rd_kafka_err2str(err));
 }
 
 enum status group_noted(struct group *g, struct why *w) {
+    if (g->count == 0) return ST_OK;
     rd_kafka_topic_partition_list_t *list = list_of(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
-    rd_kafka_resp_err_t err =
-        list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_committed(g->rk, list, ASK_MS);
-    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        struct group_partition *p = &g->partitions[i];
-        const rd_kafka_topic_partition_t *answer =
-            rd_kafka_topic_partition_list_find(list, topic_name(g, p), p->partition);
-        err = answer->err;
-        p->next = p->noted = answer->offset < 0 ? -1 : answer->offset;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
+    int64_t *noted = mem_alloc((size_t)g->count * sizeof *noted);
+    rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, ASK_MS);
+    err = read_offsets(g, g->partitions, g->count, list, err, noted);
+    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        g->partitions[i].next = g->partitions[i].noted = noted[i] < 0 ? -1 : noted[i];
+    free(noted);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
     return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
 }
@@ -352,9 +440,23 @@ void group_note(struct group *g) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* A static member that is closed stays one until its session ends, for it might come back. One that gives up
+ * its topics before does leave. It has done so when its id is gone. */
+static void give_up_topics(struct group *g, int64_t deadline) {
+    rd_kafka_unsubscribe(g->rk);
+    for (bool member = true; member && clock_mono_us() < deadline;) {
+        rd_kafka_message_t *m = next_message(g, 10);
+        if (m != NULL) rd_kafka_message_destroy(m);
+        char *id = rd_kafka_memberid(g->rk);
+        member = id != NULL && id[0] != '\0';
+        rd_kafka_mem_free(g->rk, id);
+    }
+}
+
 /* rd_kafka_consumer_close, but bounded. Records that were fetched come out of the queue as well. */
 static void close_group(struct group *g, int timeout_ms) {
     int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000);
+    if (is_static(&g->options)) give_up_topics(g, deadline);
     rd_kafka_queue_t *events = rd_kafka_queue_new(g->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(g->rk, events);
     for (int64_t left; error == NULL && !rd_kafka_consumer_closed(g->rk);) {

@@ -1,8 +1,8 @@
 /* db: one HTTP thread's way to Postgres. Batched statements, never blocking.
  *
  * db_join gives a place in the open batch of a statement; the caller fills it with put_ calls. The thread's loop calls
- * db_flush once an iteration: what was joined during it goes out as one execution, unless enough batches are on their way;
- * then it waits and grows, so under load one round trip and one commit carry hundreds of items, and at low load nobody waits.
+ * db_flush once an iteration: what was joined during it goes out as one execution, unless one is on its way: then it waits
+ * and grows, so under load one round trip and one commit carry hundreds of items, and at low load nobody waits.
  * Statements that write and those that only read go down two connections, so a read never waits for a commit.
  *
  * If a batch fails by the data of an item (a constraint, a cast), it is cut in halves and sent again until the culprit

@@ -5,7 +5,8 @@
 
 #include "clock.h"
 
-/* A statement has one batch open and a few on their way; more only while a failed one is being halved. */
+/* A statement has one batch open and one on its way; more when they are full, or while a failed one is being
+ * halved. */
 enum { SPARE_BATCHES = 4 };
 /* A batch that grew beyond this (many long texts at once) is not kept: an idle service stays small. */
 enum { SPARE_BYTES = 256 * 1024 };
@@ -78,6 +79,11 @@ static size_t batch_bytes(const struct batch *b) {
     for (int i = 0; i < b->columns.sql->nparams; i++)
         bytes += b->columns.arrays[i].cap;
     return bytes;
+}
+
+void batch_answer(struct batch *b, enum status st) {
+    b->answer = st;
+    batches_append(&b->statement->lane->db->answered, b);
 }
 
 void batch_release(struct batch *b) {

@@ -118,13 +118,6 @@ static int backoff(struct lane *lane) {
     return ms / 2 + (int)(random % (unsigned)(ms / 2 + 1));
 }
 
-static void answer_all(struct lane *lane, struct batches *list, enum status st) {
-    for (struct batch *b; (b = batches_take(list)) != NULL;) {
-        b->answer = st;
-        batches_append(&lane->db->answered, b);
-    }
-}
-
 static void disconnect(struct lane *lane, enum status sent) {
     lane_deadline(lane, 0);
     close_socket(lane);
@@ -132,9 +125,10 @@ static void disconnect(struct lane *lane, enum status sent) {
     lane->lookup = NULL;
     PQfinish(lane->conn);
     lane->conn = NULL;
-    answer_all(lane, &lane->sent, sent);
-    answer_all(lane, &lane->waiting, ST_LOST);
-    lane->in_flight = 0;
+    if (lane->sent != NULL) batch_answer(lane->sent, sent);
+    lane->sent = NULL;
+    for (struct batch *b; (b = batches_take(&lane->waiting)) != NULL;)
+        batch_answer(b, ST_LOST);
     struct db *db = lane->db;
     for (int i = 0; i < db->nstatements; i++)
         if (db->statements[i].lane == lane) db->statements[i].open = NULL;

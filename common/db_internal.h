@@ -63,17 +63,17 @@ struct lane {
     enum lane_state state;
     struct lookup *lookup;
     PGconn *conn;
-    h2o_socket_t *sock; /* over a duplicate of conn's descriptor, since h2o closes what it is given */
-    struct batches waiting, sent; /* oldest first */
-    int in_flight;                /* batches in sent */
-    int64_t replan_us;            /* when to have plans made anew */
-    int prepared;                 /* results of the prepare pipeline so far */
-    h2o_timeout_t timeout;        /* of the one entry below; its duration changes with what is waited for */
-    h2o_timeout_entry_t timer;    /* the lane's one deadline */
-    int64_t due_us;               /* when it is really over: h2o's clock may jump */
-    int failures;                 /* attempts to connect that failed since it was ready */
-    bool was_ready;               /* ever */
-    struct why reason;            /* of the last failure, logged once while it stays the same */
+    h2o_socket_t *sock;        /* over a duplicate of conn's descriptor, since h2o closes what it is given */
+    struct batches waiting;    /* oldest first */
+    struct batch *sent;        /* the one on its way, or NULL */
+    int64_t replan_us;         /* when to have plans made anew */
+    int prepared;              /* results of the prepare pipeline so far */
+    h2o_timeout_t timeout;     /* of the one entry below; its duration changes with what is waited for */
+    h2o_timeout_entry_t timer; /* the lane's one deadline */
+    int64_t due_us;            /* when it is really over: h2o's clock may jump */
+    int failures;              /* attempts to connect that failed since it was ready */
+    bool was_ready;            /* ever */
+    struct why reason;         /* of the last failure, logged once while it stays the same */
 };
 
 struct db {
@@ -101,6 +101,7 @@ struct batch *batches_take(struct batches *list); /* the first, or NULL */
 struct batch *batch_open(struct statement *s);
 /* A batch of items [first, first+count) of b, in no list. */
 struct batch *batch_part(const struct batch *b, int first, int count);
+void batch_answer(struct batch *b, enum status st); /* moves it to `answered` */
 void batch_release(struct batch *b);
 void batch_destroy(struct batch *b);
 /* Whether the rows keep to the contract: an `ordinal` first, ascending, within 1..items. */

@@ -7,10 +7,7 @@
 #include "metrics.h"
 #include "pg.h"
 
-enum {
-    IN_FLIGHT = 2,  /* executions on their way on a connection */
-    MAX_TRIES = 10, /* of a batch that serialization failures or deadlocks undo */
-};
+enum { MAX_TRIES = 10 }; /* of a batch that serialization failures or deadlocks undo */
 
 /* A plan is kept, and was made for tables as small as they were then: a read from end to end, or a sort of
  * all there is. ANALYZE has plans made anew, but autovacuum comes once a minute, and in the minute an on-sale
@@ -40,19 +37,14 @@ static bool send_batch(struct lane *lane, struct batch *b) {
 
 /* The server's own statement_timeout comes first, unless it or the network is gone. */
 static void await_result(struct lane *lane) {
-    lane_deadline(lane, lane->in_flight > 0 ? lane->db->options.statement_timeout_ms + GRACE_MS : 0);
-}
-
-static void answer(struct lane *lane, struct batch *b, enum status st) {
-    b->answer = st;
-    batches_append(&lane->db->answered, b);
+    lane_deadline(lane, lane->sent != NULL ? lane->db->options.statement_timeout_ms + GRACE_MS : 0);
 }
 
 static void send_or_lose(struct lane *lane, struct batch *b) {
     b->sent_us = clock_mono_us();
     b->tries++;
-    batches_append(&lane->sent, b);
-    if (lane->in_flight++ == 0) await_result(lane);
+    lane->sent = b;
+    await_result(lane);
     metric_add(M_DB_BATCHES, 1);
     metric_add(M_DB_ITEMS, b->nwaiters);
     if (!send_batch(lane, b)) lane_lost(lane, ST_LOST, PQerrorMessage(lane->conn));
@@ -63,12 +55,14 @@ static bool waited_too_long(const struct lane *lane, const struct batch *b) {
     return clock_mono_us() - b->opened_us > (int64_t)lane->db->options.statement_timeout_ms * 1000;
 }
 
+/* One batch at a time. A second one on its way would save its round trip, but then each carries half as many
+ * items, and what a statement and its commit cost by themselves is more. */
 void lane_pump(struct lane *lane) {
-    while (lane->state == LANE_READY && lane->in_flight < IN_FLIGHT && lane->waiting.first != NULL) {
+    while (lane->state == LANE_READY && lane->sent == NULL && lane->waiting.first != NULL) {
         struct batch *b = batches_take(&lane->waiting);
         if (b->statement->open == b) b->statement->open = NULL;
         if (waited_too_long(lane, b)) {
-            answer(lane, b, ST_TIMEOUT);
+            batch_answer(b, ST_TIMEOUT);
         } else {
             send_or_lose(lane, b);
         }
@@ -102,9 +96,9 @@ static void log_failure(const struct batch *b, const char *outcome) {
               field(b, PG_DIAG_CONSTRAINT_NAME, ""));
 }
 
-static void fail(struct lane *lane, struct batch *b, enum status st, const char *outcome) {
+static void fail(struct batch *b, enum status st, const char *outcome) {
     log_failure(b, outcome);
-    answer(lane, b, st);
+    batch_answer(b, st);
 }
 
 /* Some item's data is at fault, and it spoils the others: halves, to go before all that waits, until it
@@ -122,45 +116,45 @@ static void try_again(struct lane *lane, struct batch *b) {
     batches_prepend(&lane->waiting, b);
 }
 
-static void answer_rows(struct lane *lane, struct batch *b) {
+static void answer_rows(struct batch *b) {
     struct why w;
     if (batch_rows_valid(b, &w)) {
-        answer(lane, b, ST_OK);
+        batch_answer(b, ST_OK);
         return;
     }
     log_error("db", "%s: %s", b->statement->sql->name, w.text);
-    answer(lane, b, ST_FAILED);
+    batch_answer(b, ST_FAILED);
 }
 
 /* A batch's transaction is over: what comes of it. */
 static void settle(struct lane *lane, struct batch *b) {
     switch (pg_status(lane->conn, b->result, NULL)) {
     case ST_OK:
-        answer_rows(lane, b);
+        answer_rows(b);
         break;
     case ST_AGAIN:
         if (b->tries < MAX_TRIES) {
             try_again(lane, b);
         } else {
-            fail(lane, b, ST_FAILED, "given up after many tries");
+            fail(b, ST_FAILED, "given up after many tries");
         }
         break;
     case ST_INVALID:
         if (b->nwaiters > 1) {
             halve(lane, b);
         } else {
-            fail(lane, b, ST_FAILED, "refused");
+            fail(b, ST_FAILED, "refused");
         }
         break;
     case ST_TIMEOUT:
-        fail(lane, b, ST_TIMEOUT, "took too long");
+        fail(b, ST_TIMEOUT, "took too long");
         break;
     case ST_LOST:
-        answer(lane, b, ST_LOST);
+        batch_answer(b, ST_LOST);
         lane_lost(lane, ST_LOST, field(b, PG_DIAG_MESSAGE_PRIMARY, PQresultErrorMessage(b->result)));
         break;
     default:
-        fail(lane, b, ST_FAILED, "refused");
+        fail(b, ST_FAILED, "refused");
     }
 }
 
@@ -176,8 +170,8 @@ static void keep_result(struct batch *b, PGresult *r) {
 }
 
 static void batch_over(struct lane *lane) {
-    struct batch *b = batches_take(&lane->sent);
-    lane->in_flight--;
+    struct batch *b = lane->sent;
+    lane->sent = NULL;
     await_result(lane);
     metric_observe_us(M_DB_BATCH_TIME, clock_mono_us() - b->sent_us);
     settle(lane, b);
@@ -197,14 +191,14 @@ static void take_result(struct lane *lane, PGresult *r) {
         lane_lost(lane, ST_LOST, PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
         PQclear(r);
     } else {
-        keep_result(lane->sent.first, r);
+        keep_result(lane->sent, r);
     }
 }
 
 void lane_collect(struct lane *lane) {
     PGresult *r; /* also with nothing in flight: what the server says by itself is parsed by this too */
     while (lane->state == LANE_READY && (r = lane_next_result(lane)) != NULL) {
-        assert(lane->in_flight > 0);
+        assert(lane->sent != NULL);
         take_result(lane, r);
     }
     if (lane->state == LANE_READY && PQstatus(lane->conn) == CONNECTION_BAD)

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "thread.h"
 
 /* Enough for a burst of clients while the loop is in one iteration; the kernel cuts it to net.core.somaxconn.
  */
@@ -63,6 +64,10 @@ void http_configure(h2o_globalconf_t *config) {
     config->http1.upgrade_to_http2 = 0;
 }
 
+/* The fastest: a page of 12 KB is 2.9 KB by it and 2.4 KB by the best. Less than this is a packet anyway. */
+static h2o_compress_args_t compression = {
+    .min_size = 1000, .gzip = {.quality = 1}, .brotli = {.quality = -1}};
+
 static int route_count(const struct route *routes) {
     int n = 0;
     while (routes[n].method != NULL)
@@ -74,8 +79,10 @@ static void make_tables(struct http *http) {
     http_configure(&http->config);
     h2o_hostconf_t *host =
         h2o_config_register_host(&http->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    h2o_handler_t *handler = h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof *handler);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    h2o_handler_t *handler = h2o_create_handler(path, sizeof *handler);
     handler->on_req = req_handle;
+    if (http->options.compress) h2o_compress_register(path, &compression);
     http_shape_errors(&host->fallback_path);
     http->routes = route_tree_new(http->options.routes);
     http->nroutes = route_count(http->options.routes);
@@ -113,10 +120,9 @@ static void start_threads(struct http *http) {
     for (int i = 0; i < http->nthreads; i++) {
         struct http_thread *t = &http->threads[i];
         t->stats = mem_alloc((size_t)(http->nroutes + 1) * sizeof *t->stats);
-        if (pthread_create(&t->id, NULL, http_thread_main, t) != 0) abort(); /* out of memory, in effect */
         char name[16];
         snprintf(name, sizeof name, "http-%d", i);
-        pthread_setname_np(t->id, name);
+        t->id = thread_start(name, http_thread_main, t);
     }
     pthread_barrier_wait(&http->started);
     metrics_add_source(stats_write, http);
@@ -156,6 +162,10 @@ int http_port_of(int listen_fd) {
     if (getsockname(listen_fd, (struct sockaddr *)&address, &n) != 0) return 0;
     return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                                : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+int http_threads(const struct http *http) {
+    return http->nthreads;
 }
 
 int http_port(const struct http *http) {

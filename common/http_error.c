@@ -31,6 +31,32 @@ void errors_close(struct json *j) {
     json_close(j, '}');
 }
 
+/* --- the same for browsers: they say that they take text/html, other clients don't --- */
+
+static const char page_type[] = "text/html; charset=utf-8";
+
+static bool takes_pages(const h2o_req_t *req) {
+    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("accept"), -1);
+    if (i < 0) return false;
+    h2o_iovec_t accept = req->headers.entries[i].value;
+    return memmem(accept.base, accept.len, H2O_STRLIT("text/html")) != NULL;
+}
+
+const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message) {
+    const struct http_error_page *page =
+        req == NULL ? NULL : http_thread_of(req->conn)->http->options.error_page;
+    if (page != NULL && takes_pages(req)) {
+        page->render(&j->out, status, message);
+        h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("content-security-policy"), 1,
+                              page->policy, strlen(page->policy), 1);
+        return page_type;
+    }
+    errors_open(j);
+    errors_add(j, field, message);
+    errors_close(j);
+    return "application/json";
+}
+
 /* --- closing without losing the answer ---
  * h2o closes right after such an answer. With the rest of the request still arriving the kernel would then
  * reset the connection, and the client might never see what was wrong. So a duplicate of the socket reads on
@@ -124,16 +150,13 @@ static void send_shaped(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, 
 static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     (void)filter;
     struct json j = {0};
-    errors_open(&j);
-    errors_add(&j, NULL, message_of(req->res.status));
-    errors_close(&j);
+    req->res.headers.size = 0;
+    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
     h2o_ostream_t *out = h2o_add_ostream(req, sizeof *out + j.out.len, slot);
     out->do_send = send_shaped;
     memcpy(out + 1, j.out.data, j.out.len);
     req->res.content_length = j.out.len;
-    req->res.headers.size = 0;
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
-                   H2O_STRLIT("application/json"));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     keep_socket(req);
     struct answer answer = {.status = req->res.status, .bytes = j.out.len};
     http_note(http_thread_of(req->conn), &answer);

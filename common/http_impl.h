@@ -13,6 +13,7 @@
  * req_address.c  where from
  * req_trace.c    traceparent
  * req_reply.c    the answer
+ * req_stream.c   an answer that goes on
  * req_wait.c     waiting: for the database, for other threads */
 #pragma once
 
@@ -31,6 +32,7 @@ enum {
        one that closes. */
     HTTP_IDLE_MS = 90 * 1000,
     HTTP_SLOW_MS = 10 * 1000, /* from a request's first byte to its last, and the same for its answer */
+    REQ_AFTER_BITS = 16,
 };
 
 /* --- req_address.c: IPv4 is kept as ::ffff:a.b.c.d --- */
@@ -96,7 +98,8 @@ struct http_thread {
     uint64_t now, swept_at;             /* on the loop's clock: the last turn, the last sweep */
     h2o_timeout_t linger_limit;
     h2o_linklist_t lingering;
-    h2o_timeout_t later; /* of requests that wait by req_later */
+    h2o_timeout_t later;                 /* of requests that wait by req_later */
+    h2o_timeout_t after[REQ_AFTER_BITS]; /* by req_after: 1, 2, 4 ... ms; made when first used */
     struct db *db;
     struct session_cache *sessions;
     h2o_linklist_t requests; /* that live */
@@ -131,6 +134,9 @@ static inline void http_count_in_flight(struct http_thread *t, int change) {
 void errors_open(struct json *j);
 void errors_add(struct json *j, const char *field, const char *message); /* field may be NULL */
 void errors_close(struct json *j);
+/* One error: in this shape, or as the service's page if `req` (NULL: it left) wants one. Returns its content
+ * type. */
+const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message);
 void http_shape_errors(h2o_pathconf_t *path);
 void http_stop_lingering(struct http_thread *t);
 
@@ -153,11 +159,15 @@ struct req {
     struct identity user;
     struct arena arena;
     struct json json;
+    struct req_stream *stream; /* an answer that goes on; NULL: none */
     struct buf sent; /* the answer's body: apart, so that nothing can touch it while it is on its way */
     void *state;
-    struct join join; /* the first; more are taken from the arena */
+    struct join join;          /* the first; more are taken from the arena */
     h2o_timeout_entry_t later; /* linked while it waits */
+    int later_ms;              /* and for so long again */
     req_handler *then;
+    void (*end)(void *arg); /* may be NULL */
+    void *end_arg;
     int64_t started_us;
     char traceparent[55];
 };
@@ -169,6 +179,14 @@ void req_give_up_all(struct http_thread *t); /* answers 503 */
 void req_forgotten(struct req *rq);          /* answers 500 if nobody is left who could answer */
 bool req_wellformed(struct req *rq);         /* false: answered */
 void req_trace_start(struct req *rq);
+void req_note_answer(struct req *rq, int status, size_t bytes); /* it is answered: counted and logged */
+void req_add_headers(struct req *rq, const char *content_type, size_t bytes); /* that every answer carries */
 void req_stop_waiting(struct req *rq); /* ends what req_later began; may release rq */
 void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
+/* --- req_stream.c --- */
+bool req_is_stream(const h2o_req_t *h2o);
+void req_streams_look_after(struct http_thread *t); /* drops who does not read, notices who has left */
+void req_streams_end(struct http_thread *t);        /* all of them, more firmly each time */
+void req_stream_free(struct req *rq);
+
 struct str req_cookie(struct str header, struct str name, bool *found);

@@ -26,12 +26,9 @@ static void labels_of(const struct http *http, int index, char *out, size_t size
         snprintf(out, size, "method=\"%s\",route=\"%s\"", r->method, r->path);
 }
 
-static void header(struct buf *out, const char *name, const char *type, const char *help) {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void write_requests(struct buf *out, const struct http *http) {
-    header(out, REQUESTS, "counter", "Requests answered, by route (empty: none matched) and class of status");
+    metric_header(out, REQUESTS, "counter",
+                  "Requests answered, by route (empty: none matched) and class of status");
     char labels[256];
     for (int i = 0; i <= http->nroutes; i++) {
         labels_of(http, i, labels, sizeof labels);
@@ -45,7 +42,7 @@ static void write_requests(struct buf *out, const struct http *http) {
 }
 
 static void write_durations(struct buf *out, const struct http *http) {
-    header(out, DURATION, "histogram", "From a request's last byte to its answer");
+    metric_header(out, DURATION, "histogram", "From a request's last byte to its answer");
     char labels[256];
     for (int i = 0; i <= http->nroutes; i++) {
         struct histogram sum = {0};
@@ -65,8 +62,8 @@ void stats_write(struct buf *out, void *arg) {
         in_flight += atomic_load_explicit(&http->threads[t].in_flight, memory_order_relaxed);
         connections += atomic_load_explicit(&http->threads[t].connections, memory_order_relaxed);
     }
-    header(out, IN_FLIGHT, "gauge", "Requests not answered yet");
+    metric_header(out, IN_FLIGHT, "gauge", "Requests not answered yet");
     buf_printf(out, IN_FLIGHT " %d\n", in_flight);
-    header(out, CONNECTIONS, "gauge", "Client connections, as counted once a second");
+    metric_header(out, CONNECTIONS, "gauge", "Client connections, as counted once a second");
     buf_printf(out, CONNECTIONS " %d\n", connections);
 }

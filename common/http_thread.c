@@ -88,6 +88,7 @@ static int sweep_one(h2o_req_t *req, void *count) {
     ++*(int *)count;
     int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, &req->processed_at.at);
     int64_t sending = lasting_ms(req, &req->timestamps.response_start_at, &req->timestamps.response_end_at);
+    if (req_is_stream(req)) return 0;
     if (reading > HTTP_SLOW_MS || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
     return 0;
 }
@@ -97,6 +98,7 @@ static void sweep(struct http_thread *t) {
     int count = 0;
     for_each_connection(t, sweep_one, &count);
     atomic_store_explicit(&t->connections, count, memory_order_relaxed);
+    req_streams_look_after(t);
     if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
         h2o_socket_read_start(t->listener, on_connection);
 }
@@ -127,6 +129,7 @@ static void start_drain(struct http_thread *t) {
 static void drain(struct http_thread *t) {
     if (t->drained) return;
     if (t->listener != NULL) start_drain(t);
+    req_streams_end(t);
     for_each_connection(t, close_idle, NULL);
     bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && h2o_linklist_is_empty(&t->requests);
     if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
@@ -186,6 +189,8 @@ static void tear_down(struct http_thread *t) {
     buf_free(&t->log);
     h2o_timeout_dispose(t->ctx.loop, &t->linger_limit);
     h2o_timeout_dispose(t->ctx.loop, &t->later);
+    for (int i = 0; i < REQ_AFTER_BITS; i++)
+        if (t->after[i].timeout != 0) h2o_timeout_dispose(t->ctx.loop, &t->after[i]);
     h2o_multithread_unregister_receiver(t->ctx.queue, &t->resumed);
     h2o_loop_t *loop = t->ctx.loop;
     h2o_context_dispose(&t->ctx);

@@ -137,3 +137,18 @@ void json_raw(struct json *j, struct str v) {
     separate(j);
     put(j, v.p, v.n);
 }
+
+void json_put_text(struct json *j, const char *key, struct str v) {
+    json_key(j, key);
+    json_text(j, v);
+}
+
+void json_put_uuid(struct json *j, const char *key, struct uuid v) {
+    json_key(j, key);
+    json_uuid(j, &v);
+}
+
+void json_put_int(struct json *j, const char *key, int64_t v) {
+    json_key(j, key);
+    json_int(j, v);
+}

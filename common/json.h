@@ -26,3 +26,8 @@ void json_nil(struct json *j);                                /* null; json_null
 void json_minor(struct json *j, int64_t minor, int decimals); /* 2050, 2 -> 20.5; a number, shortest form */
 void json_time(struct json *j, int64_t unix_us);              /* "2026-11-21T03:19:31.123Z" */
 void json_raw(struct json *j, struct str v);
+
+/* A member of an object: its key and its value. */
+void json_put_text(struct json *j, const char *key, struct str v);
+void json_put_uuid(struct json *j, const char *key, struct uuid v);
+void json_put_int(struct json *j, const char *key, int64_t v);

@@ -36,6 +36,17 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     log_at(level_of(level, facility), "kafka", "%s: %s", facility, text);
 }
 
+void kafka_fatal(rd_kafka_t *rk) {
+    char text[512];
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, text, sizeof text);
+    const char *hint = cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+                           ? "; another process has our INSTANCE_ID, each needs its own"
+                           : "";
+    log_error("kafka", "%s is beyond repair, ending the process: %s: %s%s", rd_kafka_name(rk),
+              rd_kafka_err2name(cause), text, hint);
+    _exit(EX_SOFTWARE);
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
     (void)opaque;
     if (code == RD_KAFKA_RESP_ERR__TRANSPORT) return; /* its log has said it */
@@ -43,11 +54,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         log_warn("kafka", "%s: %s", rd_kafka_err2name(code), reason);
         return;
     }
-    char text[512];
-    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, text, sizeof text);
-    log_error("kafka", "%s is beyond repair, ending the process: %s: %s", rd_kafka_name(rk),
-              rd_kafka_err2name(cause), text);
-    _exit(EX_SOFTWARE);
+    kafka_fatal(rk);
 }
 
 static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value, struct why *w) {

@@ -23,5 +23,7 @@ struct kafka_property {
 /* A conf with brokers, log callback into log.h, the given properties (end with a NULL name) and the
  * environment's. NULL: why. */
 rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *properties, struct why *w);
+/* For who polls a client by itself, and is told RD_KAFKA_RESP_ERR__FATAL: says why and ends the process. */
+void kafka_fatal(rd_kafka_t *rk) __attribute__((noreturn));
 /* Creates rk with the conf (taken), or NULL. */
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct why *w);

@@ -21,9 +21,9 @@ static const struct {
 #undef HISTOGRAM
 };
 
-static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,     250,     500,     1000,    2500,   5000,
-                                                     10000,   25000,   50000,   100000,  250000, 500000,
-                                                     1000000, 2500000, 5000000, 10000000};
+static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,     200,     500,     1000,    2000,   5000,
+                                                     10000,   20000,   50000,   100000,  200000, 500000,
+                                                     1000000, 2000000, 5000000, 10000000};
 
 static _Atomic int64_t values[METRIC_COUNT];
 static struct histogram histograms[METRIC_COUNT]; /* 9 KB, of which the counters' part stays untouched */
@@ -109,11 +109,14 @@ void metrics_remove_source(metrics_source *write, void *arg) {
     pthread_mutex_unlock(&sources.lock);
 }
 
+void metric_header(struct buf *out, const char *name, const char *type, const char *help) {
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 void metrics_write(struct buf *out) {
     static const char *const types[] = {"counter", "gauge", "histogram"};
     for (int m = 0; m < METRIC_COUNT; m++) {
-        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[m].name, table[m].help, table[m].name,
-                   types[table[m].kind]);
+        metric_header(out, table[m].name, types[table[m].kind], table[m].help);
         if (table[m].kind == KIND_HISTOGRAM)
             histogram_write(out, &histograms[m], table[m].name, "");
         else

@@ -33,7 +33,10 @@ typedef void metrics_source(struct buf *out, void *arg);
 void metrics_add_source(metrics_source *source, void *arg);
 void metrics_remove_source(metrics_source *source, void *arg);
 
-/* A histogram outside the table, of which http keeps one a route. 1-2.5-5 steps from 100 us to 10 s. */
+/* What stands before a metric's values there. */
+void metric_header(struct buf *out, const char *name, const char *type, const char *help);
+
+/* A histogram outside the table, of which http keeps one a route. 1-2-5 steps from 100 us to 10 s. */
 enum { HISTOGRAM_BUCKETS = 16 };
 struct histogram {
     _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us;

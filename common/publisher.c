@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "log.h"
 #include "publisher_internal.h"
 #include "registry.h"
+#include "thread.h"
 
 /* Between tries, doubling. The last is short: nobody reads a service's events while its publisher waits. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
@@ -65,13 +65,12 @@ void publisher_say(struct publisher *p, bool ready, const char *fmt, ...) {
 static enum status register_schema(struct publisher *p, struct why *w) {
     if (p->registered) return ST_OK;
     const struct topic *topic = p->options.topic;
-    char subject[128];
-    snprintf(subject, sizeof subject, "%s-value", topic->name);
     struct why cause = {0};
     struct registry *registry = registry_new(p->options.registry_url);
-    enum status st = registry_register(registry, subject, topic->type->schema, &p->schema_id, &cause);
+    enum status st = registry_register_topic(registry, topic, &p->schema_id, &cause);
     registry_free(registry);
-    if (st != ST_OK) return why(w, st, "cannot register the schema of %s: %.180s", subject, cause.text);
+    if (st != ST_OK)
+        return why(w, st, "cannot register the schema of %s-value: %.180s", topic->name, cause.text);
     p->registered = true;
     return ST_OK;
 }
@@ -105,14 +104,7 @@ struct publisher *publisher_start(const struct publisher_options *options) {
     assert(p->stop_fd >= 0);
     pthread_mutex_init(&p->lock, NULL);
     why(&p->state, ST_OK, "starting");
-
-    sigset_t all, before; /* signals are the main thread's business, and librdkafka's threads inherit ours */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&p->thread, NULL, run, p);
-    assert(error == 0);
-    pthread_setname_np(p->thread, "publisher");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    p->thread = thread_start("publisher", run, p);
     return p;
 }
 
@@ -126,17 +118,14 @@ bool publisher_ready(struct publisher *p, struct why *w) {
 
 /* What the thread may take after its time is up: leaving the slot, closing connections, a call that cannot be
  * cut short. */
-enum { LEAVE_S = 2 };
+enum { LEAVE_US = 2000 * 1000 };
 
 void publisher_stop(struct publisher *p, int timeout_ms) {
     p->stop_by_us = clock_mono_us() + 1 + timeout_ms * 1000LL;
     uint64_t one = 1;
     ssize_t written = write(p->stop_fd, &one, sizeof one);
     assert(written == sizeof one);
-    struct timespec by;
-    clock_gettime(CLOCK_MONOTONIC, &by);
-    by.tv_sec += timeout_ms / 1000 + LEAVE_S;
-    if (pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &by) != 0) {
+    if (!thread_join(p->thread, p->stop_by_us + LEAVE_US)) {
         log_error("publisher", "did not stop in time; what is committed is published after the next start");
         return; /* the thread still uses p */
     }

@@ -123,10 +123,12 @@ static void tell_new_epoch(const struct session *s, const struct slot_state *was
         log_info("publisher", "epoch %" PRId64 " begins: the first of this database", s->slot.epoch);
     else
         log_warn("publisher",
-                 "epoch %" PRId64 " cannot go on (slot %s, publication %s, log %s): epoch %" PRId64
+                 "epoch %" PRId64
+                 " cannot go on (slot %s, publication %s, log %s, timeline %s): epoch %" PRId64
                  " begins, and the whole log is published again",
                  was->epoch, was->exists ? "there" : "gone or lost", was->published ? "there" : "changed",
-                 was->republished ? "published" : "not published to its end", s->slot.epoch);
+                 was->republished ? "published" : "not published to its end",
+                 was->same_timeline ? "the same" : "another", s->slot.epoch);
 }
 
 /* With the lock held. */

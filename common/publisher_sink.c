@@ -39,15 +39,15 @@ struct sink_producer {
 /* Events on their way at once that leave some megabytes behind. */
 enum { BACKLOG = 5000 };
 
-/* Chosen by bench/publisher.py and bench/write.py: waiting 2 ms for more saves nothing here, but a third of the
- * broker's CPU at 15,000 events a second; lz4 costs as little as none at all, where zstd and snappy halve the
- * rate of a backlog and worse. */
+/* Chosen by bench/publisher.py, bench/write.py and bench/system.py: half a millisecond brings together what
+ * one transaction wrote; waiting for more is publisher_stream.c's, which does so only when much comes. lz4
+ * costs as little as none at all, where zstd and snappy halve the rate of a backlog and worse. */
 static const struct kafka_property properties[] = {
     {"enable.idempotence", "true", true},
     {"acks", "all", true},
     {"message.timeout.ms", "0", true}, /* never gives up */
     {"partitioner", "murmur2_random", true},
-    {"linger.ms", "2", false},
+    {"linger.ms", "0.5", false},
     {"compression.type", "lz4", false},
     /* Bounds the memory of events on their way; when it is reached, reading from Postgres stops. */
     {"queue.buffering.max.messages", "20000", false},

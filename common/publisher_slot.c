@@ -11,11 +11,13 @@
 /* "onsale/p" in ASCII. */
 #define LOCK_KEY "x'6f6e73616c652f70'::bigint"
 
+#define TIMELINE "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+
 static const char STATE[] =
     "select e.epoch, e.republished, (extract(epoch from e.since) * 1000)::bigint,"
     "       exists (select from pg_publication_tables where pubname = '" PUBLICATION "' and tablename = $2),"
-    "       s.slot_name is not null and s.wal_status is distinct from 'lost', coalesce(s.active, false)"
-    "  from publisher_epoch e left join pg_replication_slots s"
+    "       s.slot_name is not null and s.wal_status is distinct from 'lost', coalesce(s.active, false),"
+    "       e.timeline = " TIMELINE "  from publisher_epoch e left join pg_replication_slots s"
     "    on s.slot_name = format('onsale_%s_%s', $1::text, e.epoch) and s.database = current_database()";
 
 /* Slots belong to the whole cluster: those of the same service in another database are not ours. */
@@ -32,7 +34,7 @@ static const char DROP_OTHERS[] =
 
 /* Never a number that was used before, see migrations/002_publisher.sql. */
 static const char NEXT_EPOCH[] =
-    "update publisher_epoch set republished = false, since = now(),"
+    "update publisher_epoch set republished = false, since = now(), timeline = " TIMELINE ","
     "       epoch = greatest(epoch + 1, (extract(epoch from clock_timestamp()) * 1000)::bigint)";
 
 static const char REPUBLISHED[] = "update publisher_epoch set republished = true where epoch = $1::bigint";
@@ -69,14 +71,16 @@ enum status slot_read(PGconn *conn, const char *service, const char *table, stru
         .published = is_true(res, 3),
         .exists = is_true(res, 4),
         .active = is_true(res, 5),
+        .same_timeline = is_true(res, 6),
     };
     PQclear(res);
     return ST_OK;
 }
 
 bool slot_usable(const struct slot_state *state) {
-    /* While the table was out of the publication, rows went by that the slot will never show. */
-    return state->exists && state->republished && state->published;
+    /* While the table was out of the publication, rows went by that the slot will never show. On another
+     * timeline, which began before positions that the topic has, new events would take these. */
+    return state->exists && state->republished && state->published && state->same_timeline;
 }
 
 void slot_name(const char *service, int64_t epoch, char out[SLOT_NAME]) {

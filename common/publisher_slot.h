@@ -15,10 +15,12 @@ enum { SLOT_NAME = 64 }; /* Postgres's own limit */
 struct slot_state {
     int64_t epoch; /* 0: never published */
     bool republished;
-    int64_t since_ms; /* unix time; by Postgres's clock */
-    bool published;   /* the publication is there and holds the table */
-    bool exists;      /* the slot of this epoch is there, with all the WAL it needs */
-    bool active;      /* somebody reads it */
+    int64_t since_ms;   /* unix time; by Postgres's clock */
+    bool published;     /* the publication is there and holds the table */
+    bool exists;        /* the slot of this epoch is there, with all the WAL it needs */
+    bool active;        /* somebody reads it */
+    bool same_timeline; /* of the WAL, as when the epoch began: the server was not promoted or recovered since
+                         */
 };
 
 enum status slot_read(PGconn *conn, const char *service, const char *table, struct slot_state *out,

@@ -16,6 +16,12 @@ static const int64_t CONFIRM_NEWS_US = 100 * 1000, CONFIRM_ANYWAY_US = 1000 * 10
 /* Frames between two looks at Kafka's acknowledgements: about a millisecond's. */
 enum { BURST = 512 };
 
+/* librdkafka sends a request a partition, and the consumers fetch behind each: what comes one by one costs
+ * the broker ten times what comes together. So when much comes, it is let gather before more is read: a fifth
+ * of a millisecond an event, which is nothing below 5,000 a second, and a third less CPU of the broker's
+ * above. Longer gains little more. A backlog comes in large pieces anyway, and is not slowed down. */
+enum { REST_US_AN_EVENT = 200, LEAST_REST_US = 1000, LONGEST_REST_US = 10 * 1000, BACKLOG = 1000 };
+
 enum { LEAVE_MS = 1000 };
 
 enum { FD_STREAM, FD_SINK, FD_SQL, FD_STOP, FDS };
@@ -26,6 +32,8 @@ struct stream {
     struct pollfd fds[FDS];
     bool full;    /* Kafka's queue is: an event is kept back, and nothing is read meanwhile */
     bool drained; /* libpq has no more frames */
+    int fresh;    /* events since there was nothing to be read */
+    int64_t rest_until_us;
     uint64_t told_lsn;
     uint64_t horizon; /* when it stops: publish up to here; 0: not stopping */
 };
@@ -59,7 +67,9 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
     case PGOUTPUT_RELATION:
         return on_relation(s, &m, w);
     case PGOUTPUT_INSERT:
-        if (m.relation == s->relation) t->full = session_publish(s, m.values, m.ncolumns) == ST_FULL;
+        if (m.relation != s->relation) return ST_OK;
+        t->fresh++;
+        t->full = session_publish(s, m.values, m.ncolumns) == ST_FULL;
         return ST_OK;
     case PGOUTPUT_OTHER:
         return ST_OK;
@@ -91,6 +101,22 @@ static enum status read_burst(struct stream *t, struct why *w) {
     return st == ST_AGAIN ? ST_OK : st;
 }
 
+static int64_t rest_us(const struct stream *t) {
+    int64_t us = t->fresh * (int64_t)REST_US_AN_EVENT;
+    if (us < LEAST_REST_US || t->fresh >= BACKLOG || !t->drained || t->horizon != 0) return 0;
+    return us < LONGEST_REST_US ? us : LONGEST_REST_US;
+}
+
+/* Nothing more is there to be read at the moment. */
+static void rest(struct stream *t) {
+    if (rest_us(t) > 0) t->rest_until_us = clock_mono_us() + rest_us(t);
+    t->fresh = 0;
+}
+
+static bool resting(const struct stream *t) {
+    return clock_mono_us() < t->rest_until_us;
+}
+
 static int64_t confirmation_due(const struct stream *t) {
     bool news = t->s->sink.acks.confirmed > t->told_lsn;
     return t->s->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
@@ -100,16 +126,22 @@ static int64_t confirmation_due(const struct stream *t) {
 static int64_t next_due(const struct stream *t) {
     if (t->drained == false && !t->full) return 0;
     int64_t due = confirmation_due(t);
+    if (resting(t) && t->rest_until_us < due) due = t->rest_until_us;
     if (t->horizon != 0) return due < t->s->p->stop_by_us ? due : t->s->p->stop_by_us;
     bool choosing = !t->expiry.asked && t->expiry.chosen == NULL;
     return choosing && t->expiry.due_us < due ? t->expiry.due_us : due;
 }
 
-static enum status wait(struct stream *t, struct why *w) {
-    t->fds[FD_STREAM].events = t->full ? 0 : POLLIN;
-    t->fds[FD_STOP].events = t->horizon == 0 ? POLLIN : 0;
+static int wait_ms(const struct stream *t) {
     int64_t left_us = next_due(t) - clock_mono_us();
-    poll(t->fds, FDS, left_us > 0 ? (int)(left_us / 1000) + 1 : 0);
+    return left_us <= 0 || rest_us(t) > 0 ? 0 : (int)(left_us / 1000) + 1;
+}
+
+static enum status wait(struct stream *t, struct why *w) {
+    t->fds[FD_STREAM].events = t->full || resting(t) ? 0 : POLLIN;
+    t->fds[FD_STOP].events = t->horizon == 0 ? POLLIN : 0;
+    poll(t->fds, FDS, wait_ms(t));
+    if (t->fds[FD_STREAM].revents == 0) rest(t);
     if (t->fds[FD_SQL].revents != 0 && PQconsumeInput(t->s->sql) != 1) return pg_status(t->s->sql, NULL, w);
     /* With nothing asked for, only an end of the connection is reported. */
     return t->fds[FD_STREAM].revents != 0 ? replication_receive(t->s->replication, w) : ST_OK;

@@ -18,6 +18,9 @@ enum { FIRST_WINDOW = 1000, WINDOW_GROWTH = 8 };
 /* Between ticks, and for the broker's answer to one question. */
 enum { TICK_MS = 250, ANSWER_MS = 1000, AGAIN_MS = 50 };
 
+/* The quiet that is waited for, in slowest answers; at most half of what a take-over may last. */
+enum { SLOWEST_ANSWERS = 5, LONGEST_QUIET_US = 1000 * 1000 };
+
 /* Records' times are by their producer's clock, the epoch's beginning by Postgres's. A larger difference
  * costs duplicates, and only in a partition without a record of this epoch in its first window. */
 static const int64_t CLOCKS_DIFFER_MS = 10 * 60 * 1000;
@@ -36,6 +39,7 @@ struct tails {
     rd_kafka_topic_t *rkt;
     char epoch[24];
     bool seen;          /* a record of this epoch, since this was last false */
+    int64_t slowest_us; /* answer, since this was last 0 */
     struct why trouble; /* the last that librdkafka had */
     int partitions;
     struct tail *tails; /* one a partition */
@@ -131,7 +135,10 @@ static enum status ask(struct tails *t, question *q, int partition, struct why *
     for (rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;;) {
         enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
+        int64_t asked_us = clock_mono_us();
         rd_kafka_resp_err_t err = q(t, partition);
+        int64_t took_us = clock_mono_us() - asked_us;
+        if (took_us > t->slowest_us) t->slowest_us = took_us;
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
         if (err != said)
             log_warn("publisher", "waiting for the ends of topic %s: %s", t->o.topic->name, trouble(t, err));
@@ -277,20 +284,35 @@ static enum status read_news(struct tails *t, struct why *w) {
     return st == ST_OK ? read_ranges(t, w) : st;
 }
 
-static void stand_still(struct tails *t) {
-    int64_t until_us = clock_mono_us() + TAILS_QUIET_MS * 1000;
-    for (int64_t left_us; (left_us = until_us - clock_mono_us()) > 0;)
-        rd_kafka_poll(t->rk, (int)(left_us / 1000) + 1);
+static enum status stand_still(struct tails *t, int64_t us, struct why *w) {
+    int64_t until_us = clock_mono_us() + us;
+    for (int64_t left_us; (left_us = until_us - clock_mono_us()) > 0;) {
+        enum status st = t->o.tick(t->o.arg, w);
+        if (st != ST_OK) return st;
+        int left_ms = (int)(left_us / 1000) + 1;
+        rd_kafka_poll(t->rk, left_ms < TICK_MS ? left_ms : TICK_MS);
+    }
+    return ST_OK;
+}
+
+/* A broker that takes its time to answer us takes it with what a dead owner left, too. */
+static int64_t quiet_us(const struct tails *t) {
+    int64_t us = SLOWEST_ANSWERS * t->slowest_us;
+    return us < TAILS_QUIET_MS * 1000 ? TAILS_QUIET_MS * 1000 : us < LONGEST_QUIET_US ? us : LONGEST_QUIET_US;
 }
 
 static enum status until_still(struct tails *t, struct why *w) {
-    enum status st = ST_OK;
-    for (t->seen = true; t->seen && st == ST_OK;) { /* what others write there is no reason to wait */
-        stand_still(t);
-        t->seen = false;
-        st = read_news(t, w);
+    t->slowest_us = 0; /* until here it was connecting, too */
+    for (int64_t stood_us = 0;;) {
+        int64_t stand_us = quiet_us(t);
+        if (!t->seen && stood_us >= stand_us) return ST_OK;
+        enum status st = stand_still(t, stand_us, w);
+        stood_us = stand_us;
+        t->seen = false; /* what others write there is no reason to wait */
+        t->slowest_us = 0;
+        if (st == ST_OK) st = read_news(t, w);
+        if (st != ST_OK) return st;
     }
-    return st;
 }
 
 static enum status read_tails(struct tails *t, struct why *w) {

@@ -132,6 +132,13 @@ enum status registry_register(struct registry *r, const char *subject, const cha
     return st;
 }
 
+enum status registry_register_topic(struct registry *r, const struct topic *topic, int32_t *id,
+                                    struct why *w) {
+    char subject[128];
+    snprintf(subject, sizeof subject, "%s-value", topic->name);
+    return registry_register(r, subject, topic->type->schema, id, w);
+}
+
 enum status registry_schema(struct registry *r, int32_t id, char **schema, struct why *w) {
     char path[64];
     struct answer a;

@@ -15,6 +15,9 @@ void registry_free(struct registry *r);
  */
 enum status registry_register(struct registry *r, const char *subject, const char *schema, int32_t *id,
                               struct why *w);
+/* The same for the schema of a topic's values, under NAME-value. */
+enum status registry_register_topic(struct registry *r, const struct topic *topic, int32_t *id,
+                                    struct why *w);
 /* The text of a schema; free() it. ST_OK, ST_LOST, ST_NOT_FOUND, ST_FAILED. */
 enum status registry_schema(struct registry *r, int32_t id, char **schema, struct why *w);
 

@@ -43,6 +43,8 @@ void req_release(struct req *rq) {
     struct http_thread *t = rq->thread;
     h2o_linklist_unlink(&rq->link);
     if (!rq->answered) http_count_in_flight(t, -1); /* it never will be */
+    if (rq->end != NULL) rq->end(rq->end_arg);
+    req_stream_free(rq);
     arena_free(&rq->arena);
     buf_free(&rq->json.out);
     rq->sent.len = 0;
@@ -85,6 +87,9 @@ static bool find_route(struct req *rq) {
     if (rq->match.allow != NULL) {
         req_set_header(rq, "allow", str_of(rq->match.allow));
         req_fail(rq, 405, NULL, "this path has no such method");
+    } else if (rq->thread->http->options.missing != NULL) {
+        rq->thread->http->options.missing(rq);
+        req_forgotten(rq);
     } else
         req_fail(rq, 404, NULL, "no such path");
     return false;
@@ -108,7 +113,9 @@ int req_handle(h2o_handler_t *handler, h2o_req_t *h2o) {
 
 void req_forgotten(struct req *rq) {
     if (rq->answered || rq->waits > 0) return;
-    log_error("http", "%s %s gave no answer", rq->match.route->method, rq->match.route->path);
+    const struct route *route = rq->match.route;
+    log_error("http", "%s %s gave no answer", route == NULL ? "a" : route->method,
+              route == NULL ? "path without a route" : route->path);
     req_fail(rq, 500, NULL, "internal error");
 }
 
@@ -126,6 +133,15 @@ void req_set_state(struct req *rq, void *state) {
 
 void *req_state(const struct req *rq) {
     return rq->state;
+}
+
+void req_at_end(struct req *rq, void (*end)(void *arg), void *arg) {
+    rq->end = end;
+    rq->end_arg = arg;
+}
+
+int req_thread(const struct req *rq) {
+    return rq->thread->index;
 }
 
 void *req_service(const struct req *rq) {

@@ -2,8 +2,14 @@
 
 #include <ctype.h>
 
+#include "form.h"
+
 struct uuid req_path_uuid(const struct req *rq, int index) {
     return rq->match.uuids[index];
+}
+
+struct str req_path_text(struct req *rq, int index) {
+    return arena_str(&rq->arena, rq->match.texts[index]);
 }
 
 static struct str str_of_iovec(h2o_iovec_t v) {
@@ -15,6 +21,14 @@ static ssize_t header_index(const struct req *rq, const char *lower_name, ssize_
     return h2o_find_header_by_str(&rq->h2o->headers, lower_name, strlen(lower_name), after);
 }
 
+struct str req_host(const struct req *rq) {
+    return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->input.authority);
+}
+
+struct str req_target(const struct req *rq) {
+    return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->path);
+}
+
 bool req_header(const struct req *rq, const char *lower_name, struct str *out) {
     if (rq->h2o == NULL) return false;
     ssize_t i = header_index(rq, lower_name, -1);
@@ -22,46 +36,13 @@ bool req_header(const struct req *rq, const char *lower_name, struct str *out) {
     return i >= 0;
 }
 
-static int hex(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Form decoding; a % without two digits stands for itself. */
-static struct str decode(struct arena *arena, struct str in) {
-    char *out = arena_alloc(arena, in.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < in.n; i++) {
-        char c = in.p[i];
-        if (c == '+')
-            c = ' ';
-        else if (c == '%' && i + 2 < in.n && hex(in.p[i + 1]) >= 0 && hex(in.p[i + 2]) >= 0) {
-            c = (char)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2]));
-            i += 2;
-        }
-        out[n++] = c;
-    }
-    return (struct str){out, n};
-}
-
-/* Takes what is before the first `by` off s. */
-static struct str split(struct str *s, char by) {
-    const char *at = s->n == 0 ? NULL : memchr(s->p, by, s->n);
-    size_t n = at == NULL ? s->n : (size_t)(at - s->p), skip = n + (at != NULL);
-    struct str head = {s->p, n};
-    *s = (struct str){s->n == 0 ? NULL : s->p + skip, s->n - skip};
-    return head;
-}
-
 bool req_query(struct req *rq, const char *name, struct str *out) {
     if (rq->h2o == NULL || rq->h2o->query_at == SIZE_MAX) return false;
-    struct str query = str_of_iovec(rq->h2o->path);
-    split(&query, '?');
-    while (query.n > 0) {
-        struct str value = split(&query, '&'), key = split(&value, '=');
-        if (!str_eq(decode(&rq->arena, key), str_of(name))) continue;
-        *out = decode(&rq->arena, value);
+    struct str path = str_of_iovec(rq->h2o->path);
+    struct str query = {path.p + rq->h2o->query_at + 1, path.n - rq->h2o->query_at - 1};
+    for (struct form_field f; form_next(&query, &f);) {
+        if (!str_eq(form_decode(&rq->arena, f.key), str_of(name))) continue;
+        *out = form_decode(&rq->arena, f.value);
         return true;
     }
     return false;
@@ -101,7 +82,8 @@ struct str req_raw_body(const struct req *rq) {
 static bool is_json(const struct req *rq) {
     struct str type;
     if (!req_header(rq, "content-type", &type)) return true;
-    struct str essence = split(&type, ';');
+    const char *parameters = type.n == 0 ? NULL : memchr(type.p, ';', type.n);
+    struct str essence = {type.p, parameters == NULL ? type.n : (size_t)(parameters - type.p)};
     while (essence.n > 0 && isspace((unsigned char)essence.p[essence.n - 1]))
         essence.n--;
     return h2o_lcstris(essence.p, essence.n, H2O_STRLIT("application/json"));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 
@@ -85,6 +86,16 @@ void req_set_header(struct req *rq, const char *lower_name, struct str value) {
                           clean_copy(pool, value), value.n, 1);
 }
 
+void req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more) {
+    struct buf link = {0};
+    char cursor[UUID_TEXT];
+    uuid_format(&last, cursor);
+    buf_printf(&link, "<%s?cursor=%.*s&limit=%d%.*s>; rel=\"next\"", rq->match.route->path, UUID_TEXT, cursor,
+               page->size, (int)more.n, more.p);
+    req_set_header(rq, "link", (struct str){(char *)link.data, link.len});
+    buf_free(&link);
+}
+
 void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t max_age_s) {
     if (rq->h2o == NULL || rq->answered) return;
     struct buf b = {0};
@@ -104,7 +115,7 @@ static void push_header(h2o_headers_t *headers, const h2o_iovec_t *name, const c
 }
 
 /* What every answer carries. Values stay where they are: the request outlives its answer. */
-static void add_headers(struct req *rq, const char *content_type, size_t bytes) {
+void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
     static const h2o_iovec_t trace = {H2O_STRLIT("traceparent")},
                              options = {H2O_STRLIT("x-content-type-options")};
     h2o_headers_t *headers = &rq->h2o->res.headers;
@@ -121,7 +132,7 @@ static void send_answer(struct req *rq, int status, const char *content_type) {
     static h2o_generator_t generator;
     h2o_req_t *h = rq->h2o;
     h2o_iovec_t body = {(char *)rq->sent.data, rq->sent.len};
-    add_headers(rq, content_type, body.len);
+    req_add_headers(rq, content_type, body.len);
     h->res.status = status;
     h->res.reason = reason_of(status);
     h->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
@@ -131,20 +142,24 @@ static void send_answer(struct req *rq, int status, const char *content_type) {
     h2o_send(h, &body, head || body.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
-static void answer(struct req *rq, int status, const char *content_type) {
-    if (rq->answered) return;
-    rq->answered = true;
-    rq->sent = rq->json.out;
-    rq->json = (struct json){0};
+void req_note_answer(struct req *rq, int status, size_t bytes) {
     struct http_thread *t = rq->thread;
+    rq->answered = true;
     http_count_in_flight(t, -1);
     struct answer note = {.route = rq->match.route,
                           .trace = {rq->traceparent + 3, 32},
                           .status = status,
-                          .bytes = rq->sent.len,
+                          .bytes = bytes,
                           .us = clock_mono_us() - rq->started_us,
                           .gone = rq->h2o == NULL};
     http_note(t, &note);
+}
+
+static void answer(struct req *rq, int status, const char *content_type) {
+    if (rq->answered) return;
+    rq->sent = rq->json.out;
+    rq->json = (struct json){0};
+    req_note_answer(rq, status, rq->sent.len);
     if (rq->h2o != NULL) send_answer(rq, status, content_type);
 }
 
@@ -168,11 +183,9 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
     start_over(rq);
-    errors_open(&rq->json);
-    errors_add(&rq->json, field_or_null, message);
-    errors_close(&rq->json);
+    const char *type = errors_write(&rq->json, rq->h2o, status, field_or_null, message);
     if (status == 401) req_set_header(rq, "www-authenticate", STR("Bearer")); /* RFC 9110 wants it on each */
-    answer(rq, status, "application/json");
+    answer(rq, status, type);
 }
 
 void req_retry_after(struct req *rq, int status, int seconds, const char *message) {
@@ -180,4 +193,13 @@ void req_retry_after(struct req *rq, int status, int seconds, const char *messag
     int n = snprintf(text, sizeof text, "%d", seconds);
     req_set_header(rq, "retry-after", (struct str){text, (size_t)n});
     req_fail(rq, status, NULL, "%s", message);
+}
+
+/* h2o looks at a connection again when it writes to it: so an answer is written, to a socket that is shut. */
+void req_hang_up(struct req *rq) {
+    if (rq->answered) return;
+    if (rq->h2o != NULL)
+        shutdown(h2o_socket_get_fd(rq->h2o->conn->callbacks->get_socket(rq->h2o->conn)), SHUT_RDWR);
+    start_over(rq);
+    answer(rq, 499, "text/plain"); /* what it counts and logs as: nginx's for a closed connection */
 }

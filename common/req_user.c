@@ -30,6 +30,16 @@ struct str req_cookie(struct str header, struct str name, bool *found) {
     return (struct str){0};
 }
 
+bool req_get_cookie(const struct req *rq, const char *name, struct str *out) {
+    bool found = false;
+    if (rq->h2o == NULL) return false;
+    const h2o_headers_t *headers = &rq->h2o->headers;
+    for (ssize_t i = -1; !found && (i = h2o_find_header(headers, H2O_TOKEN_COOKIE, i)) >= 0;)
+        *out = req_cookie((struct str){headers->entries[i].value.base, headers->entries[i].value.len},
+                          str_of(name), &found);
+    return found;
+}
+
 /* Bearer wins: whoever sends it means it, while a browser sends its cookie with everything. */
 static bool find_token(const struct req *rq, struct str *token) {
     struct str value;
@@ -38,12 +48,7 @@ static bool find_token(const struct req *rq, struct str *token) {
         *token = trim((struct str){value.p + 7, value.n - 7});
         return true;
     }
-    bool found = false;
-    const h2o_headers_t *headers = &rq->h2o->headers;
-    for (ssize_t i = -1; !found && (i = h2o_find_header(headers, H2O_TOKEN_COOKIE, i)) >= 0;)
-        *token = req_cookie((struct str){headers->entries[i].value.base, headers->entries[i].value.len},
-                            STR("session"), &found);
-    return found;
+    return req_get_cookie(rq, "session", token);
 }
 
 static bool verify(struct req *rq) {

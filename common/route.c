@@ -4,12 +4,13 @@
 #include <stdlib.h>
 
 #define UUID_SEGMENT "{uuid}"
+#define TEXT_SEGMENT "{text}"
 
 /* A place in a path. Its children by their segment; a route for each method that ends here. */
 struct node {
     struct str segment; /* of the table's text, lower case */
     struct node *children, *next;
-    struct node *uuid; /* the child for {uuid} */
+    struct node *uuid, *text; /* the children for {uuid} and {text} */
     const struct route **routes;
     int nroutes;
     char allow[64];
@@ -46,13 +47,15 @@ static struct node *child(const struct node *node, struct str segment) {
 }
 
 static struct node *grow(struct node *node, struct str segment) {
-    bool is_uuid = str_eq(segment, STR(UUID_SEGMENT));
-    struct node *c = is_uuid ? node->uuid : child(node, segment);
+    struct node **special = str_eq(segment, STR(UUID_SEGMENT))   ? &node->uuid
+                            : str_eq(segment, STR(TEXT_SEGMENT)) ? &node->text
+                                                                 : NULL;
+    struct node *c = special != NULL ? *special : child(node, segment);
     if (c != NULL) return c;
     c = mem_alloc(sizeof *c);
     c->segment = segment;
-    if (is_uuid)
-        node->uuid = c;
+    if (special != NULL)
+        *special = c;
     else {
         c->next = node->children;
         node->children = c;
@@ -78,13 +81,14 @@ static void write_allow(struct node *node) {
 static void add(struct route_tree *tree, const struct route *route) {
     struct node *node = &tree->root;
     struct str path = str_of(route->path);
-    int uuids = 0;
+    int uuids = 0, texts = 0;
     while (path.n > 1) {
         node = grow(node, next_segment(&path));
         uuids += str_eq(node->segment, STR(UUID_SEGMENT));
+        texts += str_eq(node->segment, STR(TEXT_SEGMENT));
     }
     if (route->path[0] != '/' || path.n != (route->path[1] == '\0') || uuids > ROUTE_MAX_UUIDS ||
-        route_of(node, str_of(route->method)) != NULL) {
+        texts > ROUTE_MAX_TEXTS || route_of(node, str_of(route->method)) != NULL) {
         fprintf(stderr, "route table: %s %s: twice, or not a pattern\n", route->method, route->path);
         abort();
     }
@@ -107,7 +111,9 @@ static void free_children(struct node *node) {
         free(c);
     }
     if (node->uuid != NULL) free_children(node->uuid);
+    if (node->text != NULL) free_children(node->text);
     free(node->uuid);
+    free(node->text);
     free(node->routes);
 }
 
@@ -116,8 +122,10 @@ void route_tree_free(struct route_tree *tree) {
     free(tree);
 }
 
-/* The node of path, its ids in uuids; NULL: no such path. One trailing slash is as good as none. */
-static const struct node *walk(const struct route_tree *tree, struct str path, struct uuid *uuids) {
+/* The node of path, its ids and texts put into those; NULL: no such path. One trailing slash is as good as
+ * none. */
+static const struct node *walk(const struct route_tree *tree, struct str path, struct uuid *uuids,
+                               struct str *texts) {
     const struct node *node = &tree->root;
     while (path.n > 1) {
         struct str segment = next_segment(&path);
@@ -125,6 +133,9 @@ static const struct node *walk(const struct route_tree *tree, struct str path, s
         if (c == NULL && node->uuid != NULL && uuid_parse(segment, uuids)) {
             c = node->uuid;
             uuids++;
+        } else if (c == NULL && node->text != NULL && segment.n > 0) {
+            c = node->text;
+            *texts++ = segment;
         }
         if (c == NULL) return NULL;
         node = c;
@@ -135,7 +146,7 @@ static const struct node *walk(const struct route_tree *tree, struct str path, s
 void route_find(const struct route_tree *tree, struct str method, struct str path, struct route_match *out) {
     out->route = NULL;
     out->allow = NULL;
-    const struct node *node = walk(tree, path, out->uuids);
+    const struct node *node = walk(tree, path, out->uuids, out->texts);
     if (node == NULL || node->nroutes == 0) return;
     out->route = route_of(node, method);
     if (out->route == NULL && str_eq(method, STR("HEAD"))) out->route = route_of(node, STR("GET"));

@@ -4,7 +4,7 @@
 
 #include "http.h"
 
-enum { ROUTE_MAX_UUIDS = 4 };
+enum { ROUTE_MAX_UUIDS = 4, ROUTE_MAX_TEXTS = 2 };
 
 struct route_tree;
 struct route_tree *route_tree_new(const struct route *routes); /* aborts on a table that contradicts itself */
@@ -14,6 +14,7 @@ struct route_match {
     const struct route *route; /* NULL: see allow */
     const char *allow; /* without a route: the methods this path has, or NULL when there is no such path */
     struct uuid uuids[ROUTE_MAX_UUIDS];
+    struct str texts[ROUTE_MAX_TEXTS]; /* of the path */
 };
 
 void route_find(const struct route_tree *tree, struct str method, struct str path, struct route_match *out);

@@ -15,6 +15,7 @@
 #include "publisher.h"
 #include "queries.h"
 #include "service_settings.h"
+#include "thread.h"
 
 enum {
     EXIT_LIMIT_S = 10,       /* from SIGTERM to the end, whatever hangs */
@@ -92,13 +93,16 @@ static void start_keys(struct process *p) {
 
 static bool start_http(struct process *p, struct why *w) {
     if (p->service->routes == NULL) return true;
-    start_keys(p);
+    if (!p->service->no_sessions) start_keys(p);
     struct http_options options = {
         .service = p->service->name,
         .address = settings.address,
         .port = (int)settings.port,
         .threads = (int)settings.threads,
         .routes = p->service->routes,
+        .missing = p->service->missing,
+        .error_page = p->service->error_page,
+        .compress = p->service->compress,
         .state = p->state,
         .db = {.url = settings.database_url,
                .statements = p->service->statements,
@@ -111,6 +115,7 @@ static bool start_http(struct process *p, struct why *w) {
     };
     p->http = http_start(&options, w);
     if (p->http != NULL) add_probe(p, "http", http_part_ready, p->http);
+    if (p->http != NULL && p->service->serving != NULL) p->service->serving(p->state, p->http);
     return p->http != NULL;
 }
 
@@ -133,6 +138,8 @@ static void start_events(struct process *p) {
                                                       .database_url = settings.database_url,
                                                       .brokers = settings.brokers,
                                                       .registry_url = settings.registry_url,
+                                                      .instance = settings.instance,
+                                                      .gather_ms = s->gather_ms,
                                                       .reactions = s->reactions,
                                                       .batch_records = (int)settings.consumer_batch});
         add_probe(p, "consumer", consumer_part_ready, p->consumer);
@@ -142,7 +149,11 @@ static void start_events(struct process *p) {
 static void start_stream(struct process *p, struct why *w) {
     const struct stream *stream = p->service->stream;
     if (stream == NULL) return;
-    p->stream = stream->start(p->service->name, settings.brokers, settings.registry_url, w);
+    p->stream = stream->start(&(struct stream_options){.name = p->service->name,
+                                                       .brokers = settings.brokers,
+                                                       .registry_url = settings.registry_url,
+                                                       .instance = settings.instance},
+                              w);
     if (p->stream == NULL) settings_die(p->service, EX_CONFIG, w->text);
     add_probe(p, "stream", stream->ready, p->stream);
 }
@@ -199,7 +210,7 @@ static void on_signal(h2o_socket_t *sock, const char *err) {
     log_info("service", "%s: stopping", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
     p->told_us = clock_mono_us();
     alarm(EXIT_LIMIT_S);
-    if (pthread_create(&p->stopper, NULL, stop_parts, p) != 0) abort();
+    p->stopper = thread_start("stopper", stop_parts, p);
 }
 
 static void free_parts(struct process *p) {

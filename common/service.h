@@ -13,10 +13,16 @@
 #include "http.h"
 #include "migrate.h"
 
+struct stream_options {
+    const char *name;
+    const char *brokers, *registry_url;
+    const char *instance; /* as consumer_group.h says */
+};
+
 /* A thread between topics, with no database and no API. */
 struct stream {
     /* NULL: a Kafka property is wrong, why says which (exit 78). The texts outlive the stream. */
-    void *(*start)(const char *name, const char *brokers, const char *registry_url, struct why *w);
+    void *(*start)(const struct stream_options *options, struct why *w);
     bool (*ready)(void *stream, struct why *w);
     void (*stop)(void *stream, int timeout_ms); /* and frees */
 };
@@ -27,15 +33,23 @@ struct service {
     const struct migration *migrations;  /* may be NULL */
     const struct sql *const *statements; /* NULL: no database */
     const struct route *routes;          /* NULL: no API */
+    req_handler *missing;                /* these three: as in http_options */
+    const struct http_error_page *error_page;
+    bool compress;
+    bool no_sessions;              /* nobody signs in here: no JWKS_URL */
     const struct topic *publishes; /* may be NULL */
     const char *event_table;
     const struct reaction *reactions; /* may be NULL */
+    int gather_ms;                    /* as in consumer_options */
     const struct stream *stream;      /* may be NULL */
+    bool reads_topics;                /* by itself: it has the settings of Kafka */
     /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
      * (req_service) and may set the session keys (auth does: it has its own; otherwise they come from
      * JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight any more;
      * req_resume may still be called until it returns. */
     enum status (*start)(void **state, struct session_keys **keys, struct why *w);
+    void (*serving)(void *state,
+                    struct http *http); /* may be NULL: the HTTP threads are there, until stop returns */
     void (*stop)(void *state);
 };
 

@@ -1,5 +1,6 @@
 #include "service_settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -23,14 +24,18 @@ static const struct config_var serving[] = {
     {"HTTP_PORT", CONFIG_INT, &settings.port, NULL, "Port of the API", 1, 65535},
     {"HTTP_THREADS", CONFIG_INT, &settings.threads, "1",
      "Threads that serve requests, each with two database connections", 1, 64},
-    {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
-     "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
-    {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
-     "Whether browsers send our cookies by https only", 0, 0},
     {"TRUSTED_PROXIES", CONFIG_TEXT, &settings.trusted_proxies, "",
      "Addresses or blocks (10.0.0.0/8, ...) whose X-Forwarded-For is believed", 0, 0},
     {"DRAIN_DELAY", CONFIG_DURATION, &settings.drain_delay_ms, "0",
      "On SIGTERM: from not ready to not accepting, for balancers to notice", 0, 3000},
+    {0},
+};
+
+static const struct config_var sessions[] = {
+    {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
+     "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
+    {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
+     "Whether browsers send our cookies by https only", 0, 0},
     {0},
 };
 
@@ -57,6 +62,12 @@ static const struct config_var kafka[] = {
     {0},
 };
 
+static const struct config_var joining[] = {
+    {"INSTANCE_ID", CONFIG_TEXT, &settings.instance, "",
+     "Of this instance alone, and the same again after a crash: it gets its partitions back at once", 0, 0},
+    {0},
+};
+
 static const struct config_var publishing[] = {
     {"EVENT_RETENTION", CONFIG_DURATION, &settings.event_retention_ms, "30d",
      "How long published events stay in the database", 60000, INT64_C(315360000000)},
@@ -69,7 +80,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 9 };
+enum { MAX_TABLES = 11 }; /* all of them, for a service that does everything */
 
 static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
     size_t n = 0;
@@ -77,12 +88,16 @@ static size_t choose(const struct service *s, bool to_run, const struct config_v
     if (to_run) tables[n++] = s->config;
     if (to_run) tables[n++] = running;
     if (to_run && s->routes != NULL) tables[n++] = serving;
+    if (to_run && s->routes != NULL && !s->no_sessions) tables[n++] = sessions;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
-    if (to_run && (s->publishes != NULL || s->reactions != NULL || s->stream != NULL)) tables[n++] = kafka;
+    if (to_run && (s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics))
+        tables[n++] = kafka;
+    if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;
     if (to_run && s->reactions != NULL) tables[n++] = consuming;
     tables[n++] = base;
+    assert(n <= MAX_TABLES);
     return n;
 }
 

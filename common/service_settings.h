@@ -10,7 +10,7 @@ struct settings {
     enum log_level log_level;
     const char *database_url;
     int64_t statement_timeout_ms, db_queue, db_batch;
-    const char *brokers, *registry_url;
+    const char *brokers, *registry_url, *instance;
     int64_t event_retention_ms, consumer_batch;
     const char *address;
     int64_t port, admin_port, threads, drain_delay_ms;

@@ -51,6 +51,25 @@ struct keyset *session_keys_take(struct session_keys *keys,
 void session_keys_missing(
     struct session_keys *keys); /* a token names a key that we do not have: never blocks */
 
+/* --- session_kept.c: the sessions that a thread has verified, by the digest of their tokens --- */
+
+/* Half of the token's SHA-256. It takes a second token of one digest to pass for somebody who is kept: 2^128
+ * tries, less a few bits. */
+struct session_digest {
+    uint64_t a, b;
+};
+struct session_kept;
+struct session_kept *kept_new(void);
+void kept_free(struct session_kept *kept);
+/* NULL: not kept. Lives until the next call that changes something. */
+const struct identity *kept_find(struct session_kept *kept, const struct session_digest *digest);
+/* One that is not kept yet; another that was not used for long may have to leave. */
+const struct identity *kept_add(struct session_kept *kept, const struct session_digest *digest,
+                                const struct identity *id);
+void kept_drop(struct session_kept *kept, const struct session_digest *digest);
+void kept_drop_all(struct session_kept *kept);
+size_t kept_places(const struct session_kept *kept);
+
 /* --- the claims of a token whose signature is good --- */
 struct claims {
     struct identity identity; /* email points to the array below */

@@ -6,12 +6,12 @@
 #include <curl/curl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "clock.h"
 #include "log.h"
 #include "session_impl.h"
+#include "thread.h"
 
 enum {
     MAX_JWKS = 64 * 1024,
@@ -201,12 +201,7 @@ struct session_keys *session_keys_from_url(const char *url, int refresh_ms) {
     keys->easy = curl_easy_init();
     if (keys->multi == NULL || keys->easy == NULL) abort(); /* out of memory */
     prepare_easy(keys);
-    /* Signals belong to the main thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&keys->thread, NULL, renew, keys) != 0) abort();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    keys->thread = thread_start("session keys", renew, keys);
     return keys;
 }
 

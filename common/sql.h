@@ -14,7 +14,7 @@
 #include "str.h"
 #include "uuid.h"
 
-enum { SQL_MAX_PARAMS = 24 };
+enum { SQL_MAX_PARAMS = 32 };
 
 /* Postgres counts its microseconds from 2000-01-01. */
 static const int64_t POSTGRES_EPOCH_US = 946684800 * INT64_C(1000000);

@@ -244,11 +244,15 @@ class Record:
         return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
+def topic_name(entry):
+    return "topic_" + entry["name"].replace("-", "_")
+
+
 def topic(where, entry, record):
     key, kind = record.index(entry["key"], where), record.index("type", where)
     if record.fields[key].kind != "AVRO_UUID" or record.fields[kind].kind != "AVRO_ENUM":
         fail(where, f"{entry['name']}: the key is a uuid, and the field type an enum")
-    return (f"const struct topic topic_{entry['name']} = "
+    return (f"const struct topic {topic_name(entry)} = "
             f'{{"{entry["name"]}", &{record.c_name}_avro, {key}, {kind}, {int(entry["partitions"])}}};')
 
 
@@ -273,7 +277,7 @@ def main():
     entries = json.loads((source / "topics.json").read_text())["topics"]
     records = [Record(source / entry["schema"]) for entry in entries]
     check_constants(records)
-    names = [f"topic_{entry['name']}" for entry in entries]
+    names = [topic_name(entry) for entry in entries]
 
     header = ["/* Made by tools/avrogen.py from schemas/avro, where the meaning of every field is written. */",
               "#pragma once", "", '#include "avro.h"', ""]

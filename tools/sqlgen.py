@@ -4,9 +4,9 @@
     sqlgen.py DIR OUT
 
 sql/NAME.sql becomes `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of its parameters are read from
-the casts in its text ($1::uuid[] ...), and whether it writes from its words. Files named on_*.sql are reactions (prepared by
-the consumer); all others are listed in `DIRNAME_statements` (prepared by the HTTP threads). migrations/NNN_x.sql are listed,
-in order, in `DIRNAME_migrations`.
+the casts in its text ($1::uuid[] ...), and whether it writes from its words (a function that writes is named write_...). Files
+named on_*.sql are for threads other than those of HTTP (reactions are prepared by the consumer); all others are listed in
+`DIRNAME_statements` (prepared by the HTTP threads). migrations/NNN_x.sql are listed, in order, in `DIRNAME_migrations`.
 """
 import pathlib
 import re
@@ -15,7 +15,7 @@ import sys
 # From Postgres's pg_type.dat; these never change.
 OIDS = {"bool": 16, "boolean": 16, "bytea": 17, "int8": 20, "bigint": 20, "int2": 21, "smallint": 21, "int4": 23,
         "int": 23, "integer": 23, "text": 25, "timestamptz": 1184, "uuid": 2950}
-MAX_PARAMS = 24  # SQL_MAX_PARAMS in common/sql.h
+MAX_PARAMS = 32  # SQL_MAX_PARAMS in common/sql.h
 
 # What is not code: comments, and anything quoted (the first alternatives that match win, as in Postgres's own scanner).
 COMMENT = r"--[^\n]*|/\*.*?\*/"
@@ -71,7 +71,7 @@ def statement(path, owner):
     if ";" in without_quoted(code):
         fail(path, "one statement, without a semicolon")
     types = parameters(path, without_quoted(code))
-    writes = re.search(r"\b(insert|update|delete|merge)\b", without_quoted(code), re.I) is not None
+    writes = re.search(r"\b(insert|update|delete|merge|write_\w+)\b", without_quoted(code), re.I) is not None
     name = path.stem
     return f"""static const uint32_t types_{name}[] = {{{", ".join(map(str, types))}}};
 const struct sql sql_{name} = {{
@@ -90,7 +90,7 @@ def main():
     statements = sorted((source / "sql").glob("*.sql"))
     migrations = sorted((source / "migrations").glob("*.sql"))
     requests = [p.stem for p in statements if not p.stem.startswith("on_")]
-    owner = source.resolve().name
+    owner = source.resolve().name.replace("-", "_")  # part of C names, too
 
     header = ["#pragma once", '#include "migrate.h"', '#include "sql.h"', ""]
     header += [f"extern const struct sql sql_{p.stem};" for p in statements]

@@ -49,16 +49,22 @@ static enum status add_topic(struct topics *topics, json_t *described, struct wh
     return set_config(topic, json_object_get(described, "config"), w);
 }
 
+static enum status add_topics(struct topics *topics, json_t *described, struct why *w) {
+    json_t *one;
+    size_t i;
+    json_array_foreach(described, i, one) {
+        enum status st = add_topic(topics, one, w);
+        if (st != ST_OK) return st;
+    }
+    return ST_OK;
+}
+
 static enum status read_topics(const char *path, struct topics *topics, struct why *w) {
     json_error_t error;
     json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (file == NULL) return why(w, ST_INVALID, "%s:%d: %s", path, error.line, error.text);
-    enum status st = ST_OK;
-    json_t *described;
-    size_t i;
-    json_array_foreach(json_object_get(file, "topics"), i, described) {
-        if ((st = add_topic(topics, described, w)) != ST_OK) break;
-    }
+    enum status st = add_topics(topics, json_object_get(file, "topics"), w);
+    if (st == ST_OK) st = add_topics(topics, json_object_get(file, "internal"), w);
     json_decref(file);
     if (st == ST_OK && topics->n == 0) return why(w, ST_INVALID, "%s describes no topics", path);
     return st;

@@ -98,6 +98,15 @@ static inline bool hx_send(struct hx_conn *c, const char *text) {
     return hx_write(c, text, strlen(text));
 }
 
+/* A GET whose answer is received later. */
+static inline struct hx_conn *hx_begin(const char *path) {
+    struct hx_conn *c = hx_connect();
+    char text[256];
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    hx_send(c, text);
+    return c;
+}
+
 /* More bytes; 0: the end. */
 static inline ssize_t hx_more(struct hx_conn *c) {
     if (c->len == sizeof c->buf) fail_msg("a longer answer than this test knows of");

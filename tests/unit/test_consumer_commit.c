@@ -1,6 +1,7 @@
 /* The transaction of a batch, against a real Postgres. */
 #include <sys/wait.h>
 
+#include "clock.h"
 #include "consumer_commit.h"
 #include "migrate.h"
 #include "pg_test.h"
@@ -267,6 +268,14 @@ static int end_of(pid_t child) {
     return WEXITSTATUS(how);
 }
 
+static const char WHO_WAITS[] = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+
+static void await_count(const char *query, long long least) {
+    int64_t limit = clock_mono_us() + 20 * 1000000LL;
+    while (test_count(watcher, query) < least)
+        assert_true(clock_mono_us() < limit);
+}
+
 /* Two that believe to own the partition: whoever is second does nothing, even when both are under way at
  * once. */
 static void one_of_two_wins(void **state) {
@@ -281,9 +290,7 @@ static void one_of_two_wins(void **state) {
         PGconn *gate = test_connect(url);
         test_exec(gate, "begin; select from consumer_offsets for update");
         pid_t first = child_that_sends(), second = child_that_sends();
-        while (test_count(watcher, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") <
-               2)
-            usleep(1000);
+        await_count(WHO_WAITS, 2);
         test_exec(gate, "commit");
         PQfinish(gate);
         int ends = end_of(first) * 100 + end_of(second);
@@ -319,12 +326,8 @@ static void killed_half_way(void **state) {
     PGconn *gate = test_connect(url);
     test_exec(gate, "begin; insert into things values ('a', '', 0)");
     pid_t child = child_that_sends();
-    while (
-        test_count(
-            watcher,
-            "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'") <
-        1)
-        usleep(1000);
+    await_count(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'", 1);
     assert_int_equal(end_of(child), ST_LOST);
     PQfinish(gate);
     read_places(0, 0);
@@ -349,8 +352,7 @@ static void a_deadlock_can_be_sent_again(void **state) {
     test_exec(watcher, "alter system set deadlock_timeout = '50ms'");
     test_exec(watcher, "select pg_reload_conf()");
     pid_t child = child_that_sends();
-    while (test_count(watcher, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") < 1)
-        usleep(1000);
+    await_count(WHO_WAITS, 1);
     test_exec(other, "update things set touched = touched where id = 'a'");
     assert_int_equal(end_of(child), ST_AGAIN);
     test_exec(other, "commit");

@@ -377,6 +377,40 @@ static void fixed_properties(void **state) {
     }
 }
 
+/* With one record fetched ahead librdkafka alone reads one a second. */
+static void a_backlog_is_read_without_pauses(void **state) {
+    (void)state;
+    enum { MANY = 20 };
+    static const char *const backlog[] = {"backlog", NULL};
+    rd_kafka_mock_topic_create(cluster, backlog[0], 1, 1);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, NULL);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(backlog[0]), RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_VALUE("x", 1), RD_KAFKA_V_END),
+                         0);
+        assert_int_equal(rd_kafka_flush(rk, DEADLINE_MS), 0); /* each a batch of its own */
+    }
+    rd_kafka_destroy(rk);
+    setenv("RDKAFKA_QUEUED_MIN_MESSAGES", "1", 1);
+    const struct group_options options = {.id = "h", .brokers = brokers, .topics = backlog};
+    struct why w = {0};
+    struct group *g = group_join(&options, &w);
+    unsetenv("RDKAFKA_QUEUED_MIN_MESSAGES");
+    await_partitions(g, 1);
+    start_at(g, 0);
+    int64_t begin = clock_mono_us();
+    for (int i = 0; i < MANY;) {
+        struct group_partition *p;
+        rd_kafka_message_t *m = group_poll(g, 100, &p);
+        if (m == NULL) continue;
+        p->reached = m->offset + 1;
+        rd_kafka_message_destroy(m);
+        i++;
+    }
+    assert_in_range(clock_mono_us() - begin, 0, 6000000);
+    group_leave(g, DEADLINE_MS);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test(name)
     const struct CMUnitTest tests[] = {
@@ -392,6 +426,7 @@ int main(void) {
         T(woken),
         T(leaving_hands_over),
         T(leaving_is_bounded),
+        T(a_backlog_is_read_without_pauses),
         T(fixed_properties),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/time.h>
 
 #include "pg_test.h"
 
@@ -139,42 +138,6 @@ static void say_hello(struct req *rq) {
     req_reply(rq, 200);
 }
 
-/* --- requests that look again after a while --- */
-
-static _Atomic int looks;
-static _Atomic bool there;
-
-static void look(struct req *rq) {
-    looks++;
-    if (there)
-        say_hello(rq);
-    else
-        req_later(rq, look);
-}
-
-/* The clock that h2o's timers go by. */
-static _Atomic long clock_set_by_s;
-
-int gettimeofday(struct timeval *restrict now, void *restrict zone) {
-    (void)zone;
-    int64_t us = clock_wall_us();
-    *now = (struct timeval){.tv_sec = us / 1000000 + clock_set_by_s, .tv_usec = us % 1000000};
-    return 0;
-}
-
-static void look_later_by_an_earlier_clock(struct req *rq) {
-    req_later(rq, say_hello);
-    clock_set_by_s -= 3600;
-}
-
-static _Atomic int looks_of_answered;
-
-static void be_answered_and_look(struct req *rq) {
-    looks_of_answered++;
-    req_later(rq, be_answered_and_look);
-    req_fail(rq, 418, NULL, "answered while it waits");
-}
-
 static const struct route routes[] = {
     {"GET", "/hello", say_hello, 0},
     {"GET", "/echo", ask_echo, 0},
@@ -186,9 +149,6 @@ static const struct route routes[] = {
     {"GET", "/forget", ask_and_forget, 0},
     {"GET", "/hold", hold, 0},
     {"GET", "/elsewhere", work_elsewhere, 0},
-    {"GET", "/look", look, 0},
-    {"GET", "/clock", look_later_by_an_earlier_clock, 0},
-    {"GET", "/answered", be_answered_and_look, 0},
     {0},
 };
 
@@ -221,14 +181,6 @@ static int stop(void **state) {
     return 0;
 }
 
-static struct hx_conn *begin(const char *path) {
-    struct hx_conn *c = hx_connect();
-    char text[256];
-    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
-    hx_send(c, text);
-    return c;
-}
-
 static void until_at_gate(void) {
     hx_until(test_count(admin, "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and "
                                "datname = current_database()") > 0);
@@ -247,7 +199,7 @@ static void rows_come_back(void **state) {
     for (int i = 0; i < 50; i++) {
         char path[32];
         sprintf(path, "/echo?n=%d", i);
-        all[i] = begin(path);
+        all[i] = hx_begin(path);
     }
     for (int i = 0; i < 50; i++) {
         char wanted[16];
@@ -278,7 +230,7 @@ static void a_full_queue_sends_away(void **state) {
     (void)state;
     start_ready((struct db_options){.queue_items = 2});
     test_exec(admin, "select pg_advisory_lock(7)");
-    struct hx_conn *first = begin("/gated?n=1"), *second = begin("/gated?n=2");
+    struct hx_conn *first = hx_begin("/gated?n=1"), *second = hx_begin("/gated?n=2");
     until_at_gate();
     struct hx_answer *a;
     hx_until((a = hx_get("/gated?n=3"))->status == 503);
@@ -307,7 +259,7 @@ static void a_lost_connection_ends_the_wait(void **state) {
     (void)state;
     start_ready((struct db_options){0});
     test_exec(admin, "select pg_advisory_lock(7)");
-    struct hx_conn *c = begin("/gated");
+    struct hx_conn *c = hx_begin("/gated");
     until_at_gate();
     test_exec(
         admin,
@@ -325,7 +277,7 @@ static void a_client_may_leave_while_its_query_runs(void **state) {
     start_ready((struct db_options){0});
     test_exec(admin, "select pg_advisory_lock(7)");
     for (int i = 0; i < 20; i++) {
-        struct hx_conn *c = begin(i % 2 ? "/gated" : "/good-bad?n=1");
+        struct hx_conn *c = hx_begin(i % 2 ? "/gated" : "/good-bad?n=1");
         if (i % 3 == 0)
             setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
         until_at_gate();
@@ -340,7 +292,7 @@ static void a_client_may_leave_while_its_query_runs(void **state) {
 static void other_threads_may_answer(void **state) {
     (void)state;
     start_alone();
-    struct hx_conn *c = begin("/hold");
+    struct hx_conn *c = hx_begin("/hold");
     req_resume(take_held(), say_argument, "later");
     hx_expect(hx_receive(c, false), 200, "\"later\"");
     for (int i = 0; i < 50; i++) {
@@ -355,7 +307,7 @@ static void a_held_request_outlives_its_client(void **state) {
     (void)state;
     start_alone();
     for (int i = 0; i < 10; i++) {
-        struct hx_conn *c = begin("/hold");
+        struct hx_conn *c = hx_begin("/hold");
         struct req *rq = take_held();
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
         hx_close(c);
@@ -366,58 +318,24 @@ static void a_held_request_outlives_its_client(void **state) {
     hx_expect(hx_get("/hello"), 200, "\"hello\"");
 }
 
-/* --- looking again --- */
-
-static void a_request_may_look_again(void **state) {
-    (void)state;
-    start_alone();
-    looks = 0;
-    there = false;
-    int64_t begun = clock_mono_us();
-    struct hx_conn *all[20];
-    for (int i = 0; i < 20; i++)
-        all[i] = begin("/look");
-    hx_until(looks >= 100); /* 4 times each, after the first */
-    assert_true(clock_mono_us() - begun >= 4 * 1000 * (REQ_LATER_MS - 1));
-    hx_expect(hx_get("/hello"), 200, "\"hello\""); /* nobody is kept waiting by them */
-    there = true;
-    for (int i = 0; i < 20; i++) {
-        hx_expect(hx_receive(all[i], false), 200, "\"hello\"");
-        hx_close(all[i]);
-    }
+static void wait_for_a_minute(struct req *rq, void *arg) {
+    (void)arg;
+    req_after(rq, 60000, say_hello);
+    resumed++;
 }
 
-static void it_looks_again_also_when_the_clock_is_set_back(void **state) {
+/* What another thread had in hand comes back when the server has given the request up and is about to end:
+ * nothing of it is left. */
+static void who_has_been_given_up_waits_no_more(void **state) {
     (void)state;
     start_alone();
-    hx_expect(hx_get("/clock"), 200, "\"hello\"");
-    hx_expect(hx_get("/clock"), 200, "\"hello\"");
-    clock_set_by_s = 0;
-}
-
-static void nobody_looks_for_who_has_been_answered(void **state) {
-    (void)state;
-    start_alone();
-    looks_of_answered = looks = 0;
-    there = false;
-    hx_expect_error(hx_get("/answered"), 418, "while it waits");
-    struct hx_conn *left = begin("/look");
-    hx_until(looks > 2); /* after more than REQ_LATER_MS */
-    assert_int_equal(looks_of_answered, 1);
-    hx_close(left); /* it looks on, for nobody */
-    there = true;
-    hx_expect(hx_get("/look"), 200, "\"hello\"");
-}
-
-static void a_drain_ends_looking(void **state) {
-    (void)state;
-    start_alone();
-    looks = 0;
-    there = false;
-    struct hx_conn *c = begin("/look");
-    hx_until(looks > 2);
-    http_drain(hx, 100);
+    struct hx_conn *c = hx_begin("/hold");
+    struct req *rq = take_held();
+    http_drain(hx, 50);
     hx_expect_error(hx_receive(c, false), 503, "shutting down");
+    resumed = 0;
+    req_resume(rq, wait_for_a_minute, NULL);
+    hx_until(resumed == 1);
     http_free(hx);
     hx = NULL;
     hx_close(c);
@@ -444,8 +362,8 @@ static void a_drain_finishes_what_is_in_flight(void **state) {
     (void)state;
     start_ready((struct db_options){0});
     test_exec(admin, "select pg_advisory_lock(7)");
-    struct hx_conn *idle = begin("/hello"), *fresh = hx_connect(), *at_gate = begin("/gated?n=1"),
-                   *kept = begin("/hold"), *half = hx_connect();
+    struct hx_conn *idle = hx_begin("/hello"), *fresh = hx_connect(), *at_gate = hx_begin("/gated?n=1"),
+                   *kept = hx_begin("/hold"), *half = hx_connect();
     hx_expect(hx_receive(idle, false), 200, "\"hello\"");
     hx_send(half, "GET /hello HT");
     until_at_gate();
@@ -479,7 +397,7 @@ static void a_drain_ends_in_time(void **state) {
     (void)state;
     start_ready((struct db_options){0});
     test_exec(admin, "select pg_advisory_lock(7)");
-    struct hx_conn *at_gate = begin("/gated"), *kept = begin("/hold"), *half = hx_connect();
+    struct hx_conn *at_gate = hx_begin("/gated"), *kept = hx_begin("/hold"), *half = hx_connect();
     hx_send(half, "GET /hello HT");
     until_at_gate();
     struct req *rq = take_held();
@@ -548,10 +466,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_client_may_leave_while_its_query_runs, stop),
         cmocka_unit_test_teardown(other_threads_may_answer, stop),
         cmocka_unit_test_teardown(a_held_request_outlives_its_client, stop),
-        cmocka_unit_test_teardown(a_request_may_look_again, stop),
-        cmocka_unit_test_teardown(it_looks_again_also_when_the_clock_is_set_back, stop),
-        cmocka_unit_test_teardown(nobody_looks_for_who_has_been_answered, stop),
-        cmocka_unit_test_teardown(a_drain_ends_looking, stop),
+        cmocka_unit_test_teardown(who_has_been_given_up_waits_no_more, stop),
         cmocka_unit_test_teardown(a_drain_finishes_what_is_in_flight, stop),
         cmocka_unit_test_teardown(a_drain_ends_in_time, stop),
         cmocka_unit_test_teardown(two_servers_cannot_have_one_port, stop),

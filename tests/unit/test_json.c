@@ -99,6 +99,20 @@ static void uuid(void **state) {
     expect_written(&j, "\"0199a2c0-0000-7000-8000-0123456789ab\"");
 }
 
+static void members(void **state) {
+    (void)state;
+    struct uuid id;
+    assert_true(uuid_parse(STR("0199a2c0-0000-7000-8000-0123456789ab"), &id));
+    struct json j = {0};
+    json_open(&j, '{');
+    json_put_uuid(&j, "id", id);
+    json_put_text(&j, "title", STR("a \"b\""));
+    json_put_int(&j, "version", -3);
+    json_close(&j, '}');
+    expect_written(
+        &j, "{\"id\":\"0199a2c0-0000-7000-8000-0123456789ab\",\"title\":\"a \\\"b\\\"\",\"version\":-3}");
+}
+
 static void time_is_rfc3339(void **state) {
     (void)state;
     struct json j = {0};
@@ -141,6 +155,7 @@ int main(void) {
         cmocka_unit_test(any_bytes_make_json),
         cmocka_unit_test(numbers),
         cmocka_unit_test(uuid),
+        cmocka_unit_test(members),
         cmocka_unit_test(time_is_rfc3339),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

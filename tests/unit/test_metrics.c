@@ -43,7 +43,7 @@ static void threads_lose_nothing(void **state) {
     assert_int_equal(metric_value(M_CONSUMED), 400000);
     expect_line("\nonsale_consumer_records_total 400000\n");
     expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"0.0001\"} 0\n");
-    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"0.00025\"} 200000\n");
+    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"0.0002\"} 200000\n");
     expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"10\"} 200000\n");
     expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"+Inf\"} 400000\n");
     expect_line("\nonsale_consumer_delay_seconds_sum 4000040.000000\n");
@@ -93,7 +93,7 @@ static void labelled_histograms_merge(void **state) {
     buf_add(&out, "", 1);
     const char *text = (char *)out.data;
     assert_non_null(strstr(text, "d_bucket{route=\"/x\",le=\"0.0001\"} 2\n"));
-    assert_non_null(strstr(text, "d_bucket{route=\"/x\",le=\"0.00025\"} 3\n"));
+    assert_non_null(strstr(text, "d_bucket{route=\"/x\",le=\"0.0002\"} 3\n"));
     assert_non_null(strstr(text, "d_sum{route=\"/x\"} 0.000201\n"));
     assert_non_null(strstr(text, "d_count{route=\"/x\"} 3\n"));
     buf_free(&out);

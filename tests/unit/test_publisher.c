@@ -26,8 +26,8 @@ static rd_kafka_mock_cluster_t *kafka;
 
 static const char TABLES[] =
     "create table publisher_epoch (only_row boolean primary key default true, epoch bigint not null,"
-    " republished boolean not null, since timestamptz not null default now());"
-    "insert into publisher_epoch (epoch, republished) values (0, true);"
+    " republished boolean not null, since timestamptz not null default now(), timeline text not null);"
+    "insert into publisher_epoch (epoch, republished, timeline) values (0, true, '');"
     "create table user_events (seq bigint generated always as identity primary key, type text not null, id uuid not null,"
     " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text)";
 

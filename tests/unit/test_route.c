@@ -28,6 +28,11 @@ static const struct route routes[] = {
     {"GET", "/.well-known/jwks.json", never, 0},
     {"HEAD", "/own/head", never, 0},
     {"GET", "/own/head", never, 0},
+    {"GET", "/v1/{text}", never, 0},
+    {"POST", "/v1/{text}/to/{text}", never, 0},
+    {"GET", "/v1/mine", never, 0},
+    {"GET", "/both/{uuid}", never, 0},
+    {"GET", "/both/{text}", never, 0},
     {0},
 };
 
@@ -71,6 +76,22 @@ static void takes_ids(void **state) {
     assert_string_equal(find("GET", "/api/tickets/{uuid}"), "none");
 }
 
+static void takes_texts(void **state) {
+    (void)state;
+    assert_string_equal(find("GET", "/v1/pi_1A/"), "GET /v1/{text}");
+    assert_true(str_eq(match.texts[0], STR("pi_1A")));
+    assert_string_equal(find("GET", "/v1/{text}"), "GET /v1/{text}");
+    assert_string_equal(find("POST", "/V1/a%20b/TO/é"), "POST /v1/{text}/to/{text}");
+    assert_true(str_eq(match.texts[0], STR("a%20b")) && str_eq(match.texts[1], STR("é")));
+    assert_string_equal(find("GET", "/v1/MINE"),
+                        "GET /v1/mine"); /* what is written in the table comes first */
+    assert_string_equal(find("GET", "/both/" A), "GET /both/{uuid}");
+    assert_string_equal(find("GET", "/both/" A "0"), "GET /both/{text}");
+    assert_string_equal(find("GET", "/v1/"), "none");
+    assert_string_equal(find("GET", "/v1//"), "none");
+    assert_string_equal(find("POST", "/v1/a/to/"), "none");
+}
+
 static void finds_nothing_else(void **state) {
     (void)state;
     static const char *const paths[] = {"/api",           "/api/",         "//",
@@ -108,6 +129,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_every_route_in_any_spelling),
         cmocka_unit_test(takes_ids),
+        cmocka_unit_test(takes_texts),
         cmocka_unit_test(finds_nothing_else),
         cmocka_unit_test(knows_the_methods),
     };

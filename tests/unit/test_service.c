@@ -68,10 +68,10 @@ static const struct service service = {.name = "things",
 /* A stream: a thread of its own in a real one, here only what it is told. */
 static int stream_left_ms;
 
-static void *start_stream(const char *name, const char *brokers, const char *registry_url, struct why *w) {
+static void *start_stream(const struct stream_options *o, struct why *w) {
     if (refuse_setting) why(w, ST_INVALID, "Kafka property x: no such property");
-    bool told =
-        strcmp(name, "things") == 0 && strcmp(brokers, "b:1") == 0 && strcmp(registry_url, "r:2") == 0;
+    bool told = strcmp(o->name, "things") == 0 && strcmp(o->brokers, "b:1") == 0 &&
+                strcmp(o->registry_url, "r:2") == 0 && strcmp(o->instance, "third") == 0;
     return refuse_setting || !told ? NULL : &stream_left_ms;
 }
 
@@ -248,6 +248,21 @@ static void bad_settings_are_one_line(void **state) {
     expect_refused(EX_CONFIG, "things: JWKS_URL: must be given: where the keys of sessions are\n");
 }
 
+static void without_sessions_it_needs_no_keys(void **state) {
+    (void)state;
+    struct service anonymous = service;
+    anonymous.no_sessions = true;
+    running = &anonymous;
+    free(jwks);
+    jwks = NULL;
+    assert_int_equal(run("--help"), EX_OK);
+    assert_null(strstr(said(), "JWKS_URL"));
+    assert_null(strstr(said(), "SECURE_COOKIES"));
+    launch_ready();
+    kill(child, SIGTERM);
+    assert_int_equal(wait_for_end(), EX_OK);
+}
+
 static void what_cannot_start_says_why(void **state) {
     (void)state;
     fail_to_start = true;
@@ -403,6 +418,7 @@ static void a_stream_has_no_api_and_no_database(void **state) {
     unsetenv("DATABASE_URL");
     setenv("KAFKA_BROKERS", "b:1", 1);
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
+    setenv("INSTANCE_ID", "third", 1);
     assert_int_equal(run("--help"), EX_OK);
     static const char *const no_words[] = {"migrate", "HTTP_PORT", "JWKS_URL", "DATABASE_URL"};
     for (size_t i = 0; i < sizeof no_words / sizeof *no_words; i++)
@@ -446,6 +462,7 @@ int main(void) {
         TEST(help_lists_what_it_needs),
         TEST(other_words_are_refused),
         TEST(bad_settings_are_one_line),
+        TEST(without_sessions_it_needs_no_keys),
         TEST(what_cannot_start_says_why),
         TEST(migrating),
         TEST(a_life),

@@ -34,6 +34,11 @@ static void fire_at(int64_t now_ms) {
     timers_fire(&timers, now_ms, 100, fire, &now_ms);
 }
 
+/* Not before a wheel's own, which is made a moment later. */
+static int64_t a_moment_ms(void) {
+    return clock_wall_us() / 1000 + 100;
+}
+
 static int64_t begin(int partition, int64_t position, int64_t end) {
     struct timers_partition *p = timers_of(&timers, partition);
     timers_begin(p, position);
@@ -55,7 +60,7 @@ static int tear_down(void **state) {
 
 static void nothing_fires_before_the_end_is_reached(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
+    int64_t now = a_moment_ms();
     assert_int_equal(begin(3, 10, 12), 2);
     say(3, 10, 1, ORDER_STATUS_CREATED, now - 5000);
     assert_int_equal(timers_release(&timers), 1);
@@ -75,7 +80,7 @@ static void nothing_fires_before_the_end_is_reached(void **state) {
 
 static void one_partition_does_not_wait_for_another(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
+    int64_t now = a_moment_ms();
     begin(0, 0, 1);
     assert_int_equal(begin(1, 0, 5), 6);
     say(1, 0, 1, ORDER_STATUS_CREATED, now);
@@ -86,32 +91,33 @@ static void one_partition_does_not_wait_for_another(void **state) {
     assert_int_equal(fired[2], 1);
 }
 
+/* The offset to restart from is told by spans of 1024. */
 static void what_is_over_does_not_fire_and_is_not_read_again(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
-    begin(0, 100, 100);
+    int64_t now = a_moment_ms();
+    begin(0, 1000, 1000);
     const struct timers_partition *p = timers_of(&timers, 0);
-    assert_int_equal(timers_safe(p, 0), 100);
-    say(0, 100, 1, ORDER_STATUS_CREATED, now);
-    say(0, 101, 2, ORDER_STATUS_CREATED, now);
-    say(0, 102, 3, ORDER_STATUS_CREATED, now);
-    say(0, 103, 1, ORDER_STATUS_AWAITING_PAYMENT, now);
-    assert_int_equal(timers_safe(p, 0), 100);
-    say(0, 104, 1, ORDER_STATUS_COMPLETE, now);
-    assert_int_equal(timers_safe(p, 0), 101);
-    say(0, 105, 2, ORDER_STATUS_CANCELLED, now);
-    timers_passed(&timers, 0, 106);
-    assert_int_equal(timers_safe(p, 0), 102);
+    assert_int_equal(timers_safe(p), 1000);
+    say(0, 1000, 1, ORDER_STATUS_CREATED, now);
+    say(0, 3000, 2, ORDER_STATUS_CREATED, now);
+    say(0, 6000, 3, ORDER_STATUS_CREATED, now);
+    say(0, 6001, 1, ORDER_STATUS_AWAITING_PAYMENT, now);
+    assert_int_equal(timers_safe(p), 1000);
+    say(0, 6002, 1, ORDER_STATUS_COMPLETE, now);
+    assert_in_range(timers_safe(p), 3000 - 1023, 3000);
+    say(0, 6003, 2, ORDER_STATUS_CANCELLED, now);
+    timers_passed(&timers, 0, 6004);
+    assert_in_range(timers_safe(p), 6000 - 1023, 6000);
     fire_at(now);
     assert_int_equal(fired[1] + fired[2], 0);
     assert_int_equal(fired[3], 1);
-    say(0, 107, 3, ORDER_STATUS_CANCELLED, now);
-    assert_int_equal(timers_safe(p, 0), 108);
+    say(0, 6005, 3, ORDER_STATUS_CANCELLED, now);
+    assert_int_equal(timers_safe(p), 6006);
 }
 
 static void what_goes_and_comes_back_is_still_known(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
+    int64_t now = a_moment_ms();
     begin(2, 0, 1);
     say(2, 0, 1, ORDER_STATUS_CREATED, now);
     timers_release(&timers);
@@ -133,7 +139,7 @@ static bool is_one(void *arg, int32_t partition) {
 
 static void what_is_not_kept_is_forgotten(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
+    int64_t now = a_moment_ms();
     for (int i = 0; i < 3; i++) {
         begin(i, 0, 0);
         say(i, 0, i, ORDER_STATUS_CREATED, now);
@@ -149,7 +155,7 @@ static void what_is_not_kept_is_forgotten(void **state) {
 
 static void many_of_one_partition_leave_others_their_turn(void **state) {
     (void)state;
-    int64_t now = clock_wall_us() / 1000;
+    int64_t now = a_moment_ms();
     begin(0, 0, 0);
     begin(1, 0, 0);
     for (int i = 0; i < 5000; i++) {

@@ -1,0 +1,50 @@
+/* fetch: outgoing HTTP(S) for all threads of a process, over libcurl, on a thread of its own.
+ *
+ * fetch_submit never blocks. What is beyond `connections` waits in order; connections are kept and used
+ * again. Every request ends by one call of `done`, on the fetch thread: it must not block, and may submit
+ * again. A redirect is an answer like any other. Nothing is tried twice here, but for a request that went out
+ * on a kept connection which the other side had just closed: the other side may have acted on it, so requests
+ * that change something carry what tells it that they are the same. */
+#pragma once
+
+#include "mem.h"
+#include "status.h"
+
+struct fetch;
+
+struct fetch_request {
+    const char *method;         /* "GET", "POST" ... */
+    const char *url;            /* http or https */
+    const char *const *headers; /* "Name: value", ended by a NULL; may be NULL */
+    struct str body;            /* empty: none */
+    int timeout_ms;             /* from when it is due to the last byte of the answer */
+    int delay_ms;               /* due this much later */
+};
+
+struct fetch_answer {
+    enum status st;  /* ST_OK: an answer came, of whatever code; ST_TIMEOUT; ST_LOST: no connection, or broken
+                        off; ST_INVALID: the request is none; ST_STOPPED: by fetch_free */
+    int code;        /* of HTTP; 0 without an answer */
+    struct str body; /* ends with a NUL that is not counted */
+    const char *why; /* in curl's words, when st is not ST_OK */
+    void *easy;      /* for fetch_header */
+};
+
+/* The answer lives during the call. */
+typedef void fetch_done(void *ctx, const struct fetch_answer *answer);
+
+struct fetch_options {
+    int connections;        /* most requests on their way at a time */
+    int connect_timeout_ms; /* of one attempt to connect, TLS included */
+    size_t max_answer;      /* bytes of a body; a longer one is broken off: ST_LOST */
+};
+
+struct fetch *fetch_start(const struct fetch_options *options);
+/* From any thread. Everything in the request is copied. */
+void fetch_submit(struct fetch *f, const struct fetch_request *request, fetch_done *done, void *ctx);
+/* The first header of that name, or NULL. */
+const char *fetch_header(const struct fetch_answer *answer, const char *name);
+int fetch_in_flight(const struct fetch *f); /* submitted and not done */
+/* Ends what is under way with ST_STOPPED and the thread; not from within `done`. What `done` submits
+ * meanwhile ends so too. */
+void fetch_free(struct fetch *f);

@@ -1,0 +1,32 @@
+/* form: reads application/x-www-form-urlencoded text, of bodies and of queries.
+ *
+ * Keys are text as they are: of nested ones ("metadata[orderId]=7") the whole, brackets and all, is the key.
+ * '+' is a space; a
+ * '%' without two hex digits stands for itself. Nothing keeps state; what is decoded lives in the arena
+ * given. */
+#pragma once
+
+#include "mem.h"
+#include "str.h"
+
+enum { FORM_MAX_FIELDS = 256 };
+
+struct form_field {
+    struct str key, value;
+};
+
+struct form {
+    struct form_field *fields; /* in the order they came */
+    int count;
+};
+
+/* Takes the next field off *rest, still encoded; empty ones ("a=1&&b=2") are passed over. false: there is
+ * none. */
+bool form_next(struct str *rest, struct form_field *out);
+struct str form_decode(struct arena *arena, struct str encoded); /* any bytes; terminated */
+
+/* All fields of a text; every key and value is text (utf8_valid). NULL, or what is wrong with it ("must be
+ * ..."). */
+const char *form_read(struct str text, struct form *out, struct arena *arena);
+/* The value of the first field of that key. */
+bool form_get(const struct form *form, const char *key, struct str *out);

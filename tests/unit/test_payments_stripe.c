@@ -1,0 +1,338 @@
+/* What is asked of Stripe and what its answers mean; and against a server that stumbles, what is asked again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <semaphore.h>
+#include <time.h>
+
+#include "charge.h"
+#include "clock.h"
+#include "currency.h"
+#include "declines.h"
+#include "fake_http.h"
+#include "log.h"
+#include "stripe.h"
+#include "webhook.h"
+
+static struct stripe_ask ask_for(enum stripe_question question) {
+    struct stripe_ask ask = {.question = question,
+                             .attempt = 2,
+                             .token = "pm_card_visa",
+                             .amount = 2050,
+                             .currency = "USD",
+                             .intent = "pi_1"};
+    assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000a"), &ask.order));
+    assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000b"), &ask.charge));
+    return ask;
+}
+
+#define ORDER  "018f0000-0000-7000-8000-00000000000a"
+#define CHARGE "018f0000-0000-7000-8000-00000000000b"
+
+static void expect_request(const struct stripe_ask *ask, const char *method, const char *path,
+                           const char *key, const char *body) {
+    struct stripe_request r;
+    stripe_request_make(ask, &r);
+    assert_string_equal(r.method, method);
+    assert_string_equal(r.path, path);
+    assert_string_equal(r.idempotency_key, key);
+    buf_add(&r.body, "", 1);
+    assert_string_equal((char *)r.body.data, body);
+    buf_free(&r.body);
+}
+
+static void requests(void **state) {
+    (void)state;
+    struct stripe_ask ask = ask_for(STRIPE_CREATE);
+    expect_request(
+        &ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
+        "amount=2050&currency=usd&confirm=true&payment_method_types%5B0%5D=card&payment_method=pm_card_visa"
+        "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE "&metadata%5Battempt%5D=2");
+    strcpy(ask.token, "tok_visa");
+    strcpy(ask.currency, "JPY");
+    expect_request(&ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
+                   "amount=2050&currency=jpy&confirm=true&payment_method_types%5B0%5D=card"
+                   "&payment_method_data%5Btype%5D=card&payment_method_data%5Bcard%5D%5Btoken%5D=tok_visa"
+                   "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE
+                   "&metadata%5Battempt%5D=2");
+    ask = ask_for(STRIPE_LOOK);
+    expect_request(&ask, "GET", "/v1/payment_intents/pi_1", "", "");
+    ask = ask_for(STRIPE_CANCEL);
+    expect_request(&ask, "POST", "/v1/payment_intents/pi_1/cancel", "", "");
+    ask = ask_for(STRIPE_REFUND);
+    expect_request(&ask, "POST", "/v1/refunds", "refund-" CHARGE,
+                   "payment_intent=pi_1&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE);
+}
+
+static void currencies(void **state) {
+    (void)state;
+    assert_int_equal(currency_decimals(STR("USD")), 2);
+    assert_int_equal(currency_decimals(STR("JPY")), 0);
+    assert_int_equal(currency_decimals(STR("KWD")), 3);
+    assert_int_equal(stripe_amount(1500, "JPY"), 1500);
+    assert_int_equal(stripe_amount(1500, "USD"), 1500);
+    assert_int_equal(stripe_amount(1500, "ISK"), 150000);
+}
+
+/* --- answers --- */
+
+#define INTENT(status, more)                                                                                 \
+    "{\"id\":\"pi_1\",\"client_secret\":\"pi_1_secret\",\"status\":\"" status "\"" more "}"
+#define ERROR(type, more) "{\"error\":{\"type\":\"" type "\"" more "}}"
+#define CODE(code)        ",\"code\":\"" code "\""
+#define OF(intent)        ",\"payment_intent\":" intent
+#define LAST              ",\"last_payment_error\":{\"code\":\"payment_intent_authentication_failure\"}"
+
+static const struct {
+    enum stripe_question question;
+    int code;
+    const char *body, *input, *reason; /* input NULL: not known */
+    bool again;
+} answers[] = {
+    {STRIPE_CREATE, 200, INTENT("succeeded", ""), "succeeded", "", false},
+    {STRIPE_CREATE, 200, INTENT("requires_action", ""), "requires_action", "", false},
+    {STRIPE_CREATE, 200, INTENT("processing", ""), "processing", "", false},
+    {STRIPE_CREATE, 200, INTENT("requires_capture", ""), NULL, "", false},
+    {STRIPE_CREATE, 402,
+     ERROR("card_error", CODE("card_declined") ",\"decline_code\":\"insufficient_funds\""), "declined",
+     "insufficient_funds", false},
+    {STRIPE_CREATE, 402, ERROR("card_error", CODE("expired_card")), "declined", "expired_card", false},
+    {STRIPE_CREATE, 402, ERROR("card_error", ""), "declined", "card_error", false},
+    {STRIPE_CREATE, 400,
+     ERROR("invalid_request_error", CODE("resource_missing") ",\"param\":\"payment_method\""), "declined",
+     "invalid_token", false},
+    {STRIPE_CREATE, 400, ERROR("invalid_request_error", ",\"param\":\"payment_method_data[card][token]\""),
+     "declined", "invalid_token", false},
+    {STRIPE_CREATE, 400, ERROR("invalid_request_error", CODE("amount_too_small") ",\"param\":\"amount\""),
+     "declined", "amount_too_small", false},
+    {STRIPE_CREATE, 400, ERROR("invalid_request_error", ""), "declined", "invalid_request", false},
+    {STRIPE_CREATE, 400, ERROR("idempotency_error", ""), NULL, "", false},
+    {STRIPE_CREATE, 401, ERROR("invalid_request_error", ""), NULL, "", false},
+    {STRIPE_CREATE, 403, ERROR("invalid_request_error", ""), NULL, "", false},
+    {STRIPE_CREATE, 409, ERROR("invalid_request_error", CODE("idempotency_key_in_use")), NULL, "", true},
+    {STRIPE_CREATE, 429, ERROR("invalid_request_error", CODE("rate_limit")), NULL, "", true},
+    {STRIPE_CREATE, 500, ERROR("api_error", ""), NULL, "", true},
+    {STRIPE_CREATE, 503, "<html>", NULL, "", true},
+    {STRIPE_CREATE, 200, "<html>", NULL, "", false},
+    {STRIPE_CREATE, 302, "", NULL, "", false},
+    {STRIPE_LOOK, 200, INTENT("requires_action", ""), "requires_action", "", false},
+    {STRIPE_LOOK, 200, INTENT("requires_payment_method", LAST), "declined",
+     "payment_intent_authentication_failure", false},
+    {STRIPE_LOOK, 200, INTENT("requires_payment_method", ",\"last_payment_error\":null"), NULL, "", false},
+    {STRIPE_LOOK, 200, INTENT("canceled", ""), "canceled", "", false},
+    {STRIPE_LOOK, 404, ERROR("invalid_request_error", CODE("resource_missing")), NULL, "", false},
+    {STRIPE_CANCEL, 200, INTENT("canceled", ""), "canceled", "", false},
+    {STRIPE_CANCEL, 400,
+     ERROR("invalid_request_error", CODE("payment_intent_unexpected_state") OF(INTENT("succeeded", ""))),
+     "succeeded", "", false},
+    {STRIPE_CANCEL, 400,
+     ERROR("invalid_request_error", CODE("payment_intent_unexpected_state") OF(INTENT("canceled", ""))),
+     "canceled", "", false},
+    {STRIPE_CANCEL, 400, ERROR("invalid_request_error", CODE("payment_intent_unexpected_state")), NULL, "",
+     false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"succeeded\"}", "refunded", "", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"pending\"}", "refunded", "", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"failed\"}", NULL, "", false},
+    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("charge_already_refunded")), "refunded", "",
+     false},
+    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("balance_insufficient")), NULL, "", false},
+    {STRIPE_REFUND, 402, ERROR("card_error", ""), NULL, "", false},
+};
+
+static void meanings(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct stripe_ask ask = ask_for(answers[i].question);
+        struct stripe_told told;
+        json_t *keep;
+        stripe_answer_read(&ask, answers[i].code, str_of(answers[i].body), &told, &keep);
+        const char *input = told.input == NULL ? "(not known)" : told.input;
+        if (strcmp(input, answers[i].input == NULL ? "(not known)" : answers[i].input) != 0)
+            fail_msg("%zu: %d %s: %s", i, answers[i].code, answers[i].body, input);
+        assert_true(str_eq(told.reason, str_of(answers[i].reason)));
+        assert_int_equal(told.again, answers[i].again);
+        if (told.input == NULL) assert_non_null(told.words);
+        json_decref(keep);
+    }
+}
+
+static void what_the_buyer_needs(void **state) {
+    (void)state;
+    struct stripe_ask ask = ask_for(STRIPE_CREATE);
+    struct stripe_told told;
+    json_t *keep;
+    stripe_answer_read(&ask, 200, STR(INTENT("requires_action", "")), &told, &keep);
+    assert_true(str_eq(told.secret, STR("pi_1_secret")) && str_eq(told.intent, STR("pi_1")));
+    json_decref(keep);
+    stripe_answer_read(&ask, 200, STR(INTENT("succeeded", "")), &told, &keep);
+    assert_int_equal(told.secret.n, 0);
+    json_decref(keep);
+}
+
+/* --- webhooks --- */
+
+#define EVENT(type, object)  "{\"id\":\"evt_1\",\"type\":\"" type "\",\"data\":{\"object\":" object "}}"
+#define META(order, attempt) ",\"metadata\":{\"orderId\":\"" order "\",\"attempt\":\"" attempt "\"}"
+
+static const struct {
+    const char *text, *input; /* input NULL: not about us */
+} webhooks[] = {
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2"))), "succeeded"},
+    {EVENT("payment_intent.payment_failed", INTENT("requires_payment_method", META(ORDER, "2") LAST)),
+     "declined"},
+    {EVENT("payment_intent.created", INTENT("requires_payment_method", META(ORDER, "2") LAST)), NULL},
+    {EVENT("charge.refunded", "{\"id\":\"ch_1\"}"), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", "")), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", META("x", "2"))), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2x"))), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "0"))), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "99999999999"))), NULL},
+    {EVENT("payment_intent.succeeded", INTENT("nonsense", META(ORDER, "2"))), NULL},
+};
+
+static void events(void **state) {
+    (void)state;
+    struct webhook event;
+    for (size_t i = 0; i < sizeof webhooks / sizeof *webhooks; i++) {
+        json_t *root = json_loads(webhooks[i].text, 0, NULL);
+        assert_null(webhook_read(root, &event));
+        assert_true(str_eq(event.id, STR("evt_1")));
+        assert_int_equal(event.ours, webhooks[i].input != NULL);
+        if (event.ours) {
+            assert_string_equal(event.told.input, webhooks[i].input);
+            assert_int_equal(event.attempt, 2);
+        }
+        json_decref(root);
+    }
+    json_t *nothing = json_loads("{}", 0, NULL), *list = json_loads("[]", 0, NULL);
+    assert_non_null(webhook_read(nothing, &event));
+    assert_non_null(webhook_read(list, &event));
+    assert_non_null(webhook_read(NULL, &event));
+    json_decref(nothing);
+    json_decref(list);
+}
+
+static void words(void **state) {
+    (void)state;
+    assert_non_null(strstr(decline_words(STR("insufficient_funds")), "not enough money"));
+    assert_string_equal(decline_words(STR("stolen_card")), decline_words(STR("something new")));
+    assert_string_equal(decline_words((struct str){0}), decline_words(STR("generic_decline")));
+}
+
+/* --- asking again --- */
+
+struct outcome {
+    sem_t told;
+    char input[32];
+};
+
+static void on_told(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told) {
+    struct outcome *o = ctx;
+    assert_int_equal(ask->attempt, 2);
+    snprintf(o->input, sizeof o->input, "%s", told->input == NULL ? "(not known)" : told->input);
+    sem_post(&o->told);
+}
+
+#define ANSWER(code, body) "HTTP/1.1 " code "\r\nConnection: close\r\n\r\n" body
+#define FINE               ANSWER("200 OK", INTENT("succeeded", ""))
+
+static const char *ask_server(struct fake_http *server, int timeout_ms, enum stripe_question question) {
+    static struct outcome o;
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", server->port);
+    sem_init(&o.told, 0, 0);
+    struct stripe *s = stripe_start(
+        &(struct stripe_options){.url = url, .key = "sk_test_1", .timeout_ms = timeout_ms, .connections = 2});
+    struct stripe_ask ask = ask_for(question);
+    stripe_ask(s, &ask, on_told, &o);
+    sem_wait(&o.told);
+    assert_int_equal(stripe_waiting(s), 0);
+    stripe_free(s);
+    return o.input;
+}
+
+static void asks_again(void **state) {
+    struct fake_http *server = *state;
+    FAKE_TELL(server, ANSWER("500 Broken", ""), "", ANSWER("409 In Use", ERROR("invalid_request_error", "")),
+              FINE);
+    assert_string_equal(ask_server(server, 30000, STRIPE_CREATE), "succeeded");
+    assert_int_equal(fake_asked(server), 4);
+    assert_true(fake_got(server, "POST /v1/payment_intents HTTP/1.1\r\n"));
+    assert_true(fake_got(server, "\r\nAuthorization: Bearer sk_test_1\r\n"));
+    assert_true(fake_got(server, "\r\nIdempotency-Key: charge-" CHARGE "-2\r\n"));
+    assert_true(fake_got(server, "\r\nStripe-Version: " STRIPE_VERSION "\r\n"));
+    assert_true(fake_got(server, "\r\nContent-Type: application/x-www-form-urlencoded\r\n"));
+}
+
+static void gives_up_after_four(void **state) {
+    struct fake_http *server = *state;
+    FAKE_TELL(server, ANSWER("500 Broken", ""));
+    assert_string_equal(ask_server(server, 30000, STRIPE_CREATE), "(not known)");
+    assert_int_equal(fake_asked(server), 4);
+}
+
+static void not_what_is_certain(void **state) {
+    struct fake_http *server = *state;
+    FAKE_TELL(server, ANSWER("402 Declined", ERROR("card_error", CODE("card_declined"))));
+    assert_string_equal(ask_server(server, 30000, STRIPE_CREATE), "declined");
+    FAKE_TELL(server, ANSWER("401 Unauthorized", ERROR("invalid_request_error", "")));
+    assert_string_equal(ask_server(server, 30000, STRIPE_CREATE), "(not known)");
+    assert_int_equal(fake_asked(server), 1);
+}
+
+static void no_longer_than_it_may_take(void **state) {
+    struct fake_http *server = *state;
+    int64_t begin = clock_mono_us();
+    FAKE_TELL(server, FAKE_HANG);
+    assert_string_equal(ask_server(server, 200, STRIPE_LOOK), "(not known)");
+    FAKE_TELL(server,
+              "HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_string_equal(ask_server(server, 5000, STRIPE_LOOK), "(not known)");
+    assert_int_equal(fake_asked(server), 1);
+    assert_true(clock_mono_us() - begin < 5 * 1000 * 1000);
+}
+
+static void waits_as_long_as_it_is_told_to(void **state) {
+    struct fake_http *server = *state;
+    int64_t begin = clock_mono_us();
+    FAKE_TELL(server, "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+              FINE);
+    assert_string_equal(ask_server(server, 30000, STRIPE_LOOK), "succeeded");
+    assert_true(clock_mono_us() - begin >= 1000 * 1000);
+    assert_true(fake_got(server, "GET /v1/payment_intents/pi_1 HTTP/1.1\r\n"));
+}
+
+static int set_up(void **state) {
+    log_setup("test", LOG_ERROR);
+    *state = fake_start();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    fake_stop(*state);
+    return 0;
+}
+
+#define SERVED(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests),
+        cmocka_unit_test(currencies),
+        cmocka_unit_test(meanings),
+        cmocka_unit_test(what_the_buyer_needs),
+        cmocka_unit_test(events),
+        cmocka_unit_test(words),
+        SERVED(asks_again),
+        SERVED(gives_up_after_four),
+        SERVED(not_what_is_certain),
+        SERVED(no_longer_than_it_may_take),
+        SERVED(waits_as_long_as_it_is_told_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
