@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "clock.h"
 #include "metrics.h"
+#include "thread.h"
 
 enum {
     HASH_US = 100000, /* about what one takes, as long as none was made */
@@ -148,7 +148,8 @@ int hasher_patience(const struct hasher *hasher) {
 
 static void write_counter(struct buf *out, const char *name, const char *type, const char *help,
                           int64_t value) {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name, (long long)value);
+    metric_header(out, name, type, help);
+    buf_printf(out, "%s %lld\n", name, (long long)value);
 }
 
 static void write_metrics(struct buf *out, void *arg) {
@@ -172,14 +173,8 @@ struct hasher *hasher_start(const struct hasher_options *options) {
     pthread_mutex_init(&hasher->lock, NULL);
     pthread_cond_init(&hasher->work, NULL);
     metrics_add_source(write_metrics, hasher);
-    /* Signals belong to the main thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < threads; i++) {
-        if (pthread_create(&hasher->threads[i], NULL, run, hasher) != 0) abort();
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    for (int i = 0; i < threads; i++)
+        hasher->threads[i] = thread_start("hasher", run, hasher);
     return hasher;
 }
 

@@ -35,6 +35,7 @@ int main(int argc, char **argv) {
                             .publishes = &topic_orders,
                             .event_table = "order_events",
                             .reactions = orders_reactions,
+                            .gather_ms = 20,
                             .start = start,
                         });
 }

@@ -42,6 +42,14 @@ static void bind_payment(struct columns *item, const void *event, struct str tra
     put_optional_text(item, traceparent);
 }
 
+static void bind_refund(struct columns *item, const void *event, struct str traceparent) {
+    const struct payment_event *payment = event;
+    put_uuid(item, &payment->order_id);
+    put_uuid(item, &payment->id);
+    put_int(item, payment->version);
+    put_optional_text(item, traceparent);
+}
+
 const struct reaction orders_reactions[] = {
     {&topic_tickets, TICKET_CREATED, &sql_on_ticket, bind_ticket},
     {&topic_tickets, TICKET_UPDATED, &sql_on_ticket, bind_ticket},
@@ -50,5 +58,6 @@ const struct reaction orders_reactions[] = {
     {&topic_payments, PAYMENT_STARTED, &sql_on_payment, bind_payment},
     {&topic_payments, PAYMENT_CREATED, &sql_on_payment, bind_payment},
     {&topic_payments, PAYMENT_FAILED, &sql_on_payment, bind_payment},
+    {&topic_payments, PAYMENT_REFUNDED, &sql_on_refund, bind_refund},
     {0},
 };

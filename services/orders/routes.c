@@ -1,23 +1,10 @@
 #include "routes.h"
 
-#include <stdio.h>
-
-#include "clock.h"
+#include "currency.h"
 #include "queries.h"
 
 /* A ticket just listed may not have come here yet; whoever follows its link at once waits as long as this. */
-enum { TICKET_WAIT_US = 300 * 1000 };
-/* Whoever has rivals is answered within a round or two of the others' commits; this long means trouble. */
-enum { RIVAL_WAIT_US = 2000 * 1000 };
-
-static void put_user(struct columns *item, struct req *rq) {
-    put_uuid(item, &req_user(rq)->user);
-}
-
-static void put_path_id(struct columns *item, const struct req *rq) {
-    struct uuid id = req_path_uuid(rq, 0);
-    put_uuid(item, &id);
-}
+enum { TICKET_WAIT_MS = 300 };
 
 /* --- answers: every statement gives an order's columns in this order, behind `ordinal` --- */
 
@@ -36,45 +23,31 @@ enum column {
     VERDICT
 };
 
-static void write_id(struct json *out, const char *key, struct uuid id) {
-    json_key(out, key);
-    json_uuid(out, &id);
-}
-
-static void write_int(struct json *out, const char *key, int64_t v) {
-    json_key(out, key);
-    json_int(out, v);
-}
-
-static void write_text(struct json *out, const char *key, struct str v) {
-    json_key(out, key);
-    json_text(out, v);
-}
-
 static void write_status(struct json *out, struct str status) {
-    write_text(out, "status", str_eq(status, STR("awaiting_payment")) ? STR("awaiting:payment") : status);
+    json_put_text(out, "status", str_eq(status, STR("awaiting_payment")) ? STR("awaiting:payment") : status);
 }
 
 static void write_ticket(struct json *out, const struct rows *rows, int row) {
     json_key(out, "ticket");
     json_open(out, '{');
-    write_id(out, "id", row_uuid(rows, row, TICKET));
-    write_text(out, "title", row_text(rows, row, TITLE));
+    json_put_uuid(out, "id", row_uuid(rows, row, TICKET));
+    json_put_text(out, "title", row_text(rows, row, TITLE));
+    struct str currency = row_text(rows, row, CURRENCY);
     json_key(out, "price");
-    json_minor(out, row_int(rows, row, PRICE), 2);
-    write_text(out, "currency", row_text(rows, row, CURRENCY));
-    write_int(out, "version", row_int(rows, row, TICKET_VERSION));
+    json_minor(out, row_int(rows, row, PRICE), currency_decimals(currency));
+    json_put_text(out, "currency", currency);
+    json_put_int(out, "version", row_int(rows, row, TICKET_VERSION));
     json_close(out, '}');
 }
 
 static void write_order(struct json *out, const struct rows *rows, int row) {
     json_open(out, '{');
-    write_id(out, "id", row_uuid(rows, row, ID));
+    json_put_uuid(out, "id", row_uuid(rows, row, ID));
     write_status(out, row_text(rows, row, STATUS));
     json_key(out, "expiresAt");
     json_time(out, row_time(rows, row, EXPIRES_AT));
-    write_id(out, "userId", row_uuid(rows, row, USER));
-    write_int(out, "version", row_int(rows, row, VERSION));
+    json_put_uuid(out, "userId", row_uuid(rows, row, USER));
+    json_put_int(out, "version", row_int(rows, row, VERSION));
     write_ticket(out, rows, row);
     json_close(out, '}');
 }
@@ -100,35 +73,12 @@ static bool is_own(struct req *rq, const struct rows *rows, int user_column) {
     return false;
 }
 
-/* --- asking again --- */
+/* --- POST /api/orders --- */
 
 struct order_request {
     struct uuid id, ticket;
     struct str key;
-    int64_t asked_us;
 };
-
-static struct order_request *new_state(struct req *rq) {
-    struct order_request *o = req_alloc(rq, sizeof *o);
-    o->asked_us = clock_mono_us();
-    req_set_state(rq, o);
-    return o;
-}
-
-/* false: it has been asked for this long already. */
-static bool ask_later(struct req *rq, req_handler *ask, int64_t patience_us) {
-    const struct order_request *o = req_state(rq);
-    if (clock_mono_us() - o->asked_us >= patience_us) return false;
-    req_later(rq, ask);
-    return true;
-}
-
-/* A statement asked to be asked again: somebody else's transaction, about to end, decides. */
-static void again(struct req *rq, req_handler *ask) {
-    if (!ask_later(rq, ask, RIVAL_WAIT_US)) req_retry_after(rq, 503, 1, "Too many rival requests, try again");
-}
-
-/* --- POST /api/orders --- */
 
 static const struct body_field order_fields[] = {
     {"ticketId", body_uuid, offsetof(struct order_request, ticket), true},
@@ -162,9 +112,9 @@ static void on_placed(struct req *rq, const struct rows *rows) {
     if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
         reply_order(rq, 201, rows);
     } else if (str_eq(verdict, STR("again"))) {
-        again(rq, ask_place);
+        req_again(rq, ask_place);
     } else if (str_eq(verdict, STR("missing"))) {
-        if (!ask_later(rq, ask_place, TICKET_WAIT_US)) req_fail(rq, 404, NULL, "No such ticket");
+        if (!req_later_within(rq, ask_place, TICKET_WAIT_MS)) req_fail(rq, 404, NULL, "No such ticket");
     } else {
         on_refused(rq, verdict);
     }
@@ -176,7 +126,7 @@ static void ask_place(struct req *rq) {
     struct columns *item = req_join(rq, &sql_place_order, on_placed);
     if (item == NULL) return;
     put_uuid(item, &o->id);
-    put_user(item, rq);
+    req_put_user(rq, item);
     put_uuid(item, &o->ticket);
     put_optional_text(item, o->key);
     put_text(item, req_traceparent(rq));
@@ -186,7 +136,8 @@ static void ask_place(struct req *rq) {
 }
 
 static void post_order(struct req *rq) {
-    struct order_request *o = new_state(rq);
+    struct order_request *o = req_alloc(rq, sizeof *o);
+    req_set_state(rq, o);
     if (!req_idempotency_key(rq, &o->key) || !req_body(rq, order_fields, o)) return;
     o->id = uuid_v7();
     ask_place(rq);
@@ -200,7 +151,7 @@ static void on_order(struct req *rq, const struct rows *rows) {
 
 static void get_order(struct req *rq) {
     struct columns *item = req_join(rq, &sql_get_order, on_order);
-    if (item != NULL) put_path_id(item, rq);
+    if (item != NULL) req_put_path_uuid(rq, 0, item);
 }
 
 /* --- GET /api/orders/:id/history --- */
@@ -209,12 +160,12 @@ enum history_column { H_ORDINAL, H_USER, H_TYPE, H_STATUS, H_VERSION, H_OCCURRED
 
 static void write_event(struct json *out, const struct rows *rows, int row) {
     json_open(out, '{');
-    write_text(out, "type", row_text(rows, row, H_TYPE));
+    json_put_text(out, "type", row_text(rows, row, H_TYPE));
     write_status(out, row_text(rows, row, H_STATUS));
-    write_int(out, "version", row_int(rows, row, H_VERSION));
+    json_put_int(out, "version", row_int(rows, row, H_VERSION));
     json_key(out, "occurredAt");
     json_time(out, row_time(rows, row, H_OCCURRED_AT));
-    if (!row_null(rows, row, H_REASON)) write_text(out, "reason", row_text(rows, row, H_REASON));
+    if (!row_null(rows, row, H_REASON)) json_put_text(out, "reason", row_text(rows, row, H_REASON));
     json_close(out, '}');
 }
 
@@ -230,19 +181,19 @@ static void on_history(struct req *rq, const struct rows *rows) {
 
 static void get_history(struct req *rq) {
     struct columns *item = req_join(rq, &sql_get_history, on_history);
-    if (item != NULL) put_path_id(item, rq);
+    if (item != NULL) req_put_path_uuid(rq, 0, item);
 }
 
 /* --- DELETE /api/orders/:id --- */
 
-static void ask_cancel(struct req *rq);
+static void delete_order(struct req *rq);
 
 static void on_cancelled(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("done")))
         req_reply(rq, 204);
     else if (str_eq(verdict, STR("again")))
-        again(rq, ask_cancel);
+        req_again(rq, delete_order);
     else if (str_eq(verdict, STR("missing")))
         fail_missing(rq);
     else if (str_eq(verdict, STR("forbidden")))
@@ -251,29 +202,15 @@ static void on_cancelled(struct req *rq, const struct rows *rows) {
         req_fail(rq, 409, NULL, "This order is complete: the ticket is yours");
 }
 
-static void ask_cancel(struct req *rq) {
+static void delete_order(struct req *rq) {
     struct columns *item = req_join(rq, &sql_cancel_order, on_cancelled);
     if (item == NULL) return;
-    put_path_id(item, rq);
-    put_user(item, rq);
+    req_put_path_uuid(rq, 0, item);
+    req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
 }
 
-static void delete_order(struct req *rq) {
-    new_state(rq);
-    ask_cancel(rq);
-}
-
 /* --- GET /api/orders --- */
-
-static struct str next_link(struct req *rq, const struct req_page *page, const struct uuid *last) {
-    enum { LONGEST = 128 };
-    char *out = req_alloc(rq, LONGEST), id[UUID_TEXT];
-    uuid_format(last, id);
-    int n =
-        snprintf(out, LONGEST, "</api/orders?cursor=%.*s&limit=%d>; rel=\"next\"", UUID_TEXT, id, page->size);
-    return (struct str){out, (size_t)n};
-}
 
 /* One row more than the page was asked for, to know whether there is a next one. */
 static void on_page(struct req *rq, const struct rows *rows) {
@@ -283,10 +220,8 @@ static void on_page(struct req *rq, const struct rows *rows) {
     for (int i = 0; i < rows->count && i < page->size; i++)
         write_order(out, rows, i);
     json_close(out, ']');
-    if (rows->count > page->size) {
-        struct uuid last = row_uuid(rows, page->size - 1, ID);
-        req_set_header(rq, "link", next_link(rq, page, &last));
-    }
+    if (rows->count > page->size)
+        req_link_next(rq, page, row_uuid(rows, page->size - 1, ID), (struct str){0});
     req_reply(rq, 200);
 }
 
@@ -296,7 +231,7 @@ static void list_orders(struct req *rq) {
     if (!req_page(rq, page)) return;
     struct columns *item = req_join(rq, &sql_list_orders, on_page);
     if (item == NULL) return;
-    put_user(item, rq);
+    req_put_user(rq, item);
     put_uuid(item, &page->before);
     put_int(item, page->size + 1);
 }

@@ -3,11 +3,22 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "currency.h"
 #include "utf8.h"
 
 enum { TITLE_MAX = 200, PRICE_MIN = 50, PRICE_MAX = 99999999 };
 
-static const char price_message[] = "must be a price from 0.50 to 999,999.99 with at most two decimals";
+/* Of the currency that prices are in; set before the threads start, and never again. */
+static int decimals = 2;
+static int64_t scale = 100; /* minor units of one */
+static const char *price_message = "must be a price from 0.50 to 999,999.99 with at most two decimals";
+
+void fields_use_currency(struct str code) {
+    decimals = currency_decimals(code);
+    if (decimals != 0) return;
+    scale = 1;
+    price_message = "must be a price from 50 to 99,999,999 without decimals";
+}
 
 /* --- titles --- */
 
@@ -49,19 +60,19 @@ static const char *read_title(const json_t *value, void *out, struct arena *aren
 
 /* --- prices --- */
 
-/* Digits with at most two decimals, as people write them: "20", "20.5", "20.00". */
+/* Digits with at most as many decimals as the currency has, as people write them: "20", "20.5", "20.00". */
 static bool parse_price(struct str s, int64_t *minor) {
     size_t i = 0;
     int64_t v = 0;
     for (; i < s.n && isdigit((unsigned char)s.p[i]); i++)
         if ((v = v * 10 + (s.p[i] - '0')) > PRICE_MAX) return false;
     if (i == 0) return false;
-    int decimals = 0;
+    int given = 0;
     if (i < s.n && s.p[i] == '.')
-        for (i++; i < s.n && isdigit((unsigned char)s.p[i]) && decimals < 2; i++, decimals++)
+        for (i++; i < s.n && isdigit((unsigned char)s.p[i]) && given < decimals; i++, given++)
             v = v * 10 + (s.p[i] - '0');
     if (i != s.n || (s.p[s.n - 1] == '.')) return false;
-    for (; decimals < 2; decimals++)
+    for (; given < decimals; given++)
         v *= 10;
     *minor = v;
     return true;
@@ -75,11 +86,11 @@ static const char *read_price(const json_t *value, void *out, struct arena *aren
             return price_message;
     } else if (json_is_number(value)) {
         double v = json_number_value(value);
-        if (!(v > 0 && v * 100 <= PRICE_MAX + 1)) return price_message;
-        minor = llround(v * 100);
-        /* A text of at most two decimals reads as the double nearest to minor/100, which is what this
-         * division gives. */
-        if (v != (double)minor / 100) return price_message;
+        if (!(v > 0 && v * (double)scale <= PRICE_MAX + 1)) return price_message;
+        minor = llround(v * (double)scale);
+        /* A text of so many decimals reads as the double nearest to minor/scale, which is what this division
+         * gives. */
+        if (v != (double)minor / (double)scale) return price_message;
     } else {
         return price_message;
     }

@@ -11,6 +11,8 @@ struct ticket_input {
     int64_t price;    /* minor units */
 };
 
+/* Prices are in this currency, which has two decimals or none. Before ticket_fields is used. */
+void fields_use_currency(struct str code);
 extern const struct body_field ticket_fields[];
 
 /* The version an If-Match asks for: `"3"` or `3`. `*` is any version: -1. false: not a version. */

@@ -2,7 +2,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "currency.h"
 #include "events.h"
+#include "fields.h"
 #include "queries.h"
 #include "reactions.h"
 #include "routes.h"
@@ -12,7 +14,7 @@ static struct tickets tickets;
 
 static const struct config_var tickets_config[] = {
     {"CURRENCY", CONFIG_TEXT, &tickets.currency, "USD",
-     "Currency of new tickets (ISO 4217, one with two decimals)", 0, 0},
+     "Currency of new tickets (ISO 4217, one with two decimals or none)", 0, 0},
     {0},
 };
 
@@ -22,6 +24,9 @@ static enum status start(void **state, struct session_keys **keys, struct why *w
     if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||
         !isupper((unsigned char)c[2]))
         return why(w, ST_INVALID, "CURRENCY: must be three capital letters, like USD, got \"%s\"", c);
+    if (currency_decimals(str_of(c)) > 2)
+        return why(w, ST_INVALID, "CURRENCY: %s has three decimals, which prices cannot have", c);
+    fields_use_currency(str_of(c));
     *state = &tickets;
     return ST_OK;
 }

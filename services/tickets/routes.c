@@ -2,11 +2,12 @@
 
 #include <stdio.h>
 
+#include "currency.h"
 #include "fields.h"
 #include "queries.h"
 #include "utf8.h"
 
-enum { QUERY_MAX = 100, ANSWER_RETRIES = 100 };
+enum { QUERY_MAX = 100 };
 
 /* What a request needs beyond its callback. */
 struct ticket_request {
@@ -14,42 +15,24 @@ struct ticket_request {
     struct uuid id;
     struct str key;
     int32_t if_version; /* -1: any */
-    int tries;
 };
-
-static void put_user(struct columns *item, struct req *rq) {
-    put_uuid(item, &req_user(rq)->user);
-}
-
-static void put_path_id(struct columns *item, const struct req *rq) {
-    struct uuid id = req_path_uuid(rq, 0);
-    put_uuid(item, &id);
-}
 
 /* --- answers: every statement gives a ticket's columns in this order, behind `ordinal` --- */
 
 enum column { ORDINAL, ID, TITLE, PRICE, CURRENCY, USER, STATUS, ORDER, VERSION, VERDICT };
 
-static void write_id(struct json *out, const char *key, struct uuid id) {
-    json_key(out, key);
-    json_uuid(out, &id);
-}
-
 static void write_ticket(struct json *out, const struct rows *rows, int row) {
     json_open(out, '{');
-    write_id(out, "id", row_uuid(rows, row, ID));
-    json_key(out, "title");
-    json_text(out, row_text(rows, row, TITLE));
+    json_put_uuid(out, "id", row_uuid(rows, row, ID));
+    json_put_text(out, "title", row_text(rows, row, TITLE));
+    struct str currency = row_text(rows, row, CURRENCY);
     json_key(out, "price");
-    json_minor(out, row_int(rows, row, PRICE), 2);
-    json_key(out, "currency");
-    json_text(out, row_text(rows, row, CURRENCY));
-    write_id(out, "userId", row_uuid(rows, row, USER));
-    json_key(out, "status");
-    json_text(out, row_text(rows, row, STATUS));
-    if (!row_null(rows, row, ORDER)) write_id(out, "orderId", row_uuid(rows, row, ORDER));
-    json_key(out, "version");
-    json_int(out, row_int(rows, row, VERSION));
+    json_minor(out, row_int(rows, row, PRICE), currency_decimals(currency));
+    json_put_text(out, "currency", currency);
+    json_put_uuid(out, "userId", row_uuid(rows, row, USER));
+    json_put_text(out, "status", row_text(rows, row, STATUS));
+    if (!row_null(rows, row, ORDER)) json_put_uuid(out, "orderId", row_uuid(rows, row, ORDER));
+    json_put_int(out, "version", row_int(rows, row, VERSION));
     json_close(out, '}');
 }
 
@@ -79,15 +62,6 @@ static void fail_verdict(struct req *rq, struct str verdict) {
         req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
 }
 
-/* A statement asked to be asked again (its comment says why); the next batch settles it. */
-static void again(struct req *rq, void (*ask)(struct req *rq)) {
-    struct ticket_request *t = req_state(rq);
-    if (++t->tries > ANSWER_RETRIES)
-        req_retry_after(rq, 503, 1, "Too many rival requests on this ticket, try again");
-    else
-        ask(rq);
-}
-
 /* --- GET /api/tickets/:id --- */
 
 static void on_ticket(struct req *rq, const struct rows *rows) {
@@ -100,7 +74,7 @@ static void on_ticket(struct req *rq, const struct rows *rows) {
 static void get_ticket(struct req *rq) {
     struct columns *item = req_join(rq, &sql_get_ticket, on_ticket);
     if (item == NULL) return;
-    put_path_id(item, rq);
+    req_put_path_uuid(rq, 0, item);
 }
 
 /* --- POST /api/tickets --- */
@@ -109,7 +83,7 @@ static void ask_create(struct req *rq);
 
 static void on_created(struct req *rq, const struct rows *rows) {
     if (row_null(rows, 0, ID))
-        again(rq, ask_create);
+        req_again(rq, ask_create);
     else if (!row_bool(rows, 0, VERDICT))
         req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
     else
@@ -122,7 +96,7 @@ static void ask_create(struct req *rq) {
     struct columns *item = req_join(rq, &sql_create_ticket, on_created);
     if (item == NULL) return;
     put_uuid(item, &t->id);
-    put_user(item, rq);
+    req_put_user(rq, item);
     put_text(item, t->input.title);
     put_int(item, t->input.price);
     put_text(item, str_of(service->currency));
@@ -152,7 +126,7 @@ static void on_updated(struct req *rq, const struct rows *rows) {
     if (str_eq(verdict, STR("done")))
         reply_ticket(rq, 200, rows);
     else if (str_eq(verdict, STR("again")))
-        again(rq, ask_update);
+        req_again(rq, ask_update);
     else
         fail_verdict(rq, verdict);
 }
@@ -162,7 +136,7 @@ static void ask_update(struct req *rq) {
     struct columns *item = req_join(rq, &sql_update_ticket, on_updated);
     if (item == NULL) return;
     put_uuid(item, &t->id);
-    put_user(item, rq);
+    req_put_user(rq, item);
     put_text(item, t->input.title);
     put_int(item, t->input.price);
     if (t->if_version < 0)
@@ -198,8 +172,8 @@ static void on_cancelled(struct req *rq, const struct rows *rows) {
 static void delete_ticket(struct req *rq) {
     struct columns *item = req_join(rq, &sql_cancel_ticket, on_cancelled);
     if (item == NULL) return;
-    put_path_id(item, rq);
-    put_user(item, rq);
+    req_put_path_uuid(rq, 0, item);
+    req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
 }
 
@@ -211,15 +185,13 @@ struct list {
     struct str q;
 };
 
-static struct str next_link(struct req *rq, const struct list *list, const struct uuid *last) {
-    enum { FIXED = 128 }; /* more than all but q takes */
-    char *out = req_alloc(rq, FIXED + 3 * list->q.n), id[UUID_TEXT];
-    uuid_format(last, id);
-    int n = snprintf(out, FIXED, "</api/tickets?cursor=%.*s&limit=%d%s%s", UUID_TEXT, id, list->page.size,
-                     list->mine ? "&mine=true" : "", list->q.n > 0 ? "&q=" : "");
+/* What a link to the next page says beyond where it begins. */
+static struct str list_query(struct req *rq, const struct list *list) {
+    static const char mine[] = "&mine=true", q[] = "&q=";
+    char *out = req_alloc(rq, sizeof mine + sizeof q + 3 * list->q.n);
+    int n = sprintf(out, "%s%s", list->mine ? mine : "", list->q.n > 0 ? q : "");
     for (size_t i = 0; i < list->q.n; i++)
         n += sprintf(out + n, "%%%02X", (unsigned char)list->q.p[i]);
-    n += sprintf(out + n, ">; rel=\"next\"");
     return (struct str){out, (size_t)n};
 }
 
@@ -231,10 +203,8 @@ static void on_page(struct req *rq, const struct rows *rows) {
     for (int i = 0; i < rows->count && i < list->page.size; i++)
         write_ticket(out, rows, i);
     json_close(out, ']');
-    if (rows->count > list->page.size) {
-        struct uuid last = row_uuid(rows, list->page.size - 1, ID);
-        req_set_header(rq, "link", next_link(rq, list, &last));
-    }
+    if (rows->count > list->page.size)
+        req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, ID), list_query(rq, list));
     req_reply(rq, 200);
 }
 
@@ -276,7 +246,7 @@ static void list_tickets(struct req *rq) {
     put_int(item, list->page.size + 1);
     if (sql == &sql_list_tickets) return;
     put_optional_text(item, list->q.n == 0 ? list->q : ilike_pattern(req_arena(rq), list->q));
-    if (list->mine) put_user(item, rq);
+    if (list->mine) req_put_user(rq, item);
 }
 
 const struct route tickets_routes[] = {

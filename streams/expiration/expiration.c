@@ -1,20 +1,12 @@
 #include "expiration.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "consumer_group.h"
+#include "life.h"
 #include "log.h"
 #include "metrics.h"
-#include "registry.h"
 #include "signals.h"
 #include "timers.h"
 
@@ -23,10 +15,9 @@ enum {
     SLICE = 1000,            /* records read, or signals given, before the other's turn */
     LOOK_MS = 100,           /* most time without a look at the clock, which may have been set */
     PAUSED_US = 1000 * 1000, /* not run for so long: others may have moved on */
-    BACKOFF_MS = 50,         /* after trouble with Kafka or the registry; doubles */
-    BACKOFF_MOST_MS = 5000,
-    LEAVE_MS = 3000, /* to leave the group */
-    FLUSH_MS = 3000, /* for signals that are on their way */
+    GATHER_MS = 20,          /* records at the broker: a timer is minutes ahead */
+    LEAVE_MS = 3000,         /* to leave the group */
+    FLUSH_MS = 3000,         /* for signals that are on their way */
 };
 
 static int64_t again_ms, again_most_ms;
@@ -41,6 +32,7 @@ const struct config_var expiration_config[] = {
 static const char *const topics[] = {"orders", NULL};
 
 struct expiration {
+    struct life life;
     struct group_options options;
     char group_id[64];
     struct group *group;
@@ -50,29 +42,9 @@ struct expiration {
     struct timers timers;
     int64_t now_us; /* of the slice that fires */
 
-    int setbacks; /* in a row */
-    int64_t retry_at, tick_at, stepped_at, placed_at;
+    int64_t tick_at, stepped_at, placed_at;
     bool rebuilding;
-
-    pthread_t thread;
-    atomic_bool stopping, ready;
-    pthread_mutex_t lock;
-    struct why waiting_for; /* while not ready; under lock */
 };
-
-static void say_waiting(struct expiration *x, const char *text) {
-    pthread_mutex_lock(&x->lock);
-    why(&x->waiting_for, ST_AGAIN, "%s", text);
-    pthread_mutex_unlock(&x->lock);
-}
-
-static void set_back(struct expiration *x, const struct why *w) {
-    int delay = x->setbacks < 7 ? BACKOFF_MS << x->setbacks : BACKOFF_MOST_MS;
-    log_warn("expiration", "%s; again in %d ms", w->text, delay);
-    say_waiting(x, w->text);
-    x->setbacks++;
-    x->retry_at = clock_mono_us() + delay * INT64_C(1000);
-}
 
 /* --- placing: where to read from, and up to where before anything may fire --- */
 
@@ -151,15 +123,15 @@ static enum status place(struct expiration *x, struct why *w) {
 
 static void try_place(struct expiration *x) {
     struct why w = {0};
-    if (clock_mono_us() < x->retry_at) return;
+    if (!life_may_try(&x->life)) return;
     if (place(x, &w) != ST_OK) {
-        set_back(x, &w);
+        life_set_back(&x->life, &w);
         return;
     }
     int count;
     group_partitions(x->group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
-    x->setbacks = 0;
+    life_went_well(&x->life);
     x->rebuilding = true;
     x->placed_at = x->stepped_at = clock_mono_us();
 }
@@ -170,8 +142,7 @@ static void go_on_rebuilding(struct expiration *x) {
     if (left > 0) {
         char text[64];
         snprintf(text, sizeof text, "reading orders, %lld records to go", (long long)left);
-        say_waiting(x, text);
-        atomic_store(&x->ready, false);
+        life_say_not_ready(&x->life, text);
         return;
     }
     int count;
@@ -180,14 +151,15 @@ static void go_on_rebuilding(struct expiration *x) {
     log_info("expiration", "the timers of %d partitions are whole, %lld are set, after %lld ms", count,
              (long long)metric_value(M_TIMERS), (long long)(clock_mono_us() - x->placed_at) / 1000);
     x->rebuilding = false;
-    atomic_store(&x->ready, true);
+    life_say_ready(&x->life);
 }
 
 /* --- reading --- */
 
 /* ST_OK, or why the record cannot be judged now. */
-static enum status take(struct expiration *x, struct group_partition *p, const rd_kafka_message_t *m,
+static enum status take(void *expiration, struct group_partition *p, const rd_kafka_message_t *m,
                         struct why *w) {
+    struct expiration *x = expiration;
     struct order_event order;
     enum status st = wire_decode(x->decoder, m->payload, m->len, &order, w);
     if (st != ST_OK && st != ST_INVALID) return st;
@@ -204,22 +176,14 @@ static enum status take(struct expiration *x, struct group_partition *p, const r
     return ST_OK;
 }
 
-/* What is at hand; waits only for the first. */
 static void read_orders(struct expiration *x, int wait_ms) {
-    enum status st = ST_OK;
     struct why w = {0};
-    int records = 0;
-    for (; st == ST_OK && records < SLICE; records++) {
-        struct group_partition *p;
-        rd_kafka_message_t *m = group_poll(x->group, records == 0 ? wait_ms : 0, &p);
-        if (m == NULL) break;
-        st = take(x, p, m, &w);
-        rd_kafka_message_destroy(m);
-    }
+    int records;
+    enum status st = group_read(x->group, wait_ms, SLICE, take, x, &records, &w);
     timers_apply(&x->timers);
     metric_add(M_ORDERS_READ, records);
     if (st == ST_OK) return;
-    set_back(x, &w);
+    life_set_back(&x->life, &w);
     group_hold(x->group);
 }
 
@@ -256,7 +220,7 @@ static void commit(struct expiration *x) {
     struct group_partition *p = group_partitions(x->group, &count);
     for (int i = 0; i < count; i++) {
         const struct timers_partition *t = timers_of(&x->timers, p[i].partition);
-        p[i].next = t->wheel == NULL ? p[i].noted : timers_safe(t, p[i].partition);
+        p[i].next = t->wheel == NULL ? p[i].noted : timers_safe(t);
     }
     group_note(x->group);
 }
@@ -274,7 +238,7 @@ static void tick(struct expiration *x) {
     metric_set(M_CONSUMER_LAG, group_lag(x->group));
     if (group_state(x->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (group_trouble(x->group)[0] != '\0') say_waiting(x, group_trouble(x->group));
+        if (group_trouble(x->group)[0] != '\0') life_say_waiting(&x->life, group_trouble(x->group));
     } else {
         commit(x);
     }
@@ -302,34 +266,6 @@ static void step(struct expiration *x) {
     tick(x);
 }
 
-/* Before joining, so that no partition waits for us meanwhile. */
-static bool register_schema(struct expiration *x, int32_t *id) {
-    char subject[64];
-    snprintf(subject, sizeof subject, "%s-value", topic_expirations.name);
-    struct why w = {0};
-    while (!atomic_load(&x->stopping)) {
-        if (clock_mono_us() < x->retry_at) {
-            poll(NULL, 0, LOOK_MS);
-            continue;
-        }
-        if (registry_register(x->registry, subject, topic_expirations.type->schema, id, &w) == ST_OK) {
-            x->setbacks = 0;
-            return true;
-        }
-        set_back(x, &w);
-    }
-    return false;
-}
-
-static void join(struct expiration *x) {
-    struct why w = {0};
-    say_waiting(x, "waiting to join the consumer group");
-    x->group = group_join(&x->options, &w);
-    if (x->group != NULL) return;
-    log_error("expiration", "ending the process: %s", w.text);
-    _exit(EX_SOFTWARE);
-}
-
 static void wake(void *expiration) {
     struct expiration *x = expiration;
     group_wake(x->group);
@@ -338,11 +274,12 @@ static void wake(void *expiration) {
 static void *run(void *expiration) {
     struct expiration *x = expiration;
     int32_t schema_id;
-    if (!register_schema(x, &schema_id)) return NULL;
-    join(x);
+    /* Before joining, so that no partition waits for us meanwhile. */
+    if (!life_register(&x->life, x->registry, &topic_expirations, &schema_id)) return NULL;
+    x->group = life_join(&x->life, &x->options);
     signals_start(x->signals, schema_id, wake, x);
     x->stepped_at = clock_mono_us();
-    while (!atomic_load(&x->stopping))
+    while (!life_stopping(&x->life))
         step(x);
     signals_flush(x->signals, FLUSH_MS);
     group_leave(x->group, LEAVE_MS);
@@ -356,57 +293,41 @@ static void expiration_free(struct expiration *x) {
     wire_decoder_free(x->decoder);
     registry_free(x->registry);
     timers_free(&x->timers);
-    pthread_mutex_destroy(&x->lock);
+    life_free(&x->life);
     free(x);
 }
 
-/* Signals are the main thread's, also of the threads that librdkafka starts. */
-static void start_thread(struct expiration *x) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&x->thread, NULL, run, x);
-    assert(failed == 0);
-    pthread_setname_np(x->thread, "expiration");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void *start(const char *name, const char *brokers, const char *registry_url, struct why *w) {
+static void *start(const struct stream_options *options, struct why *w) {
     struct expiration *x = mem_alloc(sizeof *x);
-    snprintf(x->group_id, sizeof x->group_id, "onsale-%s", name);
-    x->options = (struct group_options){
-        .id = x->group_id, .brokers = brokers, .topics = topics, .leaving = leaving, .arg = x};
-    pthread_mutex_init(&x->lock, NULL);
-    say_waiting(x, "waiting for the schema registry");
-    if (group_check(&x->options, w) == ST_OK) x->signals = signals_open(brokers, w);
+    snprintf(x->group_id, sizeof x->group_id, "onsale-%s", options->name);
+    x->options = (struct group_options){.id = x->group_id,
+                                        .instance = options->instance,
+                                        .brokers = options->brokers,
+                                        .topics = topics,
+                                        .gather_ms = GATHER_MS,
+                                        .leaving = leaving,
+                                        .arg = x};
+    if (group_check(&x->options, w) == ST_OK) x->signals = signals_open(options->brokers, w);
     if (x->signals == NULL) {
         free(x);
         return NULL;
     }
-    x->registry = registry_new(registry_url);
+    life_init(&x->life, options->name, "waiting for the schema registry");
+    x->registry = registry_new(options->registry_url);
     x->decoder = wire_decoder_new(x->registry, topic_orders.type);
-    start_thread(x);
+    life_start(&x->life, run, x);
     return x;
 }
 
 static bool is_ready(void *expiration, struct why *w) {
     struct expiration *x = expiration;
-    if (atomic_load(&x->ready)) return true;
-    pthread_mutex_lock(&x->lock);
-    why(w, ST_AGAIN, "%s", x->waiting_for.text);
-    pthread_mutex_unlock(&x->lock);
-    return false;
+    return life_ready(&x->life, w);
 }
 
 static void stop(void *expiration, int timeout_ms) {
     struct expiration *x = expiration;
-    atomic_store(&x->stopping, true);
-    int64_t at = clock_wall_us() + timeout_ms * INT64_C(1000);
-    struct timespec until = {.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
-    if (pthread_timedjoin_np(x->thread, NULL, &until) == 0)
-        expiration_free(x);
-    else /* the process is about to end; what the thread uses must stay until then */
-        log_warn("expiration", "did not stop within %d ms, leaving it behind", timeout_ms);
+    /* If not, the process is about to end; what the thread uses must stay until then. */
+    if (life_stop(&x->life, timeout_ms)) expiration_free(x);
 }
 
 const struct stream expiration_stream = {start, is_ready, stop};

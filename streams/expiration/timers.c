@@ -76,7 +76,7 @@ void timers_order(struct timers *t, int32_t partition, int64_t offset, const str
 
 static void apply(struct timers_partition *p, const struct timers_change *c) {
     if (c->live)
-        wheel_add(p->wheel, &c->order, &c->ticket, c->partition, c->offset, c->due_ms);
+        wheel_add(p->wheel, &c->order, &c->ticket, c->offset, c->due_ms);
     else
         wheel_remove(p->wheel, &c->order);
     p->position = c->offset + 1;
@@ -84,12 +84,15 @@ static void apply(struct timers_partition *p, const struct timers_change *c) {
 
 void timers_apply(struct timers *t) {
     struct uuid orders[WHEEL_PREFETCH];
+    int64_t due_ms[WHEEL_PREFETCH];
     for (int i = 0; i < t->nchanges;) {
         int first = i, n = 0;
         int32_t partition = t->changes[i].partition;
-        for (; i < t->nchanges && t->changes[i].partition == partition; i++)
-            orders[n++] = t->changes[i].order;
-        wheel_prefetch(t->all[partition].wheel, orders, (size_t)n);
+        for (; i < t->nchanges && t->changes[i].partition == partition; i++) {
+            orders[n] = t->changes[i].order;
+            due_ms[n++] = t->changes[i].due_ms;
+        }
+        wheel_prefetch(t->all[partition].wheel, orders, due_ms, (size_t)n);
         for (int k = first; k < i; k++)
             apply(&t->all[partition], &t->changes[k]);
     }
@@ -103,8 +106,8 @@ void timers_passed(struct timers *t, int32_t partition, int64_t offset) {
 
 /* --- what they are for --- */
 
-int64_t timers_safe(const struct timers_partition *p, int32_t partition) {
-    int64_t oldest = wheel_oldest_offset(p->wheel, partition);
+int64_t timers_safe(const struct timers_partition *p) {
+    int64_t oldest = wheel_oldest_offset(p->wheel);
     return oldest >= 0 ? oldest : p->position;
 }
 

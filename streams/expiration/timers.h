@@ -46,7 +46,7 @@ void timers_passed(struct timers *t, int32_t partition, int64_t offset); /* a re
 void timers_apply(struct timers *t);
 
 /* A restart that reads from here on finds all that is pending. */
-int64_t timers_safe(const struct timers_partition *p, int32_t partition);
+int64_t timers_safe(const struct timers_partition *p);
 /* Fires at most `most` of what is due. */
 void timers_fire(struct timers *t, int64_t now_ms, int most,
                  int64_t (*fire)(void *ctx, const struct wheel_timer *timer), void *ctx);

@@ -1,10 +1,14 @@
 /* wheel: the timers of orders that are not over yet. A hierarchical timing wheel on absolute wall time, of
  * one millisecond a tick.
  *
- * An order stays here until the topic shows that it is over (wheel_remove), or its partition goes elsewhere.
- * Firing does not remove it: it is armed again, at a time the caller says. The wheel owns all its memory and
- * copies what it is given. It reads no clock: time is what wheel_expire is told, and may jump forward and
- * back. Adding, removing and firing are O(1); an empty tick costs nothing. One owner thread.
+ * An order stays here until the topic shows that it is over (wheel_remove). Firing does not remove it: it is
+ * armed again, at a time the caller says. The wheel owns all its memory and copies what it is given. Adding,
+ * removing and firing are O(1); an empty tick costs nothing. One owner thread.
+ *
+ * It reads no clock: time is what wheel_expire is told, and may jump forward and back. Set back, what did not
+ * fire waits until it is due by the new time; what did fire comes again as long from now as it would have.
+ * That takes a look at each timer, so a step back of a second at most is waited for instead: nothing fires
+ * until the time is what it was.
  *
  * All times are Unix milliseconds. Those outside of 0 … WHEEL_LAST_MS are taken as the nearest of these. */
 #pragma once
@@ -18,8 +22,7 @@
 #define WHEEL_LAST_MS ((INT64_C(1) << 42) - 1) /* in the year 2109: never fires */
 
 enum {
-    WHEEL_PARTITIONS = 4096,                 /* partitions are 0 … 4095 */
-    WHEEL_LAST_ATTEMPT = 1023,               /* all from there on are counted as this */
+    WHEEL_SET_BACK_MS = 1000,                /* so far back the clock is waited for, see above */
     WHEEL_MAX_BACKOFF_MS = 24 * 3600 * 1000, /* between two attempts */
     WHEEL_PREFETCH = 128,                    /* orders whose memory fits the nearest caches, all at once */
 };
@@ -29,7 +32,6 @@ struct wheel_timer {
     struct uuid order, ticket;
     int64_t due_ms; /* when the hold ends: the order's expiresAt, whatever the attempt */
     int attempt;    /* 0: fires for the first time */
-    int partition;
 };
 
 struct wheel;
@@ -38,30 +40,27 @@ struct wheel *wheel_new(int64_t now_ms);
 void wheel_free(struct wheel *w); /* NULL is fine */
 
 /* A new pending order. due_ms may be past: then it fires in the next wheel_expire. offset is that of the
- * record that says so, which the partition's oldest offset is made of. False: the order is pending already,
- * and stays as it was. */
-bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *ticket, int partition,
-               int64_t offset, int64_t due_ms);
+ * record that says so. False: the order is pending already, and stays as it was. */
+bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *ticket, int64_t offset,
+               int64_t due_ms);
 /* The order is over: completed or cancelled. False: it was not pending. */
 bool wheel_remove(struct wheel *w, const struct uuid *order);
-/* The partition was revoked: its orders are somebody else's. */
-void wheel_drop_partition(struct wheel *w, int partition);
 
-/* A hint: these orders (at most WHEEL_PREFETCH) are about to be added or removed. With millions pending each
- * of them is several waits for memory; announced together, they share them. Changes nothing. */
-void wheel_prefetch(const struct wheel *w, const struct uuid *orders, size_t n);
+/* A hint: these orders (at most WHEEL_PREFETCH), due then, are about to be added or removed. With millions
+ * pending each of them is several waits for memory; announced together, they share them. Changes nothing. */
+void wheel_prefetch(const struct wheel *w, const struct uuid *orders, const int64_t *due_ms, size_t n);
 
 /* Fires what is due at now_ms, earliest tick first, but at most max: then call it again. fire returns when to
  * fire this one again if it is still pending then: after now_ms (what is not is taken as now_ms + 1, so
- * nothing fires twice in a call), at most WHEEL_MAX_BACKOFF_MS ahead; where nobody called for 99 days it may
- * be sooner. Never fires before due_ms. fire must not call anything of this wheel. Returns how many fired. */
+ * nothing fires twice in a call), at most WHEEL_MAX_BACKOFF_MS ahead. Never fires before due_ms. fire must
+ * not call anything of this wheel. Returns how many fired. */
 int wheel_expire(struct wheel *w, int64_t now_ms, int max,
                  int64_t (*fire)(void *ctx, const struct wheel_timer *t), void *ctx);
 /* When to call wheel_expire at the latest, INT64_MAX when nothing pends. May be before the next one is due
  * (the wheel has to turn), and in the past. */
 int64_t wheel_next_ms(const struct wheel *w);
 
-int64_t wheel_oldest_offset(const struct wheel *w,
-                            int partition); /* of the partition's pending orders; -1: none */
+/* No pending order's offset is below, and about 1024 above at most is the least. -1: none is pending. */
+int64_t wheel_oldest_offset(const struct wheel *w);
 size_t wheel_count(const struct wheel *w);
 size_t wheel_bytes(const struct wheel *w); /* all memory it holds */

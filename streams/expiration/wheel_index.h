@@ -1,27 +1,33 @@
-/* wheel_index: which entry an order has. An open-addressing hash table of (hash, entry), 8 bytes a slot, at
+/* wheel_index: which entry an order has. A hash table of buckets of a cache line: 7 times (hash, entry), at
  * most 3/4 full.
  *
- * The hash beside the entry's number spares a cache miss: an entry is looked at only when the hash is equal,
- * and neither growing nor deleting looks at any. What is deleted leaves no mark: those behind it move up. It
- * grows a little with each addition, while two tables are in use, so that no addition waits for millions to
- * move. The hash has a secret key: who can choose ids can't make them collide. */
+ * Who finds his bucket full goes on to the next, and is counted in each that he passed: a search ends where
+ * nobody did, mostly in the first, and what is deleted leaves no mark. The hash beside the entry's number
+ * spares a cache miss: an entry is looked at only when the hash is equal, and neither growing nor deleting
+ * looks at any. It grows a little with each addition, while two tables are in use, so that no addition waits
+ * for millions to move. The hash has a secret key: who can choose ids can't make them collide. */
 #pragma once
 
 #include "wheel_entries.h"
 
-struct index_slot {
-    uint32_t hash;
-    uint32_t entry; /* 0: empty */
+enum { INDEX_BUCKET = 7 };
+
+struct index_bucket {
+    uint32_t hash[INDEX_BUCKET];
+    uint32_t entry[INDEX_BUCKET]; /* 0: empty */
+    uint32_t passed;              /* how many went on from here */
+    uint32_t unused;
 };
+_Static_assert(sizeof(struct index_bucket) == 64, "a cache line");
 
 struct index_table {
-    struct index_slot *slots;
+    struct index_bucket *buckets;
     uint32_t mask;
 };
 
 struct index {
-    struct index_table table, old; /* old has no slots but while growing */
-    uint32_t moved;                /* this many slots of old are empty for good */
+    struct index_table table, old; /* old has no buckets but while growing */
+    uint32_t moved;                /* this many buckets of old are empty for good */
     uint32_t count;
     uint64_t key[2];
 };
@@ -38,7 +44,7 @@ void index_clear(struct index *x);                                 /* all, and g
 uint32_t index_find(const struct index *x, uint32_t hash, const struct uuid *order,
                     const struct entry *at); /* 0: none */
 
-/* Two steps of getting ready for one that is probably there: its slot into the cache, then its entry's number
- * out of it. */
+/* Two steps of getting ready for one that is probably there: its bucket into the cache, then its entry's
+ * number out of it. */
 void index_prefetch(const struct index *x, uint32_t hash);
 uint32_t index_guess(const struct index *x, uint32_t hash);

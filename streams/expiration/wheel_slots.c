@@ -30,9 +30,9 @@ static int distance(const uint64_t *occupied, int digit) {
 /* --- entries --- */
 
 static void join(struct slots *s, struct entry *at, uint32_t slot, uint32_t i) {
-    if (!is_occupied(s, slot)) ring_init(at, RING_SLOT, slot);
+    if (!is_occupied(s, slot)) ring_init(at, slot);
     occupy(s, slot);
-    ring_insert(at, RING_SLOT, at[slot].ring[RING_SLOT].prev, i);
+    ring_insert(at, at[slot].prev, i);
 }
 
 static int64_t number(int64_t when, int level) {
@@ -50,15 +50,19 @@ static uint32_t slot_of(int64_t when, int level) {
     return (uint32_t)(level * WHEEL_LEVEL_SLOTS + (number(when, level) & DIGIT_MASK));
 }
 
-void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when) {
+uint32_t slots_head(const struct slots *s, int64_t when) {
     if (when < s->now) when = s->now;
-    join(s, at, slot_of(when, level_of(s->now, when)), i);
+    return slot_of(when, level_of(s->now, when));
+}
+
+void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when) {
+    join(s, at, slots_head(s, when), i);
 }
 
 void slots_leave(struct slots *s, struct entry *at, uint32_t i) {
-    ring_leave(at, RING_SLOT, i);
-    uint32_t head = at[i].ring[RING_SLOT].next;
-    if (head < WHEEL_SLOTS && ring_is_empty(at, RING_SLOT, head)) vacate(s, head);
+    ring_leave(at, i);
+    uint32_t head = at[i].next;
+    if (head < WHEEL_SLOTS && ring_is_empty(at, head)) vacate(s, head);
 }
 
 bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start) {
@@ -76,49 +80,34 @@ bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start) {
     return any;
 }
 
-/* When an entry of the slot that now is at fires. One that fires again keeps but the low bits of that; the
- * slot has the others. Only through a slot of 99 days, after a pause as long, are they too few: then it may
- * fire sooner again than was said, never before it is due. */
-static int64_t when_of(int64_t now, const struct entry *e) {
-    int64_t due = (int64_t)e->due, again = (now & ~WHEEL_AGAIN_MASK) | (int64_t)e->again;
-    return e->attempt == 0 || again < due ? due : again;
+/* Before its first signal when it is due; then when fire said, but not before it is due: the clock may have
+ * been set back meanwhile. */
+static int64_t when_of(const struct entry *e) {
+    return e->attempt == 0 || e->again < e->due ? e->due : e->again;
 }
 
-/* Each entry of the slot that now is, or was, at. */
-static void enter_anew(struct slots *s, struct entry *at, uint32_t slot, int64_t now) {
-    vacate(s, slot);
-    for (uint32_t i = at[slot].ring[RING_SLOT].next, next; i != slot; i = next) {
-        next = at[i].ring[RING_SLOT].next;
-        slots_enter(s, at, i, when_of(now, &at[i]));
+static void enter_all(struct slots *s, struct entry *at, uint32_t head) {
+    for (uint32_t i = at[head].next, next; i != head; i = next) {
+        next = at[i].next;
+        slots_enter(s, at, i, when_of(&at[i]));
     }
 }
 
 void slots_move_down(struct slots *s, struct entry *at, uint32_t slot) {
-    enter_anew(s, at, slot, s->now);
-}
-
-/* A slot that its level does not reach from `now`, into one that does. */
-static void move_up(struct slots *s, struct entry *at, uint32_t slot, int64_t start, int64_t now) {
-    uint32_t to = slot_of(start, level_of(now, start));
-    if (!is_occupied(s, to)) ring_init(at, RING_SLOT, to);
-    occupy(s, to);
-    ring_move(at, RING_SLOT, slot, to);
     vacate(s, slot);
+    enter_all(s, at, slot);
 }
 
-/* What a level does not reach any more from `now` goes up, a slot at a time. The slot of now is another
- * matter: it also has what was overdue when it was added, and that may not be due any more. */
 void slots_turn_back(struct slots *s, struct entry *at, int64_t now) {
-    uint32_t current = slot_of(s->now, 0);
-    for (int level = WHEEL_LEVELS - 1; level >= 0; level--) {
-        for (int d = level == 0 ? 1 : 0; d < WHEEL_LEVEL_SLOTS; d++) {
-            int64_t start = (number(s->now, level) + d) << level * WHEEL_DIGIT_BITS;
-            uint32_t slot = slot_of(start, level);
-            if (is_occupied(s, slot) && number(start, level) - number(now, level) >= WHEEL_LEVEL_SLOTS)
-                move_up(s, at, slot, start, now);
-        }
+    int64_t back = s->now - now;
+    ring_init(at, ENTRIES_LIMBO);
+    for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++) {
+        if (!is_occupied(s, slot)) continue;
+        ring_move(at, slot, ENTRIES_LIMBO);
+        vacate(s, slot);
     }
-    int64_t was = s->now;
+    for (uint32_t i = at[ENTRIES_LIMBO].next; i != ENTRIES_LIMBO; i = at[i].next)
+        at[i].again -= back;
     s->now = now;
-    if (is_occupied(s, current)) enter_anew(s, at, current, was);
+    enter_all(s, at, ENTRIES_LIMBO);
 }

@@ -1,6 +1,11 @@
 -- What an order's event does to its ticket. Orders seen at this version or a later one are passed over (`fresh`), so a replay
 -- changes nothing. Only the order that holds a ticket releases it or completes its sale. A live order on a ticket that was
 -- withdrawn meanwhile: the withdrawal is published again, and orders cancels that order.
+--
+-- Orders of 90 days ago (their ids begin with the time) are forgotten, two for each that comes, so that seen_orders does not grow
+-- for ever. An order lives for minutes; its events can come again for as long as orders' event log keeps them (EVENT_RETENTION, 30
+-- days) and, published again at the end of that, for as long as the topic does (30 days more). Should an older one come after all,
+-- so does all of its history: its ticket, if it is on sale, is reserved until its cancellation comes again; one sold stays sold.
 with event_in as (
     select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::text[]) with ordinality
         as e (order_id, ticket_id, version, status, traceparent, ordinal)
@@ -9,6 +14,13 @@ with event_in as (
     select order_id, version from event_in order by order_id
         on conflict (order_id) do update set version = excluded.version where s.version < excluded.version
     returning s.order_id
+), forgotten as (
+    delete from seen_orders
+     where order_id in (select order_id from seen_orders
+                         where order_id < (lpad(to_hex((extract(epoch from now() - interval '90 days') * 1000)::int8), 12, '0')
+                                           || repeat('0', 20))::uuid
+                           and order_id not in (select order_id from event_in)
+                         order by order_id limit (select 2 * count(*) from event_in) for update skip locked)
 ), locked as (
     select t.*, e.order_id as by_order, e.status as order_status, e.traceparent
       from tickets t

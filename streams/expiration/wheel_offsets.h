@@ -1,0 +1,20 @@
+/* wheel_offsets: from which offset on a restart has to read to find all that pends. Records' offsets are
+ * counted by spans of 1024, so the answer may be that much too early: some more is read, and to remember the
+ * exact place of each timer would take two more cache misses a timer. */
+#pragma once
+
+#include <stdint.h>
+
+struct offsets {
+    uint32_t *counts; /* of pending orders, of each span from `first` on */
+    uint32_t first, n, room;
+    uint32_t pending; /* the sum */
+    int64_t least;    /* no pending one is below */
+};
+
+void offsets_free(struct offsets *o);
+uint64_t offsets_bytes(const struct offsets *o);
+
+uint32_t offsets_enter(struct offsets *o, int64_t offset); /* its span */
+void offsets_leave(struct offsets *o, uint32_t span);
+int64_t offsets_oldest(const struct offsets *o); /* -1: none pends */
