@@ -1,0 +1,92 @@
+#include "charge.h"
+
+#include "currency.h"
+
+enum column {
+    ORDINAL,
+    VERDICT,
+    ID,
+    ORDER,
+    STATE,
+    ATTEMPT,
+    FINAL,
+    REASON,
+    AMOUNT,
+    CURRENCY,
+    SECRET,
+    ACTION,
+    STARTED_AT,
+    CHANGED_AT
+};
+
+static struct str optional(const struct rows *rows, int row, int column) {
+    return row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);
+}
+
+void charge_read(const struct rows *rows, int row, struct charge *out) {
+    *out = (struct charge){.verdict = row_text(rows, row, VERDICT)};
+    if (row_null(rows, row, ID)) return;
+    out->id = row_uuid(rows, row, ID);
+    out->order = row_uuid(rows, row, ORDER);
+    out->state = row_text(rows, row, STATE);
+    out->attempt = (int)row_int(rows, row, ATTEMPT);
+    out->final = row_bool(rows, row, FINAL);
+    out->reason = optional(rows, row, REASON);
+    out->amount = row_int(rows, row, AMOUNT);
+    out->currency = row_text(rows, row, CURRENCY);
+    out->secret = optional(rows, row, SECRET);
+    out->action = optional(rows, row, ACTION);
+    out->started_us = row_time(rows, row, STARTED_AT);
+    out->changed_us = row_time(rows, row, CHANGED_AT);
+}
+
+struct charge *charge_copy(const struct charge *c) {
+    const struct str *from[] = {&c->verdict, &c->state, &c->reason, &c->currency, &c->secret, &c->action};
+    size_t room = 0;
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++)
+        room += from[i]->n;
+    struct charge *copy = mem_alloc(sizeof *copy + room);
+    *copy = *c;
+    struct str *to[] = {&copy->verdict,  &copy->state,  &copy->reason,
+                        &copy->currency, &copy->secret, &copy->action};
+    char *end = (char *)(copy + 1);
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        if (from[i]->n > 0) memcpy(end, from[i]->p, from[i]->n);
+        to[i]->p = end;
+        end += from[i]->n;
+    }
+    return copy;
+}
+
+bool charge_in(const struct charge *c, const char *state) {
+    return str_eq(c->state, str_of(state));
+}
+
+/* As the world sees it: charge_status() in migrations/011_rules.sql. */
+static struct str status_of(const struct charge *c) {
+    if (charge_in(c, "action") || charge_in(c, "abandoned")) return STR("requires_action");
+    return charge_in(c, "refunding") ? STR("succeeded") : c->state;
+}
+
+void charge_write(struct json *out, const struct charge *c) {
+    json_open(out, '{');
+    json_put_uuid(out, "id", c->id);
+    json_put_uuid(out, "orderId", c->order);
+    json_put_text(out, "status", status_of(c));
+    json_key(out, "amount");
+    json_minor(out, c->amount, currency_decimals(c->currency));
+    json_put_text(out, "currency", c->currency);
+    json_put_int(out, "attempt", c->attempt);
+    if (charge_in(c, "failed") || charge_in(c, "refunding") || charge_in(c, "refunded"))
+        json_put_text(out, "reason", c->reason);
+    if (c->secret.n > 0) json_put_text(out, "clientSecret", c->secret);
+    if (c->action.n > 0) {
+        json_key(out, "nextAction");
+        json_raw(out, c->action);
+    }
+    json_key(out, "startedAt");
+    json_time(out, c->started_us);
+    json_key(out, "changedAt");
+    json_time(out, c->changed_us);
+    json_close(out, '}');
+}

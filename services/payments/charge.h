@@ -1,0 +1,20 @@
+/* charge: an attempt of a buyer to pay, as the statements answer it (type charge_answer), and as JSON. */
+#pragma once
+
+#include "json.h"
+#include "sql.h"
+
+struct charge {
+    struct str verdict;
+    struct uuid id, order;
+    struct str state, reason, currency, secret, action; /* empty for null */
+    int attempt;
+    bool final;
+    int64_t amount, started_us, changed_us;
+};
+
+/* strs are the rows'. Of an order that is not known, or not paid for yet, there is only a verdict. */
+void charge_read(const struct rows *rows, int row, struct charge *out);
+struct charge *charge_copy(const struct charge *c); /* with its strs; free() it */
+void charge_write(struct json *out, const struct charge *c);
+bool charge_in(const struct charge *c, const char *state);

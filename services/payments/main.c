@@ -1,0 +1,63 @@
+/* payments: charges orders, each once, and gives the money back of those that ended. */
+#include "events.h"
+#include "queries.h"
+#include "reactions.h"
+#include "routes.h"
+#include "service.h"
+#include "service_settings.h"
+
+static struct payments payments;
+static const char *stripe_url, *secret_key, *webhook_secrets;
+static int64_t connections;
+
+static const struct config_var payments_config[] = {
+    {"STRIPE_URL", CONFIG_TEXT, &stripe_url, "https://api.stripe.com", "Where Stripe's API is", 0, 0},
+    {"STRIPE_SECRET_KEY", CONFIG_SECRET, &secret_key, NULL, "The account's secret key (sk_...)", 0, 0},
+    {"STRIPE_WEBHOOK_SECRETS", CONFIG_SECRET, &webhook_secrets, NULL,
+     "Secrets that webhooks are signed by (whsec_...): one, or two separated by a comma while they are exchanged",
+     0, 0},
+    {"STRIPE_TIMEOUT", CONFIG_DURATION, &payments.stripe_timeout_ms, "10s",
+     "How long Stripe may take to answer, repetitions included, before a buyer is told to ask again", 100,
+     80000},
+    {"STRIPE_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to Stripe at a time", 1, 10000},
+    {"PAYMENT_MAX_ATTEMPTS", CONFIG_INT, &payments.max_attempts, "3",
+     "Payments that a buyer may try for an order; the last one that fails ends it", 1, 100},
+    {0},
+};
+
+static enum status start(void **state, struct session_keys **keys, struct why *w) {
+    (void)keys;
+    if (!signature_secrets_parse(webhook_secrets, &payments.webhook_secrets))
+        return why(w, ST_INVALID, "STRIPE_WEBHOOK_SECRETS: must be one secret, or two separated by a comma");
+    payments.teller = teller_start(&(struct teller_options){
+        .database_url = settings.database_url,
+        .stripe = {.url = stripe_url,
+                   .key = secret_key,
+                   .timeout_ms = (int)payments.stripe_timeout_ms,
+                   .connections = (int)connections},
+    });
+    *state = &payments;
+    return ST_OK;
+}
+
+static void stop(void *state) {
+    (void)state;
+    teller_free(payments.teller);
+}
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "payments",
+                            .config = payments_config,
+                            .migrations = payments_migrations,
+                            .statements = payments_statements,
+                            .routes = payments_routes,
+                            .publishes = &topic_payments,
+                            .event_table = "payment_events",
+                            .reactions = payments_reactions,
+                            .gather_ms = 20,
+                            .start = start,
+                            .stop = stop,
+                        });
+}

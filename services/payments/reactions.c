@@ -1,0 +1,25 @@
+#include "reactions.h"
+
+#include "events.h"
+#include "queries.h"
+
+static void bind_order(struct columns *item, const void *event, struct str traceparent) {
+    const struct order_event *order = event;
+    put_uuid(item, &order->id);
+    put_int(item, order->version);
+    put_uuid(item, &order->ticket_id);
+    put_uuid(item, &order->user_id);
+    put_text(item, str_of(order_event_status_symbols[order->status]));
+    put_int(item, order->price);
+    put_text(item, order->currency);
+    put_time(item, order->expires_at * 1000);
+    put_optional_text(item, traceparent);
+}
+
+const struct reaction payments_reactions[] = {
+    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},
+    {&topic_orders, ORDER_UPDATED, &sql_on_order, bind_order},
+    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order},
+    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order},
+    {0},
+};

@@ -1,0 +1,255 @@
+#include "routes.h"
+
+#include <ctype.h>
+
+#include "clock.h"
+#include "declines.h"
+#include "metrics.h"
+#include "queries.h"
+
+enum {
+    ORDER_WAIT_MS = 300, /* an order just placed may not have come here yet */
+    POLL_MS = 80,        /* how often whoever waits for what another request began looks */
+    SETTLE_MS = 1000,    /* what waiting may take beyond Stripe's own time */
+};
+
+/* --- answers --- */
+
+static void fail_ended(struct req *rq) {
+    req_fail(rq, 409, NULL, "This order has ended");
+}
+
+static void fail_declined(struct req *rq, const struct charge *c) {
+    req_fail(rq, 402, NULL, "%s%s", decline_words(c->reason),
+             c->final ? ". The order has ended, as this was the last try" : "");
+}
+
+/* An attempt that is over, or waits for the buyer. */
+static void reply_charge(struct req *rq, const struct charge *c) {
+    if (charge_in(c, "succeeded") || charge_in(c, "action")) {
+        charge_write(req_json(rq), c);
+        req_reply(rq, 201);
+    } else if (charge_in(c, "refunding") || charge_in(c, "refunded")) {
+        req_fail(rq, 409, NULL, "This order ended before the payment was made; the money goes back");
+    } else if (str_eq(c->reason, STR("order_ended"))) {
+        fail_ended(rq);
+    } else {
+        fail_declined(rq, c);
+    }
+}
+
+static void fail_not_known(struct req *rq) {
+    req_retry_after(rq, 503, 2,
+                    "It is not known yet what became of the payment. Ask again: nothing is charged twice");
+}
+
+/* --- POST /api/payments --- */
+
+struct payment_request {
+    struct uuid order, charge;
+    struct str token, key;
+    int attempt; /* that is waited for */
+    int64_t began_us;
+};
+
+static bool token_byte(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static const char *read_token(const json_t *value, void *out, struct arena *arena) {
+    struct str token;
+    const char *error = body_text(value, &token, arena);
+    if (error != NULL) return error;
+    bool ok = token.n > 4 && token.n <= STRIPE_TOKEN_MAX &&
+              (strncmp(token.p, "pm_", 3) == 0 || strncmp(token.p, "tok_", 4) == 0);
+    for (size_t i = 0; ok && i < token.n; i++)
+        ok = token_byte(token.p[i]);
+    if (!ok) return "must be a payment method (pm_...) or a token (tok_...)";
+    *(struct str *)out = token;
+    return NULL;
+}
+
+static const struct body_field payment_fields[] = {
+    {"orderId", body_uuid, offsetof(struct payment_request, order), true},
+    {"token", read_token, offsetof(struct payment_request, token), true},
+    {0},
+};
+
+/* Why no attempt is made. */
+static const struct {
+    const char *verdict;
+    int status;
+    const char *message;
+} refusals[] = {
+    {"forbidden", 403, "This order is somebody else's"},
+    {"other body", 422, "This Idempotency-Key came with another body before"},
+    {"paid", 409, "This order is paid"},
+    {"ended", 409, "This order has ended"},
+    {"limit", 409, "No further try is possible"},
+};
+
+static void ask_start(struct req *rq);
+static void ask_attempt(struct req *rq);
+
+/* Asks again in a moment, unless it has been going on for longer than Stripe may take. */
+static void wait_for_outcome(struct req *rq, req_handler *ask) {
+    const struct payments *service = req_service(rq);
+    const struct payment_request *p = req_state(rq);
+    int64_t patience_ms = service->stripe_timeout_ms + SETTLE_MS;
+    if (clock_mono_us() - p->began_us >= patience_ms * 1000)
+        fail_not_known(rq);
+    else
+        req_after(rq, POLL_MS, ask);
+}
+
+/* Not known: a webhook may have told, or the teller asks again in a moment. */
+static void on_told(struct req *rq, const struct charge *charge, int64_t stripe_us) {
+    const struct payment_request *p = req_state(rq);
+    metric_observe_us(M_PAYMENT_TIME, clock_mono_us() - p->began_us - stripe_us);
+    if (charge == NULL || charge_in(charge, "started"))
+        wait_for_outcome(rq, ask_attempt);
+    else
+        reply_charge(rq, charge);
+}
+
+static void begin(struct req *rq, const struct charge *c) {
+    const struct payments *service = req_service(rq);
+    struct payment_request *p = req_state(rq);
+    p->attempt = c->attempt;
+    struct stripe_ask ask = {.question = STRIPE_CREATE,
+                             .order = c->order,
+                             .charge = c->id,
+                             .attempt = c->attempt,
+                             .amount = c->amount};
+    memcpy(ask.token, p->token.p, p->token.n);
+    memcpy(ask.currency, c->currency.p, c->currency.n < 3 ? c->currency.n : 3);
+    teller_ask(service->teller, &ask, rq, on_told);
+}
+
+/* The same request again: it gets the same answer, once there is one. */
+static void repeat(struct req *rq, const struct charge *c) {
+    struct payment_request *p = req_state(rq);
+    p->attempt = c->attempt;
+    if (charge_in(c, "started"))
+        wait_for_outcome(rq, ask_attempt);
+    else
+        reply_charge(rq, c);
+}
+
+static void refuse(struct req *rq, struct str verdict) {
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (str_eq(verdict, str_of(refusals[i].verdict)))
+            req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
+}
+
+static void on_started(struct req *rq, const struct rows *rows) {
+    struct charge c;
+    charge_read(rows, 0, &c);
+    if (str_eq(c.verdict, STR("started"))) {
+        begin(rq, &c);
+    } else if (str_eq(c.verdict, STR("repeated"))) {
+        repeat(rq, &c);
+    } else if (str_eq(c.verdict, STR("busy"))) {
+        if (charge_in(&c, "abandoned")) teller_wake(((struct payments *)req_service(rq))->teller);
+        wait_for_outcome(rq, ask_start);
+    } else if (str_eq(c.verdict, STR("missing"))) {
+        if (!req_later_within(rq, ask_start, ORDER_WAIT_MS)) req_fail(rq, 404, NULL, "No such order");
+    } else {
+        refuse(rq, c.verdict);
+    }
+}
+
+static void ask_start(struct req *rq) {
+    const struct payments *service = req_service(rq);
+    const struct payment_request *p = req_state(rq);
+    struct columns *item = req_join(rq, &sql_start_attempt, on_started);
+    if (item == NULL) return;
+    put_uuid(item, &p->order);
+    put_uuid(item, &p->charge);
+    req_put_user(rq, item);
+    put_text(item, p->token);
+    put_optional_text(item, p->key);
+    put_int(item, service->max_attempts);
+    put_text(item, req_traceparent(rq));
+}
+
+static void on_attempt(struct req *rq, const struct rows *rows) {
+    struct charge c;
+    if (rows->count == 0) { /* somebody emptied the table */
+        fail_not_known(rq);
+        return;
+    }
+    charge_read(rows, 0, &c);
+    if (charge_in(&c, "started"))
+        wait_for_outcome(rq, ask_attempt);
+    else
+        reply_charge(rq, &c);
+}
+
+static void ask_attempt(struct req *rq) {
+    const struct payment_request *p = req_state(rq);
+    struct columns *item = req_join(rq, &sql_get_attempt, on_attempt);
+    if (item == NULL) return;
+    put_uuid(item, &p->order);
+    put_int(item, p->attempt);
+}
+
+static void post_payment(struct req *rq) {
+    struct payment_request *p = req_alloc(rq, sizeof *p);
+    req_set_state(rq, p);
+    if (!req_idempotency_key(rq, &p->key) || !req_body(rq, payment_fields, p)) return;
+    p->charge = uuid_v7();
+    p->began_us = clock_mono_us();
+    ask_start(rq);
+}
+
+/* --- GET /api/payments --- */
+
+struct list_request {
+    struct req_page page;
+    struct uuid order;
+    bool of_order;
+};
+
+/* One row more than the page was asked for, to know whether there is a next one. */
+static void on_page(struct req *rq, const struct rows *rows) {
+    const struct list_request *l = req_state(rq);
+    struct json *out = req_json(rq);
+    struct charge c = {0};
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && i < l->page.size; i++) {
+        charge_read(rows, i, &c);
+        charge_write(out, &c);
+    }
+    json_close(out, ']');
+    if (rows->count > l->page.size) req_link_next(rq, &l->page, c.id, (struct str){0});
+    req_reply(rq, 200);
+}
+
+static void list_payments(struct req *rq) {
+    struct list_request *l = req_alloc(rq, sizeof *l);
+    struct str order;
+    req_set_state(rq, l);
+    if (!req_page(rq, &l->page)) return;
+    l->of_order = req_query(rq, "orderId", &order);
+    if (l->of_order && !uuid_parse(order, &l->order)) {
+        req_fail(rq, 400, "orderId", "must be a UUID");
+        return;
+    }
+    struct columns *item = req_join(rq, &sql_list_charges, on_page);
+    if (item == NULL) return;
+    req_put_user(rq, item);
+    if (l->of_order)
+        put_uuid(item, &l->order);
+    else
+        put_null(item);
+    put_uuid(item, &l->page.before);
+    put_int(item, l->page.size + 1);
+}
+
+const struct route payments_routes[] = {
+    {"GET", "/api/payments", list_payments, ROUTE_SESSION},
+    {"POST", "/api/payments", post_payment, ROUTE_SESSION},
+    {"POST", "/api/payments/webhook", post_webhook, 0},
+    {0},
+};

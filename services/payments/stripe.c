@@ -1,0 +1,241 @@
+/* Asking: the requests, and when they are tried again. */
+#include "stripe.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "encode.h"
+#include "log.h"
+#include "metrics.h"
+
+enum {
+    TRIES = 4,
+    BACKOFF_MS = 100, /* before the second try; then twice that, and so on */
+    CONNECT_TIMEOUT_MS = 3000,
+    MAX_ANSWER = 256 * 1024, /* an intent is some kilobytes */
+};
+
+struct stripe {
+    char *url; /* without a slash at the end */
+    char *authorization;
+    int timeout_ms;
+    struct fetch *fetch;
+};
+
+struct call {
+    struct stripe *stripe;
+    struct stripe_ask ask;
+    stripe_done *done;
+    void *ctx;
+    struct stripe_request request;
+    int tries;
+    int64_t began_us, deadline_us;
+};
+
+/* --- the requests --- */
+
+static const char *const questions[] = {[STRIPE_CREATE] = "create",
+                                        [STRIPE_LOOK] = "look",
+                                        [STRIPE_CANCEL] = "cancel",
+                                        [STRIPE_REFUND] = "refund"};
+
+bool stripe_question_parse(struct str text, enum stripe_question *out) {
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        if (str_eq(text, str_of(questions[i]))) {
+            *out = (enum stripe_question)i;
+            return true;
+        }
+    return false;
+}
+
+/* Currencies that have no minor unit any more, in which Stripe counts hundredths all the same. */
+int64_t stripe_amount(int64_t minor, const char *currency) {
+    return strcmp(currency, "ISK") == 0 || strcmp(currency, "UGX") == 0 ? minor * 100 : minor;
+}
+
+static void put_uuid_text(struct buf *out, const char *key, const struct uuid *id) {
+    char text[UUID_TEXT];
+    uuid_format(id, text);
+    encode_text(out, key, (struct str){text, sizeof text});
+}
+
+/* Nothing here may depend on anything but the ask: a repetition under the same key has to be the same. */
+static void make_create(const struct stripe_ask *ask, struct stripe_request *r) {
+    char currency[4] = "";
+    for (int i = 0; i < 3 && ask->currency[i] != '\0'; i++)
+        currency[i] = (char)(ask->currency[i] | 0x20);
+    snprintf(r->path, sizeof r->path, "/v1/payment_intents");
+    encode_int(&r->body, "amount", stripe_amount(ask->amount, ask->currency));
+    encode_text(&r->body, "currency", str_of(currency));
+    encode_text(&r->body, "confirm", STR("true"));
+    encode_text(&r->body, "payment_method_types[0]", STR("card"));
+    if (strncmp(ask->token, "tok_", 4) == 0) {
+        encode_text(&r->body, "payment_method_data[type]", STR("card"));
+        encode_text(&r->body, "payment_method_data[card][token]", str_of(ask->token));
+    } else
+        encode_text(&r->body, "payment_method", str_of(ask->token));
+    put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
+    put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
+    encode_int(&r->body, "metadata[attempt]", ask->attempt);
+    char id[UUID_TEXT];
+    uuid_format(&ask->charge, id);
+    snprintf(r->idempotency_key, sizeof r->idempotency_key, "charge-%.*s-%d", UUID_TEXT, id, ask->attempt);
+}
+
+static void make_refund(const struct stripe_ask *ask, struct stripe_request *r) {
+    char id[UUID_TEXT];
+    uuid_format(&ask->charge, id);
+    snprintf(r->path, sizeof r->path, "/v1/refunds");
+    encode_text(&r->body, "payment_intent", str_of(ask->intent));
+    put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
+    put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
+    snprintf(r->idempotency_key, sizeof r->idempotency_key, "refund-%.*s", UUID_TEXT, id);
+}
+
+void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out) {
+    *out = (struct stripe_request){.method = ask->question == STRIPE_LOOK ? "GET" : "POST"};
+    switch (ask->question) {
+    case STRIPE_CREATE:
+        make_create(ask, out);
+        break;
+    case STRIPE_LOOK:
+        snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s", ask->intent);
+        break;
+    case STRIPE_CANCEL:
+        snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s/cancel", ask->intent);
+        break;
+    case STRIPE_REFUND:
+        make_refund(ask, out);
+        break;
+    }
+}
+
+/* --- a question with its tries --- */
+
+static void call_end(struct call *call, const struct stripe_told *told) {
+    metric_observe_us(M_STRIPE_TIME, clock_mono_us() - call->began_us);
+    if (told->input == NULL) {
+        metric_add(M_STRIPE_UNKNOWN, 1);
+        char id[UUID_TEXT];
+        uuid_format(&call->ask.charge, id);
+        log_warn("stripe", "%s for charge %.*s, attempt %d: %s", questions[call->ask.question], UUID_TEXT, id,
+                 call->ask.attempt, told->words);
+    }
+    call->done(call->ctx, &call->ask, told);
+    buf_free(&call->request.body);
+    free(call);
+}
+
+static int random_below(int n) {
+    uint32_t r;
+    while (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
+        ;
+    return n <= 0 ? 0 : (int)(r % (uint32_t)n);
+}
+
+/* Half of it for sure, the other half by chance: what failed together does not come back together. */
+static int backoff_ms(const struct call *call, const struct fetch_answer *answer) {
+    int ms = BACKOFF_MS << (call->tries - 1);
+    const char *later = fetch_header(answer, "retry-after");
+    int asked_ms = later == NULL ? 0 : atoi(later) * 1000;
+    return (asked_ms > 0 ? asked_ms : ms / 2) + random_below(ms / 2);
+}
+
+static void send(struct call *call, int delay_ms);
+
+/* false: no time is left, or it has been tried often enough. */
+static bool try_again(struct call *call, const struct fetch_answer *answer) {
+    if (answer->st == ST_STOPPED || call->tries == TRIES) return false;
+    int delay_ms = backoff_ms(call, answer);
+    if (clock_mono_us() + delay_ms * INT64_C(1000) >= call->deadline_us) return false;
+    metric_add(M_STRIPE_RETRIES, 1);
+    send(call, delay_ms);
+    return true;
+}
+
+static void take_action(const json_t *root, struct stripe_told *told, char **text) {
+    const json_t *action = json_object_get(root, "next_action");
+    *text = json_is_object(action) ? json_dumps(action, JSON_COMPACT) : NULL;
+    told->action = str_of(*text);
+}
+
+static void on_answer(void *ctx, const struct fetch_answer *answer) {
+    struct call *call = ctx;
+    struct stripe_told told = {.words = answer->why, .again = true};
+    json_t *root = NULL;
+    char *action = NULL;
+    if (answer->st == ST_OK) {
+        stripe_answer_read(&call->ask, answer->code, answer->body, &told, &root);
+        take_action(root, &told, &action);
+    }
+    if (told.input != NULL || !told.again || !try_again(call, answer)) call_end(call, &told);
+    free(action);
+    json_decref(root);
+}
+
+static void send(struct call *call, int delay_ms) {
+    const struct stripe *s = call->stripe;
+    const struct stripe_request *r = &call->request;
+    char url[1024], key[128];
+    snprintf(url, sizeof url, "%s%s", s->url, r->path);
+    snprintf(key, sizeof key, "Idempotency-Key: %s", r->idempotency_key);
+    const char *headers[] = {s->authorization, "Stripe-Version: " STRIPE_VERSION,
+                             "Content-Type: application/x-www-form-urlencoded",
+                             r->idempotency_key[0] != '\0' ? key : NULL, NULL};
+    int64_t left_ms = (call->deadline_us - clock_mono_us()) / 1000 - delay_ms;
+    call->tries++;
+    metric_add(M_STRIPE_REQUESTS, 1);
+    fetch_submit(s->fetch,
+                 &(struct fetch_request){.method = r->method,
+                                         .url = url,
+                                         .headers = headers,
+                                         .body = {(const char *)r->body.data, r->body.len},
+                                         .timeout_ms = (int)left_ms,
+                                         .delay_ms = delay_ms},
+                 on_answer, call);
+}
+
+void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *done, void *ctx) {
+    struct call *call = mem_alloc(sizeof *call);
+    int64_t now = clock_mono_us();
+    *call = (struct call){.stripe = s,
+                          .ask = *ask,
+                          .done = done,
+                          .ctx = ctx,
+                          .began_us = now,
+                          .deadline_us = now + s->timeout_ms * INT64_C(1000)};
+    stripe_request_make(ask, &call->request);
+    send(call, 0);
+}
+
+/* --- its life --- */
+
+struct stripe *stripe_start(const struct stripe_options *options) {
+    struct stripe *s = mem_alloc(sizeof *s);
+    s->url = mem_strdup(options->url);
+    for (size_t n = strlen(s->url); n > 0 && s->url[n - 1] == '/'; n--)
+        s->url[n - 1] = '\0';
+    size_t room = strlen(options->key) + sizeof "Authorization: Bearer ";
+    s->authorization = mem_alloc(room);
+    snprintf(s->authorization, room, "Authorization: Bearer %s", options->key);
+    s->timeout_ms = options->timeout_ms;
+    s->fetch = fetch_start(&(struct fetch_options){.connections = options->connections,
+                                                   .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                                   .max_answer = MAX_ANSWER});
+    return s;
+}
+
+int stripe_waiting(const struct stripe *s) {
+    return fetch_in_flight(s->fetch);
+}
+
+void stripe_free(struct stripe *s) {
+    fetch_free(s->fetch);
+    free(s->url);
+    free(s->authorization);
+    free(s);
+}

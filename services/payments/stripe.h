@@ -1,0 +1,77 @@
+/* stripe: asks Stripe, over HTTP, from any thread and without blocking.
+ *
+ * A question is tried again, with the same Idempotency-Key, after an answer that is none (the connection
+ * broke off, 409, 429, 5xx), as long as there is time. What Stripe says comes back as the input of the
+ * charge's rules (migrations/011_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an intent
+ * for short. */
+#pragma once
+
+#include "fetch.h"
+#include "uuid.h"
+
+/* What its API looks like is pinned by this; their account's default is not asked. */
+#define STRIPE_VERSION "2024-06-20"
+
+enum stripe_question {
+    STRIPE_CREATE, /* an intent, confirmed at once */
+    STRIPE_LOOK,   /* how an intent stands */
+    STRIPE_CANCEL, /* an intent */
+    STRIPE_REFUND, /* all of it */
+};
+bool stripe_question_parse(struct str text, enum stripe_question *out); /* "create" ... */
+
+enum { STRIPE_TOKEN_MAX = 255, STRIPE_ID_MAX = 255 };
+
+struct stripe_ask {
+    enum stripe_question question;
+    struct uuid order, charge;
+    int attempt;
+    /* create */
+    char token[STRIPE_TOKEN_MAX + 1]; /* a payment method (pm_...), or an old-style token (tok_...) */
+    int64_t amount;                   /* in minor units */
+    char currency[4];
+    /* the others */
+    char intent[STRIPE_ID_MAX + 1];
+};
+
+struct stripe_told {
+    const char *input; /* of the rules; NULL: it is not known what became of it */
+    struct str intent; /* may be empty */
+    struct str reason; /* declined: Stripe's code */
+    struct str secret; /* requires_action: what the buyer's browser confirms with */
+    struct str action; /* requires_action: what it has to do, as JSON */
+    const char *words; /* unknown: for the log */
+    bool again;        /* unknown: worth another try */
+};
+
+/* Called once, on a thread of its own; told lives during the call. */
+typedef void stripe_done(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told);
+
+struct stripe_options {
+    const char *url, *key;
+    int timeout_ms; /* of a question with all its tries */
+    int connections;
+};
+
+struct stripe;
+struct stripe *stripe_start(const struct stripe_options *options);
+void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *done, void *ctx);
+int stripe_waiting(const struct stripe *s); /* questions without an answer */
+void stripe_free(struct stripe *s);         /* questions without an answer end as not known */
+
+/* --- the parts, for tests --- */
+struct stripe_request {
+    const char *method;
+    char path[300];
+    struct buf body;
+    char idempotency_key[80]; /* "": none */
+};
+void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out);
+/* What an answer means. told's strs are in *keep, which the caller json_decrefs. */
+struct json_t;
+void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_told *told,
+                        struct json_t **keep);
+/* The input that an intent's state is; NULL: none that we know. Fills told from the intent. */
+const char *stripe_intent_read(const struct json_t *intent, struct stripe_told *told);
+/* Stripe's count of what we count in the currency's minor unit. */
+int64_t stripe_amount(int64_t minor, const char *currency);

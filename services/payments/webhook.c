@@ -1,0 +1,67 @@
+/* POST /api/payments/webhook: Stripe tells what became of an intent. It is written before it is answered, so
+ * that what Stripe believes to be delivered is. */
+#include "webhook.h"
+
+#include <jansson.h>
+
+#include "clock.h"
+#include "queries.h"
+#include "routes.h"
+
+static void reply_received(struct req *rq) {
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    json_key(out, "received");
+    json_bool(out, true);
+    json_close(out, '}');
+    req_reply(rq, 200);
+}
+
+static void on_taken(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    reply_received(rq);
+}
+
+static void take(struct req *rq, const struct webhook *event, struct str action) {
+    struct columns *item = req_join(rq, &sql_take_webhook, on_taken);
+    if (item == NULL) return;
+    put_text(item, event->id);
+    put_uuid(item, &event->order);
+    put_int(item, event->attempt);
+    put_text(item, str_of(event->told.input));
+    put_optional_text(item, event->told.intent);
+    put_optional_text(item, event->told.reason);
+    put_optional_text(item, event->told.secret);
+    put_optional_text(item, action);
+    put_text(item, req_traceparent(rq));
+}
+
+static void take_event(struct req *rq, const json_t *root) {
+    struct webhook event;
+    const char *wrong = webhook_read(root, &event);
+    if (wrong != NULL) {
+        req_fail(rq, 400, NULL, "%s", wrong);
+    } else if (!event.ours) {
+        reply_received(rq);
+    } else {
+        const json_t *intent = json_object_get(json_object_get(root, "data"), "object");
+        char *action = json_dumps(json_object_get(intent, "next_action"), JSON_COMPACT);
+        take(rq, &event, str_of(action));
+        free(action);
+    }
+}
+
+void post_webhook(struct req *rq) {
+    const struct payments *service = req_service(rq);
+    struct str signature, body = req_raw_body(rq);
+    const char *wrong = "a webhook needs a Stripe-Signature";
+    if (req_header(rq, "stripe-signature", &signature))
+        wrong = signature_check(&service->webhook_secrets, signature, body, clock_wall_us() / 1000000);
+    if (wrong != NULL) {
+        req_fail(rq, 400, NULL, "%s", wrong);
+        return;
+    }
+    json_t *root = body.n == 0 ? NULL : json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+    take_event(rq, root);
+    json_decref(root);
+}

@@ -1,0 +1,26 @@
+/* cards: Stripe's test cards, and what happens to who pays by them. Tables; any thread. */
+#pragma once
+
+#include "str.h"
+
+/* Why a payment failed, in Stripe's words. */
+struct failure {
+    const char *name; /* ours; kept in the database */
+    const char *type, *code;
+    const char *decline_code; /* NULL: the bank was not asked */
+    const char *message;
+};
+
+struct card {
+    const char *name; /* pm_card_NAME, tok_NAME */
+    const char *brand, *last4;
+    const struct failure *failure; /* NULL: the bank agrees */
+    bool authenticate;             /* before that, 3-D Secure */
+};
+
+extern const struct failure failure_authentication; /* 3-D Secure, not passed */
+extern const struct failure failure_not_now;        /* 3-D Secure wanted where nobody is who could do it */
+
+/* The card that a payment method (pm_card_visa) or a token (tok_visa) stands for; NULL: none. */
+const struct card *card_of(struct str method);
+const struct failure *failure_of(struct str name); /* NULL for an empty name */
