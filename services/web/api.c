@@ -1,0 +1,167 @@
+#include "api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "metrics.h"
+#include "visit.h"
+
+enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 8, MAX_LINE = SESSION_MAX_TOKEN + 64 };
+
+struct api {
+    struct api_options options;
+    struct fetch *fetch;
+};
+
+struct api *api_start(const struct api_options *options) {
+    struct api *api = mem_alloc(sizeof *api);
+    api->options = *options;
+    api->fetch = fetch_start(&(struct fetch_options){
+        .connections = options->connections, .connect_timeout_ms = CONNECT_MS, .max_answer = MAX_ANSWER});
+    return api;
+}
+
+void api_free(struct api *api) {
+    fetch_free(api->fetch);
+    free(api);
+}
+
+/* --- one call: made on the request's thread, filled on the fetch thread, read on the request's again --- */
+
+struct api_call {
+    struct api_call *next; /* of the same request */
+    struct req *rq;
+    api_then *then;
+    int code;
+    struct buf body, link, cookie;
+    struct api_answer answer;
+};
+
+void api_forget(struct api_call *calls) {
+    for (struct api_call *next; calls != NULL; calls = next) {
+        next = calls->next;
+        json_decref((json_t *)calls->answer.body);
+        buf_free(&calls->body);
+        buf_free(&calls->link);
+        buf_free(&calls->cookie);
+        free(calls);
+    }
+}
+
+static struct str text_of(const struct buf *b) {
+    return (struct str){(const char *)b->data, b->len};
+}
+
+/* What is behind `before` in s, up to one of `ends`. */
+static struct str between(struct str s, const char *before, const char *ends) {
+    const char *at = s.n == 0 ? NULL : memmem(s.p, s.n, before, strlen(before));
+    if (at == NULL) return (struct str){0};
+    at += strlen(before);
+    size_t n = 0;
+    while (at + n < s.p + s.n && strchr(ends, at[n]) == NULL)
+        n++;
+    return (struct str){at, n};
+}
+
+static void read_session(struct api_answer *answer, struct str cookie) {
+    if (cookie.n < 8 || memcmp(cookie.p, "session=", 8) != 0) return;
+    answer->session = between(cookie, "session=", ";");
+    struct str age = between(cookie, "Max-Age=", ";");
+    for (size_t i = 0; i < age.n && i < 10 && age.p[i] >= '0' && age.p[i] <= '9'; i++)
+        answer->session_s = answer->session_s * 10 + (age.p[i] - '0');
+    answer->signed_out = answer->session_s == 0;
+}
+
+/* On the request's thread. */
+static void on_resumed(struct req *rq, void *arg) {
+    struct api_call *c = arg;
+    c->answer.code = c->code;
+    c->answer.away = c->code == 0 || c->code >= 500;
+    if (c->body.len > 0)
+        c->answer.body = json_loadb((char *)c->body.data, c->body.len, JSON_REJECT_DUPLICATES, NULL);
+    c->answer.cursor = between(text_of(&c->link), "cursor=", "&>");
+    read_session(&c->answer, text_of(&c->cookie));
+    c->then(rq, &c->answer);
+}
+
+static void keep(struct buf *out, const char *text) {
+    if (text != NULL) buf_add(out, text, strlen(text));
+}
+
+/* On the fetch thread. */
+static void on_fetched(void *ctx, const struct fetch_answer *answer) {
+    struct api_call *c = ctx;
+    c->code = answer->st == ST_OK ? answer->code : 0;
+    buf_add(&c->body, answer->body.p, answer->body.n);
+    keep(&c->link, fetch_header(answer, "Link"));
+    keep(&c->cookie, fetch_header(answer, "Set-Cookie"));
+    req_resume(c->rq, on_resumed, c);
+}
+
+/* --- asking --- */
+
+struct headers {
+    const char *lines[MAX_HEADERS + 1];
+    int count;
+};
+
+static void add_header(struct req *rq, struct headers *h, const char *name, struct str value) {
+    if (value.n == 0 || value.n > MAX_LINE) return;
+    char *line = req_alloc(rq, strlen(name) + value.n + 3);
+    sprintf(line, "%s: %.*s", name, (int)value.n, value.p);
+    h->lines[h->count++] = line;
+}
+
+static void add_headers(struct req *rq, const struct api_ask *ask, struct headers *h) {
+    struct str session = visit_of(rq)->session;
+    char text[32];
+    if (session.n > 0 && session.n <= SESSION_MAX_TOKEN) {
+        char *cookie = req_alloc(rq, session.n + sizeof "session=");
+        int n = sprintf(cookie, "session=%.*s", (int)session.n, session.p);
+        add_header(rq, h, "Cookie", (struct str){cookie, (size_t)n});
+    }
+    add_header(rq, h, "X-Forwarded-For", req_client_address(rq));
+    add_header(rq, h, "traceparent", req_traceparent(rq));
+    add_header(rq, h, "Idempotency-Key", ask->key);
+    if (ask->body.n > 0) add_header(rq, h, "Content-Type", STR("application/json"));
+    int n = snprintf(text, sizeof text, "\"%lld\"", (long long)ask->version);
+    if (ask->version > 0) add_header(rq, h, "If-Match", (struct str){text, (size_t)n});
+}
+
+void api_ask(struct req *rq, struct api *api, const struct api_ask *ask) {
+    struct visit *visit = visit_of(rq);
+    struct api_call *c = mem_alloc(sizeof *c);
+    *c = (struct api_call){.next = visit->calls, .rq = rq, .then = ask->then};
+    visit->calls = c;
+    const char *base = api->options.urls[ask->part];
+    req_hold(rq);
+    if (*base == '\0') {
+        req_resume(rq, on_resumed, c);
+        return;
+    }
+    struct headers headers = {0};
+    add_headers(rq, ask, &headers);
+    struct buf url = {0};
+    buf_printf(&url, "%s%.*s", base, (int)ask->path.n, ask->path.p);
+    buf_add(&url, "", 1);
+    bool reads = strcmp(ask->method, "GET") == 0;
+    fetch_submit(api->fetch,
+                 &(struct fetch_request){.method = ask->method,
+                                         .url = (const char *)url.data,
+                                         .headers = headers.lines,
+                                         .body = ask->body,
+                                         .timeout_ms = api->options.timeout_ms * (reads ? 1 : API_PATIENCE)},
+                 on_fetched, c);
+    buf_free(&url);
+}
+
+struct str api_error(const struct api_answer *answer, const char *field) {
+    size_t i;
+    json_t *error;
+    json_array_foreach(json_object_get(answer->body, "errors"), i, error) {
+        const char *about = json_string_value(json_object_get(error, "field"));
+        bool wanted = field == NULL ? about == NULL : about != NULL && strcmp(about, field) == 0;
+        if (wanted) return str_of(json_string_value(json_object_get(error, "message")));
+    }
+    return (struct str){0};
+}

@@ -1,0 +1,52 @@
+/* api: asks the services, over HTTP as any client does, in the name of whoever asks us.
+ *
+ * api_ask never blocks: the request is held meanwhile, and `then` runs on its thread. What the service sees
+ * of the asker: the session, the address, the trace. Answers live as long as the request. Nothing is tried
+ * twice. A service that does not answer in time, or not as it should, is `away`: pages say so, and show the
+ * rest. */
+#pragma once
+
+#include <jansson.h>
+
+#include "fetch.h"
+#include "http.h"
+
+enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_PARTS };
+
+struct api_options {
+    const char *urls[API_PARTS]; /* without a slash at the end; "": there is no such service */
+    int connections;
+    int timeout_ms; /* for a read; what changes something may take API_PATIENCE times as long */
+};
+enum { API_PATIENCE = 5 };
+
+struct api;
+struct api *api_start(const struct api_options *options);
+void api_free(struct api *api); /* who still waits is told that the service is away */
+
+struct api_answer {
+    int code;           /* of HTTP; 0: none */
+    bool away;          /* no answer, or one that says "not now" (5xx) */
+    const json_t *body; /* NULL: none, or no JSON */
+    struct str cursor;  /* of the next page, empty without one */
+    struct str session; /* a new one; `signed_out` instead: it is over */
+    int64_t session_s;  /* how long it lives */
+    bool signed_out;
+};
+
+typedef void api_then(struct req *rq, const struct api_answer *answer);
+
+struct api_ask {
+    enum api_part part;
+    const char *method;
+    struct str path; /* with the query, already encoded */
+    struct str body; /* JSON; empty: none */
+    struct str key;  /* Idempotency-Key; empty: none */
+    int64_t version; /* If-Match; 0: none */
+    api_then *then;
+};
+
+void api_ask(struct req *rq, struct api *api, const struct api_ask *ask);
+
+/* What an answer from 400 up says of a field, or of no field (NULL). Empty: nothing. */
+struct str api_error(const struct api_answer *answer, const char *field);

@@ -1,0 +1,48 @@
+#include "routes.h"
+#include "static.h"
+
+/* Whether a comma-separated header names a word, whatever comes behind it. "gzip;q=0" is nothing that
+ * browsers say. */
+static bool names(struct req *rq, const char *header, struct str word) {
+    struct str value;
+    return req_header(rq, header, &value) && memmem(value.p, value.n, word.p, word.n) != NULL;
+}
+
+void send_missing(struct req *rq) {
+    visit_begin(rq);
+    page_missing(rq, 404, "Not found",
+                 "There is nothing at this address. It may have been a ticket that is long gone.");
+}
+
+void go_to_page(struct req *rq) {
+    struct str path = visit_begin(rq)->page.path;
+    visit_go(rq, "%.*s", (int)path.n, path.p);
+}
+
+void go_to_account(struct req *rq) {
+    visit_begin(rq);
+    visit_go(rq, "/account");
+}
+
+/* A name tells its content, so whoever has it need never ask again. */
+void send_file(struct req *rq) {
+    struct str target = req_target(rq);
+    const char *query = memchr(target.p, '?', target.n);
+    if (query != NULL) target.n = (size_t)(query - target.p);
+    const struct static_file *file = static_find(target);
+    if (file == NULL) {
+        send_missing(rq);
+        return;
+    }
+    req_set_header(rq, "cache-control", STR("public, max-age=31536000, immutable"));
+    req_set_header(rq, "etag", file->etag);
+    req_set_header(rq, "cross-origin-resource-policy", STR("same-origin"));
+    if (file->gzip.n > 0) req_set_header(rq, "vary", STR("accept-encoding"));
+    if (names(rq, "if-none-match", file->etag)) {
+        req_reply(rq, 304);
+        return;
+    }
+    bool packed = file->gzip.n > 0 && names(rq, "accept-encoding", STR("gzip"));
+    if (packed) req_set_header(rq, "content-encoding", STR("gzip"));
+    req_reply_raw(rq, 200, file->content_type, packed ? file->gzip : file->bytes);
+}

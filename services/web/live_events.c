@@ -1,0 +1,139 @@
+#include <stdio.h>
+
+#include "clock.h"
+#include "live_stream.h"
+#include "metrics.h"
+
+static struct buf *out_of(struct live_stream *s) {
+    return req_stream_out(s->rq);
+}
+
+/* A title with a line end in it must not become a line of ours. */
+void live_data(struct buf *out, struct str text) {
+    for (bool more = true; more;) {
+        size_t n = 0;
+        while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r')
+            n++;
+        html_literal(out, "data: ");
+        buf_add(out, text.p, n);
+        html_literal(out, "\n");
+        more = n < text.n;
+        size_t used = more ? n + 1 : n;
+        text = (struct str){text.p + used, text.n - used};
+    }
+    html_literal(out, "\n");
+}
+
+static struct str text_of(const struct buf *b) {
+    return (struct str){(const char *)b->data, b->len};
+}
+
+/* --- a ticket --- */
+
+static struct str title_of(const struct live_item *item) {
+    return (struct str){item->title, item->title_n};
+}
+
+/* The same order as the events'. */
+static enum ticket_state state_of(const struct live_item *item) {
+    return (enum ticket_state)item->status;
+}
+
+static void say_card(struct live_stream *s, const struct live_item *item) {
+    struct buf *card = &s->thread->card;
+    if (card->len == 0)
+        ticket_card_render(card, &(struct ticket_card_view){.id = item->id,
+                                                            .title = title_of(item),
+                                                            .price = item->price,
+                                                            .state = state_of(item),
+                                                            .version = item->version});
+    html_literal(out_of(s), "event: card\n");
+    live_data(out_of(s), text_of(card));
+}
+
+static enum viewer viewer_of(const struct live_stream *s, const struct live_item *item) {
+    if (s->user == NULL) return VIEWER_STRANGER;
+    if (uuid_eq(&s->user->user, &item->owner)) return VIEWER_SELLER;
+    return uuid_eq(&s->user->user, &item->holder) ? VIEWER_HOLDER : VIEWER_BUYER;
+}
+
+static void say_sheet(struct live_stream *s, const struct live_item *item) {
+    struct buf sheet = {0};
+    struct uuid key = uuid_v7();
+    char key_text[UUID_TEXT];
+    uuid_format(&key, key_text);
+    ticket_sheet_render(&sheet, &(struct ticket_sheet_view){.id = item->id,
+                                                            .title = title_of(item),
+                                                            .price = item->price,
+                                                            .state = state_of(item),
+                                                            .version = item->version,
+                                                            .viewer = viewer_of(s, item),
+                                                            .order = item->order,
+                                                            .csrf = visit_of(s->rq)->page.csrf,
+                                                            .key = {key_text, UUID_TEXT}});
+    html_literal(out_of(s), "event: sheet\n");
+    live_data(out_of(s), text_of(&sheet));
+    buf_free(&sheet);
+}
+
+/* --- an order: what there is to say of it, its page asks the services --- */
+
+static void say_order(struct live_stream *s, const struct live_item *item) {
+    struct json json = {0};
+    json_open(&json, '{');
+    json_put_uuid(&json, "id", item->id);
+    json_put_int(&json, "version", item->version);
+    json_close(&json, '}');
+    html_literal(out_of(s), "event: order\n");
+    live_data(out_of(s), text_of(&json.out));
+    buf_free(&json.out);
+}
+
+static bool is_own(const struct live_stream *s, const struct live_item *order) {
+    return s->user != NULL && uuid_eq(&s->user->user, &order->owner);
+}
+
+/* Of an order of one's own: its notice, or that the ticket's page has more to say to its holder. */
+static bool say_of_order(struct live_stream *s, struct live_want *want, const struct live_item *item) {
+    if (!is_own(s, item) || want->shape == LIVE_CARD) return false;
+    if (want->shape == LIVE_SHEET) {
+        live_say_again(s);
+        return true;
+    }
+    if (item->version <= want->version) return false;
+    want->version = item->version;
+    say_order(s, item);
+    return true;
+}
+
+bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item) {
+    bool said;
+    if (item->kind == LIVE_ORDER)
+        said = say_of_order(s, want, item);
+    else if ((said = want->shape != LIVE_NOTICE && item->version > want->version)) {
+        want->version = item->version;
+        if (want->shape == LIVE_CARD)
+            say_card(s, item);
+        else
+            say_sheet(s, item);
+    }
+    metric_add(M_LIVE_CHANGES, said);
+    return said;
+}
+
+/* --- the rest --- */
+
+void live_say_again(struct live_stream *s) {
+    html_literal(out_of(s), "event: again\ndata: yes\n\n");
+}
+
+void live_say_listed(struct live_stream *s) {
+    buf_printf(out_of(s), "event: listed\ndata: %lld\n\n", (long long)(s->thread->listed - s->counted));
+    s->counted = s->thread->listed;
+}
+
+void live_say_place(struct live_stream *s) {
+    const struct buf *place = &s->thread->place;
+    buf_printf(out_of(s), "event: tick\nid: %.*s\ndata: %lld\n\n", (int)place->len, (char *)place->data,
+               (long long)clock_wall_us() / 1000);
+}

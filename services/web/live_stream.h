@@ -1,0 +1,41 @@
+/* live_stream: one page's stream, and what the streams of a thread have in common. Between live.c and
+ * live_events.c. */
+#pragma once
+
+#include "live.h"
+#include "live_tap.h"
+#include "visit.h"
+
+struct live_thread {
+    struct live *live;
+    struct live_index index;
+    struct live_stream *streams, *dirty;
+    struct buf place;   /* up to which it knows what happened */
+    int64_t listed;     /* tickets since the start */
+    int64_t scanned_us; /* when it last looked at each stream */
+    struct buf card;    /* made once for all that show it */
+};
+
+struct live_stream {
+    struct req *rq;
+    struct live_thread *thread;
+    struct live_stream *next, **at; /* of the thread; at is NULL before it begins and when it has ended */
+    struct live_stream *next_dirty;
+    bool dirty;                  /* something was said that is not flushed */
+    const struct identity *user; /* NULL: nobody */
+    bool counts;                 /* tells how many tickets are new */
+    int64_t counted;             /* up to which it was told */
+    int64_t spoke_us;
+    struct live_question question;
+    int nwants;
+    struct live_want *wants;
+};
+
+/* --- live_events.c: each appends to what is to be sent; true if it said something --- */
+bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item);
+void live_say_again(struct live_stream *s); /* the page is to be read again */
+void live_say_listed(struct live_stream *s);
+/* The end of what is said at a time: up to where the stream is complete, and what time it is. */
+void live_say_place(struct live_stream *s);
+/* The data of an event: a line each for the lines of a text, whatever ends them. */
+void live_data(struct buf *out, struct str text);

@@ -1,0 +1,50 @@
+/* live_tap: reads the topics for the live pages, all partitions, in a group of its own. A thread of its own,
+ * which alone has the live_view.
+ *
+ * It begins some minutes back, for pages that come back after a restart. What it reads it tells each HTTP
+ * thread in a batch; questions it answers behind the batches that it told before. */
+#pragma once
+
+#include "live_index.h"
+#include "live_view.h"
+#include "status.h"
+
+/* For all threads the same; counted. */
+struct live_batch {
+    _Atomic int refs;
+    const struct live_item **items; /* in the order in which they were said */
+    size_t count;
+    int listed; /* tickets that are new */
+    size_t place_n;
+    char place[]; /* where the topics were read up to, with it */
+};
+
+void live_batch_unref(struct live_batch *batch);
+
+/* What a page that comes asks. The asker's memory until it is answered. */
+struct live_question {
+    struct live_question *next;
+    struct live_want *wants;
+    int count;
+    struct str since;
+    const struct live_item **found; /* of each want, or NULL; counted references */
+    bool reached;                   /* what was not found has not changed since then */
+    enum status st;                 /* ST_AGAIN: not yet */
+    int64_t asked_us;
+    void (*answer)(struct live_question *q); /* on the tap's thread */
+};
+
+struct live_tap_options {
+    const char *brokers, *registry_url;
+    size_t items;
+    /* Takes a reference of its own. false: others first, the threads are busy. */
+    void (*tell)(void *arg, struct live_batch *batch);
+    bool (*busy)(void *arg);
+    void *arg;
+};
+
+struct live_tap;
+struct live_tap *live_tap_new(const struct live_tap_options *options, struct why *w);
+void live_tap_start(struct live_tap *tap);
+void live_tap_ask(struct live_tap *tap, struct live_question *q); /* from any thread */
+void live_tap_stop(struct live_tap *tap);                         /* answers who still asks, and frees */

@@ -1,0 +1,57 @@
+/* live_view: what the topics said last of each ticket and order, of as many as were changed last. The tap's
+ * thread alone has it.
+ *
+ * It knows of each partition up to where it was read, and from where on nothing that was said is forgotten.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "events.h"
+#include "html.h"
+
+enum live_kind { LIVE_TICKET, LIVE_ORDER };
+
+/* Never changes, so any thread may read it; counted. */
+struct live_item {
+    _Atomic int refs;
+    enum live_kind kind;
+    struct uuid id;
+    struct uuid owner;  /* who sells it; who bought it */
+    struct uuid ticket; /* of an order */
+    struct uuid holder; /* of a ticket: whose order it is held or bought by, as far as that is known */
+    int version;
+    bool created;              /* by its first event */
+    enum ticket_status status; /* from here on of a ticket only */
+    struct uuid order;
+    struct price price;
+    size_t title_n;
+    char title[];
+};
+
+const struct live_item *live_item_ref(const struct live_item *item);
+void live_item_unref(const struct live_item *item);
+
+struct live_view;
+struct live_view *live_view_new(size_t most);
+void live_view_free(struct live_view *view);
+
+/* From here on it will be read. A partition that it knows goes on where it was, unless it is `gone`. Returns
+ * where to read from. */
+int64_t live_view_begin(struct live_view *view, int topic, int32_t partition, int64_t offset, bool gone);
+/* A record was read, whether it said something or not. */
+void live_view_passed(struct live_view *view, int topic, int32_t partition, int64_t offset);
+
+/* What a record says; NULL: nothing new. The view's own reference: it lasts until the next one of these. */
+const struct live_item *live_view_ticket(struct live_view *view, int topic, int32_t partition, int64_t offset,
+                                         const struct ticket_event *e);
+const struct live_item *live_view_order(struct live_view *view, int topic, int32_t partition, int64_t offset,
+                                        const struct order_event *e);
+const struct live_item *live_view_find(const struct live_view *view, const struct uuid *id);
+size_t live_view_count(const struct live_view *view);
+
+/* Where it stands, as text: an offset a partition. */
+void live_view_place(const struct live_view *view, struct buf *out);
+/* Whether all that was said behind such a place, of what is not in the view now, is known: that nothing was.
+ */
+bool live_view_reaches(const struct live_view *view, struct str place);

@@ -1,0 +1,78 @@
+/* web: the pages. Server-rendered from templates that are C, out of what the services' APIs say. */
+#include <sodium.h>
+
+#include "routes.h"
+#include "service.h"
+#include "service_settings.h"
+
+static struct web web;
+static struct api_options apis;
+static int64_t connections, timeout_ms;
+static int64_t live_streams, live_items;
+
+static const struct config_var web_config[] = {
+    {"USERS_API", CONFIG_TEXT, &apis.urls[API_USERS], NULL, "Where the API of users is: http://HOST:PORT", 0,
+     0},
+    {"TICKETS_API", CONFIG_TEXT, &apis.urls[API_TICKETS], NULL, "Where the API of tickets is", 0, 0},
+    {"ORDERS_API", CONFIG_TEXT, &apis.urls[API_ORDERS], NULL, "Where the API of orders is", 0, 0},
+    {"PAYMENTS_API", CONFIG_TEXT, &apis.urls[API_PAYMENTS], "",
+     "Where the API of payments is; without one, pages say that nothing can be paid", 0, 0},
+    {"API_TIMEOUT", CONFIG_DURATION, &timeout_ms, "3s",
+     "How long a page waits for an API; for what changes something, five times as long", 50, 60000},
+    {"API_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to the APIs at a time", 1, 10000},
+    {"LIVE_STREAMS", CONFIG_INT, &live_streams, "10000", "Most pages that are told of changes as they happen",
+     1, 1000000},
+    {"LIVE_ITEMS", CONFIG_INT, &live_items, "100000",
+     "Tickets and orders, the last that changed, kept in mind for pages that come back", 1, 100000000},
+    {"CURRENCY", CONFIG_TEXT, &web.currency, "USD",
+     "Currency of new tickets (ISO 4217, one with two decimals or none)", 0, 0},
+    {"STRIPE_PUBLISHABLE_KEY", CONFIG_TEXT, &web.stripe_key, "",
+     "Stripe's publishable key (pk_...), for its card form; without one, the sandbox's test cards are offered",
+     0, 0},
+    {0},
+};
+
+static enum status start(void **state, struct session_keys **keys, struct why *w) {
+    (void)keys;
+    if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
+    apis.connections = (int)connections;
+    apis.timeout_ms = (int)timeout_ms;
+    web.https = settings.secure_cookies;
+    *state = &web;
+    web.live = live_new(&(struct live_options){.brokers = settings.brokers,
+                                               .registry_url = settings.registry_url,
+                                               .threads = (int)settings.threads,
+                                               .streams = (int)live_streams,
+                                               .items = (int)live_items},
+                        w);
+    if (web.live == NULL) return ST_INVALID;
+    web.api = api_start(&apis);
+    return ST_OK;
+}
+
+static void serving(void *state, struct http *http) {
+    (void)state;
+    live_start(web.live, http);
+}
+
+static void stop(void *state) {
+    (void)state;
+    live_stop(web.live);
+    api_free(web.api);
+}
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "web",
+                            .config = web_config,
+                            .routes = web_routes,
+                            .missing = send_missing,
+                            .error_page = &web_error_page,
+                            .compress = true,
+                            .reads_topics = true,
+                            .start = start,
+                            .serving = serving,
+                            .stop = stop,
+                        });
+}

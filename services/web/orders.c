@@ -1,0 +1,249 @@
+#include "routes.h"
+#include "views.h"
+
+/* --- the list --- */
+
+static void on_orders(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct orders_view view = {.page = visit->page, .later = visit->own != NULL};
+    if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+        return;
+    }
+    if (answer->code != 200 || !view_orders(answer->body, req_arena(rq), &view.orders)) {
+        view.away = true;
+        visit->status = 503;
+    } else if (answer->cursor.n > 0) {
+        view.next = visit_link(rq, "/orders?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
+    }
+    orders_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+void list_orders(struct req *rq) {
+    struct visit *visit = visit_begin(rq);
+    if (!visit_signed_in(rq)) return;
+    struct str cursor = visit_cursor(rq);
+    if (cursor.n > 0) visit->own = visit; /* not the first page */
+    visit_ask(rq, API_ORDERS, "GET", on_orders, "/api/orders?limit=%d%s%.*s", PAGE_ITEMS,
+              cursor.n > 0 ? "&cursor=" : "", (int)cursor.n, cursor.p);
+}
+
+/* --- an order: three questions at once --- */
+
+/* Of the sandbox, by what they do; Stripe's own names for its test cards. */
+static const struct test_card_view test_cards[] = {
+    {{"pm_card_visa", 12}, {"Visa 4242", 9}, {"is paid", 7}, true},
+    {{"pm_card_mastercard", 18}, {"Mastercard 4444", 15}, {"is paid", 7}, false},
+    {{"pm_card_authenticationRequired", 30}, {"Visa 3184", 9}, {"asks to confirm it", 18}, false},
+    {{"pm_card_chargeDeclined", 22}, {"Visa 0002", 9}, {"is declined", 11}, false},
+    {{"pm_card_chargeDeclinedInsufficientFunds", 39}, {"Visa 9995", 9}, {"has not enough money", 20}, false},
+};
+
+struct order_page {
+    struct order order;
+    struct order_event_list history;
+    enum order_state ended; /* how, by the history */
+    int64_t history_version;
+    struct charge charge;
+    bool payments_away;
+    int left;                         /* answers to come */
+    const struct api_answer *refusal; /* of the order itself */
+    struct str declined;
+};
+
+static struct order_page *own(struct req *rq) {
+    struct visit *visit = visit_of(rq);
+    if (visit->own == NULL) visit->own = req_alloc(rq, sizeof(struct order_page));
+    return visit->own;
+}
+
+static int64_t placed_at(const struct order_page *p, int64_t now) {
+    return p->history.count > 0 ? p->history.items[0].at : now;
+}
+
+static bool open_order(const struct order_page *p) {
+    return p->order.state == ORDER_STATE_WAITING || p->order.state == ORDER_STATE_PAYING;
+}
+
+/* Of a payment that was just declined, or just begun, orders may not have heard yet. */
+static enum order_state state_of(const struct order_page *p) {
+    if (!open_order(p)) return p->order.state == ORDER_STATE_CANCELLED ? p->ended : p->order.state;
+    if (p->declined.n > 0 || p->charge.state == CHARGE_FAILED) return ORDER_STATE_WAITING;
+    bool under_way = p->charge.state == CHARGE_UNDER_WAY || p->charge.state == CHARGE_TO_CONFIRM;
+    return under_way ? ORDER_STATE_PAYING : p->order.state;
+}
+
+static struct str declined(const struct order_page *p) {
+    if (p->declined.n > 0 || !open_order(p) || p->charge.state != CHARGE_FAILED) return p->declined;
+    return STR("The bank did not let the payment through.");
+}
+
+/* Both were asked at once: the page is as old as the older of them, and read again when there is more. */
+static int64_t version_of(const struct order_page *p) {
+    bool behind = p->history.count > 0 && p->history_version < p->order.version;
+    return behind ? p->history_version : p->order.version;
+}
+
+static void render_order(struct req *rq) {
+    struct visit *visit = visit_of(rq);
+    const struct web *web = req_service(rq);
+    const struct order_page *p = own(rq);
+    const struct order *o = &p->order;
+    struct order_view view = {
+        .page = visit->page,
+        .id = o->id,
+        .ticket_id = o->ticket.id,
+        .title = o->ticket.title,
+        .price = o->ticket.price,
+        .state = state_of(p),
+        .version = version_of(p),
+        .placed_at = placed_at(p, visit->page.now),
+        .expires_at = o->expires_at,
+        .refunded = p->charge.state == CHARGE_REFUNDED,
+        .declined = declined(p),
+        .confirm = open_order(p) && p->charge.state == CHARGE_TO_CONFIRM && p->declined.n == 0,
+        .secret = p->charge.secret,
+        .problem = visit->problem,
+        .history = p->history,
+        .cards = {test_cards, sizeof test_cards / sizeof *test_cards},
+        .stripe_key = str_of(web->stripe_key),
+        .amount = o->ticket.price.minor,
+        .payments_away = p->payments_away,
+        .key = visit_new_key(rq),
+    };
+    visit->stripe = view.stripe_key.n > 0 && open_order(p) && !view.payments_away;
+    view.script = visit->stripe;
+    order_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+static void answered(struct req *rq) {
+    struct order_page *p = own(rq);
+    if (--p->left > 0) return;
+    if (p->refusal == NULL)
+        render_order(rq);
+    else
+        page_refusal(rq, p->refusal,
+                     "Orders can't be shown at the moment. Nothing is lost: what you have stays yours.");
+}
+
+static void on_order(struct req *rq, const struct api_answer *answer) {
+    struct order_page *p = own(rq);
+    if (answer->code != 200 || !view_order(answer->body, &p->order)) p->refusal = answer;
+    answered(rq);
+}
+
+static void on_history(struct req *rq, const struct api_answer *answer) {
+    struct order_page *p = own(rq);
+    p->ended = ORDER_STATE_CANCELLED;
+    view_history(answer->body, req_arena(rq), &p->history, &p->ended, &p->history_version);
+    answered(rq);
+}
+
+static void on_charges(struct req *rq, const struct api_answer *answer) {
+    struct order_page *p = own(rq);
+    p->payments_away = answer->code != 200;
+    p->charge = view_charge(answer->body);
+    answered(rq);
+}
+
+static void go_to_order(struct req *rq) {
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    own(rq)->left = 3;
+    visit_ask(rq, API_ORDERS, "GET", on_order, "/api/orders/%.*s", UUID_TEXT, id);
+    visit_ask(rq, API_ORDERS, "GET", on_history, "/api/orders/%.*s/history", UUID_TEXT, id);
+    visit_ask(rq, API_PAYMENTS, "GET", on_charges, "/api/payments?orderId=%.*s", UUID_TEXT, id);
+}
+
+void show_order(struct req *rq) {
+    visit_begin(rq);
+    if (visit_signed_in(rq)) go_to_order(rq);
+}
+
+/* --- paying it --- */
+
+static void send_payment(struct req *rq);
+
+/* Payments may not have heard of an order yet that was placed just now. */
+enum { ORDER_WAIT_MS = 3000 };
+
+static void on_paid(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    if (answer->code == 404 && req_later_within(rq, send_payment, ORDER_WAIT_MS)) return;
+    if (answer->code == 201) {
+        visit_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
+        return;
+    }
+    if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+        return;
+    }
+    struct str words = visit_sentence(rq, api_error(answer, NULL));
+    if (words.n == 0) words = visit_sentence(rq, api_error(answer, "token"));
+    visit->status = answer->away ? 503 : answer->code;
+    if (answer->code == 402)
+        own(rq)->declined = words;
+    else
+        visit->problem =
+            words.n > 0 ? words
+                        : STR("Payments don't answer right now. Look at the order again in a moment: you are "
+                              "never charged twice.");
+    go_to_order(rq);
+}
+
+static void send_payment(struct req *rq) {
+    struct json body = {0};
+    struct uuid id = req_path_uuid(rq, 0);
+    json_open(&body, '{');
+    json_put_uuid(&body, "orderId", id);
+    json_put_text(&body, "token", visit_field(rq, "token"));
+    json_close(&body, '}');
+    visit_send(rq, API_PAYMENTS, "POST", "/api/payments", &body, 0, on_paid);
+}
+
+void pay_order(struct req *rq) {
+    visit_begin(rq);
+    if (visit_own_form(rq)) send_payment(rq);
+}
+
+/* --- confirming it, where the bank wants that --- */
+
+static void on_to_confirm(struct req *rq, const struct api_answer *answer) {
+    struct charge charge = view_charge(answer->body);
+    struct str where = charge.url.n > 0 ? charge.url : visit_of(rq)->page.path;
+    visit_go(rq, "%.*s", (int)where.n, where.p);
+}
+
+void confirm_order(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_signed_in(rq)) return;
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    visit_ask(rq, API_PAYMENTS, "GET", on_to_confirm, "/api/payments?orderId=%.*s", UUID_TEXT, id);
+}
+
+/* --- cancelling it --- */
+
+static void on_cancelled(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    if (answer->code == 204) {
+        visit_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
+    } else if (answer->code == 409) {
+        visit->status = 409;
+        visit->problem = visit_sentence(rq, api_error(answer, NULL));
+        go_to_order(rq);
+    } else {
+        page_refusal(rq, answer,
+                     "The order could not be cancelled. Nothing was done; try again in a moment.");
+    }
+}
+
+void cancel_order(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_own_form(rq)) return;
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    visit_ask(rq, API_ORDERS, "DELETE", on_cancelled, "/api/orders/%.*s", UUID_TEXT, id);
+}

@@ -1,0 +1,195 @@
+#include "routes.h"
+
+/* A new session, or none any more: what the accounts' service said is said on. */
+static void take_session(struct req *rq, const struct api_answer *answer) {
+    if (answer->session.n > 0 || answer->signed_out)
+        req_set_cookie(rq, "session", answer->session, answer->session_s);
+}
+
+static void leave_to_next(struct req *rq) {
+    struct str next = visit_next(rq);
+    visit_go(rq, "%.*s", (int)next.n, next.p);
+}
+
+/* The ways to sign in and up lead on to where one was, not to themselves. */
+static struct visit *begin(struct req *rq) {
+    struct visit *visit = visit_begin(rq);
+    visit->page.path = visit_next(rq);
+    return visit;
+}
+
+static void send_credentials(struct req *rq, const char *path, api_then *then) {
+    struct json body = {0};
+    json_open(&body, '{');
+    json_put_text(&body, "email", visit_field(rq, "email"));
+    json_put_text(&body, "password", visit_field(rq, "password"));
+    json_close(&body, '}');
+    visit_send(rq, API_USERS, "POST", path, &body, 0, then);
+}
+
+/* --- signing in --- */
+
+static void render_signin(struct req *rq, struct str problem) {
+    struct visit *visit = visit_of(rq);
+    struct str first, reason = {0};
+    if (req_query(rq, "first", &first))
+        reason = str_eq(first, STR("again"))
+                     ? STR("Your session is over. Sign in again, and you are back where you were.")
+                     : STR("Sign in first; then you are back where you were.");
+    signin_render(page_begin(rq), &(struct signin_view){.page = visit->page,
+                                                        .next = visit_next(rq),
+                                                        .email = visit_field(rq, "email"),
+                                                        .problem = problem,
+                                                        .reason = reason});
+    page_end(rq);
+}
+
+/* Whose session a service refused is not sent back there, or they would go in circles. */
+void show_signin(struct req *rq) {
+    struct str first = {0};
+    req_query(rq, "first", &first);
+    if (begin(rq)->user != NULL && !str_eq(first, STR("again")))
+        leave_to_next(rq);
+    else
+        render_signin(rq, (struct str){0});
+}
+
+static void on_signed_in(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    if (answer->code == 200 && answer->session.n > 0) {
+        take_session(rq, answer);
+        leave_to_next(rq);
+        return;
+    }
+    visit->status = answer->away ? 503 : answer->code;
+    render_signin(rq,
+                  answer->code == 400
+                      ? STR("E-mail or password is wrong.")
+                      : visit_trouble(rq, answer, "Nobody can sign in right now. Try again in a moment."));
+}
+
+void sign_in(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_form(rq)) return;
+    visit_of(rq)->page.path = visit_next(rq);
+    send_credentials(rq, "/api/users/signin", on_signed_in);
+}
+
+/* --- signing up --- */
+
+static void render_signup(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct signup_view view = {
+        .page = visit->page, .next = visit_next(rq), .email = visit_field(rq, "email")};
+    if (answer != NULL) {
+        visit->status = answer->away ? 503 : answer->code;
+        view.email_error = answer->code == 409
+                               ? STR("There is an account of this e-mail already. Sign in instead?")
+                               : visit_words(rq, api_error(answer, "email"));
+        view.password_error = visit_words(rq, api_error(answer, "password"));
+        view.problem = visit_trouble(rq, answer, "No account can be made right now. Try again in a moment.");
+    }
+    signup_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+void show_signup(struct req *rq) {
+    if (begin(rq)->user != NULL)
+        leave_to_next(rq);
+    else
+        render_signup(rq, NULL);
+}
+
+static void on_signed_up(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 201 && answer->session.n > 0) {
+        take_session(rq, answer);
+        leave_to_next(rq);
+    } else {
+        render_signup(rq, answer);
+    }
+}
+
+void sign_up(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_form(rq)) return;
+    visit_of(rq)->page.path = visit_next(rq);
+    send_credentials(rq, "/api/users/signup", on_signed_up);
+}
+
+/* --- signing out: the cookie goes, whether the service answers or not --- */
+
+void sign_out(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_form(rq)) return;
+    req_set_cookie(rq, "session", STR(""), 0);
+    visit_go(rq, "/?done=out");
+}
+
+/* --- the account --- */
+
+static void render_account(struct req *rq, struct account_view *view) {
+    view->page = visit_of(rq)->page;
+    account_render(page_begin(rq), view);
+    page_end(rq);
+}
+
+void show_account(struct req *rq) {
+    visit_begin(rq);
+    if (visit_signed_in(rq)) render_account(rq, &(struct account_view){0});
+}
+
+/* true: changed, or nobody's any more; answered. */
+static bool changed(struct req *rq, const struct api_answer *answer, const char *what) {
+    if (answer->code == 200) {
+        take_session(rq, answer);
+        visit_go(rq, "/account?done=%s", what);
+    } else if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+    } else {
+        visit_of(rq)->status = answer->away ? 503 : answer->code;
+        return false;
+    }
+    return true;
+}
+
+static const char not_changed[] = "It could not be changed. Nothing was done; try again in a moment.";
+
+static void on_email(struct req *rq, const struct api_answer *answer) {
+    if (changed(rq, answer, "email")) return;
+    struct account_view view = {
+        .email = visit_field(rq, "email"),
+        .email_error = visit_words(rq, api_error(answer, "email")),
+        .email_current_error = visit_words(rq, api_error(answer, "currentPassword")),
+        .problem = visit_trouble(rq, answer, not_changed),
+    };
+    render_account(rq, &view);
+}
+
+static void on_password(struct req *rq, const struct api_answer *answer) {
+    if (changed(rq, answer, "password")) return;
+    struct account_view view = {
+        .password_error = visit_words(rq, api_error(answer, "password")),
+        .password_current_error = visit_words(rq, api_error(answer, "currentPassword")),
+        .problem = visit_trouble(rq, answer, not_changed),
+    };
+    render_account(rq, &view);
+}
+
+static void send_change(struct req *rq, const char *field, const char *current, api_then *then) {
+    struct json body = {0};
+    json_open(&body, '{');
+    json_put_text(&body, field, visit_field(rq, field));
+    json_put_text(&body, "currentPassword", visit_field(rq, current));
+    json_close(&body, '}');
+    visit_send(rq, API_USERS, "PATCH", "/api/users/me", &body, 0, then);
+}
+
+void change_email(struct req *rq) {
+    visit_begin(rq);
+    if (visit_own_form(rq)) send_change(rq, "email", "email-current", on_email);
+}
+
+void change_password(struct req *rq) {
+    visit_begin(rq);
+    if (visit_own_form(rq)) send_change(rq, "password", "password-current", on_password);
+}

@@ -1,0 +1,38 @@
+#include "routes.h"
+
+/* Sessions are looked at by the handlers: who is nobody is led to sign in, not refused. */
+const struct route web_routes[] = {
+    {"GET", "/", show_home, 0},
+    {"GET", "/tickets/{uuid}", show_ticket, 0},
+    {"POST", "/tickets/{uuid}/buy", buy_ticket, 0},
+    {"GET", "/tickets", list_mine, 0},
+    {"GET", "/sell", show_sell, 0},
+    {"POST", "/sell", sell, 0},
+    {"GET", "/tickets/{uuid}/edit", show_edit, 0},
+    {"POST", "/tickets/{uuid}/edit", edit, 0},
+    {"POST", "/tickets/{uuid}/withdraw", withdraw, 0},
+    {"GET", "/orders", list_orders, 0},
+    {"GET", "/orders/{uuid}", show_order, 0},
+    {"POST", "/orders/{uuid}/pay", pay_order, 0},
+    {"GET", "/orders/{uuid}/confirm", confirm_order, 0},
+    {"POST", "/orders/{uuid}/cancel", cancel_order, 0},
+    {"GET", "/signin", show_signin, 0},
+    {"POST", "/signin", sign_in, 0},
+    {"GET", "/signup", show_signup, 0},
+    {"POST", "/signup", sign_up, 0},
+    {"POST", "/signout", sign_out, 0},
+    {"GET", "/account", show_account, 0},
+    {"POST", "/account/email", change_email, 0},
+    {"POST", "/account/password", change_password, 0},
+    {"GET", "/live", show_live, 0},
+    {"GET", "/static/{text}", send_file, 0},
+    /* Where only forms are sent to: whoever loads such an address comes to its page. */
+    {"GET", "/tickets/{uuid}/buy", go_to_page, 0},
+    {"GET", "/tickets/{uuid}/withdraw", go_to_page, 0},
+    {"GET", "/orders/{uuid}/pay", go_to_page, 0},
+    {"GET", "/orders/{uuid}/cancel", go_to_page, 0},
+    {"GET", "/account/email", go_to_page, 0},
+    {"GET", "/account/password", go_to_page, 0},
+    {"GET", "/signout", go_to_account, 0},
+    {0},
+};

@@ -1,0 +1,203 @@
+#include "routes.h"
+#include "views.h"
+
+/* --- the list of one's own --- */
+
+static void on_mine(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct mine_view view = {.page = visit->page, .later = visit->own != NULL};
+    if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+        return;
+    }
+    if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &view.tickets)) {
+        view.away = true;
+        visit->status = 503;
+    } else if (answer->cursor.n > 0) {
+        view.next = visit_link(rq, "/tickets?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
+    }
+    mine_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+void list_mine(struct req *rq) {
+    struct visit *visit = visit_begin(rq);
+    if (!visit_signed_in(rq)) return;
+    struct str cursor = visit_cursor(rq);
+    if (cursor.n > 0) visit->own = visit; /* not the first page */
+    visit_ask(rq, API_TICKETS, "GET", on_mine, "/api/tickets?mine=true&limit=%d%s%.*s", PAGE_ITEMS,
+              cursor.n > 0 ? "&cursor=" : "", (int)cursor.n, cursor.p);
+}
+
+/* --- a new one --- */
+
+static void render_sell(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    const struct web *web = req_service(rq);
+    struct sell_view view = {.page = visit->page,
+                             .title = visit_field(rq, "title"),
+                             .price = visit_field(rq, "price"),
+                             .symbol = str_of(view_symbol(web->currency)),
+                             .key = visit_new_key(rq)};
+    if (answer != NULL) {
+        visit->status = answer->away ? 503 : answer->code;
+        view.title_error = visit_words(rq, api_error(answer, "title"));
+        view.price_error = visit_words(rq, api_error(answer, "price"));
+        view.problem = visit_trouble(
+            rq, answer, "Your ticket could not be listed. Nothing was done; try again in a moment.");
+    }
+    sell_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+void show_sell(struct req *rq) {
+    visit_begin(rq);
+    if (visit_signed_in(rq)) render_sell(rq, NULL);
+}
+
+static void on_listed(struct req *rq, const struct api_answer *answer) {
+    struct ticket ticket;
+    if (answer->code == 201 && view_ticket(answer->body, &ticket)) {
+        char id[UUID_TEXT];
+        uuid_format(&ticket.card.id, id);
+        visit_go(rq, "/tickets/%.*s?done=listed", UUID_TEXT, id);
+    } else if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+    } else {
+        render_sell(rq, answer);
+    }
+}
+
+static void write_input(struct req *rq, struct json *body) {
+    json_open(body, '{');
+    json_put_text(body, "title", visit_field(rq, "title"));
+    json_put_text(body, "price", visit_field(rq, "price"));
+    json_close(body, '}');
+}
+
+void sell(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_own_form(rq)) return;
+    struct json body = {0};
+    write_input(rq, &body);
+    visit_send(rq, API_TICKETS, "POST", "/api/tickets", &body, 0, on_listed);
+}
+
+/* --- another title or price: the ticket is read first, also after a refusal --- */
+
+struct edit_page {
+    struct ticket ticket;
+    const struct api_answer *refusal; /* NULL: nothing was sent yet */
+};
+
+static void render_edit(struct req *rq) {
+    struct visit *visit = visit_of(rq);
+    const struct edit_page *p = visit->own;
+    const struct ticket *t = &p->ticket;
+    struct buf amount = {0};
+    html_amount(&amount, &t->card.price);
+    struct edit_view view = {.page = visit->page,
+                             .id = t->card.id,
+                             .version = t->card.version,
+                             .title = t->card.title,
+                             .price = arena_str(req_arena(rq), (struct str){(char *)amount.data, amount.len}),
+                             .symbol = str_of(view_symbol(t->card.price.currency))};
+    buf_free(&amount);
+    if (p->refusal != NULL) {
+        visit->status = p->refusal->away ? 503 : p->refusal->code;
+        view.title = visit_field(rq, "title");
+        view.price = visit_field(rq, "price");
+        view.title_error = visit_words(rq, api_error(p->refusal, "title"));
+        view.price_error = visit_words(rq, api_error(p->refusal, "price"));
+        view.problem =
+            p->refusal->code == 412
+                ? STR("The ticket has changed meanwhile, maybe in another window. Save again to have it as it is here.")
+                : visit_trouble(rq, p->refusal,
+                                "It could not be saved. Nothing was done; try again in a moment.");
+    }
+    edit_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+static void on_to_edit(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct edit_page *p = visit->own;
+    if (answer->code != 200 || !view_ticket(answer->body, &p->ticket)) {
+        page_refusal(rq, answer, "Your ticket can't be shown at the moment. Nothing is lost.");
+    } else if (!uuid_eq(&p->ticket.seller, &visit->user->user)) {
+        page_missing(rq, 404, "Not your ticket", "Only who sells a ticket can edit it.");
+    } else if (p->ticket.card.state != TICKET_STATE_AVAILABLE) {
+        char id[UUID_TEXT];
+        uuid_format(&p->ticket.card.id, id);
+        visit_go(rq, "/tickets/%.*s", UUID_TEXT, id); /* which says why not */
+    } else {
+        render_edit(rq);
+    }
+}
+
+static void go_to_edit(struct req *rq, const struct api_answer *refusal) {
+    char id[UUID_TEXT];
+    struct edit_page *p = req_alloc(rq, sizeof *p);
+    p->refusal = refusal;
+    visit_of(rq)->own = p;
+    visit_id(rq, id);
+    visit_ask(rq, API_TICKETS, "GET", on_to_edit, "/api/tickets/%.*s", UUID_TEXT, id);
+}
+
+void show_edit(struct req *rq) {
+    visit_begin(rq);
+    if (visit_signed_in(rq)) go_to_edit(rq, NULL);
+}
+
+static void on_saved(struct req *rq, const struct api_answer *answer) {
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    if (answer->code == 200)
+        visit_go(rq, "/tickets/%.*s?done=saved", UUID_TEXT, id);
+    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
+        page_refusal(rq, answer, "");
+    else
+        go_to_edit(rq, answer);
+}
+
+static int64_t version_of(struct str text) {
+    int64_t v = 0;
+    for (size_t i = 0; i < text.n && i < 9 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
+        v = v * 10 + (text.p[i] - '0');
+    return v;
+}
+
+void edit(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_own_form(rq)) return;
+    char path[64], id[UUID_TEXT];
+    struct json body = {0};
+    visit_id(rq, id);
+    snprintf(path, sizeof path, "/api/tickets/%.*s", UUID_TEXT, id);
+    write_input(rq, &body);
+    visit_send(rq, API_TICKETS, "PUT", path, &body, version_of(visit_field(rq, "version")), on_saved);
+}
+
+/* --- off sale --- */
+
+static void on_withdrawn(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    if (answer->code == 204) {
+        visit_go(rq, "%.*s?done=withdrawn", (int)visit->page.path.n, visit->page.path.p);
+    } else if (answer->code == 409) {
+        visit->status = 409;
+        visit->problem = visit_sentence(rq, api_error(answer, NULL));
+        go_to_ticket(rq);
+    } else {
+        page_refusal(rq, answer,
+                     "The ticket could not be withdrawn. Nothing was done; try again in a moment.");
+    }
+}
+
+void withdraw(struct req *rq) {
+    visit_begin(rq);
+    if (!visit_own_form(rq)) return;
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    visit_ask(rq, API_TICKETS, "DELETE", on_withdrawn, "/api/tickets/%.*s", UUID_TEXT, id);
+}

@@ -1,0 +1,18 @@
+/* static: the files of services/web/static, embedded by tools/staticgen.py. A path has its content in its
+ * name
+ * (/static/app.0123456789ab.css), so what a path leads to never changes and may be cached for good. */
+#pragma once
+
+#include "str.h"
+
+struct static_file {
+    struct str path;
+    const char *content_type;
+    struct str etag;        /* with its quotes */
+    struct str bytes, gzip; /* gzip is empty where it would not be shorter */
+};
+
+extern const struct static_file static_files[]; /* by path; the one behind the last is all zero */
+extern const size_t static_count;
+
+const struct static_file *static_find(struct str path); /* NULL: there is none */

@@ -1,0 +1,277 @@
+// Every page works without this. With it: prices and times in the reader's locale, the countdown, one submission a form, and pages
+// that stay true: the server tells what becomes of what they show, and where it cannot be heard they are read again.
+"use strict";
+(() => {
+    const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+    // --- the server's clock: the page says when it was made, and began to arrive just then; the stream says it again ---
+
+    const page = document.documentElement.dataset;
+    const arrived = performance.getEntriesByType("navigation")[0]?.responseStart ?? 0;
+    let skew = Date.parse(page.now) - (Date.now() - (performance.now() - arrived));
+    const now = () => Date.now() + skew;
+
+    // --- the reader's locale ---
+
+    const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+    function localize(root) {
+        for (const price of all("data[data-currency]", root)) {
+            price.textContent = new Intl.NumberFormat(undefined, { style: "currency", currency: price.dataset.currency }).format(price.value);
+        }
+        for (const time of all("time[datetime]", root)) time.textContent = times.format(new Date(time.dateTime));
+    }
+
+    // --- words for those who listen rather than look ---
+
+    function announce(words) {
+        document.getElementById("announce").textContent = words;
+    }
+
+    // --- reading again ---
+
+    const READ_AGAIN = 4000;
+    const parts = () => all("[data-refresh]");
+    const seen = new WeakMap(); // what the server said of a part, before we touched it
+    let sooner = 0, reading = false, outdated = false; // outdated: something happened while it was being read
+
+    // Without the forms' tokens, which are others each time, and what those without scripts see, which is text here.
+    function essence(part) {
+        const copy = part.cloneNode(true);
+        for (const input of all("input[type=hidden], noscript", copy)) input.remove();
+        return copy.outerHTML;
+    }
+
+    // What somebody is using stays under their hands, unless its state is another.
+    function replace(part, fresh) {
+        const now = essence(fresh), another = fresh.dataset.state !== part.dataset.state;
+        if (now === seen.get(part)) return;
+        if (!another && (part.contains(document.activeElement) || part.querySelector("[aria-busy], :checked, [data-mounted]"))) return;
+        localize(fresh);
+        seen.set(fresh, now);
+        part.replaceWith(fresh);
+        countDown(fresh);
+        const badge = fresh.querySelector(".badge");
+        if (another && badge) announce(badge.textContent);
+    }
+
+    const version = (element) => Number(element.dataset.version);
+
+    function change(old, fresh) {
+        if (version(fresh) <= version(old)) return;
+        const focused = old.contains(document.activeElement);
+        localize(fresh);
+        old.replaceWith(fresh);
+        if (focused) fresh.querySelector("a").focus();
+    }
+
+    function offer(words) {
+        const box = document.getElementById("fresh");
+        if (!box || location.search) return;
+        box.querySelector("a").textContent = words;
+        box.hidden = false;
+    }
+
+    // A list that is being read does not move: tickets change in their places, and a button offers those that are new.
+    function update(list, fresh) {
+        const there = new Map(all("[data-ticket]", list).map((ticket) => [ticket.dataset.ticket, ticket]));
+        for (const ticket of all("[data-ticket]", fresh)) {
+            const old = there.get(ticket.dataset.ticket);
+            if (old) change(old, ticket);
+            else offer("Show what is new");
+        }
+    }
+
+    async function refresh() {
+        if (reading) outdated = true;
+        if (reading || !parts().length || !navigator.onLine) return;
+        reading = true;
+        outdated = false;
+        try {
+            const answer = await fetch(page.path, { headers: { accept: "text/html" }, cache: "no-store" });
+            if (answer.status >= 500) throw new Error(answer.statusText);
+            if (!answer.ok || answer.redirected) return;
+            const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+            for (const part of parts()) {
+                const fresh = read.getElementById(part.id);
+                if (fresh) (part.dataset.refresh === "live" ? replace : update)(part, fresh);
+            }
+            if (!followed()) since = read.documentElement.dataset.since ?? since;
+            follow();
+        } catch {
+            clearTimeout(sooner);
+            sooner = setTimeout(refresh, READ_AGAIN);
+        } finally {
+            reading = false;
+            if (outdated) refresh();
+        }
+    }
+
+    // --- being told: a stream of what becomes of what the page shows ---
+
+    const GONE = ["sold", "withdrawn"], GONE_AFTER = 4000;
+    let since = page.since; // up to where we know what happened
+    let source = null, following = "", listed = 0, later = 0, refused = 0;
+    const followed = () => source?.readyState === EventSource.OPEN;
+
+    function shown() {
+        const list = (name, selector, id) => {
+            const items = all(selector).map((element) => `${element.dataset[id]}.${version(element)}`);
+            return items.length ? [`${name}=${items.join(",")}`] : [];
+        };
+        const fresh = document.getElementById("fresh") && !location.search;
+        return [...list("cards", "li[data-ticket]", "ticket"), ...list("sheet", "article[data-ticket]", "ticket"),
+                ...list("orders", "[data-order]", "order"), ...(fresh ? ["listed=yes"] : [])];
+    }
+
+    // Which ones, whatever their versions.
+    const ids = () => all("[data-ticket], [data-order]").map((element) => element.dataset.ticket ?? element.dataset.order).join();
+
+    function element(html) {
+        const template = document.createElement("template");
+        template.innerHTML = html;
+        return template.content.firstElementChild;
+    }
+
+    // What is sold leaves a list of what is on sale, but not from under somebody's hands.
+    function leave(ticket) {
+        if (!ticket.isConnected) return;
+        if (ticket.matches(":hover, :focus-within")) setTimeout(leave, GONE_AFTER, ticket);
+        else ticket.remove();
+    }
+
+    const heard = {
+        tick(event) {
+            since = event.lastEventId;
+            skew = Number(event.data) - Date.now();
+        },
+        card(event) {
+            const fresh = element(event.data);
+            for (const old of all(`li[data-ticket="${fresh.dataset.ticket}"]`)) change(old, fresh);
+            if (fresh.closest("[data-refresh=calm]") && GONE.includes(fresh.dataset.state)) setTimeout(leave, GONE_AFTER, fresh);
+        },
+        sheet(event) {
+            const fresh = element(event.data), old = document.getElementById(fresh.id);
+            if (old && version(fresh) >= version(old)) replace(old, fresh);
+        },
+        order(event) {
+            const order = JSON.parse(event.data);
+            if (all(`[data-order="${order.id}"]`).some((old) => version(old) < order.version)) refresh();
+        },
+        again: refresh,
+        listed(event) {
+            listed += Number(event.data);
+            offer(listed === 1 ? "Show 1 new ticket" : `Show ${listed} new tickets`);
+        },
+    };
+
+    function unfollow() {
+        clearTimeout(later);
+        source?.close();
+        source = null;
+    }
+
+    // A page nobody looks at has no stream: browsers have six connections for all pages of a site.
+    function follow() {
+        const what = shown();
+        if (document.hidden || !navigator.onLine || !what.length) return unfollow();
+        if (source && source.readyState !== EventSource.CLOSED && following === ids()) return;
+        unfollow();
+        following = ids();
+        source = new EventSource(`/live?${what.join("&")}&since=${since}`);
+        for (const [name, hear] of Object.entries(heard)) source.addEventListener(name, hear);
+        source.onerror = () => {
+            // Closed is for good: refused. Else the browser comes back by itself.
+            if (source.readyState === EventSource.CLOSED) later = setTimeout(follow, (1 + Math.random()) * 1000 * 2 ** Math.min(refused++, 4));
+        };
+        source.onopen = () => (refused = 0);
+    }
+
+    // What a charge is waiting for is not told: an order's events are, and payments' own come between them.
+    const PENDING = ["reserved", "waiting", "paying"], UNTOLD = ["paying"];
+    setInterval(() => {
+        const watched = followed() ? UNTOLD : PENDING;
+        if (!document.hidden && parts().some((part) => watched.includes(part.dataset.state))) refresh();
+    }, READ_AGAIN);
+
+    // --- the countdown ---
+
+    const clock = (s) => `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+
+    function show(box, from, until) {
+        const left = Math.max(0, Math.ceil((until - now()) / 1000));
+        box.querySelector(".until").textContent = left > 0 ? `${clock(left)} left to pay` : "The time to pay is over.";
+        box.querySelector(".left").value = Math.max(0, (until - now()) / (until - from));
+        box.classList.toggle("soon", left <= 60);
+        if (left === 300) announce("5 minutes left to pay");
+        if (left === 60) announce("1 minute left to pay");
+        return left;
+    }
+
+    function countDown(root) {
+        for (const box of all(".countdown", root)) {
+            const from = Date.parse(box.dataset.from), until = Date.parse(box.dataset.until);
+            const tick = () => {
+                if (!box.isConnected) return;
+                if (show(box, from, until) > 0) setTimeout(tick, 1000 - ((now() - until) % 1000 + 1000) % 1000 + 5);
+                else setTimeout(() => followed() || refresh(), 500);
+            };
+            tick();
+        }
+    }
+
+    // --- forms: once ---
+
+    function send(form) {
+        const button = form.querySelector("button[type=submit]");
+        form.dataset.sent = "yes";
+        button.setAttribute("aria-busy", "true");
+        if (!form.dataset.busy) return;
+        button.dataset.words = button.innerHTML;
+        button.textContent = form.dataset.busy;
+        announce(form.dataset.busy);
+    }
+
+    function restore(form) {
+        const button = form.querySelector("button[type=submit]");
+        delete form.dataset.sent;
+        button.removeAttribute("aria-busy");
+        if (button.dataset.words) button.innerHTML = button.dataset.words;
+    }
+
+    document.addEventListener("submit", (event) => {
+        if (event.defaultPrevented || event.target.method !== "post") return;
+        if (event.target.dataset.sent) event.preventDefault();
+        else send(event.target);
+    });
+
+    // --- back, away and offline ---
+
+    addEventListener("pagehide", unfollow);
+    addEventListener("pageshow", (event) => {
+        if (!event.persisted) return;
+        all("form[data-sent]").forEach(restore);
+        refresh();
+    });
+    document.addEventListener("visibilitychange", () => {
+        if (document.hidden) unfollow();
+        else if (document.getElementById("fresh")) refresh();
+        follow();
+    });
+
+    function connection() {
+        document.getElementById("offline").hidden = navigator.onLine;
+        if (navigator.onLine) refresh();
+        follow();
+    }
+    addEventListener("online", connection);
+    addEventListener("offline", connection);
+    if (!navigator.onLine) connection();
+
+    // A page that answered a form has its own address: loading it again is no second try.
+    if (parts().length) history.replaceState(null, "", page.path);
+    for (const part of parts()) seen.set(part, essence(part));
+    localize(document);
+    countDown(document);
+    follow();
+})();

@@ -1,0 +1,226 @@
+#include "views.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#include "currency.h"
+
+/* --- values --- */
+
+static bool get_text(const json_t *json, const char *key, struct str *out) {
+    const json_t *v = json_object_get(json, key);
+    *out = (struct str){json_string_value(v), json_string_length(v)};
+    return json_is_string(v);
+}
+
+static bool get_uuid(const json_t *json, const char *key, struct uuid *out) {
+    struct str text;
+    return get_text(json, key, &text) && uuid_parse(text, out);
+}
+
+static bool get_price(const json_t *json, struct price *out) {
+    struct str currency;
+    const json_t *v = json_object_get(json, "price");
+    if (!json_is_number(v) || !get_text(json, "currency", &currency) || currency.n != 3) return false;
+    double amount = json_number_value(v);
+    for (int i = currency_decimals(currency); i > 0; i--)
+        amount *= 10;
+    out->minor = llround(amount);
+    memcpy(out->currency, currency.p, 4);
+    return true;
+}
+
+static int64_t get_version(const json_t *json) {
+    return json_integer_value(json_object_get(json, "version"));
+}
+
+static bool get_time(const json_t *json, const char *key, int64_t *out) {
+    const char *text = json_string_value(json_object_get(json, key));
+    return text != NULL && view_time(text, out);
+}
+
+/* The place of a word in a list, or -1. */
+static int one_of(struct str word, const char *const *words, int n) {
+    for (int i = 0; i < n; i++)
+        if (str_eq(word, str_of(words[i]))) return i;
+    return -1;
+}
+
+static bool number(const char **p, int digits, char behind, int *out) {
+    *out = 0;
+    for (int i = 0; i < digits; i++, (*p)++) {
+        if (!isdigit((unsigned char)**p)) return false;
+        *out = *out * 10 + (**p - '0');
+    }
+    return *(*p)++ == behind;
+}
+
+/* Days since 1970 by arithmetic: years run from March, so that the leap day is the last of a year. */
+static int64_t days(int year, int month, int day) {
+    year -= month <= 2;
+    int era = year / 400, of_era = year - era * 400;
+    int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return INT64_C(146097) * era + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+bool view_time(const char *p, int64_t *unix_us) {
+    int year, month, day, hour, minute, second, ms;
+    if (!number(&p, 4, '-', &year) || !number(&p, 2, '-', &month) || !number(&p, 2, 'T', &day) ||
+        !number(&p, 2, ':', &hour) || !number(&p, 2, ':', &minute) || !number(&p, 2, '.', &second) ||
+        !number(&p, 3, 'Z', &ms) || *p != '\0' || month < 1 || month > 12)
+        return false;
+    *unix_us = ((days(year, month, day) * 24 + hour) * 60 + minute) * INT64_C(60000000) +
+               second * INT64_C(1000000) + ms * INT64_C(1000);
+    return true;
+}
+
+const char *view_symbol(const char *currency) {
+    static const char *const symbols[][2] = {{"USD", "$"}, {"EUR", "€"}, {"GBP", "£"}};
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
+        if (strcmp(symbols[i][0], currency) == 0) return symbols[i][1];
+    return currency;
+}
+
+/* --- tickets and orders --- */
+
+static bool get_card(const json_t *json, struct ticket_card_view *out) {
+    out->version = get_version(json);
+    return get_uuid(json, "id", &out->id) && get_text(json, "title", &out->title) &&
+           get_price(json, &out->price);
+}
+
+bool view_ticket(const json_t *json, struct ticket *out) {
+    static const char *const states[] = {"available", "reserved", "sold",
+                                         "cancelled"}; /* enum ticket_state */
+    struct str status;
+    *out = (struct ticket){0};
+    if (!get_card(json, &out->card) || !get_uuid(json, "userId", &out->seller) ||
+        !get_text(json, "status", &status))
+        return false;
+    get_uuid(json, "orderId", &out->order);
+    int state = one_of(status, states, 4);
+    out->card.state = (enum ticket_state)state;
+    return state >= 0;
+}
+
+bool view_order(const json_t *json, struct order *out) {
+    static const char *const states[] = {"created", "awaiting:payment", "complete",
+                                         "cancelled"}; /* enum order_state */
+    struct str status;
+    *out = (struct order){.version = get_version(json)};
+    if (!get_uuid(json, "id", &out->id) || !get_card(json_object_get(json, "ticket"), &out->ticket) ||
+        !get_text(json, "status", &status) || !get_time(json, "expiresAt", &out->expires_at))
+        return false;
+    int state = one_of(status, states, 4);
+    out->state = (enum order_state)state;
+    return state >= 0;
+}
+
+bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_list *out) {
+    size_t n = json_array_size(json);
+    struct ticket_card_view *cards = arena_alloc(arena, n * sizeof *cards);
+    for (size_t i = 0; i < n; i++) {
+        struct ticket ticket;
+        if (!view_ticket(json_array_get(json, i), &ticket)) return false;
+        cards[i] = ticket.card;
+    }
+    *out = (struct ticket_card_list){cards, n};
+    return json_is_array(json);
+}
+
+bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out) {
+    size_t n = json_array_size(json);
+    struct order_row_view *rows = arena_alloc(arena, n * sizeof *rows);
+    for (size_t i = 0; i < n; i++) {
+        struct order o;
+        if (!view_order(json_array_get(json, i), &o)) return false;
+        rows[i] =
+            (struct order_row_view){o.id, o.ticket.title, o.ticket.price, o.state, o.version, o.expires_at};
+    }
+    *out = (struct order_row_list){rows, n};
+    return json_is_array(json);
+}
+
+/* --- what happened --- */
+
+static const struct {
+    const char *reason, *words;
+    enum order_state state;
+} endings[] = {
+    {"buyer", "You cancelled the order", ORDER_STATE_CANCELLED},
+    {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
+    {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
+    {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
+};
+
+static void end_by(struct str reason, struct order_event_view *out, enum order_state *state) {
+    out->kind = EVENT_KIND_ENDED;
+    out->words = STR("The order ended");
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (!str_eq(reason, str_of(endings[i].reason))) continue;
+        out->words = str_of(endings[i].words);
+        *state = endings[i].state;
+    }
+}
+
+static bool get_event(const json_t *json, struct order_event_view *out, enum order_state *state) {
+    struct str type, status, reason = {0};
+    get_text(json, "reason", &reason);
+    if (!get_text(json, "type", &type) || !get_text(json, "status", &status) ||
+        !get_time(json, "occurredAt", &out->at))
+        return false;
+    if (str_eq(type, STR("OrderCreated")))
+        out->words = STR("You ordered the ticket; it is held for you");
+    else if (str_eq(type, STR("OrderCompleted"))) {
+        out->kind = EVENT_KIND_COMPLETED;
+        out->words = STR("Paid: the ticket is yours");
+    } else if (str_eq(type, STR("OrderCancelled"))) {
+        end_by(reason, out, state);
+    } else if (str_eq(reason, STR("refunded"))) {
+        out->kind = EVENT_KIND_ENDED;
+        out->words = STR("What you had paid went back to you");
+    } else {
+        out->kind = EVENT_KIND_PAYING;
+        out->words =
+            str_eq(status, STR("created")) ? STR("The payment did not succeed") : STR("A payment began");
+    }
+    return true;
+}
+
+bool view_history(const json_t *json, struct arena *arena, struct order_event_list *out,
+                  enum order_state *state, int64_t *version) {
+    size_t n = json_array_size(json);
+    struct order_event_view *events = arena_alloc(arena, n * sizeof *events);
+    for (size_t i = 0; i < n; i++)
+        if (!get_event(json_array_get(json, i), &events[i], state)) return false;
+    *version = n == 0 ? 0 : get_version(json_array_get(json, n - 1));
+    *out = (struct order_event_list){events, n};
+    return json_is_array(json);
+}
+
+/* An http URL, or nothing: it leads away from here. */
+static struct str foreign_url(const json_t *action) {
+    struct str url;
+    bool web = get_text(json_object_get(action, "redirect_to_url"), "url", &url) &&
+               (strncmp(url.p, "https://", 8) == 0 || strncmp(url.p, "http://", 7) == 0);
+    return web ? url : (struct str){0};
+}
+
+struct charge view_charge(const json_t *charges) {
+    static const char *const words[] = {"started", "succeeded", "requires_action", "failed", "refunded"};
+    static const enum charge_state states[] = {CHARGE_UNDER_WAY, CHARGE_UNDER_WAY, CHARGE_TO_CONFIRM,
+                                               CHARGE_FAILED, CHARGE_REFUNDED};
+    struct charge out = {0};
+    const json_t *charge = NULL;
+    struct str status;
+    for (size_t i = json_array_size(charges);
+         i-- > 0 && out.state != CHARGE_REFUNDED;) { /* newest last; money that went back counts */
+        charge = json_array_get(charges, i);
+        int state = get_text(charge, "status", &status) ? one_of(status, words, 5) : -1;
+        if (state >= 0) out.state = states[state];
+    }
+    if (out.state != CHARGE_TO_CONFIRM) return out;
+    get_text(charge, "clientSecret", &out.secret);
+    out.url = foreign_url(json_object_get(charge, "nextAction"));
+    return out;
+}

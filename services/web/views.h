@@ -1,0 +1,47 @@
+/* views: what the services' JSON says, as the pages show it. Texts stay in the JSON: they live as long as the
+ * request. false: it is not what the contract promises. */
+#pragma once
+
+#include <jansson.h>
+
+#include "templates.h"
+
+struct ticket {
+    struct ticket_card_view card;
+    struct uuid seller, order; /* order is zero without one */
+};
+
+struct order {
+    struct uuid id;
+    struct ticket_card_view ticket; /* as it was ordered; its state says nothing */
+    enum order_state state;
+    int64_t version, expires_at;
+};
+
+bool view_ticket(const json_t *json, struct ticket *out);
+bool view_order(const json_t *json, struct order *out);
+
+/* The cards or rows of a list, in the arena. */
+bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_list *out);
+bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out);
+
+/* The events of an order, what the last of them says of how it ended, and the version it came to by it. */
+bool view_history(const json_t *json, struct arena *arena, struct order_event_list *out,
+                  enum order_state *state, int64_t *version);
+
+/* What payments says of an order's charge. */
+struct charge {
+    enum charge_state {
+        CHARGE_NONE,
+        CHARGE_UNDER_WAY,
+        CHARGE_TO_CONFIRM,
+        CHARGE_FAILED,
+        CHARGE_REFUNDED
+    } state;
+    struct str secret; /* to confirm it by Stripe's script, or */
+    struct str url;    /* where to; empty: only by the script */
+};
+struct charge view_charge(const json_t *charges);
+
+bool view_time(const char *iso, int64_t *unix_us); /* 2026-11-21T10:39:31.123Z */
+const char *view_symbol(const char *currency);     /* $; or the code itself */
