@@ -1,0 +1,102 @@
+#include "clock.h"
+#include "metrics.h"
+#include "sales_state.h"
+
+struct writing {
+    struct sales *sales;
+    const struct partition *partition;
+    enum status st;
+    int rows;
+    struct why *w;
+};
+
+static void write_row(void *writing, const struct sales_event *row) {
+    struct writing *k = writing;
+    if (k->st == ST_OK) k->st = output_row(k->sales->output, k->partition->number, row, k->w);
+    k->rows++;
+}
+
+static void write_ticket(void *writing, const struct ticket *t) {
+    struct writing *k = writing;
+    struct buf *value = &k->sales->scratch;
+    uint8_t key[STATE_KEY_MOST];
+    ticket_rows(t, write_row, k);
+    for (uint32_t i = 0; i < t->nwindows && k->st == ST_OK; i++) {
+        if (!t->windows[i].changed) continue;
+        size_t n = state_window_key(key, t, &t->windows[i]);
+        state_window_value(value, t, &t->windows[i]);
+        k->st = output_state(k->sales->output, k->partition->number, (struct str){(char *)key, n},
+                             (struct str){(char *)value->data, value->len}, k->w);
+    }
+}
+
+/* All its windows at once: whoever meets the first of these forgets the others, too. */
+static void write_gone(void *writing, const struct ticket *t) {
+    struct writing *k = writing;
+    uint8_t key[STATE_KEY_MOST];
+    for (uint32_t i = 0; i < t->nwindows && k->st == ST_OK; i++) {
+        size_t n = state_window_key(key, t, &t->windows[i]);
+        k->st = output_state(k->sales->output, k->partition->number, (struct str){(char *)key, n},
+                             (struct str){NULL, 0}, k->w);
+    }
+}
+
+/* The position last, so that whoever has read it has read all that belongs to it. */
+static enum status write_partition(struct writing *k, const struct partition *p) {
+    uint8_t key[STATE_KEY_MOST];
+    struct buf *value = &k->sales->scratch;
+    k->partition = p;
+    windows_take_gone(p->windows, write_gone, k); /* first: a ticket that is gone may have come back */
+    windows_take_changes(p->windows, write_ticket, k);
+    if (k->st != ST_OK) return k->st;
+    size_t n = state_position_key(key);
+    state_position_value(value, p->position, windows_size(p->windows).windows);
+    return k->st = output_state(k->sales->output, p->number, (struct str){(char *)key, n},
+                                (struct str){(char *)value->data, value->len}, k->w);
+}
+
+static enum status write_all(struct sales *x, int *rows, struct why *w) {
+    struct writing k = {.sales = x, .w = w};
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(x->partitions.count);
+    for (int i = 0; i < x->partitions.count && k.st == ST_OK; i++) {
+        const struct partition *p = &x->partitions.all[i];
+        if (p->position == p->published && !windows_have_gone(p->windows)) continue;
+        write_partition(&k, p);
+        rd_kafka_topic_partition_list_add(offsets, sales_topics[0], p->number)->offset = p->position;
+    }
+    if (k.st == ST_OK)
+        k.st = output_commit(x->output, offsets, x->member, w);
+    else
+        output_abort(x->output);
+    rd_kafka_topic_partition_list_destroy(offsets);
+    *rows = k.rows;
+    return k.st;
+}
+
+static void committed(struct sales *x, int rows) {
+    int64_t now_ms = clock_wall_us() / 1000;
+    for (int i = 0; i < x->gathered; i++)
+        metric_observe_us(M_SALES_TIME, now_ms > x->came_ms[i] ? (now_ms - x->came_ms[i]) * 1000 : 0);
+    metric_add(M_SALES_ROWS, rows);
+    metric_add(M_SALES_COMMITS, 1);
+    metric_add(M_CONSUMED, x->read);
+    x->read = 0;
+    for (int i = 0; i < x->partitions.count; i++) {
+        x->partitions.all[i].published = x->partitions.all[i].position;
+        windows_free_gone(x->partitions.all[i].windows);
+    }
+    x->gathered = 0;
+    x->due_at = INT64_MAX;
+}
+
+enum status sales_commit(struct sales *x, struct why *w) {
+    int rows = 0;
+    if (x->due_at == INT64_MAX) return ST_OK;
+    enum status st = output_begin(x->output, w);
+    if (st == ST_OK) st = write_all(x, &rows, w);
+    if (st == ST_OK)
+        committed(x, rows);
+    else
+        metric_add(M_SALES_ABORTS, 1);
+    return st;
+}

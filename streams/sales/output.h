@@ -1,0 +1,34 @@
+/* output: what sales writes, in transactions: rows onto sales-by-minute, the state onto sales-changelog, and
+ * how far orders has been read into the consumer group. All of a transaction is there, or nothing. One owner
+ * thread; calls block.
+ *
+ * A transaction is open for the moment only that it takes to write it. Kafka's refusal to commit as a member
+ * who is none any more is what keeps a process that was paused from overwriting what its successor wrote: see
+ * sales.h. Trouble that passes is waited for, up to a minute (but for the group's coordinator, which
+ * librdkafka waits for as long as it takes); then, or when the producer is fenced, the process ends: whatever
+ * was not committed is void by that. */
+#pragma once
+
+#include "events.h"
+#include "kafka.h"
+
+struct output;
+
+/* instance: the transactions' owner. Another process that opens one by the same name ends ours. NULL: a Kafka
+ * property is wrong. */
+struct output *output_open(const char *brokers, const char *instance, struct why *w);
+void output_free(struct output *o);
+
+/* Before anything else: voids what an earlier process of this name has left open. ST_OK, ST_AGAIN. */
+enum status output_init(struct output *o, struct why *w);
+void output_use_schema(struct output *o, int32_t schema_id);
+void output_poll(struct output *o); /* ends the process when something is beyond repair */
+
+/* A transaction: begin, any number of rows and states, commit. ST_FAILED of any: it is void. */
+enum status output_begin(struct output *o, struct why *w);
+enum status output_row(struct output *o, int32_t partition, const struct sales_event *row, struct why *w);
+enum status output_state(struct output *o, int32_t partition, struct str key, struct str value,
+                         struct why *w);
+enum status output_commit(struct output *o, const rd_kafka_topic_partition_list_t *offsets,
+                          const rd_kafka_consumer_group_metadata_t *member, struct why *w);
+void output_abort(struct output *o); /* after ST_FAILED of any but commit, which has done it */

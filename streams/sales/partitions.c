@@ -1,0 +1,156 @@
+#include "partitions.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+#include "metrics.h"
+
+enum {
+    LOST_US = 60 * 1000 * 1000, /* three times as long as a transaction that was left open lasts */
+    AHEAD_MS = 3600 * 1000,     /* a change that is told so long before it is made is of a clock gone wrong */
+};
+
+#define US_PER_MINUTE INT64_C(60000000)
+
+void partitions_free(struct partitions *ps) {
+    for (int i = 0; i < ps->count; i++)
+        windows_free(ps->all[i].windows);
+    free(ps->all);
+    buf_free(&ps->scratch);
+    *ps = (struct partitions){0};
+}
+
+void partitions_begin(struct partitions *ps, int count, uint32_t keep) {
+    partitions_free(ps);
+    ps->all = mem_alloc((size_t)(count + 1) * sizeof *ps->all);
+    ps->count = count;
+    for (int i = 0; i < count; i++)
+        ps->all[i] = (struct partition){.windows = windows_new(keep), .kept = -1, .committed = -1};
+}
+
+struct partition *partition_of(struct partitions *ps, int32_t number) {
+    for (int i = 0; i < ps->count; i++)
+        if (ps->all[i].number == number) return &ps->all[i];
+    return NULL;
+}
+
+/* --- made again from the changelog --- */
+
+enum status partitions_restore(struct partitions *ps, const rd_kafka_message_t *m, struct why *w) {
+    struct partition *p = partition_of(ps, m->partition);
+    if (p == NULL) return ST_OK;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        p->next = m->offset;
+        p->at_end_us = clock_mono_us();
+        return ST_OK;
+    }
+    struct state_record r;
+    struct why reason;
+    struct str key = {m->key, m->key_len}, value = {m->payload, m->len};
+    if (state_read(key, value, &ps->scratch, &r, &reason) != ST_OK)
+        return why(w, ST_INVALID, "sales-changelog/%d@%lld: %.180s", m->partition, (long long)m->offset,
+                   reason.text);
+    p->next = m->offset + 1;
+    p->at_end_us = 0;
+    if (r.is_position) {
+        p->kept = r.position;
+        p->nkept = r.nwindows;
+    } else if (r.is_gone) {
+        windows_drop(p->windows, &r.ticket);
+    } else {
+        windows_put(p->windows, &r.ticket, r.currency, &r.window);
+    }
+    return ST_OK;
+}
+
+bool partition_is_whole(const struct partition *p) {
+    return p->at_end_us != 0 && p->kept >= p->committed && p->nkept == windows_size(p->windows).windows;
+}
+
+bool partition_is_lost(const struct partition *p) {
+    return p->at_end_us != 0 && clock_mono_us() - p->at_end_us > LOST_US;
+}
+
+/* --- counting --- */
+
+/* False: not a change that counts. */
+static bool sale_of(const struct order_event *o, struct sale *s) {
+    switch (o->type) {
+    case ORDER_CREATED:
+        s->kind = SALE_PLACED;
+        break;
+    case ORDER_COMPLETED:
+        s->kind = SALE_SOLD;
+        break;
+    case ORDER_CANCELLED:
+        s->kind = o->has_reason && str_eq(o->reason, STR("expired")) ? SALE_EXPIRED : SALE_CANCELLED;
+        break;
+    default:
+        return false;
+    }
+    s->ticket = o->ticket_id;
+    s->order = o->id;
+    s->version = o->version;
+    s->at_ms = o->occurred_at / 1000;
+    s->price = o->price;
+    memset(s->currency, ' ', CURRENCY_TEXT);
+    memcpy(s->currency, o->currency.p, o->currency.n < CURRENCY_TEXT ? o->currency.n : CURRENCY_TEXT);
+    return true;
+}
+
+/* One change from the future would make all that follow too old to be counted. */
+enum count_result partition_count(struct partition *p, const struct order_event *order, int64_t offset,
+                                  int64_t told_ms) {
+    struct sale sale;
+    p->position = offset + 1;
+    if (!sale_of(order, &sale)) return COUNT_KNOWN;
+    if (order->currency.n != CURRENCY_TEXT || sale.at_ms > told_ms + AHEAD_MS) return COUNT_REFUSED;
+    return windows_count(p->windows, &sale);
+}
+
+/* --- rows --- */
+
+void ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row), void *arg) {
+    struct sums total = {0};
+    bool changed = false;
+    for (uint32_t i = 0; i < t->nwindows; i++) {
+        const struct window *v = &t->windows[i];
+        struct sums in = {0};
+        sums_add(&in, v);
+        sums_add(&total, v);
+        changed = changed || v->changed;
+        if (!changed) continue;
+        const struct sales_event event = {
+            .type = SALES_COUNTED,
+            .ticket_id = t->id,
+            .version = total.placed + total.sold + total.cancelled,
+            .occurred_at = v->minute * US_PER_MINUTE + v->last_ms * INT64_C(1000),
+            .minute = v->minute * US_PER_MINUTE,
+            .currency = {t->currency, CURRENCY_TEXT},
+            .placed = in.placed,
+            .sold = in.sold,
+            .cancelled = in.cancelled,
+            .expired = in.expired,
+            .revenue = in.revenue,
+            .total_placed = total.placed,
+            .total_sold = total.sold,
+            .total_cancelled = total.cancelled,
+            .total_expired = total.expired,
+            .total_revenue = total.revenue,
+        };
+        row(arg, &event);
+    }
+}
+
+void partitions_measure(const struct partitions *ps) {
+    struct windows_size all = {0};
+    for (int i = 0; i < ps->count; i++) {
+        struct windows_size one = windows_size(ps->all[i].windows);
+        all.tickets += one.tickets;
+        all.windows += one.windows;
+        all.bytes += one.bytes;
+    }
+    metric_set(M_SALES_TICKETS, (int64_t)all.tickets);
+    metric_set(M_SALES_WINDOWS, (int64_t)all.windows);
+    metric_set(M_SALES_BYTES, (int64_t)all.bytes);
+}

@@ -1,0 +1,134 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "metrics.h"
+#include "sales_state.h"
+
+enum {
+    SLICE = 1000, /* records read before something else has its turn */
+    LOOK_MS = 100,
+};
+
+static enum status begin_rebuilding(struct sales *x, struct why *w) {
+    int count;
+    struct group_partition *p = group_partitions(x->group, &count);
+    int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
+    int32_t *numbers = mem_alloc((size_t)(count + 1) * sizeof *numbers);
+    enum status st = group_noted(x->group, w);
+    if (st == ST_OK) st = group_ends(x->group, ends, w);
+    if (st == ST_OK) partitions_begin(&x->partitions, count, x->keep_minutes);
+    for (int i = 0; st == ST_OK && i < count; i++) {
+        x->partitions.all[i].number = numbers[i] = p[i].partition;
+        x->partitions.all[i].committed = p[i].next;
+        x->partitions.all[i].end = ends[i];
+    }
+    if (st == ST_OK && (x->changelog = changelog_open(x->brokers, numbers, count, w)) == NULL) st = ST_FAILED;
+    free(ends);
+    free(numbers);
+    return st;
+}
+
+/* What is counted is known up to here; -1: not for certain. */
+static int64_t go_on_from(const struct partition *p, const struct group_partition *g) {
+    if (g->gone) {
+        log_warn("sales",
+                 "orders/%d does not have the record to go on from (any more): it is read from its first on",
+                 p->number);
+    } else if (p->committed < 0) {
+        return -1; /* nobody has, or it was forgotten: the first time is no news */
+    } else if (!partition_is_whole(p)) {
+        log_warn("sales",
+                 "sales-changelog/%d does not have what was counted: orders is read from its first record on",
+                 p->number);
+    } else {
+        return p->committed;
+    }
+    metric_add(M_OFFSET_RESETS, 1);
+    return -1;
+}
+
+static enum status begin_reading(struct sales *x, struct why *w) {
+    int count;
+    struct group_partition *g = group_partitions(x->group, &count);
+    x->member = group_membership(x->group);
+    if (x->member == NULL) return why(w, ST_AGAIN, "the place in the consumer group is being lost");
+    for (int i = 0; i < count; i++) {
+        struct partition *p = &x->partitions.all[i];
+        g[i].next = go_on_from(p, &g[i]);
+        enum status st = g[i].next < 0 ? group_earliest(x->group, &g[i], &g[i].next, w) : ST_OK;
+        if (st != ST_OK) return st;
+        p->position = p->published = g[i].next;
+    }
+    for (int i = 0; i < count; i++)
+        g[i].gone = false;
+    changelog_close(x->changelog);
+    x->changelog = NULL;
+    group_fetch(x->group);
+    metric_set(M_CONSUMER_PARTITIONS, count);
+    return ST_OK;
+}
+
+static bool all_whole(const struct sales *x) {
+    for (int i = 0; i < x->partitions.count; i++)
+        if (!partition_is_whole(&x->partitions.all[i]) && !partition_is_lost(&x->partitions.all[i]))
+            return false;
+    return true;
+}
+
+static enum status read_changelog(struct sales *x, struct why *w) {
+    enum status st = ST_OK;
+    for (int i = 0; i < SLICE && st == ST_OK; i++) {
+        rd_kafka_message_t *m = changelog_next(x->changelog, i == 0 ? LOOK_MS : 0);
+        if (m == NULL) break;
+        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            st = why(w, ST_LOST, "cannot read sales-changelog: %s", rd_kafka_message_errstr(m));
+        else
+            st = partitions_restore(&x->partitions, m, w);
+        rd_kafka_message_destroy(m);
+    }
+    return st;
+}
+
+enum status sales_rebuild(struct sales *x, struct why *w) {
+    if (x->changelog == NULL) {
+        x->rebuilding = true;
+        x->placed_at = clock_mono_us();
+        enum status st = begin_rebuilding(x, w);
+        if (st != ST_OK) return st;
+    }
+    enum status st = read_changelog(x, w);
+    if (st == ST_OK && all_whole(x)) st = begin_reading(x, w);
+    return st;
+}
+
+static int64_t left_to_read(const struct sales *x) {
+    int64_t left = 0;
+    for (int i = 0; i < x->partitions.count; i++) {
+        const struct partition *p = &x->partitions.all[i];
+        if (x->changelog != NULL)
+            left += changelog_left(x->changelog, p->number, p->next);
+        else if (p->position < p->end)
+            left += p->end - p->position;
+    }
+    return left;
+}
+
+void sales_look_at_rebuilding(struct sales *x) {
+    int64_t left = left_to_read(x);
+    metric_set(M_SALES_REBUILD_LEFT, left);
+    if (x->changelog != NULL || left > 0 || group_state(x->group) != GROUP_FETCHING) {
+        char text[80];
+        snprintf(text, sizeof text, "reading %s, %lld records to go",
+                 x->changelog != NULL ? changelog_topic : "orders", (long long)left);
+        life_say_not_ready(&x->life, text);
+        return;
+    }
+    partitions_measure(&x->partitions);
+    log_info("sales", "the counts of %d partitions are whole, of %lld tickets, after %lld ms",
+             x->partitions.count, (long long)metric_value(M_SALES_TICKETS),
+             (long long)(clock_mono_us() - x->placed_at) / 1000);
+    x->rebuilding = false;
+    life_say_ready(&x->life);
+}

@@ -1,0 +1,45 @@
+/* sales_state: what the parts of streams/sales's thread share: sales.c (its loop), rebuild.c, commit.c. */
+#pragma once
+
+#include "changelog.h"
+#include "consumer_group.h"
+#include "life.h"
+#include "output.h"
+#include "partitions.h"
+
+enum { COMMIT_MOST = 8000 }; /* changes in a transaction, which takes some 50 ms; in librdkafka's queue they take 7 MiB */
+
+struct sales {
+    struct life life;
+    const char *brokers;
+    struct group_options options;
+    char group_id[64], owner[320]; /* an INSTANCE_ID is 255 at the most: Kafka's own limit */
+    struct group *group;
+    struct output *output;
+    struct registry *registry;
+    struct wire_decoder *decoder;
+
+    struct partitions partitions;
+    uint32_t keep_minutes;
+    struct changelog *changelog; /* while it is being read */
+    rd_kafka_consumer_group_metadata_t *member;
+    bool rebuilding; /* not yet where orders ended when its partitions became ours */
+    int64_t placed_at, tick_at;
+
+    struct buf scratch;
+    int read;     /* records since the last commit */
+    int gathered; /* of these, changes, and when they came into Kafka */
+    int64_t came_ms[COMMIT_MOST];
+    int64_t due_at; /* to commit at the latest; INT64_MAX: nothing */
+};
+
+extern const char *const sales_topics[]; /* what is counted */
+
+/* commit.c: what is gathered, in one transaction. Not ST_OK: it is void, and what is in memory of no worth.
+ */
+enum status sales_commit(struct sales *x, struct why *w);
+
+/* rebuild.c: to be called until it fetches, while the partitions are ours and nothing is known of them; goes
+ * on where it was. Not ST_OK: sales_forget, then from the start. */
+enum status sales_rebuild(struct sales *x, struct why *w);
+void sales_look_at_rebuilding(struct sales *x); /* says how far it is, and when all is counted */

@@ -1,0 +1,39 @@
+/* state: the records of the topic sales-changelog.
+ *
+ * Not Avro: nobody else reads them, a window's list of 20-byte identities would be what Avro is worst at, and
+ * what one version of this program writes another need not resolve field by field. Each value begins with the
+ * number of its format; whoever meets a number that he does not know stops instead of guessing.
+ *
+ * - The key of a window is the ticket (16 bytes) and the minute (4). Its value: 1, currency (3), milliseconds
+ *   of the newest change (2), revenue (8), then of each change counted: order (16), version and kind (4).
+ * - The same key without a value: nothing of the ticket is remembered any more.
+ * - The key "p" has the value 1, offset (8), number (8): all that stands before the offset in orders is
+ *   counted, and there are so many windows. Who finds another number has not got all of them.
+ *
+ * Numbers are big endian.
+ */
+#pragma once
+
+#include "mem.h"
+#include "status.h"
+#include "windows.h"
+
+struct state_record {
+    bool is_position, is_gone;
+    int64_t position;
+    uint64_t nwindows;  /* with a position */
+    struct uuid ticket; /* of a window, or one that is gone */
+    char currency[CURRENCY_TEXT];
+    struct window window; /* its counted are the reader's, until the next record */
+};
+
+enum { STATE_KEY_MOST = 20 };
+
+size_t state_window_key(uint8_t key[STATE_KEY_MOST], const struct ticket *t, const struct window *v);
+void state_window_value(struct buf *out, const struct ticket *t, const struct window *v);
+size_t state_position_key(uint8_t key[STATE_KEY_MOST]);
+void state_position_value(struct buf *out, int64_t position, uint64_t nwindows);
+
+/* scratch holds the window's list. ST_OK or ST_INVALID. */
+enum status state_read(struct str key, struct str value, struct buf *scratch, struct state_record *out,
+                       struct why *w);
