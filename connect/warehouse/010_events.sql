@@ -1,0 +1,114 @@
+-- The events of each topic, a row each, as they come: whatever is read again meets its own row. What a field means, its schema says
+-- (schemas/avro), and so do the comments of the columns here. A field that a schema gets later becomes a column when its first event
+-- comes. Times are UTC; amounts are in minor units of their currency (cents).
+--
+-- kafka_partition and kafka_offset lead back to the record; loaded_at is when its row was first written here.
+
+create table if not exists user_events ( -- without the e-mail addresses: these must be erasable
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+
+create table if not exists ticket_events (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid        not null,
+    title           text        not null,
+    price           bigint      not null,
+    currency        text        not null,
+    status          text        not null,
+    order_id        uuid,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+
+create table if not exists order_events (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    ticket_id       uuid        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid        not null,
+    seller_id       uuid        not null,
+    status          text        not null,
+    expires_at      timestamptz not null,
+    price           bigint      not null,
+    currency        text        not null,
+    title           text        not null,
+    ticket_version  int         not null,
+    reason          text,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+
+create table if not exists payment_events (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    ticket_id       uuid        not null,
+    order_id        uuid        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid        not null,
+    status          text        not null,
+    amount          bigint      not null,
+    currency        text        not null,
+    attempt         int         not null,
+    final           boolean     not null,
+    stripe_id       text,
+    reason          text,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+create index if not exists payment_events_by_order on payment_events (order_id);
+
+-- Signals have no version, and their attempts start again from 1 after a restart: the moment tells them apart.
+create table if not exists expiration_events (
+    order_id        uuid        not null,
+    attempt         int         not null,
+    occurred_at     timestamptz not null,
+    type            text        not null,
+    ticket_id       uuid        not null,
+    expires_at      timestamptz not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (order_id, attempt, occurred_at)
+);
+
+-- Counts of streams/sales: the newest that was said of each ticket and minute.
+create table if not exists ticket_sales (
+    ticket_id       uuid        not null,
+    minute          timestamptz not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    currency        text        not null,
+    placed          int         not null,
+    sold            int         not null,
+    cancelled       int         not null,
+    expired         int         not null,
+    revenue         bigint      not null,
+    total_placed    int         not null,
+    total_sold      int         not null,
+    total_cancelled int         not null,
+    total_expired   int         not null,
+    total_revenue   bigint      not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (ticket_id, minute)
+);

@@ -1,0 +1,37 @@
+-- How things stand: of each its newest event.
+
+create or replace view tickets as
+select distinct on (id)
+       id, version, user_id as seller_id, title, price, currency, status, order_id, occurred_at as changed_at
+  from ticket_events
+ order by id, version desc;
+
+create or replace view orders as
+select distinct on (id)
+       id, version, ticket_id, user_id as buyer_id, seller_id, status, reason, price, currency, title, expires_at,
+       min(occurred_at) filter (where type = 'OrderCreated') over life as placed_at,
+       min(occurred_at) filter (where type = 'OrderCompleted') over life as paid_at,
+       min(occurred_at) filter (where type = 'OrderCancelled') over life as cancelled_at,
+       -- Why it was cancelled: the newest event of a cancelled order may tell of its refund instead.
+       min(reason) filter (where type = 'OrderCancelled') over life as cancelled_for,
+       occurred_at as changed_at
+  from order_events
+window life as (partition by id)
+ order by id, version desc;
+
+create or replace view payments as
+select distinct on (id)
+       id, version, order_id, ticket_id, user_id as buyer_id, status, amount, currency, attempt, final, stripe_id, reason,
+       min(occurred_at) over life as started_at,
+       min(occurred_at) filter (where type = 'PaymentCreated') over life as succeeded_at,
+       min(occurred_at) filter (where type = 'PaymentRefunded') over life as refunded_at,
+       occurred_at as changed_at
+  from payment_events
+window life as (partition by id)
+ order by id, version desc;
+
+create or replace view users as
+select distinct on (id)
+       id, version, min(occurred_at) over (partition by id) as signed_up_at, occurred_at as changed_at
+  from user_events
+ order by id, version desc;

@@ -1,0 +1,102 @@
+-- What people ask. Times are UTC; a minute or hour is named by its beginning; amounts are in minor units, of one currency a row.
+-- Rates are parts of 1.
+
+-- What was sold when. A sale is an order that was paid and completed; such an order is never refunded.
+create or replace view sales_by_minute as
+select date_trunc('minute', occurred_at, 'UTC') as minute, currency, count(*) as sold, sum(price)::bigint as revenue
+  from order_events
+ where type = 'OrderCompleted'
+ group by 1, 2;
+
+create or replace view sales_by_hour as
+select date_trunc('hour', occurred_at, 'UTC') as hour, currency, count(*) as sold, sum(price)::bigint as revenue
+  from order_events
+ where type = 'OrderCompleted'
+ group by 1, 2;
+
+-- What became of the orders placed in an hour: paid, cancelled (of which expired), or still open.
+create or replace view conversion as
+select date_trunc('hour', placed_at, 'UTC') as hour, count(*) as placed,
+       count(*) filter (where status = 'complete') as paid,
+       count(*) filter (where status = 'cancelled') as cancelled,
+       count(*) filter (where cancelled_for = 'expired') as expired,
+       count(*) filter (where status in ('created', 'awaiting_payment')) as open,
+       avg((status = 'complete')::int)::float8 as paid_rate
+  from orders
+ group by 1;
+
+-- From placing an order to its payment, of the orders placed in an hour.
+create or replace view time_to_pay as
+select date_trunc('hour', placed_at, 'UTC') as hour, count(*) as paid,
+       avg(seconds) as mean_seconds,
+       percentile_cont(0.5) within group (order by seconds) as p50_seconds,
+       percentile_cont(0.9) within group (order by seconds) as p90_seconds,
+       percentile_cont(0.99) within group (order by seconds) as p99_seconds,
+       max(seconds) as most_seconds
+  from (select placed_at, extract(epoch from paid_at - placed_at)::float8 as seconds from orders where paid_at is not null) t
+ group by 1;
+
+-- Why orders placed in an hour were cancelled, and how many of all that were placed then: buyer, expired, ticket_cancelled, payment_failed.
+create or replace view cancellations as
+select hour, reason, count(*) as cancelled, count(*)::float8 / max(placed) as rate
+  from (select date_trunc('hour', placed_at, 'UTC') as hour, cancelled_for as reason,
+               count(*) over (partition by date_trunc('hour', placed_at, 'UTC')) as placed
+          from orders) t
+ where reason is not null
+ group by 1, 2;
+
+-- What people fight for: tickets by the times they were ordered. Who was refused is not on the topics.
+create or replace view hot_tickets as
+select o.ticket_id, t.title, t.seller_id, t.status, o.orders, o.buyers, o.expired, o.cancelled, o.first_order_at, o.last_order_at
+  from (select ticket_id, count(*) as orders, count(distinct buyer_id) as buyers,
+               count(*) filter (where cancelled_for = 'expired') as expired,
+               count(*) filter (where status = 'cancelled') as cancelled,
+               min(placed_at) as first_order_at, max(placed_at) as last_order_at
+          from orders group by 1) o
+  left join tickets t on t.id = o.ticket_id
+ order by o.orders desc, o.last_order_at desc, o.ticket_id;
+
+create or replace view seller_revenue as
+select seller_id, currency, count(*) as sold, sum(price)::bigint as revenue, min(paid_at) as first_sale_at, max(paid_at) as last_sale_at
+  from orders
+ where status = 'complete'
+ group by 1, 2;
+
+-- Charges that succeeded although their order ended: the money went back, or (refunded_at is null) is about to.
+create or replace view refunds as
+select p.id as payment_id, p.order_id, p.buyer_id, p.amount, p.currency, o.cancelled_for, p.succeeded_at, o.cancelled_at, p.refunded_at,
+       extract(epoch from p.refunded_at - greatest(p.succeeded_at, o.cancelled_at))::float8 as seconds
+  from payments p
+  left join orders o on o.id = p.order_id
+ where p.succeeded_at is not null and (p.refunded_at is not null or o.status = 'cancelled');
+
+-- Orders whose time was over: when the first signal was given, how many it took, and when the order ended (null: it is being paid, or
+-- was paid after all).
+create or replace view expirations as
+select e.order_id, e.ticket_id, e.expires_at, e.signalled_at, e.signals, o.cancelled_at,
+       extract(epoch from e.signalled_at - e.expires_at)::float8 as signal_seconds,
+       extract(epoch from o.cancelled_at - e.expires_at)::float8 as cancel_seconds
+  from (select order_id, ticket_id, expires_at, min(occurred_at) as signalled_at, count(*) as signals
+          from expiration_events group by 1, 2, 3) e
+  left join orders o on o.id = e.order_id and o.cancelled_for = 'expired';
+
+-- How late expirations are, by the hour in which they were due.
+create or replace view expiration_lateness as
+select date_trunc('hour', expires_at, 'UTC') as hour, count(*) as due, count(cancelled_at) as cancelled,
+       percentile_cont(0.5) within group (order by signal_seconds) as signal_p50_seconds,
+       percentile_cont(0.99) within group (order by signal_seconds) as signal_p99_seconds,
+       max(signal_seconds) as signal_most_seconds,
+       percentile_cont(0.5) within group (order by cancel_seconds) as cancel_p50_seconds,
+       percentile_cont(0.99) within group (order by cancel_seconds) as cancel_p99_seconds,
+       max(cancel_seconds) as cancel_most_seconds
+  from expirations
+ group by 1;
+
+-- How far the warehouse is behind: of each table its newest event, and how long that took to get here.
+create or replace view freshness as
+select 'users' as topic, count(*) as events, max(occurred_at) as newest_at, max(loaded_at) as loaded_at from user_events
+union all select 'tickets', count(*), max(occurred_at), max(loaded_at) from ticket_events
+union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order_events
+union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
+union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
+union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales;
