@@ -1,0 +1,26 @@
+{{/* What values.schema.json cannot say: which values need which others. */}}
+
+{{- define "onsale.check" -}}
+{{- if gt (len .Release.Name) 40 }}{{ fail "the release's name is longer than 40 characters: names made of it would be too long" }}{{ end -}}
+{{- if not (or .Values.kafka.brokers .Values.strimzi.enabled) }}{{ fail "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled" }}{{ end -}}
+{{- if and .Values.kafka.secretProperties (not .Values.kafka.existingSecret) }}{{ fail "kafka.existingSecret: must be given: the Secret that kafka.secretProperties are keys of" }}{{ end -}}
+{{- if not (or .Values.registry.url .Values.registry.existingSecret) }}{{ fail "registry.url: must be given: the base of the schema registry's Confluent API, or registry.existingSecret" }}{{ end -}}
+{{- range $name, $c := include "onsale.components" . | fromYaml -}}
+{{- if and $c.secretSettings (not $c.existingSecret) }}{{ fail (printf "components.%s.existingSecret: must be given: a Secret with %s" $name (include "onsale.keysWanted" (dict "root" $ "c" $c))) }}{{ end -}}
+{{- if and (has "sessionKeys" $c.needs) (not $.Values.sessions.existingSecret) }}{{ fail "sessions.existingSecret: must be given: a Secret with the PEM files that sessions.keys names" }}{{ end -}}
+{{- if gt (int $c.autoscaling.minReplicas) (int $c.autoscaling.maxReplicas) }}{{ fail (printf "components.%s.autoscaling: minReplicas is more than maxReplicas" $name) }}{{ end -}}
+{{- end -}}
+{{- if .Values.edge.enabled -}}
+{{- if not .Values.edge.host }}{{ fail "edge.host: must be given: the site's name, such as onsale.example" }}{{ end -}}
+{{- if not (or .Values.edge.gateway.create .Values.edge.gateway.existing.name) }}{{ fail "edge.gateway.existing.name: must be given when edge.gateway.create is false" }}{{ end -}}
+{{- end -}}
+{{- if .Values.connect.enabled -}}
+{{- range list "image" "registryUrl" "existingSecret" }}{{ if not (get $.Values.connect .) }}{{ fail (printf "connect.%s: must be given when connect.enabled" .) }}{{ end }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "onsale.keysWanted" -}}
+{{- $keys := .c.secretSettings -}}
+{{- if and .root.Values.cnpg.enabled (has "DATABASE_URL" $keys) -}}{{- $keys = concat (list "username" "password") (without $keys "DATABASE_URL") -}}{{- end -}}
+{{- join ", " $keys -}}
+{{- end }}

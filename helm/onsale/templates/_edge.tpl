@@ -1,0 +1,154 @@
+{{/* What Gateway API does not know: Envoy Gateway's own resources. */}}
+
+{{- define "onsale.edgePolicies" }}
+{{- range $name, $c := include "onsale.components" . | fromYaml }}
+{{- if $c.paths }}
+{{- $pages := has "/" $c.paths }}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata:
+  {{- include "onsale.metadata" (dict "root" $ "name" $name) | nindent 2 }}
+spec:
+  targetRefs:
+    - group: gateway.networking.k8s.io
+      kind: HTTPRoute
+      name: {{ $.Release.Name }}-{{ $name }}
+  # Only what a process cannot have begun to do: its pod is going, or gone.
+  retry:
+    numRetries: 3
+    retryOn:
+      triggers: [connect-failure, refused-stream, reset-before-request]
+    perRetry:
+      backOff: { baseInterval: 50ms, maxInterval: 500ms }
+  timeout:
+    tcp:
+      connectTimeout: 2s
+  {{- if not $pages }}
+  # As much as the services take themselves.
+  requestBuffer:
+    limit: 64Ki
+  {{- with include "onsale.limits" (dict "name" $name "limits" $.Values.edge.limits) | trim }}
+  rateLimit:
+    local:
+      rules:
+        {{- . | nindent 8 }}
+  {{- end }}
+  {{- end }}
+  # The edge's own errors alone; those of the services stay as they are.
+  responseOverride:
+    {{- range $status, $message := include "onsale.edgeErrors" $ | fromYaml }}
+    - source: Local
+      match:
+        statusCodes:
+          - type: Value
+            value: {{ $status }}
+      response:
+        {{- if $pages }}
+        contentType: text/html; charset=utf-8
+        body:
+          type: ValueRef
+          valueRef: { group: "", kind: ConfigMap, name: {{ $.Release.Name }}-edge }
+        {{- else }}
+        contentType: application/json
+        body:
+          type: Inline
+          inline: {{ dict "errors" (list (dict "message" $message)) | toJson | squote }}
+        {{- end }}
+    {{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.edge.gateway.create }}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata:
+  {{- include "onsale.metadata" (dict "root" . "name" "edge") | nindent 2 }}
+spec:
+  targetRefs:
+    - group: gateway.networking.k8s.io
+      kind: Gateway
+      name: {{ .Release.Name }}-edge
+  {{- with .Values.edge.trustedHops }}
+  clientIPDetection:
+    xForwardedFor:
+      numTrustedHops: {{ . }}
+  {{- end }}
+  timeout:
+    http:
+      # Who sends a request byte by byte keeps nobody waiting.
+      requestReceivedTimeout: 30s
+  http2:
+    maxConcurrentStreams: 100
+{{- end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "onsale.metadata" (dict "root" . "name" "edge") | nindent 2 }}
+data:
+  response.body: |
+    {{- .Files.Get "files/error.html" | nindent 4 }}
+---
+# Paths of APIs that no service has: JSON, too.
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: HTTPRouteFilter
+metadata:
+  {{- include "onsale.metadata" (dict "root" . "name" "not-found") | nindent 2 }}
+spec:
+  directResponse:
+    statusCode: 404
+    contentType: application/json
+    body:
+      type: Inline
+      inline: '{"errors":[{"message":"Not found"}]}'
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  {{- include "onsale.metadata" (dict "root" . "name" "not-found") | nindent 2 }}
+spec:
+  {{- include "onsale.routeHead" . | nindent 2 }}
+  rules:
+    # By prefix, which comes behind the services' expressions.
+    - matches:
+        - path: { type: PathPrefix, value: /api }
+        - path: { type: PathPrefix, value: /.well-known }
+      filters:
+        - type: ExtensionRef
+          extensionRef:
+            group: gateway.envoyproxy.io
+            kind: HTTPRouteFilter
+            name: {{ .Release.Name }}-not-found
+{{- end }}
+
+{{- define "onsale.edgeErrors" -}}
+"408": The request took too long to arrive
+"413": The request body is too large
+"429": Too many requests, try again later
+"502": This part of Onsale is not running right now; try again in a moment
+"503": This part of Onsale is not running right now; try again in a moment
+"504": This part of Onsale takes too long to answer; try again in a moment
+{{- end }}
+
+{{/* The rules for a component: its own, then what is granted to any client in all. */}}
+{{- define "onsale.limits" -}}
+{{- $own := dict "auth" (list (list "/api/users/signin" .limits.signIn) (list "/api/users/signup" .limits.signUp))
+                 "orders" (list (list "/api/orders" .limits.orders)) -}}
+{{- range get $own .name | default list }}
+{{- $path := printf "(?i)%s/?" (index . 0) }}
+{{- $limit := index . 1 }}
+{{- range list "0.0.0.0/0" "::/0" }}
+- clientSelectors:
+    - sourceCIDR: { type: Distinct, value: "{{ . }}" }
+      methods: [{ value: POST }]
+      path: { type: RegularExpression, value: "{{ $path }}" }
+  limit: { requests: {{ int64 $limit }}, unit: Minute }
+{{- end }}
+{{- end }}
+{{- range list "0.0.0.0/0" "::/0" }}
+- clientSelectors:
+    - sourceCIDR: { type: Distinct, value: "{{ . }}" }
+  limit: { requests: {{ int64 $.limits.other }}, unit: Minute }
+{{- end }}
+{{- end }}

@@ -1,0 +1,62 @@
+{{/* Names and labels. A resource's name is the release's name and a suffix; no suffix begins with another one and a dash, so that
+two releases never meet, however they are called. */}}
+
+{{- define "onsale.labels" -}}
+{{ include "onsale.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: onsale
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* What stays the same for good: of all versions of one component. */}}
+{{- define "onsale.selector" -}}
+app.kubernetes.io/name: onsale
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{- end }}
+
+{{- define "onsale.metadata" -}}
+name: {{ .root.Release.Name }}-{{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "onsale.labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "onsale.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{/* The enabled components, each with what it leaves to `defaults`, as YAML. */}}
+{{- define "onsale.components" -}}
+{{- $all := dict -}}
+{{- range $name, $own := .Values.components -}}
+{{- $c := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) -}}
+{{- if $c.enabled -}}{{- $_ := set $all $name $c -}}{{- end -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end }}
+
+{{/* The enabled components that need this, as a YAML list of names. */}}
+{{- define "onsale.needing" -}}
+{{- $names := list -}}
+{{- range $name, $c := include "onsale.components" .root | fromYaml -}}
+{{- if has $.what $c.needs -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end }}
+
+{{/* Whether the jobs may go before everything else: what they need is there already. */}}
+{{- define "onsale.jobsFirst" -}}
+{{- if not (or .Values.strimzi.enabled .Values.cnpg.enabled) -}}true{{- end -}}
+{{- end }}
+
+{{- define "onsale.kafkaBrokers" -}}
+{{- if .Values.strimzi.enabled -}}
+{{ .Release.Name }}-kafka-kafka-bootstrap:9092
+{{- else -}}
+{{ .Values.kafka.brokers }}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,244 @@
+{{/* What containers of ours have in common. */}}
+
+{{- define "onsale.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "onsale.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "onsale.pull" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Environment variables from {name: value}, in order. */}}
+{{- define "onsale.plainEnv" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ kindIs "float64" $value | ternary (int64 $value) $value | toString | quote }}
+{{- end }}
+{{- end }}
+
+{{/* One that comes from a Secret. */}}
+{{- define "onsale.secretEnv" -}}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end }}
+
+{{/* How Kafka and the registry are reached. */}}
+{{- define "onsale.kafkaEnv" -}}
+{{- $env := dict "KAFKA_BROKERS" (include "onsale.kafkaBrokers" .) -}}
+{{- range $name, $value := .Values.kafka.properties -}}
+{{- $_ := set $env (printf "RDKAFKA_%s" ($name | replace "." "_" | upper)) $value -}}
+{{- end -}}
+{{- if .Values.kafka.caSecret -}}{{- $_ := set $env "RDKAFKA_SSL_CA_LOCATION" "/etc/onsale/kafka/ca.crt" -}}{{- end -}}
+{{- include "onsale.plainEnv" $env }}
+{{- range .Values.kafka.secretProperties }}
+{{ include "onsale.secretEnv" (dict "name" (printf "RDKAFKA_%s" (. | replace "." "_" | upper)) "secret" $.Values.kafka.existingSecret "key" .) }}
+{{- end }}
+{{- end }}
+
+{{- define "onsale.registryEnv" -}}
+{{- if .Values.registry.existingSecret -}}
+{{ include "onsale.secretEnv" (dict "name" "SCHEMA_REGISTRY_URL" "secret" .Values.registry.existingSecret "key" "SCHEMA_REGISTRY_URL") }}
+{{- else -}}
+- name: SCHEMA_REGISTRY_URL
+  value: {{ .Values.registry.url | quote }}
+{{- end -}}
+{{- end }}
+
+{{/* What comes from the component's Secret. Of a database that the operator keeps: the parts of its URL. */}}
+{{- define "onsale.secretSettings" -}}
+{{- $cnpg := .root.Values.cnpg.enabled -}}
+{{- range .c.secretSettings }}
+{{- if and (eq . "DATABASE_URL") $cnpg }}
+{{- range list "username" "password" }}
+{{ include "onsale.secretEnv" (dict "name" (printf "DATABASE_%s" (upper .)) "secret" $.c.existingSecret "key" .) }}
+{{- end }}
+- name: DATABASE_URL
+  value: postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@{{ $.root.Release.Name }}-postgres-rw:5432/{{ $.name }}?sslmode=require
+{{- else }}
+{{ include "onsale.secretEnv" (dict "name" . "secret" $.c.existingSecret "key" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The environment of a component. */}}
+{{- define "onsale.env" -}}
+{{- $root := .root -}}{{- $c := .c -}}{{- $release := $root.Release.Name -}}
+{{- $env := dict "HTTP_ADDRESS" $root.Values.listenAddress "ADMIN_PORT" 9090 -}}
+{{- if eq $c.kind "service" -}}
+{{- $env = merge $env (dict "HTTP_PORT" 8080 "TRUSTED_PROXIES" $root.Values.trustedProxies) -}}
+{{- end -}}
+{{- if has "cookies" $c.needs -}}{{- $_ := set $env "SECURE_COOKIES" $root.Values.sessions.secureCookies -}}{{- end -}}
+{{- if has "jwks" $c.needs -}}
+{{- $_ := set $env "JWKS_URL" (printf "http://%s-auth:8080/.well-known/jwks.json" $release) -}}
+{{- end -}}
+{{- if has "sessionKeys" $c.needs -}}
+{{- $files := list -}}
+{{- range $root.Values.sessions.keys -}}{{- $files = append $files (printf "/etc/onsale/sessions/%s" .) -}}{{- end -}}
+{{- $_ := set $env "SESSION_KEYS" (join "," $files) -}}
+{{- end -}}
+{{- if has "apis" $c.needs -}}
+{{- range $setting, $service := dict "USERS_API" "auth" "TICKETS_API" "tickets" "ORDERS_API" "orders" "PAYMENTS_API" "payments" -}}
+{{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
+{{- end -}}
+{{- end -}}
+{{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
+{{- if has "instance" $c.needs }}
+- name: INSTANCE_ID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
+{{- if has "kafka" $c.needs }}
+{{- include "onsale.kafkaEnv" $root }}
+{{ include "onsale.registryEnv" $root }}
+{{- end }}
+{{- include "onsale.secretSettings" . }}
+{{- end }}
+
+{{/* Files from Secrets: session keys, the CA of Kafka. */}}
+{{- define "onsale.volumeMounts" -}}
+{{- if has "sessionKeys" .c.needs }}
+- name: sessions
+  mountPath: /etc/onsale/sessions
+  readOnly: true
+{{- end }}
+{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+- name: kafka-ca
+  mountPath: /etc/onsale/kafka
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "onsale.volumes" -}}
+{{- if has "sessionKeys" .c.needs }}
+- name: sessions
+  secret:
+    secretName: {{ .root.Values.sessions.existingSecret }}
+    defaultMode: 0440
+    items:
+      {{- range .root.Values.sessions.keys }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
+{{- end }}
+{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+- name: kafka-ca
+  secret:
+    secretName: {{ .root.Values.kafka.caSecret }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- end }}
+
+{{/* The pod template of a component. hash: the label by which the workload tells its versions apart. */}}
+{{- define "onsale.podTemplate" -}}
+{{- $root := .root -}}{{- $c := .c -}}
+metadata:
+  labels:
+    {{- include "onsale.labels" . | nindent 4 }}
+  {{- with $c.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ $root.Release.Name }}-{{ .name }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- include "onsale.pull" $root | nindent 2 }}
+  {{- with $c.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  # preStop, then what the process allows itself (10 s), then a margin.
+  terminationGracePeriodSeconds: {{ add $root.Values.drain.preStopSeconds 10 $root.Values.drain.marginSeconds }}
+  securityContext:
+    {{- include "onsale.podSecurity" . | nindent 4 }}
+  containers:
+    - name: {{ .name }}
+      image: {{ include "onsale.image" $root }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      command: [/usr/bin/{{ .name }}]
+      env:
+        {{- include "onsale.env" . | trim | nindent 8 }}
+      ports:
+        {{- if eq $c.kind "service" }}
+        - name: http
+          containerPort: 8080
+        {{- end }}
+        - name: admin
+          containerPort: 9090
+      {{- with include "onsale.volumeMounts" . | trim }}
+      volumeMounts:
+        {{- . | nindent 8 }}
+      {{- end }}
+      securityContext:
+        {{- include "onsale.containerSecurity" . | nindent 8 }}
+      resources:
+        {{- toYaml $c.resources | nindent 8 }}
+      # Alive before it is ready: it waits for its database and Kafka by itself.
+      startupProbe:
+        httpGet: { path: /healthz, port: admin }
+        periodSeconds: 1
+        failureThreshold: 60
+      livenessProbe:
+        httpGet: { path: /healthz, port: admin }
+        periodSeconds: 10
+        timeoutSeconds: 5
+        failureThreshold: 3
+      readinessProbe:
+        httpGet: { path: /readyz, port: admin }
+        periodSeconds: 2
+        timeoutSeconds: 2
+        failureThreshold: 2
+      lifecycle:
+        preStop:
+          sleep:
+            seconds: {{ $root.Values.drain.preStopSeconds }}
+  {{- with include "onsale.volumes" . | trim }}
+  volumes:
+    {{- . | nindent 4 }}
+  {{- end }}
+  topologySpreadConstraints:
+    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+    - topologyKey: {{ . }}
+      maxSkew: 1
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "onsale.selector" $ | nindent 10 }}
+      matchLabelKeys: [{{ $.hash }}]
+    {{- end }}
+  {{- with $c.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $c.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $c.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
