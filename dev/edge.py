@@ -11,7 +11,7 @@ PATHS = {
 PROXY = """\
         error-doc:
           - status: 502
-            url: /.edge/502
+            url: /.edge/502{page}
         proxy.reverse.url: http://127.0.0.1:{port}{path}
 """
 
@@ -23,10 +23,10 @@ def write_config(path, state, services):
     text = fill(DEV / "edge/h2o.conf", port=state.ports["edge"], dev=DEV)
     for prefix, service in PATHS.items():
         if service in services:
-            text += f"      {prefix}:\n" + PROXY.format(port=state.ports[service], path=prefix)
+            text += f"      {prefix}:\n" + PROXY.format(port=state.ports[service], path=prefix, page="")
     text += f"      /:\n        reproxy: ON\n        mruby.handler-file: {rest}\n"
     if "web" in services:
-        text += PROXY.format(port=state.ports["web"], path="/")
+        text += PROXY.format(port=state.ports["web"], path="/", page=".html")
     if IS_ROOT:
         text += "user: root\n"  # or it would become nobody, who cannot read the checkout
     path.write_text(text)

@@ -17,10 +17,20 @@ from state import State
 WHAT_TO_TRY = """\
 {url}
 
+Open it in a browser. Or, without:
+
   curl --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signup
   curl -c /tmp/me --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signin
   curl -b /tmp/me --json '{{"title":"A seat in row 1","price":"20.00"}}' {url}/api/tickets
   curl {url}/api/tickets
+"""
+
+
+WHAT_TO_ASK = """\
+The warehouse follows the topics. What it can tell is in connect/README.md; for a start:
+
+  eval "$(./onsale env)"
+  psql $WAREHOUSE_DATABASE_URL -c 'select * from sales_by_minute'
 """
 
 
@@ -46,9 +56,14 @@ def the_running_stack():
 def run(options):
     state = State()
     stack = Stack(state)
+    stack.analytics = options.analytics
     url = lambda: f"http://127.0.0.1:{state.ports['edge']}"  # noqa: E731
     if stack.supervisor.running():
         raise Failed(f"this stack is already up, at {url()}; ./onsale stop ends it")
+    if os.environ.get("STRIPE_SECRET_KEY"):
+        stack.leave_out(processes.SANDBOX)
+    else:
+        say("no STRIPE_SECRET_KEY is set: a sandbox of our own stands in for Stripe, and no money moves")
     state.create()
     state.lock()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -59,6 +74,8 @@ def run(options):
         supervisord = stack.start(options.hold, die_with_parent=not options.detach)
         state.unlock()
         print(WHAT_TO_TRY.format(url=url()), flush=True)
+        if stack.analytics:
+            print(WHAT_TO_ASK, flush=True)
         print("./onsale stop ends it." if options.detach else "Ctrl-C stops it.", flush=True)
         if options.detach:
             return 0
@@ -87,7 +104,7 @@ def stop(options):
 def restart(options):
     stack = the_running_stack()
     stack.state.lock()
-    known = [*stack.own, "postgres", "kafka", "registry", "edge"]
+    known = [*stack.own, *stack.databases(), "kafka", "registry", *stack.extras(), "edge"]
     if options.name and options.name not in known:
         raise UnknownWord(f"{options.name} is not part of what runs: {', '.join(known)}")
     build(stack.targets())
@@ -141,7 +158,7 @@ def status(options):
     elif not running:
         say("nothing runs")
     else:
-        line = "{:<12} {:>8}  {:<9} {:>5} {:>9}"
+        line = "{:<18} {:>8}  {:<9} {:>5} {:>9}"
         print(line.format("NAME", "PID", "STATE", "PORT", "MEMORY"))
         for row in rows:
             print(line.format(row["name"], row["pid"] or "-", row["state"], row["port"] or row["admin_port"],
@@ -171,12 +188,20 @@ def env(options):
     values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir,
               "KAFKA_BROKERS": processes.brokers(state),
               "SCHEMA_REGISTRY_URL": processes.registry_url(state),
-              "POSTGRES_URL": processes.database_url(state, "onsale", "postgres")}
+              "POSTGRES_URL": processes.superuser_url(state, processes.POSTGRES)}
     for name in stack.own:
+        prefix = name.upper().replace("-", "_")
         if name in stack.services:
-            values[f"{name.upper()}_URL"] = f"http://127.0.0.1:{ports[name]}"
-            values[f"{name.upper()}_DATABASE_URL"] = processes.database_url(state, name)
-        values[f"{name.upper()}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
+            values[f"{prefix}_URL"] = f"http://127.0.0.1:{ports[name]}"
+        if processes.keeps_data(name):
+            values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)
+            values[f"{prefix}_POSTGRES_URL"] = processes.superuser_url(state, processes.server_of(name))
+        values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
+    if stack.analytics:
+        values |= processes.connect_urls(state)
+    if processes.SANDBOX in stack.services:
+        secrets = processes.sandbox_secrets(state)
+        values |= {"STRIPE_SANDBOX_KEY": secrets["key"], "STRIPE_SANDBOX_WEBHOOK_SECRET": secrets["webhooks"]}
     for key, value in values.items():
         print(f"{key}={shlex.quote(str(value))}")  # for `eval "$(./onsale env)"`
     return 0
@@ -222,6 +247,7 @@ def parser():
     word.add_argument("--detach", action="store_true")
     word.add_argument("--port", type=number(1, 65535))
     word.add_argument("--hold", type=number(1, 86400))
+    word.add_argument("--analytics", action="store_true")
     command(stop)
     command(status).add_argument("--json", action="store_true")
     word = command(logs)

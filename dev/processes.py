@@ -1,6 +1,7 @@
 """The processes of a stack: for each the command, the environment, and how it is seen to be ready."""
 import base64
 import dataclasses
+import hashlib
 import http.client
 import os
 import pathlib
@@ -18,6 +19,7 @@ from state import State
 
 # Serial GC: few threads, small heaps.
 JAVA = ["-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+ONCE = "-XX:TieredStopAtLevel=1"  # C1 alone, for what runs once or is asked a few times: the better compiler's work would never pay
 
 
 @dataclasses.dataclass
@@ -61,7 +63,23 @@ def base_environment():
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
-# --- Postgres ---
+# --- Postgres: a server of its own for each service that keeps data, and one for what is not a service of ours ---
+
+POSTGRES = "postgres"
+
+
+def servers(services):
+    """The processes that keep these services' data, and POSTGRES, which keeps that of the registry, the sandbox and the warehouse."""
+    return [POSTGRES, *sorted({server_of(name) for name in services if keeps_data(name)} - {POSTGRES})]
+
+
+def server_of(database):
+    return f"{POSTGRES}-{database}" if keeps_data(database) and database != SANDBOX else POSTGRES
+
+
+def keeps_data(service):
+    return (ROOT / "services" / service / "migrations").is_dir()
+
 
 def postgres_bin():
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
@@ -70,54 +88,70 @@ def postgres_bin():
     return found[-1]
 
 
-def postgres(state):
-    data = state.dir / "data/postgres"
-    port = state.ports["postgres"]
+def postgres(state, name):
+    data = state.dir / "data" / name
+    port = state.ports[name]
     pg_isready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     return Process(
-        name="postgres", port=port, log=state.dir / "log/postgres.log", user="postgres" if IS_ROOT else "",
+        name=name, port=port, log=state.dir / f"log/{name}.log", user="postgres" if IS_ROOT else "",
         command=[postgres_bin() / "postgres", "-D", data, "-p", port], environment=base_environment(),
         stop_signal="INT", stop_seconds=30,  # INT: end the sessions, checkpoint, exit
         ready=lambda: subprocess.run(pg_isready).returncode == 0)
 
 
-def prepare_postgres(state):
-    data = state.dir / "data/postgres"
-    if not data.exists():
-        unfinished = state.dir / "data/postgres.part"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        password = state.dir / "data/postgres.password"
-        password.write_text(state.password)
-        as_postgres = []
-        if IS_ROOT:  # the server refuses to run as root
-            as_postgres = [program("runuser"), "-u", "postgres", "--"]
-            for path in (unfinished, password):
-                shutil.chown(path, "postgres", "postgres")
-        try:
-            subprocess.run([*as_postgres, postgres_bin() / "initdb", "-D", unfinished, "-U", "onsale", "-A", "scram-sha-256",
-                            "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8"],
-                           cwd="/", check=True, stdout=subprocess.DEVNULL)
-        finally:
-            password.unlink()
-        unfinished.rename(data)
-    (data / "postgresql.conf").write_text((DEV / "postgres/postgresql.conf").read_text())
+def prepare_postgres(state, names):
+    """The files of these servers. Those that are new are copies of one: to make one anew takes ten times as long."""
+    data = {name: state.dir / "data" / name for name in names}
+    new = [path for path in data.values() if not path.exists()]
+    if new:
+        first = state.dir / "data/postgres.part"
+        _initialize(state, first)
+        for path in new[1:]:
+            copy = path.with_suffix(".part")
+            shutil.rmtree(copy, ignore_errors=True)
+            subprocess.run([program("cp"), "-a", first, copy], check=True)
+            copy.rename(path)
+        first.rename(new[0])
+    for path in data.values():
+        (path / "postgresql.conf").write_text((DEV / "postgres/postgresql.conf").read_text())
 
 
-def database_url(state, name, database=None):
-    return f"postgresql://{name}:{state.password}@127.0.0.1:{state.ports['postgres']}/{database or name}"
+def _initialize(state, unfinished):
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    password = state.dir / "data/postgres.password"
+    password.write_text(state.password)
+    as_postgres = []
+    if IS_ROOT:  # the server refuses to run as root
+        as_postgres = [program("runuser"), "-u", "postgres", "--"]
+        for path in (unfinished, password):
+            shutil.chown(path, "postgres", "postgres")
+    try:
+        subprocess.run([*as_postgres, postgres_bin() / "initdb", "-D", unfinished, "-U", "onsale", "-A", "scram-sha-256",
+                        "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8"],
+                       cwd="/", check=True, stdout=subprocess.DEVNULL)
+    finally:
+        password.unlink()
 
 
-def create_databases(state, names):
-    """A role and a database of its own for each name, where missing."""
+def database_url(state, name):
+    return f"postgresql://{name}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
+
+
+def superuser_url(state, server):
+    return f"postgresql://onsale:{state.password}@127.0.0.1:{state.ports[server]}/postgres"
+
+
+def create_databases(state, server, names):
+    """A role and a database of its own for each of the names that this server keeps, where missing."""
     script = "".join(f"""
         select 'create role "{name}" login replication password ''{state.password}'''
             where not exists (select from pg_roles where rolname = '{name}')\\gexec
         select 'create database "{name}" owner "{name}"'
             where not exists (select from pg_database where datname = '{name}')\\gexec
         revoke connect on database "{name}" from public;
-        """ for name in names)
-    subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", database_url(state, "onsale", "postgres")],
+        """ for name in names if server_of(name) == server)
+    subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", superuser_url(state, server)],
                    input="set client_min_messages = warning;\n" + script, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -132,8 +166,13 @@ def kafka(state):
 
 
 def _kafka_java(*flags):
-    return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, *flags, f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
+    return [program("java"), "-Xms96m", "-Xmx512m", *JAVA, *flags, *_callers_options(), f"-Dlog4j2.configurationFile={DEV}/kafka/log4j2.yaml",
             "-cp", f"{fetch.jars()}/kafka/*"]
+
+
+def _callers_options():
+    """By the name that Kafka's own scripts give them."""
+    return os.environ.get("KAFKA_OPTS", "").split()
 
 
 def prepare_kafka(state):
@@ -143,7 +182,7 @@ def prepare_kafka(state):
                                controller_port=state.ports["kafka-controller"], data=data))
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        done = subprocess.run([*_kafka_java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
+        done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
                               cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
@@ -155,23 +194,61 @@ def registry(state):
         "QUARKUS_HTTP_HOST": "127.0.0.1", "QUARKUS_HTTP_PORT": port, "QUARKUS_LOG_LEVEL": "WARN",
         # In Postgres: records on the topics name schema ids, so these have to survive with them.
         "APICURIO_STORAGE_KIND": "sql", "APICURIO_STORAGE_SQL_KIND": "postgresql",
-        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://127.0.0.1:{state.ports['postgres']}/registry",
+        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://127.0.0.1:{state.ports[POSTGRES]}/registry",
         "APICURIO_DATASOURCE_USERNAME": "registry", "APICURIO_DATASOURCE_PASSWORD": state.password,
         "APICURIO_RULES_GLOBAL_COMPATIBILITY": "BACKWARD", "APICURIO_REST_DELETION_ARTIFACT_ENABLED": "true",
     }
     return Process(
         name="registry", port=port, log=state.dir / "log/registry.log", environment=environment,
-        # C1 alone: it is asked a few times a run, so the better compiler's work would never pay.
-        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, "-XX:TieredStopAtLevel=1", archives.flag("registry"),
+        command=[program("java"), "-Xms32m", "-Xmx256m", *JAVA, ONCE, archives.flag("registry"),
                  "-jar", *(fetch.jars() / "registry").glob("*-runner.jar")],
         ready=lambda: answers(port, "/apis/ccompat/v7/subjects"))
+
+
+# --- Kafka Connect, which fills the warehouse ---
+
+CONNECT = "connect"
+WAREHOUSE = "warehouse"
+
+
+def connect(state):
+    port = state.ports[CONNECT]
+    environment = base_environment() | {
+        "KAFKA_BROKERS": brokers(state), "CONNECT_LISTENER": f"http://127.0.0.1:{port}",
+        "REGISTRY_API_URL": f"http://127.0.0.1:{state.ports['registry']}/apis/registry/v2",
+        "WAREHOUSE_JDBC_URL": f"jdbc:postgresql://127.0.0.1:{state.ports[POSTGRES]}/{WAREHOUSE}?stringtype=unspecified&reWriteBatchedInserts=true",
+        "WAREHOUSE_USER": WAREHOUSE, "WAREHOUSE_PASSWORD": state.password,
+    }
+    return Process(
+        name=CONNECT, port=port, log=state.dir / "log/connect.log", environment=environment, stop_seconds=30,
+        command=[program("java"), "-Xms64m", "-Xmx384m", *JAVA, *_callers_options(), f"-Dlog4j2.configurationFile={ROOT}/connect/log4j2.yaml", "-cp",
+                 f"{fetch.jars()}/kafka/*", "org.apache.kafka.connect.cli.ConnectDistributed", state.dir / "run/connect.properties"],
+        ready=lambda: answers(port, "/connectors"))
+
+
+def prepare_connect(state):
+    worker = (ROOT / "connect/worker.properties").read_text()
+    (state.dir / "run/connect.properties").write_text(f"{worker}\nplugin.path={fetch.plugins()}\n")
+
+
+def connect_urls(state):
+    return {"CONNECT_URL": f"http://127.0.0.1:{state.ports[CONNECT]}", "WAREHOUSE_DATABASE_URL": database_url(state, WAREHOUSE)}
+
+
+def apply_sinks(state):
+    """The warehouse's tables and views, and what fills them, as connect/ has them; returns what was said."""
+    done = subprocess.run([ROOT / "connect/apply"], env=base_environment() | connect_urls(state), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise Failed(f"connect/apply failed:\n{done.stdout}")
+    return done.stdout
 
 
 def java_alone(scratch):
     """Kafka and the registry by themselves, in memory or a scratch directory: to be started once for their class archives."""
     state = State(scratch)
     state.create()
-    for name in ("postgres", "kafka", "kafka-controller", "registry"):
+    for name in (POSTGRES, "kafka", "kafka-controller", "registry"):
         state.choose_port(name)
     prepare_kafka(state)
     alone = registry(state)
@@ -197,7 +274,9 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "JWKS_URL")
+          "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
+          "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
+SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
 SUITABLE = {"LOG_LEVEL": "info", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
 
@@ -219,10 +298,35 @@ def own_environment(state, name):
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
         "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
         "SESSION_KEYS": session_key(state), "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
+        "INSTANCE_ID": name, **api_urls(state),
     }
     known = settings(name)
-    ours = {k: v for k, v in (SUITABLE | wiring).items() if k in known}
+    ours = {k: v for k, v in (SUITABLE | stripe(state, name) | wiring).items() if k in known}
     return base_environment() | ours | state.environment.get(name, {})
+
+
+def api_urls(state):
+    """Where web finds the others; those that this stack has not are left out."""
+    parts = {"USERS_API": "auth", "TICKETS_API": "tickets", "ORDERS_API": "orders", "PAYMENTS_API": "payments"}
+    return {key: f"http://127.0.0.1:{state.ports[name]}" for key, name in parts.items() if name in state.ports}
+
+
+def stripe(state, name):
+    """Who asks the sandbox and who is it, unless this program was given a key of Stripe's."""
+    if "STRIPE_SECRET_KEY" in state.environment.get(name, {}) or SANDBOX not in state.ports:
+        return {}
+    url, secrets = f"http://127.0.0.1:{state.ports[SANDBOX]}", sandbox_secrets(state)
+    return {
+        "STRIPE_URL": url, "STRIPE_SECRET_KEY": secrets["key"], "STRIPE_WEBHOOK_SECRETS": secrets["webhooks"],
+        "SANDBOX_KEY": secrets["key"], "SANDBOX_PUBLIC_URL": url, "SANDBOX_WEBHOOK_SECRET": secrets["webhooks"],
+        "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{state.ports['payments']}/api/payments/webhook" if "payments" in state.ports else "",
+    }
+
+
+def sandbox_secrets(state):
+    """They open nothing but the sandbox; a stack keeps its own."""
+    secret = hashlib.sha256(f"stripe {state.password}".encode()).hexdigest()[:32]
+    return {"key": f"sk_test_{secret}", "webhooks": f"whsec_{secret}"}
 
 
 def settings(name):
@@ -235,6 +339,8 @@ def callers_settings(name, hold=None):
     """Of the caller's environment, what this program reads: its own settings and librdkafka's properties."""
     known = settings(name) - set(WIRING)
     chosen = {k: v for k, v in os.environ.items() if k in known or k.startswith("RDKAFKA_")}
+    if not chosen.get("STRIPE_SECRET_KEY"):  # an empty one is none
+        chosen.pop("STRIPE_SECRET_KEY", None)
     if hold is not None and "HOLD_SECONDS" in known:
         chosen["HOLD_SECONDS"] = str(hold)
     return chosen

@@ -11,7 +11,7 @@ import processes
 from common import BUILD, PRESET, ROOT, Failed, lock_or_wait, program, say, tail
 from supervisor import Supervisor
 
-START_SECONDS = 60  # of one step, on a cold and busy machine; a warm one takes a few
+START_SECONDS = 180  # of one step, on a cold and busy machine; a warm one takes a few
 PATIENCE_SECONDS = 10  # without a word
 
 
@@ -21,24 +21,39 @@ class Stack:
         self.supervisor = Supervisor(state)
         self.services = processes.found("services")
         self.own = self.services + processes.found("streams")
+        self.analytics = False  # Connect and the warehouse, too
         self._cancelled = threading.Event()
 
     # --- what it consists of ---
 
     def choose_ports(self, edge_port):
         self.state.choose_port("edge", edge_port)
-        for name in ("postgres", "kafka", "kafka-controller", "registry", *self.services, *(f"{n}-admin" for n in self.own)):
+        for name in (*self.databases(), "kafka", "kafka-controller", "registry", *self.extras(), *self.services,
+                     *(f"{n}-admin" for n in self.own)):
             self.state.choose_port(name)
+
+    def extras(self):
+        return [processes.CONNECT] if self.analytics else []
+
+    def databases(self):
+        return processes.servers(self.services)
 
     def processes(self):
         """By name, each after those it needs."""
-        made = [processes.postgres(self.state), processes.kafka(self.state), processes.registry(self.state),
-                *(processes.own(self.state, name) for name in self.own), processes.edge_server(self.state)]
-        return {p.name: p for p in made}
+        ground = [*(processes.postgres(self.state, name) for name in self.databases()), processes.kafka(self.state),
+                  processes.registry(self.state)]
+        if self.analytics:
+            ground.append(processes.connect(self.state))
+        own = [processes.own(self.state, name) for name in self.own]
+        return {p.name: p for p in (*ground, *own, processes.edge_server(self.state))}
+
+    def leave_out(self, name):
+        self.services, self.own = ([n for n in names if n != name] for names in (self.services, self.own))
 
     def leave_out_unknown(self):
-        """A service that came into the checkout since the stack was started is not part of it."""
+        """A service that came into the checkout since the stack was started is not part of it; nor is what nobody asked for."""
         known = self.supervisor.names()
+        self.analytics = processes.CONNECT in known
         self.services, self.own = ([n for n in names if n in known] for names in (self.services, self.own))
 
     def targets(self):
@@ -51,6 +66,8 @@ class Stack:
         """Returns supervisord's process when everything is ready. After a failure, stop() ends what was started."""
         fetch.fetch_jars()
         archives.make(processes.java_alone)
+        if self.analytics:
+            fetch.fetch_plugins()
         table = self.processes()
         child = self.supervisor.launch(table.values(), die_with_parent)
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -62,6 +79,8 @@ class Stack:
                 for task in ground:
                     task.result()
                 self._create_topics()
+                if self.analytics:
+                    self._start_connect(table[processes.CONNECT])
             except BaseException:
                 self._cancelled.set()
                 raise
@@ -69,14 +88,20 @@ class Stack:
             self._start_own(table[name])
         processes.prepare_edge(self.state, self.services)
         self._start(table["edge"])
-        self.await_ready([table[name] for name in (*self.own, "edge")])
+        self.await_ready([table[name] for name in (*self.own, "edge", *self.extras())])
+        if self.analytics:
+            processes.apply_sinks(self.state)
         return child
 
     def _start_databases(self, table):
-        processes.prepare_postgres(self.state)
-        self._start(table["postgres"])
-        self.await_ready([table["postgres"]])
-        processes.create_databases(self.state, ["registry", *self.services])
+        servers = [table[name] for name in self.databases()]
+        processes.prepare_postgres(self.state, self.databases())
+        for server in servers:
+            self._start(server)
+        self.await_ready(servers)
+        warehouse = [processes.WAREHOUSE] if self.analytics else []
+        for server in servers:
+            processes.create_databases(self.state, server.name, ["registry", *warehouse, *filter(processes.keeps_data, self.services)])
         self._start(table["registry"])
         self.await_ready([table["registry"]])
 
@@ -90,6 +115,10 @@ class Stack:
                               stderr=subprocess.STDOUT, env={"KAFKA_BROKERS": processes.brokers(self.state)})
         if done.returncode != 0:
             raise Failed(f"the topics could not be created:\n{done.stdout}")
+
+    def _start_connect(self, process):
+        processes.prepare_connect(self.state)
+        self._start(process)
 
     def _start(self, process):
         if self._cancelled.is_set():
@@ -113,7 +142,7 @@ class Stack:
         while left:
             for process in left:
                 state = self.supervisor.info(process.name)["statename"]
-                if state == "FATAL" or (state == "BACKOFF" and process.name != "postgres") or time.monotonic() > begin + START_SECONDS:
+                if state == "FATAL" or (state == "BACKOFF" and process.name not in self.databases()) or time.monotonic() > begin + START_SECONDS:
                     raise Failed(_not_ready(process))
             if self._cancelled.is_set():
                 raise Failed("given up")
@@ -132,11 +161,15 @@ class Stack:
         if name in self.own:
             self.state.environment.setdefault(name, {}).update(processes.callers_settings(name))
             self._start_own(process)
+        elif name == processes.CONNECT:
+            self._start_connect(process)
         else:
             if name == "edge":
                 processes.prepare_edge(self.state, self.services)
             self._start(process)
         self.await_ready([process])
+        if name == processes.CONNECT:
+            say(processes.apply_sinks(self.state).strip())
         self.state.save()  # only settings that it starts with are remembered
 
     def changed(self):
@@ -148,10 +181,11 @@ class Stack:
     def stop(self):
         """Each kind of process before what it needs."""
         if self.supervisor.running():
-            ground = ["postgres", "registry", "kafka"]
+            databases = [name for name in self.supervisor.names() if name.startswith(processes.POSTGRES)]
+            ground = ["registry", "kafka", *databases]
             self.supervisor.stop([name for name in self.supervisor.names() if name not in ground])
             self.supervisor.stop(["registry", "kafka"])
-            self.supervisor.stop(["postgres"])
+            self.supervisor.stop(databases)
             self.supervisor.shutdown()
 
 

@@ -5,8 +5,11 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import fetch
+import gotools
 from common import ROOT, Failed, UnknownWord, program, say
 from stack import build
 
@@ -17,19 +20,25 @@ class PartFailed(Exception):
     """Carries the closing line."""
 
 
-def follow(command, closing, environment=None):
+def follow(command, closing):
     """Runs command, shows its output as it comes, and returns its last line that contains `closing`."""
-    last = ""
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | (environment or {}), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as runner:
+    lines = [""]
+    runner = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace")
+
+    def show():
         for line in runner.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
             if closing in line:
-                last = line.strip("= \n")
-    if runner.returncode != 0:
-        raise PartFailed(last or f"exit {runner.returncode}")
-    return last
+                lines.append(line.strip("= \n"))
+    shown = threading.Thread(target=show, daemon=True)
+    shown.start()
+    code = runner.wait()
+    shown.join(10)  # not to the end of the pipe: what a test left behind may hold it open
+    if code != 0:
+        raise PartFailed(lines[-1] or f"exit {code}")
+    return lines[-1]
 
 
 def programs(kind, which):
@@ -71,12 +80,35 @@ def fuzz(which):
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
 
+def pytest(part, which, workers, *words):
+    """What hangs is ended and shown with its stack: a run that never ends says nothing."""
+    return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", *words, "-k", which,
+                   ROOT / "tests" / part], " in ")
+
+
 def integration(which):
+    """A file of tests at a time on each of a few workers: one more than there are cores, because tests wait a lot."""
     build(preset="release")  # also the programs that these tests start
-    return follow([fetch.python(), "-m", "pytest", "-q", "-k", which, ROOT / "tests/integration"], " in ")
+    return pytest("integration", which, os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
-PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration)}
+def browser(which):
+    """People's browsers against one stack, in one worker, while the others look at pages that need none."""
+    build(preset="release")
+    return pytest("browser", which, os.cpu_count() + 1, "--dist", "loadgroup")
+
+
+def deploy(which):
+    """The chart, on a Kubernetes of its own, and the image. Last, for its tools take minutes to build the first time."""
+    build(preset="release")  # the programs say which settings they read
+    try:
+        gotools.make()
+    except gotools.TooSlow as reason:
+        return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
+    return pytest("deploy", which, os.cpu_count(), "--dist", "loadfile", "-rs")
+
+
+PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration, browser, deploy)}
 
 
 def test(options):
@@ -87,11 +119,14 @@ def test(options):
     closing, failed = [], False
     for name, _, which in wanted:
         say(f"test {name} {which}".rstrip())
+        began = time.monotonic()
         try:
-            closing.append(f"{name}: {PARTS[name](which)}")
+            said = PARTS[name](which)
         except (PartFailed, Failed) as reason:
-            closing.append(f"{name}: FAILED: {reason}")
+            said = f"FAILED: {reason}"
             failed = True
+        closing.append(f"{name}: {said}")
+        say(f"{closing[-1]}; all of it took {(time.monotonic() - began) / 60:.1f} minutes")
     print(*closing, sep="\n")
     return 1 if failed else 0
 

@@ -15,6 +15,7 @@ lambda do |env|
     query = env["QUERY_STRING"].to_s
     return [AGAIN, {"x-reproxy-url" => query.empty? ? lower : "#{lower}?#{query}"}, []]
   end
+  return NOT_FOUND if PREFIXES.any? { |prefix| lower.start_with?(prefix) }
   return [TO_WEB, {}, []] if HAS_WEB
   path == "/" ? WELCOME : NOT_FOUND
 end

@@ -1,0 +1,137 @@
+"""The tools that the tests of the deployment run: a real Kubernetes without nodes, Helm, kubeconform. They are Go programs, built once
+from the modules that tests/deploy/tools pins; what these resources mean to others comes with their modules, too."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import fetch
+from common import ROOT, Failed, cache_dir, say, short_hash
+
+SOURCE = ROOT / "tests/deploy/tools"
+KUBERNETES = "v1.37.1"
+TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64"  # for machines whose Go is older than the modules ask for
+OLDEST = (1, 26)
+BUILD_MINUTES = 20  # a machine that needs longer does not test the deployment
+# In the order in which they are built, several at a time where they share most of their packages.
+PROGRAMS = (
+    ("Helm, kubeconform and kwok (about two minutes)",
+     ["helm.sh/helm/v4/cmd/helm", "github.com/yannh/kubeconform/cmd/kubeconform", "sigs.k8s.io/kwok/cmd/kwok"]),
+    ("etcd, kube-apiserver and kube-controller-manager (about five minutes)",
+     ["./etcd", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager"]),
+)
+# Custom resources that the chart makes, as those say who read them.
+CRDS = {
+    "sigs.k8s.io/gateway-api@v1.6.1": "config/crd/standard/gateway.networking.k8s.io_{gateways,httproutes}.yaml",
+    "github.com/envoyproxy/gateway@v1.9.1":
+        "charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{backendtrafficpolicies,clienttrafficpolicies,httproutefilters}.yaml",
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0":
+        "example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml",
+    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": "config/crd/bases/postgresql.cnpg.io_{clusters,databases}.yaml",
+}
+# What kwok makes of nodes and pods: all that is asked of them succeeds at once.
+STAGES = ("sigs.k8s.io/kwok@v0.8.0", ["node/fast/node-initialize", "node/heartbeat/node-heartbeat", "pod/fast/pod-ready", "pod/fast/pod-complete",
+                                      "pod/fast/pod-delete"])
+
+
+class TooSlow(Failed):
+    """The same command again goes on where it ended."""
+
+
+def directory():
+    made_of = [file.read_text() for file in sorted(SOURCE.rglob("*")) if file.is_file()]
+    return cache_dir() / f"gotools-{short_hash(repr((made_of, KUBERNETES, PROGRAMS, CRDS, STAGES)))}"
+
+
+def program(name):
+    return directory() / "bin" / name
+
+
+def crds():
+    return sorted((directory() / "crds").glob("*.yaml"))
+
+
+def make():
+    if directory().exists():
+        return
+    with fetch.being_made(directory()) as unfinished:
+        if unfinished:
+            say("building a Kubernetes to test the deployment on, from its source (once; about eight minutes on two cores)")
+            (unfinished / "bin").mkdir(parents=True)
+            deadline = time.monotonic() + BUILD_MINUTES * 60
+            go, environment = _go(unfinished)
+            for what, packages in PROGRAMS:
+                say(f"building {what}")
+                _build(go, environment, unfinished, packages, deadline)
+            _copy_crds(go, environment, unfinished / "crds")
+            stages = _module(go, environment, STAGES[0]) / "kustomize/stage"
+            (unfinished / "stages.yaml").write_text("---\n".join((stages / f"{name}.yaml").read_text() for name in STAGES[1]))
+            description = _module(go, environment, f"k8s.io/kubernetes@{KUBERNETES}") / "api/openapi-spec/swagger.json"
+            shutil.copyfile(description, unfinished / "kubernetes.json")
+            for made_with in ("go", "source"):
+                shutil.rmtree(unfinished / made_with, ignore_errors=True)
+
+
+def _environment(**more):
+    return os.environ | {"GOMODCACHE": str(cache_dir() / "go-modules"), "GOFLAGS": "-modcacherw -buildvcs=false"} | more
+
+
+def _go(unfinished):
+    """A Go that is new enough and the environment to run it in: this machine's, or one that an older one fetches as a module."""
+    go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin:/usr/lib/go-1.19/bin")
+    if not go:
+        raise Failed("there is no Go; ./onsale test installs what is missing")
+    text = subprocess.run([go, "version"], check=True, text=True, stdout=subprocess.PIPE, cwd="/").stdout
+    if tuple(map(int, re.search(r"go(\d+)\.(\d+)", text).groups())) >= OLDEST:
+        return go, _environment(GOTOOLCHAIN="local")
+    newer = unfinished / "go"
+    shutil.copytree(_module(go, _environment(), TOOLCHAIN), newer)
+    for part in ("bin", "pkg/tool"):  # a module's files can't be executed
+        for path in [newer / part, *(newer / part).rglob("*")]:
+            path.chmod(0o755)
+    return newer / "bin/go", _environment(GOTOOLCHAIN="local", GOROOT=str(newer))
+
+
+def _module(go, environment, name):
+    """Where a module's files are; verified by Go's checksum database."""
+    try:
+        done = subprocess.run([go, "mod", "download", "-json", name], env=environment, cwd="/", text=True, stdout=subprocess.PIPE, timeout=300)
+    except subprocess.TimeoutExpired:
+        raise TooSlow(f"the Go module {name} could not be had within five minutes") from None
+    answer = json.loads(done.stdout or "{}")
+    if done.returncode != 0:
+        raise Failed(f"the Go module {name} cannot be had: {answer.get('Error', '')}")
+    return pathlib.Path(answer["Dir"])
+
+
+def _copy_crds(go, environment, into):
+    into.mkdir()
+    for module, paths in CRDS.items():
+        head, names, tail = re.fullmatch(r"(.*)\{(.*)\}(.*)", paths).groups()
+        source = _module(go, environment, module)
+        for name in names.split(","):
+            path = source / f"{head}{name}{tail}"
+            shutil.copyfile(path, into / path.name)
+
+
+def _build(go, environment, unfinished, packages, deadline):
+    """In a copy, for the checkout may change meanwhile."""
+    source = shutil.copytree(SOURCE, unfinished / "source", dirs_exist_ok=True)
+    command = [go, "build", "-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}", "-o", f"{unfinished}/bin/", *packages]
+    with subprocess.Popen(command, cwd=source, env=environment, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True) as building:
+        late = threading.Timer(max(0, deadline - time.monotonic()), building.terminate)
+        late.daemon = True  # whatever happens here: nobody waits for it
+        late.start()
+        for line in building.stderr:
+            if not line.startswith("go: downloading"):  # hundreds
+                sys.stderr.write(line)
+    late.cancel()
+    if building.returncode < 0:
+        raise TooSlow(f"the tools to test the deployment with could not be built within {BUILD_MINUTES} minutes")
+    if building.returncode != 0:
+        raise Failed("the tools could not be built, as said above; the same command again goes on where it ended")
