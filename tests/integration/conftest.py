@@ -1,49 +1,66 @@
-import contextlib
+import collections
+import fcntl
+import os
 import pathlib
-import shutil
 import sys
-import tempfile
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from support import Stack  # noqa: E402
+from support import FRUGAL, ROOT, common_stack, stacks  # noqa: E402
 
 
-def fresh_state():
-    """A directory that the postgres user can reach (pytest's tmp_path is closed to others)."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir="/tmp"))
-    path.chmod(0o755)
-    return path
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rebuilds: builds a program anew, which nobody else may start meanwhile")
 
 
-@contextlib.contextmanager
-def stacks():
-    """make(VARIABLE=...) starts a stack of its own with these settings; all are gone at the end."""
-    started = []
+def pytest_collection_modifyitems(items):
+    """Files of few tests first: theirs are the long ones, and whoever begins with one at the end keeps everybody waiting."""
+    tests = collections.Counter(item.path for item in items)
+    items.sort(key=lambda item: tests[item.path])
 
-    def make(**environment):
-        stack = Stack(fresh_state(), **environment)
-        started.append(stack)
-        return stack.start()
 
-    try:
-        yield make
-    finally:
-        for stack in started:
-            stack.stop()
-            shutil.rmtree(stack.state, ignore_errors=True)
+WITHIN_A_TEST = "PYTEST_CURRENT_TEST" in os.environ  # which holds the locks already
+
+
+@pytest.fixture(autouse=True)
+def programs_stay(request):
+    """Files of tests run side by side: whoever rebuilds waits until no test is under way, and those that come later wait for it."""
+    if WITHIN_A_TEST:
+        yield
+        return
+    rebuilds = request.node.get_closest_marker("rebuilds")
+    with open(ROOT / "build/tests.lock", "w") as lock:
+        with open(ROOT / "build/tests.turn", "w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if rebuilds else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="module")
 def make_stack():
     """For the tests of one file: stacks that nobody uses any more would slow the others down."""
-    with stacks() as make:
+    with stacks(**FRUGAL) as make:
         yield make
 
 
 @pytest.fixture(scope="session")
 def stack():
-    """The stack most tests share. Sign-in limits are off, and a password's hash costs a quarter of what it should."""
-    with stacks() as make:
-        yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
+    with common_stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def people(stack):
+    """Somebody new at each next()."""
+    return iter(stack.users(200))
+
+
+@pytest.fixture(scope="module")
+def seller(people):
+    return next(people)
+
+
+@pytest.fixture
+def buyer(people):
+    return next(people)

@@ -56,10 +56,6 @@ class Buyer:
         return self.request("DELETE", f"/api/orders/{order}")
 
 
-def run(main):
-    return asyncio.run(main)
-
-
 # --- afterwards ---
 
 class Story:
@@ -92,7 +88,7 @@ class Story:
         return {order for order, event in self.orders.items() if event["status"] == "cancelled" and event["reason"] == reason}
 
 
-def await_agreement(stack, deadline=60):
+def await_agreement(stack):
     """Until tickets, orders and expiration say the same of every ticket; then reads the story and holds it against them."""
     def of_orders():
         return dict(stack.sql("orders", "select ticket_id::text, id::text from orders where status <> 'cancelled'"))
@@ -103,13 +99,14 @@ def await_agreement(stack, deadline=60):
     def pending():
         return stack.sql("orders", "select count(*)::int from orders where status in ('created', 'awaiting_payment')")[0][0]
 
-    wait_until(lambda: of_tickets() == of_orders(), "tickets shows what orders holds", deadline)
-    wait_until(lambda: stack.metric("expiration", "onsale_expiration_timers") == pending(), "a timer for each unpaid order", deadline)
+    wait_until(lambda: of_tickets() == of_orders(), "tickets shows what orders holds")
+    wait_until(lambda: stack.metric("expiration", "onsale_expiration_timers") == pending(), "a timer for each unpaid order")
+
+    rows = collections.Counter(dict(stack.sql("orders", "select status, count(*)::int from orders group by 1")))
 
     def told():
-        return collections.Counter(len(event) and event["status"] for event in Story(stack).orders.values())
-    rows = collections.Counter(dict(stack.sql("orders", "select status, count(*)::int from orders group by 1")))
-    wait_until(lambda: told() == rows, "the topic tells of every order", deadline)
-    story = Story(stack)
+        story = Story(stack)
+        return story if collections.Counter(event["status"] for event in story.orders.values()) == rows else None
+    story = wait_until(told, "the topic tells of every order")
     assert story.holder == of_orders()
     return story

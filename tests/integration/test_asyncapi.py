@@ -1,11 +1,17 @@
 """schemas/asyncapi.yaml is true: it says of every topic what topics.json and the schemas say, and no more."""
 import json
+import os
+import subprocess
+import sys
 
 import fastavro
 import pytest
 import yaml
 
 from support import ROOT, topic_schema
+
+sys.path.insert(0, str(ROOT / "dev"))
+import fetch  # noqa: E402
 
 SCHEMAS = ROOT / "schemas"
 TOPICS = {topic["name"]: topic for topic in json.loads((SCHEMAS / "avro/topics.json").read_text())["topics"]}
@@ -27,6 +33,23 @@ def message(channel):
     [(name, reference)] = DOCUMENT["channels"][channel]["messages"].items()
     assert reference == {"$ref": f"#/components/messages/{name}"}
     return follow(reference)
+
+
+def parsed(file):
+    """Exit code and complaints of AsyncAPI's own parser."""
+    done = subprocess.run([fetch.node() / "bin/node", ROOT / "tests/asyncapi/validate.cjs", file], text=True,
+                          env={**os.environ, "NODE_PATH": str(fetch.node_modules(ROOT / "tests/asyncapi"))},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, [line for line in done.stdout.splitlines() if not line.startswith(("information", "hint"))]
+
+
+def test_its_own_parser_takes_it(tmp_path):
+    assert parsed(SCHEMAS / "asyncapi.yaml") == (0, [])
+    broken = tmp_path / "asyncapi.yaml"
+    (tmp_path / "avro").symlink_to(SCHEMAS / "avro")
+    broken.write_text((SCHEMAS / "asyncapi.yaml").read_text().replace("action: send", "action: shout", 1))
+    code, complaints = parsed(broken)
+    assert code == 1 and any("action" in line for line in complaints)
 
 
 def test_it_has_every_topic():

@@ -22,7 +22,7 @@ def known(stack):
 
 
 def patch_me(person, **body):
-    return person.patch("/api/users/me", json=body, timeout=30)
+    return person.patch("/api/users/me", json=body)
 
 
 # --- POST signup ---
@@ -178,7 +178,7 @@ def test_twenty_sign_ups_of_one_email_at_once(stack):
         def sign_up(n):
             mixed = "".join(c.upper() if (n >> i % 5) & 1 else c for i, c in enumerate(email))
             gate.wait()
-            return User(stack.url).post("/api/users/signup", json=credentials(mixed), timeout=30)
+            return User(stack.url).post("/api/users/signup", json=credentials(mixed))
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(sign_up, range(20)))
         assert sorted(a.status_code for a in answers) == [201] + [409] * 19
@@ -193,7 +193,7 @@ def test_twenty_sign_ups_of_one_email_at_once(stack):
 # --- Idempotency-Key ---
 
 def sign_up_with(stack, key, body):
-    return User(stack.url).post("/api/users/signup", json=body, headers={"Idempotency-Key": key}, timeout=30)
+    return User(stack.url).post("/api/users/signup", json=body, headers={"Idempotency-Key": key})
 
 
 def test_idempotency_key(stack):
@@ -434,7 +434,7 @@ def test_requests_that_cross_do_not_hang_or_fail(stack):
         emails, keys = [new_email() for _ in range(6)], [str(uuid.uuid4()) for _ in range(6)]
 
         def sign_up(n):
-            return User(urls[n % 2]).post("/api/users/signup", json=credentials(emails[n % 6]), headers={"Idempotency-Key": keys[n * n // 6 % 6]}, timeout=30)
+            return User(urls[n % 2]).post("/api/users/signup", json=credentials(emails[n % 6]), headers={"Idempotency-Key": keys[n * n // 6 % 6]})
         answers = list(pool.map(sign_up, range(72)))
         assert {a.status_code for a in answers} <= {201, 409, 422} and 201 in {a.status_code for a in answers}
         assert stack.sql("auth", "select count(*) - count(distinct lower(email)), count(*) - count(distinct signup_key) from users "

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from accounts import PASSWORD, WRONG, account, credentials, hashes, new_email, sign_in, token_of, visitor
-from support import Replica, User, errors, wait_until
+from support import DEADLINE, Replica, User, errors, wait_until
 
 RATE = 5  # of sign-ins; one less of sign-ups
 CHEAP = {"HASH_MEMORY": "1", "HASH_PASSES": "1"}
@@ -218,7 +218,7 @@ def test_zero_is_off(limited):
 
 def test_a_bad_list_of_proxies_is_refused(limited):
     with Replica(limited, "auth", TRUSTED_PROXIES="10.0.0.0/33") as replica:
-        assert replica.process.wait(30) == 78
+        assert replica.process.wait(DEADLINE) == 78
         assert "TRUSTED_PROXIES" in replica.output() and "10.0.0.0/33" in replica.output()
 
 
@@ -236,7 +236,7 @@ def test_a_full_queue_refuses_and_blocks_nobody(stack):
             wait_until(lambda: (hashes(replica)[0], replica.metric("onsale_auth_hasher_waiting")) == (checked, waiting), f"{checked}, {waiting} wait")
 
         def someone():
-            return pool.submit(sign_in, replica.url, new_email(), timeout=120)
+            return pool.submit(sign_in, replica.url, new_email())
         first = someone()
         wait_at(1, 0)
         others = [someone(), someone()]
@@ -249,7 +249,7 @@ def test_a_full_queue_refuses_and_blocks_nobody(stack):
         for _ in range(20):
             assert User(replica.url, token).get("/api/users/currentuser").json()["currentUser"]
             assert User(replica.url).post("/api/users/signout").status_code == 200
-            assert requests.get(replica.admin_url + "/healthz", timeout=10).status_code == 200
+            assert requests.get(replica.admin_url + "/healthz", timeout=DEADLINE).status_code == 200
             assert replica.readyz().status_code == 200
         assert User(replica.url).post("/api/users/signup", json={}).status_code == 400
         assert hashes(replica) == (1, 0) and not first.done(), "all of it while the first was at work"

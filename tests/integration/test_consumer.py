@@ -19,7 +19,7 @@ import requests
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from support import ROOT, Topic, topic_schema, wait_until
+from support import DEADLINE, GRACE, ROOT, Topic, topic_schema, wait_until
 
 sys.path.append(str(ROOT / "dev"))
 from stack import build  # noqa: E402
@@ -97,9 +97,9 @@ class Feed(Topic):
         """How many records are behind the positions."""
         return self.one("select coalesce(sum(next_offset), 0) from consumer_offsets")
 
-    def wait_read(self, deadline=60):
+    def wait_read(self):
         total = sum(self.ends().values())
-        wait_until(lambda: self.read() >= total, "everything is read", deadline)
+        wait_until(lambda: self.read() >= total, "everything is read")
 
     def assert_applied_once_in_order(self):
         applied = collections.defaultdict(list)
@@ -155,9 +155,9 @@ class Driver:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, deadline=10):
+    def stop(self):
         self.process.terminate()
-        assert self.process.wait(deadline) == 0, self.output()[-3000:]
+        assert self.process.wait(GRACE) == 0, self.output()[-3000:]
 
     def close(self):
         print(f"--- {self.log.name}\n{self.output()[-4000:]}")  # shown if the test fails
@@ -198,7 +198,7 @@ class Stream:
 
     def __exit__(self, *_):
         self.stopping.set()
-        self.thread.join(60)
+        self.thread.join(DEADLINE)
         assert self.failure is None, self.failure
 
 
@@ -323,7 +323,7 @@ def test_two_that_believe_to_own_the_partitions(feed):
     feed.write(20000, tickets(100))
     one = feed.driver(BATCH="50")
     other = feed.driver(BATCH="50", RDKAFKA_GROUP_ID="unused")
-    assert other.process.wait(10) == 78 and "group.id" in other.output()  # what correctness rests on cannot be set
+    assert other.process.wait(DEADLINE) == 78 and "group.id" in other.output()  # what correctness rests on cannot be set
     thief = feed.driver(BATCH="50", CONSUMER_GROUP="thief")
     feed.wait_read()
     feed.assert_applied_once_in_order()
@@ -363,8 +363,43 @@ def test_postgres_restarted(feed):
     feed.assert_applied_once_in_order()
 
 
+def test_postgres_forgets_the_last_batches(feed):
+    """They do not wait for the disk: a crash takes them back, effects and positions alike, and they are read again."""
+    some = tickets(10)
+    driver = feed.driver().wait_ready()
+    feed.write(100, some)
+    feed.wait_read()
+    assert any(forgets(feed, driver, some) for _ in range(5))
+    feed.assert_applied_once_in_order()
+
+
+def forgets(feed, driver, some):
+    """Has Postgres killed while batches are not on disk. Whether that took them back: unless somebody else committed just then, and waited."""
+    server, disk_writer = feed.stack.pid("postgres"), feed.one("select pid from pg_stat_activity where backend_type = 'walwriter'")
+    os.kill(disk_writer, signal.SIGSTOP)
+
+    def not_on_disk():
+        feed.write(50, some)
+        feed.wait_read()
+        return feed.one("select pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() - 1000")
+    wait_until(not_on_disk, "a batch is not on disk")
+    driver.signal(signal.SIGSTOP)
+    read, applied = feed.read(), seen(feed)
+    os.kill(server, signal.SIGKILL)
+    os.kill(disk_writer, signal.SIGKILL)
+    await_postgres(feed)
+    lost = feed.read() < read and seen(feed) < applied
+    driver.signal(signal.SIGCONT)
+    feed.wait_read()
+    return lost
+
+
 def start_postgres(feed):
     feed.stack.supervisor("start", "postgres")
+    await_postgres(feed)
+
+
+def await_postgres(feed):
     wait_until(lambda: postgres_answers(feed), "Postgres is back")
     # The registry keeps schemas there, and for minutes does not notice that its connections are dead.
     feed.stack.supervisor("stop", "registry")
@@ -380,7 +415,7 @@ def postgres_answers(feed):
 
 def start_registry(feed):
     feed.stack.supervisor("start", "registry")
-    wait_until(lambda: registry_answers(feed), "the registry is back", 60)
+    wait_until(lambda: registry_answers(feed), "the registry is back")
 
 
 def registry_answers(feed):
@@ -478,7 +513,7 @@ def test_topic_made_anew_while_running(feed):
     wait_until(lambda: feed.name not in feed.kafka.list_topics(timeout=10).topics, "the topic is gone")
     feed.create()
     feed.write(50, some)
-    wait_until(lambda: seen(feed) == 1050, "the new topic is read from its start", 90)
+    wait_until(lambda: seen(feed) == 1050, "the new topic is read from its start")
     feed.assert_applied_once_in_order()
     wait_until(lambda: feed.read() == 50, "the positions are those of the new topic")
     assert driver.metric("offset_resets_total") > 0
@@ -528,9 +563,7 @@ def test_stops_under_load_and_hands_over(feed):
             before = seen(feed)
             wait_until(lambda: seen(feed) > before, "it goes on")
             second = feed.driver()
-            start = time.monotonic()
             first.stop()
-            assert time.monotonic() - start < 3
             second.wait_ready()
             wait_until(lambda: second.metric("partitions") == 4, "it has them all")
             first = second
@@ -545,9 +578,7 @@ def test_stops_in_time_when_everything_is_away(feed):
         feed.stack.supervisor("stop", name)
     try:
         for each in (driver, waiting):
-            start = time.monotonic()
-            each.stop(10)
-            assert time.monotonic() - start < 9
+            each.stop()
     finally:
         feed.stack.supervisor("start", "kafka")
         feed.stack.wait_kafka()

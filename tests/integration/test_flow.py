@@ -24,12 +24,6 @@ def shown(user, ticket):
     return user.get(f"/api/tickets/{ticket['id']}").json()
 
 
-def place(user, ticket):
-    answer = user.post("/api/orders", json={"ticketId": ticket["id"]})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
 def edit(user, ticket):
     return user.put(f"/api/tickets/{ticket['id']}", json={"title": "Another", "price": 30}).status_code
 
@@ -38,7 +32,7 @@ def test_bought_too_slowly(quick):
     """Listed, ordered, locked for others, not to be edited; the time to pay passes; on sale again."""
     seller, buyer, other = sign_up(quick), sign_up(quick), sign_up(quick)
     ticket = seller.list_ticket(title="Row 1, seat 1", price="20.00")
-    order = place(buyer, ticket)
+    order = buyer.place(ticket)
     assert order["status"] == "created" and order["ticket"]["price"] == 20
     wait_until(lambda: shown(other, ticket)["status"] == "reserved", "the ticket shows as reserved")
     assert shown(other, ticket)["orderId"] == order["id"]
@@ -51,16 +45,16 @@ def test_bought_too_slowly(quick):
     assert [(e["type"], e.get("reason")) for e in history] == [("OrderCreated", None), ("OrderCancelled", "expired")]
     assert history[1]["occurredAt"] >= order["expiresAt"], "not a moment early"
     assert edit(seller, ticket) == 200
-    assert place(other, ticket)["status"] == "created"
+    assert other.place(ticket)["status"] == "created"
 
 
 def test_the_end_of_an_order_before_leaves_the_next_one_alone(quick):
     """The first buyer cancels; the second holds the ticket while the first one's time runs out, until his own does."""
     seller, first, second = sign_up(quick), sign_up(quick), sign_up(quick)
     ticket = seller.list_ticket()
-    before = place(first, ticket)
+    before = first.place(ticket)
     assert first.delete(f"/api/orders/{before['id']}").status_code == 204
-    after = place(second, ticket)
+    after = second.place(ticket)
     assert after["expiresAt"] > before["expiresAt"]
     wait_until(lambda: shown(second, ticket).get("orderId") == after["id"], "the second holds it")
     wait_until(lambda: shown(second, ticket)["status"] == "available", "his time is over too")

@@ -2,7 +2,6 @@
 import base64
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import time
@@ -14,7 +13,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from support import Replica, User, wait_until
+from support import DEADLINE, Replica, User, cpu_seconds, resident_kib, wait_until
 
 BODY = b'{"title":"t","price":1}'
 
@@ -40,7 +39,7 @@ def survives(stack):
 
 def exchange(address, raw, half_close=True):
     """Sends raw bytes and reads until the server closes or has answered."""
-    with socket.create_connection(address, timeout=15) as s:
+    with socket.create_connection(address, timeout=DEADLINE) as s:
         try:
             s.sendall(raw)
             if half_close:
@@ -124,7 +123,7 @@ def test_two_ways_to_tell_the_length_are_refused(tickets, token, headers):
 
 
 def test_slow_and_leaving_clients_harm_nobody(stack, tickets, token):
-    sockets = [socket.create_connection(tickets, timeout=15) for _ in range(200)]
+    sockets = [socket.create_connection(tickets, timeout=DEADLINE) for _ in range(200)]
     for n, s in enumerate(sockets):
         s.sendall(request(token, BODY)[:50 + n])
     assert User(stack.url, token).post("/api/tickets", data=BODY).status_code == 201
@@ -132,7 +131,7 @@ def test_slow_and_leaving_clients_harm_nobody(stack, tickets, token):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         s.close()
     for _ in range(200):  # leave before the answer
-        with socket.create_connection(tickets, timeout=15) as s:
+        with socket.create_connection(tickets, timeout=DEADLINE) as s:
             s.sendall(request(token, BODY))
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     assert User(stack.url, token).post("/api/tickets", data=BODY).status_code == 201
@@ -151,7 +150,7 @@ def forgeries(stack, token):
     header = json.loads(base64.urlsafe_b64decode(head + "=="))
     good = json.loads(base64.urlsafe_b64decode(claims + "=="))
     own_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    [jwk, *_] = requests.get(stack.url + "/.well-known/jwks.json", timeout=10).json()["keys"]
+    [jwk, *_] = requests.get(stack.url + "/.well-known/jwks.json", timeout=DEADLINE).json()["keys"]
     public = jwt.PyJWK(jwk).key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     import hashlib
     import hmac
@@ -186,7 +185,7 @@ def test_forged_tokens(tickets, forgeries, name):
     url = f"http://{tickets[0]}:{tickets[1]}/api/tickets"
     forged = forgeries[name]
     for headers in ({"Authorization": f"Bearer {forged}"}, {"Cookie": f"session={forged}"}):
-        answer = requests.post(url, data=BODY, headers=headers, timeout=10)
+        answer = requests.post(url, data=BODY, headers=headers, timeout=DEADLINE)
         assert answer.status_code == 401
         assert answer.json()["errors"]
 
@@ -195,8 +194,7 @@ def test_forged_tokens(tickets, forgeries, name):
 
 def test_memory_does_not_grow(stack, tickets, token, forgeries):
     def resident():
-        with open(f"/proc/{stack.pid('tickets')}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        return resident_kib(stack.pid("tickets"))
 
     def round_of_hostility():
         for body in BAD_BODIES.values():
@@ -221,25 +219,20 @@ class FewFiles(Replica):
                                         stderr=self.log, stdin=subprocess.DEVNULL)
         return self
 
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def test_more_clients_than_files(stack):
     """They wait, at no cost; what the service itself needs is kept for it."""
     with FewFiles(stack, "tickets") as replica, contextlib.ExitStack() as clients:
         replica.wait_ready()
         for _ in range(400):
-            clients.enter_context(socket.create_connection(("127.0.0.1", replica.http_port), timeout=15))
+            clients.enter_context(socket.create_connection(("127.0.0.1", replica.http_port), timeout=DEADLINE))
         wait_until(lambda: "new ones wait" in replica.output(), "it is full")
-        before, began = replica.cpu_seconds(), time.monotonic()
+        before, began = cpu_seconds(replica.process.pid), time.monotonic()
         lost = replica.metric("onsale_db_reconnects_total")
         stack.sql("tickets", "select pg_terminate_backend(pid) from pg_stat_activity"
                              " where application_name in ('onsale-tickets-read', 'onsale-tickets-write')")
         wait_until(lambda: replica.metric("onsale_db_reconnects_total") == lost + 2, "its connections are back")
         wait_until(lambda: time.monotonic() > began + 3, "3 s")
-        assert replica.cpu_seconds() - before < 1
+        assert cpu_seconds(replica.process.pid) - before < 1
         clients.close()
-        assert requests.get(f"{replica.url}/api/tickets?limit=1", timeout=10).status_code == 200
+        assert requests.get(f"{replica.url}/api/tickets?limit=1", timeout=DEADLINE).status_code == 200

@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from support import ROOT, User
+from support import DEADLINE, ROOT, User
 
 HERE = ROOT / "tests" / "integration"
 DOCUMENT = yaml.safe_load((ROOT / "schemas" / "openapi.yaml").read_text())
@@ -71,11 +71,11 @@ def somebody(stack):
 
 
 @pytest.mark.parametrize("method, path, size, status", [
-    ("GET", "/api/nowhere", 0, 404), ("GET", "/nowhere", 0, 404), ("GET", "/api/tickets/x", 0, 404),
+    ("GET", "/api/nowhere", 0, 404), ("GET", "/api/tickets/x", 0, 404),
     ("PATCH", "/api/tickets", 0, 405), ("POST", "/api/tickets", 65537, 413), ("POST", "/api/users/signup", 65537, 413)])
 def test_errors_outside_of_the_description_have_its_shape(stack, method, path, size, status):
     """Those of the edge, and those of paths and methods that are not described."""
-    answer = requests.request(method, stack.url + path, data=b"x" * size, timeout=10)
+    answer = requests.request(method, stack.url + path, data=b"x" * size, timeout=DEADLINE)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     assert fits(DOCUMENT["components"]["schemas"]["Errors"], answer.json()), answer.text
@@ -132,7 +132,7 @@ def implemented():
     """{(method, path)}: whether a session is required; read from the tables of routes in services/."""
     routes = {}
     for file in sorted((ROOT / "services").glob("*/*.c")):
-        if file.parent.name == "web":  # pages for people
+        if file.parent.name in ("web", "stripe-sandbox"):  # pages for people; Stripe's API, which Stripe describes
             continue
         for table in re.findall(r"const struct route \w+\[\] = \{(.*?)\n\};", file.read_text(), re.DOTALL):
             *rows, end, nothing = [row.strip() for row in re.sub(r"/\*.*?\*/", "", table, flags=re.DOTALL).split("},")]

@@ -11,35 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from support import Replica, User, errors, missing_id, wait_until
+from support import Replica, User, errors, list_ticket, missing_id, refused, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
 TICK = datetime.timedelta(milliseconds=1)
 
 
-def refused(answer, status, words=""):
-    assert answer.status_code == status, answer.text
-    assert words in errors(answer)[0][1]
-
-
 def now():
     return datetime.datetime.now(datetime.timezone.utc)
-
-
-@pytest.fixture(scope="module")
-def people(stack):
-    """Somebody new at each next()."""
-    return iter(stack.users(100))
-
-
-@pytest.fixture(scope="module")
-def seller(people):
-    return next(people)
-
-
-@pytest.fixture
-def buyer(people):
-    return next(people)
 
 
 @pytest.fixture
@@ -59,19 +38,6 @@ def at(url, user):
     return User(url, user.headers["Authorization"].removeprefix("Bearer "))
 
 
-def place(user, ticket, **kwargs):
-    answer = user.post("/api/orders", json={"ticketId": ticket["id"]}, **kwargs)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def list_ticket(stack, seller, **what):
-    """A ticket that orders knows. (For a while after an instance was killed, nobody reads its partitions.)"""
-    ticket = seller.list_ticket(**what)
-    wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s", ticket["id"]), "orders knows the ticket")
-    return ticket
-
-
 @pytest.fixture
 def ticket(stack, seller):
     return list_ticket(stack, seller, title="Käse & 🎫", price="20.50")
@@ -79,7 +45,7 @@ def ticket(stack, seller):
 
 @pytest.fixture
 def order(buyer, ticket):
-    return place(buyer, ticket)
+    return buyer.place(ticket)
 
 
 # --- POST ---
@@ -107,7 +73,7 @@ def test_place(stack, seller, buyer, ticket):
 
 def test_trace_goes_from_request_to_event(stack, buyer, ticket):
     trace = uuid.uuid4().hex
-    place(buyer, ticket, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    buyer.place(ticket, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
     [event] = stack.topic("orders").of(ticket["id"], 1)
     assert event.headers["traceparent"].split("-")[1] == trace
 
@@ -173,7 +139,7 @@ def test_withdrawn(stack, seller, buyer, ticket):
 def test_price_is_that_of_the_order(stack, seller, buyer, ticket):
     edited = seller.put(f"/api/tickets/{ticket['id']}", json={"title": "now", "price": 30}).json()
     settle(stack)
-    order = place(buyer, ticket)
+    order = buyer.place(ticket)
     assert order["ticket"] == {"id": ticket["id"], "title": "now", "price": 30, "currency": "USD", "version": 2}
     stack.topic("tickets").produce(ticket_event(edited, 3, title="later", price=9900), key="id")
     settle(stack)
@@ -288,7 +254,7 @@ def test_limit_of_holds(stack, replica, seller, people):
         spare = list_ticket(stack, seller)
         refused(buyer.post("/api/orders", json={"ticketId": spare["id"]}), 409, "10 unpaid tickets")
         assert buyer.delete(f"/api/orders/{mine[3]['id']}").status_code == 204
-        place(buyer, spare)
+        buyer.place(spare)
         refused(buyer.post("/api/orders", json={"ticketId": mine[3]["ticket"]["id"]}), 409, "10 unpaid tickets")
 
 
@@ -315,12 +281,15 @@ def test_rivals_on_two_instances_never_wait_in_a_circle(stack, seller, people):
                 for order in mine:
                     assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
     assert deadlocks() == before
-    orders = collections.Counter()
-    live = collections.Counter()
+    orders, live, story = collections.Counter(), collections.Counter(), collections.defaultdict(list)
     for event in stack.topic("orders").events():
+        told = (event["type"], event["version"], event["id"])
+        if told in story[event["ticketId"]]:
+            continue  # as consumers do: a publisher that takes over may repeat the last ones
+        story[event["ticketId"]].append(told)
         live[event["ticketId"]] += {"OrderCreated": 1, "OrderCancelled": -1}.get(event["type"], 0)
         orders[event["type"]] += 1
-        assert live[event["ticketId"]] <= 1, "a ticket has one live order at a time, as the topic tells it"
+        assert live[event["ticketId"]] <= 1, f"a ticket has one live order at a time, as the topic tells it: {story[event['ticketId']]}"
     assert orders["OrderCreated"] >= 300
 
 
@@ -340,9 +309,9 @@ def test_get_of_others(stack, buyer, other, order, path):
 
 
 def test_list_is_own_paged_and_newest_first(stack, seller, buyer, other):
-    placed = [place(buyer, list_ticket(stack, seller)) for _ in range(5)]
+    placed = [buyer.place(list_ticket(stack, seller)) for _ in range(5)]
     buyer.delete(f"/api/orders/{placed[2]['id']}")
-    place(other, list_ticket(stack, seller))
+    other.place(list_ticket(stack, seller))
     seen, path = [], "/api/orders?limit=2"
     while path:
         answer = buyer.get(path)
@@ -379,7 +348,7 @@ def test_cancel(stack, buyer, other, ticket, order):
         assert answer.status_code == 204 and not answer.content
     assert buyer.get(path).json() == {**order, "status": "cancelled", "version": 2}
     assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "buyer")]
-    following = place(other, ticket)
+    following = other.place(ticket)
     events = stack.topic("orders").of(ticket["id"], 3)
     assert [(e["type"], str(e["id"]), e["version"], e["reason"]) for e in events] == [
         ("OrderCreated", order["id"], 1, None), ("OrderCancelled", order["id"], 2, "buyer"), ("OrderCreated", following["id"], 1, None)]
@@ -488,15 +457,19 @@ def test_payment_failed_for_good_ends_the_order(stack, buyer, other, ticket, ord
     pay(stack, order, "PaymentFailed", charge=charge, first=2, final=True, reason="card_declined")
     assert shown(buyer, order) == ("cancelled", 3)
     assert history(buyer, order)[-1] == (3, "OrderCancelled", "cancelled", "payment_failed")
-    place(other, ticket)
+    other.place(ticket)
 
 
 def test_buyer_may_cancel_while_paying(stack, buyer, other, ticket, order):
     charge = pay(stack, order, "PaymentStarted")
     assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
-    following = place(other, ticket)
+    following = other.place(ticket)
     pay(stack, order, "PaymentCreated", charge=charge, first=2)
     assert shown(buyer, order) == ("cancelled", 3) and shown(other, following) == ("created", 1)
+    for _ in range(2):
+        pay(stack, order, "PaymentRefunded", charge=charge, first=3)
+        assert history(buyer, order)[3:] == [(4, "OrderUpdated", "cancelled", "refunded")], "told, and once"
+    assert shown(other, following) == ("created", 1)
 
 
 def test_expiry_is_never_early(stack, buyer, order):
@@ -514,20 +487,27 @@ def signal_until(stack, order, user, status):
 
 
 def test_expiry_when_due(stack, replica, buyer, other, ticket):
-    order = place(at(replica.url, buyer), ticket)
+    order = at(replica.url, buyer).place(ticket)
     signal_until(stack, order, buyer, "cancelled")
     assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "expired")]
     created, cancelled = stack.topic("orders").of(ticket["id"], 2)
     assert created["expiresAt"] - created["occurredAt"] <= datetime.timedelta(seconds=1)
     assert cancelled["occurredAt"] >= created["expiresAt"]
-    place(other, ticket)
+    other.place(ticket)
 
 
 def test_payment_under_way_has_its_grace(stack, replica, buyer, ticket):
-    order = place(at(replica.url, buyer), ticket)
-    pay(stack, order, "PaymentStarted")
+    def paid_in_time():  # a slow machine may take longer for that than the order is held
+        order = at(replica.url, buyer).place(ticket)
+        pay(stack, order, "PaymentStarted")
+        return shown(buyer, order)[0] == "awaiting:payment" and order
+    order = wait_until(paid_in_time, "a payment begins while the order is held")
     signal_until(stack, order, buyer, "cancelled")
-    created, updated, cancelled = stack.topic("orders").of(ticket["id"], 3)
+
+    def told():
+        events = [e for e in stack.topic("orders").events() if str(e["id"]) == order["id"]]
+        return len(events) == 3 and events
+    created, updated, cancelled = wait_until(told, "three events of the order")
     assert (cancelled["reason"], cancelled["version"]) == ("expired", 3)
     assert cancelled["occurredAt"] >= created["expiresAt"] + datetime.timedelta(seconds=2)
     assert created["expiresAt"] == updated["expiresAt"] == cancelled["expiresAt"]
@@ -544,7 +524,7 @@ def test_withdrawn_ticket_ends_its_order(stack, buyer, seller, order, ticket):
 def test_older_news_of_a_ticket_change_nothing(stack, seller, buyer, ticket):
     stack.topic("tickets").produce(ticket_event(ticket, 7, title="new"), ticket_event(ticket, 6, title="old"), key="id")
     settle(stack)
-    assert place(buyer, ticket)["ticket"]["title"] == "new"
+    assert buyer.place(ticket)["ticket"]["title"] == "new"
 
 
 def everything(stack):
@@ -555,7 +535,7 @@ def everything(stack):
 
 def test_replay_changes_nothing(stack, seller, buyer):
     """Last, when all of the above has happened: every topic again from 0."""
-    awaiting, failed = place(buyer, list_ticket(stack, seller)), place(buyer, list_ticket(stack, seller))
+    awaiting, failed = buyer.place(list_ticket(stack, seller)), buyer.place(list_ticket(stack, seller))
     pay(stack, awaiting, "PaymentStarted")
     pay(stack, failed, "PaymentStarted", "PaymentFailed")
     wait_until(lambda: stack.metric("orders", "onsale_publisher_unacked_events") == 0, "all is published")

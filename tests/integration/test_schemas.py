@@ -12,7 +12,7 @@ import fastavro
 import pytest
 import requests
 
-from support import ROOT, topic_schema
+from support import DEADLINE, ROOT, topic_schema
 
 TOPICS = json.loads((ROOT / "schemas/avro/topics.json").read_text())["topics"]
 NAMES = [topic["name"] for topic in TOPICS]
@@ -37,7 +37,7 @@ def ours(stack):  # which builds it
     driver = Driver()
     yield driver.ask
     driver.process.stdin.close()
-    assert driver.process.wait(10) == 0
+    assert driver.process.wait(DEADLINE) == 0
 
 
 # --- fastavro's side: without logical types, so that its values are what is on the wire ---
@@ -208,9 +208,9 @@ def test_a_schema_registers_once_at_level_backward(ours, registry, subject):
     first = ours(registry=registry, subject=subject, schema=text)
     assert first["status"] == "ok"
     assert ours(registry=registry, subject=subject, schema=text) == first
-    assert requests.get(f"{registry}/config/{subject}", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
-    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=10).json() == [1]
-    assert json.loads(requests.get(f"{registry}/schemas/ids/{first['id']}", timeout=10).json()["schema"]) == topic_schema("tickets")
+    assert requests.get(f"{registry}/config/{subject}", timeout=DEADLINE).json()["compatibilityLevel"] == "BACKWARD"
+    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=DEADLINE).json() == [1]
+    assert json.loads(requests.get(f"{registry}/schemas/ids/{first['id']}", timeout=DEADLINE).json()["schema"]) == topic_schema("tickets")
 
 
 def test_a_schema_evolves_in_both_directions(ours, registry, subject):
@@ -227,7 +227,7 @@ def test_a_schema_evolves_in_both_directions(ours, registry, subject):
         expected = as_ours("tickets", {"orderId": None, **event})
         expected.pop("unheardOf", None)
         assert answer["event"] == expected
-    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=10).json() == [1, 2, 3]
+    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=DEADLINE).json() == [1, 2, 3]
 
 
 def test_what_would_not_read_old_records_is_refused(ours, registry, subject):
@@ -238,7 +238,7 @@ def test_what_would_not_read_old_records_is_refused(ours, registry, subject):
     assert refused["status"] == "refused by the other side"
     assert "409" in refused["why"] and "unheardOf" in refused["why"]
     assert ours(registry=registry, subject=subject, schema="{nonsense")["status"] == "refused by the other side"
-    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=10).json() == [1]
+    assert requests.get(f"{registry}/subjects/{subject}/versions", timeout=DEADLINE).json() == [1]
 
 
 def test_an_id_nobody_gave_out_is_malformed_after_a_second(ours, registry):
@@ -256,7 +256,7 @@ def test_an_id_nobody_gave_out_is_malformed_after_a_second(ours, registry):
     ("AVRO", '{"type":"record","name":"TicketEvent","namespace":"onsale","fields":[{"name":"id","type":"string"}]}'),
 ])
 def test_a_schema_of_something_else_is_malformed(ours, registry, subject, kind, text):
-    answer = requests.post(f"{registry}/subjects/{subject}/versions", json={"schemaType": kind, "schema": text}, timeout=10)
+    answer = requests.post(f"{registry}/subjects/{subject}/versions", json={"schemaType": kind, "schema": text}, timeout=DEADLINE)
     assert answer.status_code == 200, answer.text
     value = b"\0" + answer.json()["id"].to_bytes(4, "big") + b"\2a"
     answer = ours(topic="tickets", registry=registry, bytes=value.hex())

@@ -53,9 +53,11 @@ def test_statements_with_names_types_and_direction(tmp_path):
         "change.sql": "UPDATE t set a = $2::text[] where b = any($1::BIGINT[]) and c = $1",
         "on_order.sql": "select $1::int[]",
         "lock.sql": "select 1 from t where id = any($1::uuid[]) for update",
+        "call.sql": "select * from write_things($1::uuid[])",
     })
     assert entries == [
         ["shop_by_id", "1", "0", "2950 ", "select 1 from unnest($1::uuid[])"],
+        ["shop_call", "1", "1", "2950 ", "select * from write_things($1::uuid[])"],
         ["shop_change", "2", "1", "20 25 ", "UPDATE t set a = $2::text[] where b = any($1::BIGINT[]) and c = $1"],
         ["shop_lock", "1", "1", "2950 ", "select 1 from t where id = any($1::uuid[]) for update"],
     ]
@@ -85,7 +87,7 @@ def test_migrations_reach_c_unchanged(tmp_path):
     ("q.sql", "select $1::uuid[], $1::text[]", "two types"),
     ("q.sql", "select $1::money[]", "no such element type: money"),
     ("q.sql", "select $1::int[]; select 2", "semicolon"),
-    ("q.sql", "select " + ", ".join(f"${i}::int[]" for i in range(1, 26)), "more than 24"),
+    ("q.sql", "select " + ", ".join(f"${i}::int[]" for i in range(1, 34)), "more than 32"),
     ("my-query.sql", "select $1::int[]", "letters, digits"),
 ])
 def test_what_cannot_work_is_refused(tmp_path, name, text, words):

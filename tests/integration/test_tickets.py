@@ -1,4 +1,5 @@
 """The contract of tickets, route by route: answers, failures, events, and what it does about orders."""
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,11 +9,6 @@ import pytest
 from support import ROOT, User, errors, missing_id, wait_until
 
 PRICE_ERROR = "must be a price from 0.50 to 999,999.99 with at most two decimals"
-
-
-@pytest.fixture(scope="module")
-def seller(stack):
-    return stack.user()
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +135,7 @@ def test_get(stack, seller):
         assert (answer.status_code, answer.json()) == (200, ticket), path
 
 
-@pytest.mark.parametrize("path", ["nonsense", "0", "%00", missing_id(), missing_id() + "x"])
+@pytest.mark.parametrize("path", ["nonsense", "0", "%00", "01930000-0000-7000-8000-000000000000", "01930000-0000-7000-8000-000000000000x"])
 def test_get_missing(stack, path):
     answer = User(stack.url).get(f"/api/tickets/{path}")
     assert answer.status_code == 404
@@ -317,7 +313,7 @@ def test_mine_needs_a_session(stack):
 
 def order(ticket, status, version, order_id=None, **more):
     kind = {"created": "OrderCreated", "awaiting_payment": "OrderUpdated", "complete": "OrderCompleted", "cancelled": "OrderCancelled"}
-    return {"type": kind[status], "id": order_id or str(uuid.uuid4()), "ticketId": ticket["id"], "version": version,
+    return {"type": kind[status], "id": order_id or missing_id(), "ticketId": ticket["id"], "version": version,
             "occurredAt": 1_700_000_000_000, "userId": str(uuid.uuid4()), "sellerId": ticket["userId"], "status": status,
             "expiresAt": 1_700_000_900_000, "price": 2000, "currency": "USD", "title": ticket["title"],
             "ticketVersion": ticket["version"], "reason": None, **more}
@@ -392,3 +388,27 @@ def test_trace_goes_from_order_to_ticket(stack, seller):
     ticket, trace = seller.list_ticket(), f"00-{uuid.uuid4().hex}-00f067aa0ba902b7-01"
     stack.topic("orders").produce(order(ticket, "created", 1), headers=[("traceparent", trace)])
     assert stack.topic("tickets").of(ticket["id"], 2)[1].headers["traceparent"] == trace
+
+
+def id_of_days_ago(days):
+    ms = int((time.time() - days * 86400) * 1000)
+    return uuid.UUID(int=ms << 80 | 7 << 76 | 2 << 62 | uuid.uuid4().int & (1 << 62) - 1)
+
+
+def test_orders_of_long_ago_are_forgotten(stack, seller):
+    orders, ticket = stack.topic("orders"), seller.list_ticket()
+    old, young = [id_of_days_ago(91) for _ in range(5)], [id_of_days_ago(89), id_of_days_ago(0)]
+    stack.sql("tickets", "insert into seen_orders select unnest(%s), 2", old + young)
+
+    def kept():
+        return {i for i, in stack.sql("tickets", "select order_id from seen_orders where order_id = any(%s)", old + young)}
+    # One of them comes again: known as long as it is kept, and not forgotten while it is being looked at.
+    orders.produce(order(ticket, "created", 1, str(old[0])))
+    settle(stack, seller)
+    assert shown(seller, ticket) == ("available", None, 1)
+    assert kept() >= {old[0], *young} and len(kept()) == 5, "two for each that comes"
+    for n in range(2):
+        orders.produce(order(ticket, "created", n + 1, str(young[1])))
+    settle(stack, seller)
+    assert kept() == set(young)
+    assert shown(seller, ticket) == ("available", None, 1)

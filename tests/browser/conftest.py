@@ -1,0 +1,47 @@
+"""Chromium and what it looks at: a stack that all tests of these files share, and the people who use it."""
+import pathlib
+import shutil
+import sys
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
+from people import People  # noqa: E402
+from support import DEADLINE, common_stack  # noqa: E402
+
+expect.set_options(timeout=DEADLINE * 1000)
+
+
+def pytest_itemcollected(item):
+    """One worker has the stack; the others look at pages that need none."""
+    if "stack" in item.fixturenames:
+        item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        # Root has no sandbox; containers have little shared memory.
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def stack():
+    with common_stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def tokens(stack):
+    return iter(stack.tokens(100))
+
+
+@pytest.fixture
+def people(chromium, stack, tokens):
+    """Whoever a test needs. At its end nothing may have gone wrong in any of their browsers."""
+    everybody = People(chromium, stack, tokens)
+    yield everybody
+    everybody.leave()

@@ -1,0 +1,108 @@
+"""The chart, rendered: what `helm template` makes of values, parsed."""
+import json
+import subprocess
+
+import yaml
+
+import gotools
+from common import ROOT
+
+CHART = ROOT / "helm/onsale"
+# What no default can know.
+LEAST = {
+    "kafka": {"brokers": "kafka:9092"},
+    "registry": {"url": "http://registry:8080/apis/ccompat/v7"},
+    "sessions": {"existingSecret": "sessions"},
+    "edge": {"host": "onsale.test"},
+    "components": {name: {"existingSecret": name} for name in ("auth", "tickets", "orders", "payments")},
+}
+WAREHOUSE = {"connect": {"enabled": True, "image": "connect:1", "registryUrl": "http://registry:8080/apis/registry/v2", "existingSecret": "warehouse"}}
+# Ways to use the chart that together reach every line of it.
+MATRIX = {
+    "least": LEAST,
+    "dev": ["values-dev.yaml", LEAST],
+    "production": ["values-production.yaml"],
+    "10x": ["values-production.yaml", "values-10x.yaml"],
+    "no-edge": [LEAST, {"edge": {"enabled": False}, "networkPolicy": {"enabled": False}}],
+    "others-gateway": [LEAST, {"edge": {"gateway": {"create": False, "existing": {"name": "shared", "namespace": "edge"}}, "policies": False}}],
+    "tls": [LEAST, {"edge": {"tlsSecret": "tls", "trustedHops": 1, "gateway": {"annotations": {"cert-manager.io/cluster-issuer": "x"}}}}],
+    "secrets": [LEAST, {"kafka": {"existingSecret": "kafka", "secretProperties": ["sasl.password"], "caSecret": "ca"},
+                        "registry": {"url": "", "existingSecret": "registry"}, "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["pull"]}}],
+    "autoscaled": [LEAST, {"defaults": {"autoscaling": {"enabled": True}, "tolerations": [{"operator": "Exists"}], "nodeSelector": {"a": "b"},
+                                        "priorityClassName": "high", "podAnnotations": {"rolled": "today"},
+                                        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                                            {"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}}},
+                           "jobs": {"podAnnotations": {"a": "b"}}}],
+    "operators": [LEAST, WAREHOUSE, {"kafka": {"brokers": ""}, "strimzi": {"enabled": True, "storageClass": "fast"},
+                                     "cnpg": {"enabled": True, "storageClass": "fast"}}],
+    "warehouse": [LEAST, WAREHOUSE],
+    "monitored": [LEAST, {"monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}}}],
+    "fewer": [LEAST, {"components": {"payments": {"enabled": False, "existingSecret": ""}, "web": {"enabled": False}}}],
+}
+
+
+class Refused(Exception):
+    """Helm's own words."""
+
+
+def merged(low, high):
+    """As Helm merges values: the later goes first, maps into maps."""
+    if not (isinstance(low, dict) and isinstance(high, dict)):
+        return high
+    return low | {key: merged(low.get(key), value) for key, value in high.items()}
+
+
+def arguments(*parts):
+    """Names of files beside the chart, and values as they are."""
+    words = []
+    for part in parts:
+        if isinstance(part, list):
+            words += arguments(*part)
+        elif isinstance(part, str):
+            words += ["-f", str(CHART / part)]
+        else:
+            words += [word for key, value in part.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
+    return words
+
+
+def helm(*words, **options):
+    done = subprocess.run([gotools.program("helm"), *map(str, words)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    if done.returncode != 0:
+        raise Refused("\n".join(line for line in (done.stderr + done.stdout).splitlines() if "symbolic link" not in line))
+    return done.stdout
+
+
+def values_of(*parts):
+    """The values that these come to, as one map."""
+    whole = {}
+    for part in parts:
+        if isinstance(part, list):
+            whole = merged(whole, values_of(*part))
+        else:
+            whole = merged(whole, yaml.safe_load((CHART / part).read_text()) if isinstance(part, str) else part)
+    return whole
+
+
+def render(*parts, release="shop", namespace="tickets", text=False, chart=CHART):
+    """The documents, in order."""
+    done = helm("template", release, chart, "-n", namespace, "--kube-version", gotools.KUBERNETES, "-f", "-", input=json.dumps(values_of(*parts)))
+    return done if text else [doc for doc in yaml.safe_load_all(done) if doc]
+
+
+def key(doc):
+    return doc["apiVersion"].rpartition("/")[0], doc["kind"], doc["metadata"]["name"]
+
+
+def pod_spec(doc):
+    """Of whatever makes pods; None of others."""
+    return doc["spec"]["template"]["spec"] if doc["kind"] in ("Deployment", "StatefulSet", "Job") else None
+
+
+def containers(doc):
+    spec = pod_spec(doc)
+    return [] if spec is None else [*spec.get("initContainers", []), *spec["containers"]]
+
+
+def of(docs, kind, name=None):
+    found = [doc for doc in docs if doc["kind"] == kind and (name is None or doc["metadata"]["name"] == name)]
+    return found if name is None else found[0]

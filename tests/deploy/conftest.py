@@ -1,0 +1,16 @@
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+for directory in (HERE, HERE.parent / "integration", HERE.parent.parent / "dev"):
+    sys.path.insert(0, str(directory))
+from support import common_stack  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """As the integration tests have them: real Postgres, Kafka, registry and services on this machine."""
+    with common_stack() as stack:
+        yield stack

@@ -1,0 +1,110 @@
+"""The image, built from the Dockerfile by buildah on a Debian of debootstrap's, and run by podman: neither needs a daemon or a registry. Both
+keep what they have in the cache, apart from this machine's own images."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import fetch
+from common import IS_ROOT, ROOT, cache_dir, lock_or_wait
+
+NEEDED = ("buildah", "podman", "debootstrap", "runc", "catatonit")
+BASE, IMAGE = "debian:bookworm-slim", "onsale:0.1.0"
+PACKAGES = "onsale-packages:kept"  # the first stage, which takes longest and changes least: what has no name is removed at the end
+# Under which podman runs without systemd, and with the limits that a container itself may have.
+CONTAINERS_CONF = """\
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+events_logger = "file"
+"""
+
+
+def lacking():
+    """Why this machine cannot do it, or None."""
+    if not IS_ROOT:
+        return "only root may make a Debian by debootstrap"
+    missing = [name for name in NEEDED if not shutil.which(name)]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+class Images:
+    def __init__(self, directory):
+        self.directory = directory
+        (directory / "containers.conf").write_text(CONTAINERS_CONF)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "CONTAINERS_CONF": str(directory / "containers.conf"),
+                            **{k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")}}
+        self.storage, self.run_root = cache_dir() / "images", cache_dir() / "images.run"  # podman wants both where they were
+        self.storage.mkdir(parents=True, exist_ok=True)
+        below = subprocess.run(["stat", "-f", "-c", "%T", self.storage], check=True, text=True, stdout=subprocess.PIPE).stdout
+        self.driver = "vfs" if "overlay" in below else "overlay"  # the one does not go upon itself
+
+    def run(self, program, *words, check=True, timeout=600, **options):
+        where = ["--root", self.storage, "--runroot", self.run_root, "--storage-driver", self.driver]
+        done = subprocess.run([program, *where, *map(str, words)], env=self.environment, cwd=self.directory, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **options)
+        assert not check or done.returncode == 0, f"{program} {' '.join(map(str, words))}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done
+
+    def podman(self, *words, **options):
+        return self.run("podman", *words, **options).stdout.strip()
+
+    def trouble(self):
+        """Why no container can be run on this machine, or None. A machine may be one itself, and lack what it takes."""
+        try:
+            self.make_base()
+            done = self.run("podman", "run", "--rm", "--network", "host", BASE, "/bin/true", check=False, timeout=120)
+        except subprocess.CalledProcessError as error:
+            return f"{error.cmd[0]} failed: {error.stdout[-300:]}"
+        except subprocess.TimeoutExpired as error:
+            return f"{' '.join(map(str, error.cmd))} did not end within {error.timeout:.0f} s"
+        return None if done.returncode == 0 else done.stderr.strip()[-300:]
+
+    def make_base(self):
+        """Once: a minute."""
+        tar = cache_dir() / "debian-bookworm" / "base.tar"
+        if not tar.exists():
+            with fetch.being_made(tar.parent) as unfinished:
+                if unfinished:
+                    root = unfinished / "root"
+                    unfinished.mkdir()
+                    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], check=True, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, timeout=600)
+                    subprocess.run(["tar", "-C", root, "-cf", unfinished / "base.tar", "."], check=True)
+                    shutil.rmtree(root)
+        if self.run("podman", "image", "exists", BASE, check=False).returncode != 0:
+            self.podman("import", tar, BASE)
+
+    def build(self, *words, tag=IMAGE, edit=None):
+        """From the files that git would take: what lies about in the checkout is not the image's. edit(directory) changes them before."""
+        with tempfile.TemporaryDirectory(prefix="onsale-image.") as context:
+            files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+                                   stdout=subprocess.PIPE).stdout
+            subprocess.run(["tar", "--null", "--ignore-failed-read", "-T", "-", "-cf", f"{context}/context.tar"], cwd=ROOT, input=files, check=True)
+            subprocess.run(["tar", "-C", context, "-xf", f"{context}/context.tar"], check=True)
+            os.unlink(f"{context}/context.tar")
+            if edit:
+                edit(pathlib.Path(context))
+            for name, *more in ((PACKAGES, "--target", "packages"), (tag, *words)):
+                self.run("buildah", "bud", "--isolation", "chroot", "--pull=never", "--format", "docker", "--layers", "--timestamp", "0",
+                         "-t", name, *more, context)
+        return json.loads(self.podman("image", "inspect", tag))[0]
+
+
+@contextlib.contextmanager
+def images():
+    with tempfile.TemporaryDirectory(prefix="onsale-podman.") as directory:
+        made = Images(pathlib.Path(directory))
+        with open(cache_dir() / "images.lock", "w") as lock:
+            lock_or_wait(lock, made.storage)
+            try:
+                yield made
+            finally:
+                made.run("podman", "pod", "rm", "-a", "-f", "-t", "0", check=False)
+                made.run("podman", "rm", "-a", "-f", "-t", "0", check=False)
+                made.run("podman", "image", "prune", "-f", check=False)

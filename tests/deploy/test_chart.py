@@ -1,0 +1,486 @@
+"""The chart as text: what it renders over a matrix of values, and what it refuses. No cluster is needed for any of it."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from chart import CHART, LEAST, MATRIX, Refused, containers, helm, key, of, pod_spec, render, values_of
+from common import ROOT
+from conform import Conform
+
+GOLDEN = ROOT / "tests/deploy/golden"
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    return {name: render(parts) for name, parts in MATRIX.items()}
+
+
+@pytest.fixture(params=MATRIX)
+def docs(request, rendered):
+    return rendered[request.param]
+
+
+def strings(part):
+    """Every text in a document."""
+    if isinstance(part, dict):
+        for value in part.values():
+            yield from strings(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from strings(value)
+    elif isinstance(part, str):
+        yield part
+
+
+# --- it is well made ---
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_lint(name, tmp_path):
+    (tmp_path / "values.yaml").write_text(json.dumps(values_of(MATRIX[name])))
+    helm("lint", "--strict", CHART, "-f", tmp_path / "values.yaml")
+
+
+GOLDENS = {
+    "service": ("least", lambda name: name.endswith("-orders")),
+    "stream": ("least", lambda name: name == "shop-expiration"),
+    "edge": ("tls", lambda name: name in ("shop-edge", "shop-to-https", "shop-not-found", "shop-web")),
+    "operators": ("operators", lambda name: name in ("shop-kafka", "shop-postgres", "shop-database-orders", "shop-connect", "shop-topics-1")),
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_golden(name, rendered):
+    """What is to be read when it changes: GOLDEN=write ./onsale test deploy:golden writes it."""
+    values, wanted = GOLDENS[name]
+    docs = [doc for doc in without_files(rendered[values]) if wanted(doc["metadata"]["name"])]
+    text = "---\n".join(yaml.safe_dump(doc, sort_keys=False, width=160) for doc in docs)
+    file = GOLDEN / f"{name}.yaml"
+    if os.environ.get("GOLDEN") == "write":
+        file.write_text(text)
+    assert file.read_text() == text, f"{file} is another rendering; read the difference, then GOLDEN=write ./onsale test deploy:golden"
+
+
+def without_files(docs):
+    """What is another file of the tree would only be repeated."""
+    return [doc | {"data": sorted(doc["data"])} if doc["kind"] == "ConfigMap" else doc for doc in docs if doc["kind"] != "KafkaConnector"]
+
+
+@pytest.fixture(scope="module")
+def conform(tmp_path_factory):
+    return Conform(tmp_path_factory.mktemp("schemas"))
+
+
+def test_conforms(docs, conform):
+    """Strimzi's are written in Java: there is no description of them to be had. test_strimzi looks at those."""
+    assert conform.check(doc for doc in docs if "strimzi" not in doc["apiVersion"]) == []
+
+
+def test_conform_refuses(conform):
+    """Or the test above would say nothing."""
+    deployment, gateway = of(render(LEAST), "Deployment")[0], of(render(LEAST), "BackendTrafficPolicy")[0]
+    for doc, path in ((deployment, ["spec", "template", "spec", "containers", 0]), (gateway, ["spec", "retry"])):
+        place = doc
+        for step in path:
+            place = place[step]
+        place["misspelt"] = 1
+        assert "misspelt" in " ".join(conform.check([doc]))
+
+
+# --- what holds for every container ---
+
+def test_containers_are_locked_down(docs):
+    for doc in docs:
+        spec = pod_spec(doc)
+        if spec is None:
+            continue
+        assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 9999
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in containers(doc):
+            assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": True,
+                                                    "capabilities": {"drop": ["ALL"]}}, key(doc)
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"} and "memory" in container["resources"]["limits"]
+
+
+def test_components_can_be_watched_and_stopped(docs):
+    for doc in of(docs, "Deployment") + of(docs, "StatefulSet"):
+        [container] = containers(doc)
+        assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "admin"}
+        assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
+        assert {port["name"] for port in container["ports"]} >= {"admin"}
+        waits = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert pod_spec(doc)["terminationGracePeriodSeconds"] > waits + exit_limit(), "or it is killed while it drains"
+        # Not ready before it is forgotten: the edge looks at it within this time, however late.
+        assert waits >= 2 * container["readinessProbe"]["periodSeconds"]
+
+
+def exit_limit():
+    """What a process allows itself from SIGTERM on."""
+    return int(re.search(r"EXIT_LIMIT_S = (\d+)", (ROOT / "common/service.c").read_text())[1])
+
+
+def test_deployments_never_have_less_than_they_should(docs):
+    for doc in of(docs, "Deployment"):
+        assert doc["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_streams_keep_their_names(docs):
+    """A pod's name is its INSTANCE_ID, so that it gets its partitions back."""
+    streams = of(docs, "StatefulSet")
+    assert {doc["metadata"]["name"] for doc in streams} == {f"shop-{path.parent.name}" for path in ROOT.glob("streams/*/main.c")}
+    for doc in streams:
+        assert {"name": "INSTANCE_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in containers(doc)[0]["env"]
+
+
+# --- everything fits together ---
+
+def test_names_are_unique(docs):
+    assert len({key(doc) for doc in docs}) == len(docs)
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_releases_do_not_clash(name, rendered):
+    """Also when one is called as a part of another one is."""
+    ours = {key(doc) for doc in rendered[name]}
+    for other in ("shop-orders", "shop-migrate"):
+        docs = render(MATRIX[name], release=other)
+        assert not ours & {key(doc) for doc in docs}
+        for doc in of(docs, "Service"):
+            assert doc["spec"]["selector"]["app.kubernetes.io/instance"] == other
+
+
+def test_selectors_match_pods(docs):
+    pods = [doc["spec"]["template"]["metadata"]["labels"] for doc in docs if pod_spec(doc)]
+    for doc in docs:
+        for selector in selectors(doc):
+            assert any(selector.items() <= labels.items() for labels in pods), f"{key(doc)} selects nothing: {selector}"
+    for doc in of(docs, "Deployment") + of(docs, "StatefulSet"):
+        selected = doc["spec"]["selector"]["matchLabels"]
+        assert sum(selected.items() <= labels.items() for labels in pods) == 1, f"{key(doc)} takes others' pods"
+        assert "app.kubernetes.io/version" not in selected, "it may never change"
+
+
+def selectors(doc):
+    """Of pods of this release."""
+    if doc["kind"] == "Service":
+        yield doc["spec"]["selector"]
+    elif doc["kind"] == "NetworkPolicy":
+        yield doc["spec"]["podSelector"]["matchLabels"]
+        for rule in doc["spec"].get("ingress", []):
+            yield from (peer["podSelector"]["matchLabels"] for peer in rule["from"] if "podSelector" in peer)
+        for rule in doc["spec"]["egress"]:
+            yield from (peer["podSelector"]["matchLabels"] for peer in rule.get("to", []) if "podSelector" in peer)
+    elif doc["kind"] in ("Deployment", "StatefulSet", "PodDisruptionBudget"):
+        yield doc["spec"]["selector"]["matchLabels"]
+
+
+def test_what_is_named_is_there(docs):
+    names = {(doc["kind"], doc["metadata"]["name"]) for doc in docs}
+    for doc in docs:
+        if pod_spec(doc):
+            assert ("ServiceAccount", pod_spec(doc)["serviceAccountName"]) in names
+        if doc["kind"] == "HorizontalPodAutoscaler":
+            target = doc["spec"]["scaleTargetRef"]
+            assert (target["kind"], target["name"]) in names
+            assert "replicas" not in of(docs, target["kind"], target["name"])["spec"], "each upgrade would undo what the autoscaler did"
+        if doc["kind"] == "HTTPRoute":
+            for rule in doc["spec"]["rules"]:
+                assert all(("Service", ref["name"]) in names for ref in rule.get("backendRefs", []))
+                assert all(("HTTPRouteFilter", f["extensionRef"]["name"]) in names for f in rule.get("filters", []) if "extensionRef" in f)
+        if doc["kind"] == "BackendTrafficPolicy":
+            assert all((ref["kind"], ref["name"]) in names for ref in doc["spec"]["targetRefs"])
+        for text in strings(doc):
+            for host in re.findall(r"http://(shop-[a-z]+):8080", text):
+                assert ("Service", host) in names or host == "shop-payments", f"{key(doc)} asks {host}"
+
+
+def test_secrets_are_those_that_were_named(docs):
+    """The chart makes none: each that is used is named in the values."""
+    assert not of(docs, "Secret")
+    for doc in docs:
+        for container in containers(doc):
+            for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
+                assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
+                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka")}
+            mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
+            assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
+
+
+def settings_of(program):
+    """{name: whether it must be given}"""
+    text = subprocess.run([ROOT / "build/release" / program, "--help"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    return {name: default == "(required)" for name, default in re.findall(r"^([A-Z_]+) +(?!KIND)[a-z]+ +(\S+) ", text, re.M)}
+
+
+def test_programs_read_what_they_are_given(docs):
+    """Each program of the checkout has every setting that it requires, and none that it does not know."""
+    deployed = of(docs, "Deployment") + of(docs, "StatefulSet")
+    for doc in deployed:
+        [container] = containers(doc)
+        program = container["command"][0].removeprefix("/usr/bin/")
+        known = settings_of(program)
+        given = {e["name"] for e in container["env"] if not re.match("RDKAFKA_|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
+        assert given <= set(known), f"{program} does not know {given - set(known)}"
+        assert {name for name, required in known.items() if required} <= given
+        assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
+        assert "INSTANCE_ID" in given or "INSTANCE_ID" not in known
+        assert ("SESSION_KEYS" in given) == (program == "auth")
+        names = [e["name"] for e in container["env"]]
+        assert len(set(names)) == len(names)
+
+
+def test_all_programs_are_there(rendered):
+    programs = {path.parent.name for kind in ("services", "streams") for path in ROOT.glob(f"{kind}/*/main.c")} - {"stripe-sandbox"}
+    for name in ("least", "production"):
+        assert {doc["metadata"]["name"] for doc in of(rendered[name], "Deployment") + of(rendered[name], "StatefulSet")} == {f"shop-{p}" for p in programs}
+
+
+# --- jobs ---
+
+def test_jobs_come_first(rendered):
+    """Databases, topics and schemas before anything that needs them; but with them where operators make these."""
+    for name, docs in rendered.items():
+        jobs = [doc for doc in of(docs, "Job") if "warehouse" not in doc["metadata"]["name"]]
+        names = {"topics", *(f"migrate-{n}" for n in ("auth", "tickets", "orders", "payments") if not (name == "fewer" and n == "payments"))}
+        assert {re.sub(r"-\d+$", "", doc["metadata"]["name"].removeprefix("shop-")) for doc in jobs} == names
+        for doc in jobs:
+            hook = doc["metadata"].get("annotations", {}).get("helm.sh/hook")
+            assert hook == (None if name == "operators" else "pre-install,pre-upgrade")
+            assert pod_spec(doc)["restartPolicy"] == "Never" and doc["spec"]["backoffLimit"] > 5, "Postgres may take its time"
+        if name != "operators":
+            account = of(docs, "ServiceAccount", "shop-jobs")["metadata"]["annotations"]
+            assert int(account["helm.sh/hook-weight"]) < min(int(doc["metadata"]["annotations"]["helm.sh/hook-weight"]) for doc in jobs)
+
+
+def test_what_has_data_is_kept(rendered):
+    data = [doc for doc in rendered["operators"] if doc["kind"] in ("Kafka", "KafkaNodePool", "Cluster", "Database")]
+    assert len(data) == 7
+    assert all(doc["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for doc in data)
+
+
+def test_postgres_of_the_operator(rendered):
+    docs = rendered["operators"]
+    [cluster] = of(docs, "Cluster")
+    roles = cluster["spec"]["managed"]["roles"]
+    assert all(role["replication"] and role["login"] for role in roles), "the publishers' connections replicate"
+    assert {role["name"] for role in roles} == {doc["spec"]["owner"] for doc in of(docs, "Database")} == {"auth", "tickets", "orders", "payments"}
+    assert cluster["spec"]["postgresql"]["parameters"]["wal_level"] == "logical"
+    env = {e["name"]: e for e in containers(of(docs, "Deployment", "shop-orders"))[0]["env"]}
+    order = list(env)
+    assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders?sslmode=require"
+    assert order.index("DATABASE_PASSWORD") < order.index("DATABASE_URL"), "only what stands before can be referred to"
+
+
+def test_strimzi(rendered):
+    docs = [doc for doc in rendered["operators"] if "strimzi" in doc["apiVersion"]]
+    assert {doc["apiVersion"] for doc in docs} == {"kafka.strimzi.io/v1"}
+    assert {doc["metadata"]["labels"].get("strimzi.io/cluster") for doc in of(docs, "KafkaNodePool")} == {"shop-kafka"}
+    sinks = {path.stem for path in (ROOT / "connect/sinks").glob("*.json")}
+    assert {doc["metadata"]["name"] for doc in of(docs, "KafkaConnector")} == {f"shop-sink-{sink}" for sink in sinks}
+    for doc in of(docs, "KafkaConnector"):
+        whole = json.loads((ROOT / f"connect/sinks/{doc['metadata']['name'].removeprefix('shop-sink-')}.json").read_text())
+        assert doc["metadata"]["labels"]["strimzi.io/cluster"] == of(docs, "KafkaConnect")[0]["metadata"]["name"]
+        assert {"connector.class": doc["spec"]["class"], "tasks.max": str(doc["spec"]["tasksMax"]), **doc["spec"]["config"]} == whole
+
+
+def test_connect_is_that_of_the_properties(rendered):
+    """Where both say something they say the same."""
+    lines = (ROOT / "connect/worker.properties").read_text().splitlines()
+    known = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    config = of(rendered["warehouse"], "KafkaConnect")[0]["spec"]["config"]
+    for name, value in config.items():
+        if not name.endswith("registry.url"):
+            assert known[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
+
+
+def test_ten_times_as_many(rendered):
+    """Of ARCHITECTURE.md: the connections of all pods, at a roll one more, fit into one server of each service."""
+    of_a_pod = {"auth": 2, "tickets": 3, "orders": 3, "payments": 4}  # test_rotation counts them
+    for name, others in of_a_pod.items():
+        doc = of(rendered["10x"], "Deployment", f"shop-{name}")
+        threads = int(next((e["value"] for e in containers(doc)[0]["env"] if e["name"] == "HTTP_THREADS"), 1))
+        assert (doc["spec"]["replicas"] + 1) * (2 * threads + others) + 1 < 100, "Postgres' own limit"
+    streams = {doc["metadata"]["name"]: doc["spec"]["replicas"] for doc in of(rendered["10x"], "StatefulSet")}
+    assert max(streams.values()) <= 12, "more than there are partitions"
+
+
+# --- the edge ---
+
+def test_paths_lead_where_they_should(rendered):
+    """As dev/edge.py has them, in any letter case; an expression goes before the prefixes of pages and of what is not found."""
+    import edge
+    docs = rendered["least"]
+    routes = {}
+    for doc in of(docs, "HTTPRoute"):
+        for rule in doc["spec"]["rules"]:
+            for match in rule["matches"]:
+                backends = rule.get("backendRefs")
+                routes[match["path"]["type"], match["path"]["value"]] = backends[0]["name"] if backends else None
+    for path, service in edge.PATHS.items():
+        for request in (path, path.upper(), path + "/", path + "/x/y"):
+            hits = {to for (kind, value), to in routes.items() if kind == "RegularExpression" and re.fullmatch(value, request)}
+            assert hits == {f"shop-{service}"}, request
+    for request in ("/api/ticketsx", "/", "/tickets", "/apix", "/wellXknown/jwks.json"):
+        assert not any(re.fullmatch(value, request) for kind, value in routes if kind == "RegularExpression"), request
+    assert routes["PathPrefix", "/"] == routes["Exact", "/live"] == "shop-web"
+    assert routes["PathPrefix", "/api"] is None and routes["PathPrefix", "/.well-known"] is None
+
+
+def test_the_edge_answers_json(rendered):
+    for doc in of(rendered["least"], "BackendTrafficPolicy"):
+        overrides = doc["spec"]["responseOverride"]
+        assert {o["match"]["statusCodes"][0]["value"] for o in overrides} == {408, 413, 429, 502, 503, 504}
+        for override in overrides:
+            assert override["source"] == "Local", "what a service answers stays as it is: its 503 has Retry-After, its 429 a reason"
+            if doc["metadata"]["name"] != "shop-web":
+                assert override["response"]["contentType"] == "application/json"
+                [error] = json.loads(override["response"]["body"]["inline"])["errors"]
+                assert error.keys() == {"message"}
+    assert "<html" in of(rendered["least"], "ConfigMap", "shop-edge")["data"]["response.body"]
+
+
+def test_the_edge_limits(rendered):
+    def rules(name):
+        spec = of(rendered["least"], "BackendTrafficPolicy", f"shop-{name}")["spec"]
+        return [(s.get("path", {}).get("value"), rule["limit"]["requests"]) for rule in spec["rateLimit"]["local"]["rules"]
+                for s in rule["clientSelectors"] if s["sourceCIDR"] == {"type": "Distinct", "value": "0.0.0.0/0"}]
+    assert rules("auth") == [("(?i)/api/users/signin/?", 30), ("(?i)/api/users/signup/?", 20), (None, 6000)]
+    assert rules("orders") == [("(?i)/api/orders/?", 120), (None, 6000)]
+    assert rules("tickets") == [(None, 6000)]
+    assert "rateLimit" not in of(rendered["least"], "BackendTrafficPolicy", "shop-web")["spec"]
+
+
+def test_the_edge_never_asks_twice(rendered):
+    """What a service may have begun to do is not repeated."""
+    for doc in of(rendered["least"], "BackendTrafficPolicy"):
+        assert set(doc["spec"]["retry"]["retryOn"]["triggers"]) == {"connect-failure", "refused-stream", "reset-before-request"}
+
+
+def test_tls(rendered):
+    docs = rendered["tls"]
+    [gateway] = of(docs, "Gateway")
+    assert [listener["name"] for listener in gateway["spec"]["listeners"]] == ["http", "https"]
+    for doc in of(docs, "HTTPRoute"):
+        [parent] = doc["spec"]["parentRefs"]
+        redirects = any(f["type"] == "RequestRedirect" for rule in doc["spec"]["rules"] for f in rule.get("filters", []))
+        assert parent["sectionName"] == ("http" if redirects else "https"), "nothing is answered without TLS"
+    for doc in of(docs, "Deployment"):
+        assert {"name": "SECURE_COOKIES", "value": "true"} in containers(doc)[0]["env"]
+
+
+# --- who may talk to whom ---
+
+def test_only_who_has_to_talk_may(rendered):
+    docs = rendered["least"]
+
+    def peers(name):
+        return {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+                for rule in of(docs, "NetworkPolicy", f"shop-{name}")["spec"]["ingress"] for peer in rule["from"] if "podSelector" in peer}
+    assert peers("auth") == {"tickets", "orders", "payments", "web"}
+    assert peers("orders") == peers("tickets") == peers("payments") == {"web"}
+    assert peers("web") == peers("expiration") == peers("sales") == set()
+
+    def ports(name):
+        return {port["port"] for rule in of(docs, "NetworkPolicy", f"shop-{name}")["spec"]["egress"] for port in rule["ports"]}
+    assert {name for name in ("auth", "tickets", "orders", "payments", "web", "expiration") if 5432 in ports(name)} == {"auth", "tickets", "orders", "payments"}
+    assert of(docs, "NetworkPolicy", "shop-jobs")["spec"].get("ingress") is None
+
+
+# --- what is refused ---
+
+REFUSED = [
+    ({"components": {"orders": {"replicas": "three"}}}, "/components/orders/replicas': got string, want integer"),
+    ({"components": {"orders": {"replica": 3}}}, "additional properties 'replica' not allowed"),
+    ({"components": {"orders": {"settings": {"hold-seconds": 9}}}}, "invalid propertyName 'hold-seconds'"),
+    ({"components": {"audit": {"replicas": 1}}}, "missing properties 'kind', 'needs'"),
+    ({"components": {"orders": {"kind": "daemon"}}}, "must be one of 'service', 'stream'"),
+    ({"kafka": {"brokers": "kafka"}}, "at '/kafka/brokers': 'kafka' does not match pattern"),
+    ({"registry": {"url": "registry:8080"}}, "at '/registry/url'"),
+    ({"image": {"digest": "latest"}}, "at '/image/digest'"),
+    ({"image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy': value must be one of"),
+    ({"edge": {"host": "https://onsale.test"}}, "at '/edge/host'"),
+    ({"edge": {"limits": {"orders": 0}}}, "at '/edge/limits/orders': minimum"),
+    ({"sessions": {"keys": []}}, "at '/sessions/keys': minItems"),
+    ({"drain": {"preStopSeconds": 0}}, "at '/drain/preStopSeconds': minimum"),
+    ({"typo": True}, "additional properties 'typo' not allowed"),
+    ({"kafka": {"brokers": ""}}, "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled"),
+    ({"registry": {"url": ""}}, "registry.url: must be given"),
+    ({"sessions": {"existingSecret": ""}}, "sessions.existingSecret: must be given: a Secret with the PEM files"),
+    ({"components": {"payments": {"existingSecret": ""}}},
+     "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),
+    ({"cnpg": {"enabled": True}, "components": {"orders": {"existingSecret": ""}}}, "a Secret with username, password"),
+    ({"kafka": {"secretProperties": ["sasl.password"]}}, "kafka.existingSecret: must be given"),
+    ({"defaults": {"autoscaling": {"minReplicas": 9}}}, "minReplicas is more than maxReplicas"),
+    ({"edge": {"host": ""}}, "edge.host: must be given"),
+    ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
+    ({"connect": {"enabled": True}}, "connect.image: must be given when connect.enabled"),
+]
+
+
+@pytest.mark.parametrize("values, words", REFUSED, ids=[words for _, words in REFUSED])
+def test_refused(values, words):
+    with pytest.raises(Refused) as refused:
+        render(LEAST, values)
+    assert words in str(refused.value)
+
+
+def test_long_names_are_refused():
+    with pytest.raises(Refused, match="longer than 40 characters"):
+        render(LEAST, release="a" * 41)
+
+
+def test_nothing_is_guessed():
+    """Without values the chart says what it wants first."""
+    with pytest.raises(Refused, match="kafka.brokers: must be given"):
+        render({})
+
+
+# --- what it says of itself ---
+
+def test_the_package_is_whole(tmp_path):
+    """The links into the tree become files: the package renders the same elsewhere."""
+    helm("package", CHART, "-d", tmp_path)
+    [package] = tmp_path.glob("*.tgz")
+    parts = (LEAST, MATRIX["monitored"], MATRIX["warehouse"])
+    assert render(*parts, chart=package) == render(*parts)
+    dashboard = of(render(*parts), "ConfigMap", "shop-monitoring")["data"]["shop-onsale.json"]
+    assert json.loads(dashboard) == json.loads((ROOT / "monitoring/dashboard.json").read_text())
+    rules = of(render(*parts), "PrometheusRule")[0]["spec"]
+    assert rules == yaml.safe_load((ROOT / "monitoring/rules.yaml").read_text())
+
+
+def values_table():
+    """README.md's, of values.yaml: its comments are what they mean."""
+    rows, path = [], []
+    for line in (CHART / "values.yaml").read_text().splitlines():
+        if line == "components:":
+            path = ["components"]
+        found = re.fullmatch(r"( *)([A-Za-z]+):(?: ([^#]*?))?(?: # (.*))?", line)
+        if not found or (path[:1] == ["components"] and found[1]):
+            continue
+        depth, name, default, meaning = len(found[1]) // 2, found[2], found[3], found[4]
+        path = path[:depth] + [name]
+        if default:
+            assert meaning, f"values.yaml does not say what {'.'.join(path)} is"
+            rows.append(f"| `{'.'.join(path)}` | `{default}` | {meaning} |")
+    return "\n".join(rows)
+
+
+def test_the_readme_has_every_value():
+    table = values_table()
+    assert table.count("\n") > 60
+    assert table in (CHART / "README.md").read_text(), f"the table of helm/onsale/README.md is to be:\n{table}"
+
+
+def test_notes(rendered, tmp_path):
+    def notes(*parts):
+        (tmp_path / "values.yaml").write_text(json.dumps(values_of(*parts)))
+        return helm("install", "shop", CHART, "--dry-run=client", "-n", "tickets", "-f", tmp_path / "values.yaml").split("NOTES:")[1]
+    assert "http://onsale.test, at the address" in notes(LEAST)
+    assert "https://onsale.test, at the address" in notes(MATRIX["tls"])
+    assert "port-forward service/shop-tickets" in notes(MATRIX["no-edge"]) and "networkPolicy.enabled is false" in notes(MATRIX["no-edge"])
+    assert "sessions.secureCookies is false" in notes(MATRIX["dev"])

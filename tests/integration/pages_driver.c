@@ -1,0 +1,298 @@
+/* Writes every page in every state, with made-up content, and the static files, into a directory. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "static.h"
+#include "templates.h"
+
+static const char *directory;
+
+static void write_file(const char *name, struct str bytes) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fwrite(bytes.p, 1, bytes.n, file) != bytes.n || fclose(file) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+static void write_page(const char *name, struct buf *page) {
+    write_file(name, (struct str){(char *)page->data, page->len});
+    buf_free(page);
+}
+
+#define WRITE(template, name, ...)                                                                           \
+    do {                                                                                                     \
+        struct buf out = {0};                                                                                \
+        template##_render(&out, &(struct template##_view){__VA_ARGS__});                                     \
+        write_page(name ".html", &out);                                                                      \
+    } while (0)
+
+#define NOW     INT64_C(1795257571123456) /* 21 Nov 2026, 10:39 UTC */
+#define SECONDS INT64_C(1000000)
+#define CSRF    STR("3nq8Yz0mX5cVb1kT")
+#define KEY     STR("019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f")
+
+static const struct uuid id = {
+    {0x01, 0x9a, 0xa5, 0xbe, 0x33, 0xc5, 0x7e, 0x64, 0x9e, 0x0f, 0x0f, 0x7b, 0x1c, 0x2d, 0x3e, 0x4f}};
+
+static struct page_view page_at(const char *path, const char *email, const char *notice) {
+    return (struct page_view){
+        .now = NOW, .email = str_of(email), .csrf = CSRF, .notice = str_of(notice), .path = str_of(path)};
+}
+
+static struct price dollars(int64_t minor) {
+    return (struct price){minor, "USD"};
+}
+
+/* --- the home page --- */
+
+static struct ticket_card_view card(int i, const char *title, int64_t minor, enum ticket_state state) {
+    struct ticket_card_view c = {.id = id, .title = str_of(title), .price = dollars(minor), .state = state};
+    c.id.b[15] = (uint8_t)i;
+    return c;
+}
+
+static const char *const titles[] = {
+    "Khruangbin, Zürich, Halle 622, 4 December, standing",
+    "Die Zauberflöte, Opernhaus, 12 December, parquet row 7, seat 21",
+    "Hamilton, Victoria Palace Theatre, 28 November, stalls F14",
+    "Two seats together, Rosalía, Barcelona",
+    "Nils Frahm",
+    "FC Basel – Young Boys, sector D, row 18. Can't go because of work; the seat is under the roof, close to the exit, and the view "
+    "is better than its price",
+    "東京 Jazz Festival 2026, 土曜日",
+    "أمسية موسيقية في دار الأوبرا",
+    "<script>alert(1)</script> & \"friends\" 'live'",
+    "Supercalifragilisticexpialidociousupercalifragilisticexpialidociousupercalifragilisticexpialidocious",
+};
+enum { TITLES = sizeof titles / sizeof *titles, CARDS = 20 };
+
+static void write_home(void) {
+    struct ticket_card_view cards[CARDS];
+    for (int i = 0; i < CARDS; i++)
+        cards[i] = card(i, titles[i % TITLES], 4550 + 1275 * i * i,
+                        i % 7 == 3 ? TICKET_STATE_RESERVED : TICKET_STATE_AVAILABLE);
+    struct page_view visitor = page_at("/", NULL, NULL),
+                     user = page_at("/?q=opera", "mara@example.com", NULL);
+    WRITE(home, "home", .page = visitor, .tickets = {cards, CARDS},
+          .next = STR("/?cursor=019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f"));
+    WRITE(home, "home-search", .page = user, .words = STR("opera"), .tickets = {cards + 1, 3});
+    WRITE(home, "home-later", .page = user, .later = true, .tickets = {cards + 3, 8});
+    WRITE(home, "home-empty", .page = visitor);
+    WRITE(home, "home-end", .page = visitor, .later = true);
+    WRITE(home, "home-none", .page = user, .words = STR("\"><b>opera"));
+    WRITE(home, "home-away", .page = visitor, .away = true);
+    WRITE(home, "home-refused", .page = visitor, .words = STR("x"),
+          .problem = STR("Must have at most 100 characters"));
+}
+
+/* --- a ticket --- */
+
+static void write_ticket(void) {
+    struct ticket_view v = {
+        .page = page_at("/tickets/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL),
+        .sheet = {.id = id,
+                  .title = str_of(titles[1]),
+                  .price = dollars(12900),
+                  .order = id,
+                  .csrf = CSRF,
+                  .key = KEY}};
+    static const struct {
+        const char *name;
+        enum viewer viewer;
+        enum ticket_state state;
+        const char *problem;
+        bool away;
+    } states[] = {
+        {"ticket", VIEWER_BUYER, TICKET_STATE_AVAILABLE, NULL, false},
+        {"ticket-stranger", VIEWER_STRANGER, TICKET_STATE_AVAILABLE, NULL, false},
+        {"ticket-reserved", VIEWER_BUYER, TICKET_STATE_RESERVED, NULL, false},
+        {"ticket-lost", VIEWER_BUYER, TICKET_STATE_RESERVED,
+         "Somebody was faster: this ticket is on hold now.", false},
+        {"ticket-sold", VIEWER_STRANGER, TICKET_STATE_SOLD, NULL, false},
+        {"ticket-withdrawn", VIEWER_BUYER, TICKET_STATE_WITHDRAWN, NULL, false},
+        {"ticket-held", VIEWER_HOLDER, TICKET_STATE_RESERVED, NULL, false},
+        {"ticket-bought", VIEWER_HOLDER, TICKET_STATE_SOLD, NULL, false},
+        {"ticket-mine", VIEWER_SELLER, TICKET_STATE_AVAILABLE, NULL, false},
+        {"ticket-mine-reserved", VIEWER_SELLER, TICKET_STATE_RESERVED, NULL, false},
+        {"ticket-mine-sold", VIEWER_SELLER, TICKET_STATE_SOLD, NULL, false},
+        {"ticket-mine-withdrawn", VIEWER_SELLER, TICKET_STATE_WITHDRAWN, NULL, false},
+        {"ticket-away", VIEWER_BUYER, TICKET_STATE_AVAILABLE, NULL, true},
+    };
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        v.sheet.viewer = states[i].viewer;
+        v.sheet.state = states[i].state;
+        v.problem = str_of(states[i].problem);
+        v.sheet.orders_away = states[i].away;
+        v.page.email = v.sheet.viewer == VIEWER_STRANGER ? STR("") : STR("mara@example.com");
+        v.page.notice =
+            v.sheet.viewer == VIEWER_SELLER && i % 2 == 0 ? STR("Your ticket is on sale.") : STR("");
+        struct buf out = {0};
+        ticket_render(&out, &v);
+        char name[64];
+        snprintf(name, sizeof name, "%s.html", states[i].name);
+        write_page(name, &out);
+    }
+}
+
+/* --- an order --- */
+
+static const struct test_card_view test_cards[] = {
+    {STR("tok_visa"), STR("Visa 4242"), STR("is paid"), true},
+    {STR("tok_chargeDeclined"), STR("Visa 0002"), STR("is declined"), false},
+    {STR("tok_chargeDeclinedInsufficientFunds"), STR("Visa 9995"), STR("has not enough money"), false},
+    {STR("tok_slow"), STR("Visa 0077"), STR("takes half a minute"), false},
+};
+
+static struct order_view order_in(enum order_state state, const struct order_event_view *events, size_t n) {
+    return (struct order_view){
+        .page = page_at("/orders/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL),
+        .id = id,
+        .ticket_id = id,
+        .title = str_of(titles[1]),
+        .price = dollars(12900),
+        .state = state,
+        .placed_at = NOW - 93 * SECONDS,
+        .expires_at = NOW + 807 * SECONDS,
+        .history = {events, n},
+        .cards = {test_cards, sizeof test_cards / sizeof *test_cards},
+        .amount = 12900,
+        .key = KEY,
+    };
+}
+
+static void write_order_as(const char *name, const struct order_view *v) {
+    struct buf out = {0};
+    order_render(&out, v);
+    write_page(name, &out);
+}
+
+static void write_order(void) {
+    struct order_event_view events[] = {
+        {EVENT_KIND_PLACED, STR("You ordered the ticket; it is held for you"), NOW - 93 * SECONDS},
+        {EVENT_KIND_PAYING, STR("A payment began"), NOW - 20 * SECONDS},
+        {EVENT_KIND_COMPLETED, STR("Paid: the ticket is yours"), NOW - 18 * SECONDS},
+    };
+    struct order_event_view ended[] = {
+        events[0], {EVENT_KIND_ENDED, STR("The time to pay was over"), NOW - 2 * SECONDS}};
+    struct order_view v = order_in(ORDER_STATE_WAITING, events, 1);
+    write_order_as("order.html", &v);
+    v.declined = STR("It has insufficient funds.");
+    write_order_as("order-declined.html", &v);
+    v.declined = STR("");
+    v.expires_at = NOW + 42 * SECONDS;
+    write_order_as("order-soon.html", &v);
+    v = order_in(ORDER_STATE_WAITING, events, 1);
+    v.stripe_key = STR("pk_test_made_up");
+    v.script = true;
+    write_order_as("order-stripe.html", &v);
+    v.payments_away = true;
+    v.script = false;
+    write_order_as("order-payments-away.html", &v);
+    v = order_in(ORDER_STATE_PAYING, events, 2);
+    write_order_as("order-paying.html", &v);
+    v.confirm = true;
+    write_order_as("order-confirm.html", &v);
+    v.stripe_key = STR("pk_test_made_up");
+    v.secret = STR("pi_1_secret_2");
+    v.script = true;
+    write_order_as("order-confirm-stripe.html", &v);
+    v = order_in(ORDER_STATE_PAID, events, 3);
+    write_order_as("order-paid.html", &v);
+    v = order_in(ORDER_STATE_EXPIRED, ended, 2);
+    write_order_as("order-expired.html", &v);
+    v.refunded = true;
+    write_order_as("order-refunded.html", &v);
+    v = order_in(ORDER_STATE_CANCELLED, ended, 1);
+    write_order_as("order-cancelled.html", &v);
+    v = order_in(ORDER_STATE_WITHDRAWN, ended, 1);
+    write_order_as("order-withdrawn.html", &v);
+    v = order_in(ORDER_STATE_FAILED, ended, 1);
+    v.problem = STR("This order has ended, so it can't be paid any more.");
+    write_order_as("order-failed.html", &v);
+}
+
+/* --- one's own --- */
+
+static void write_lists(void) {
+    struct page_view orders = page_at("/orders", "mara@example.com", NULL),
+                     mine = page_at("/tickets", "mara@example.com", NULL);
+    struct order_row_view rows[ORDER_STATE_FAILED + 1];
+    for (int i = 0; i <= ORDER_STATE_FAILED; i++)
+        rows[i] = (struct order_row_view){
+            id, str_of(titles[i]), dollars(4550 + i * 1900), (enum order_state)i, 1, NOW + 807 * SECONDS};
+    WRITE(orders, "orders", .page = orders, .orders = {rows, ORDER_STATE_FAILED + 1},
+          .next = STR("/orders?cursor=x"));
+    WRITE(orders, "orders-empty", .page = orders);
+    WRITE(orders, "orders-end", .page = orders, .later = true);
+    WRITE(orders, "orders-away", .page = orders, .away = true);
+    struct ticket_card_view cards[4];
+    for (int i = 0; i < 4; i++)
+        cards[i] = card(i, titles[i + 1], 12900, (enum ticket_state)i);
+    WRITE(mine, "mine", .page = mine, .tickets = {cards, 4}, .next = STR("/tickets?cursor=x"));
+    WRITE(mine, "mine-empty", .page = mine);
+    WRITE(mine, "mine-end", .page = mine, .later = true);
+    WRITE(mine, "mine-away", .page = mine, .away = true);
+}
+
+static void write_forms(void) {
+    struct page_view visitor = page_at("/signin", NULL, NULL),
+                     user = page_at("/account", "mara@example.com", NULL);
+    struct str title = str_of(titles[1]), taken = STR("Email in use"), wrong = STR("Is not your password");
+    WRITE(sell, "sell", .page = user, .symbol = STR("$"), .key = KEY);
+    WRITE(sell, "sell-refused", .page = user, .symbol = STR("$"), .key = KEY,
+          .title_error = STR("Must have 1 to 200 characters"), .price = STR("twenty <b>"),
+          .price_error = STR("Must be a price from 0.50 to 999,999.99 with at most two decimals"));
+    WRITE(edit, "edit", .page = user, .id = id, .version = 3, .title = title, .price = STR("129.00"),
+          .symbol = STR("$"));
+    WRITE(edit, "edit-refused", .page = user, .id = id, .version = 3, .title = title, .price = STR("0"),
+          .symbol = STR("$"),
+          .price_error = STR("Must be a price from 0.50 to 999,999.99 with at most two decimals"),
+          .problem = STR("The ticket has changed meanwhile. Look at it again before you save."));
+    WRITE(signin, "signin", .page = visitor, .next = STR("/"));
+    WRITE(signin, "signin-to-buy", .page = visitor, .next = STR("/tickets/1?a=b&c=d"),
+          .reason = STR("Sign in to see your orders."));
+    WRITE(signin, "signin-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
+          .problem = STR("E-mail or password is wrong."));
+    WRITE(signup, "signup", .page = visitor, .next = STR("/"));
+    WRITE(signup, "signup-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
+          .email_error = taken, .password_error = STR("Must have 8 to 128 characters"));
+    WRITE(account, "account", .page = user);
+    user.notice = STR("Your e-mail is changed.");
+    WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
+          .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),
+          .password_current_error = wrong);
+}
+
+static void write_errors(void) {
+    struct page_view page = page_at("/nowhere", NULL, NULL);
+    static const struct part_view parts[] = {{STR("Tickets on sale"), true},
+                                             {STR("Accounts"), true},
+                                             {STR("Orders"), false},
+                                             {STR("Payments"), true}};
+    WRITE(missing, "missing", .page = page, .heading = STR("Not found"),
+          .words = STR("There is nothing at this address. It may have been a ticket that is long gone."));
+    WRITE(down, "down", .page = page,
+          .words = STR("Orders don't answer at the moment. Nothing is lost: what you have stays yours."),
+          .parts = {parts, 4}, .retry = STR("/orders"));
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) return 64;
+    directory = argv[1];
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s/static", directory);
+    mkdir(folder, 0777);
+    for (size_t i = 0; i < static_count; i++)
+        write_file(static_files[i].path.p + 1, static_files[i].bytes);
+    write_home();
+    write_ticket();
+    write_order();
+    write_lists();
+    write_forms();
+    write_errors();
+    return 0;
+}

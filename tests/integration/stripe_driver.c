@@ -1,0 +1,35 @@
+/* Asks whoever answers at the URL given all that payments ever asks Stripe; prints what it made of each
+ * answer. */
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "stripe.h"
+
+static void on_told(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told) {
+    printf("%d %s\n", (int)ask->question, told->input != NULL ? told->input : told->words);
+    sem_post(ctx);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) return 64;
+    static const struct stripe_ask asks[] = {
+        {.question = STRIPE_CREATE, .attempt = 1, .token = "pm_card_visa", .amount = 2050, .currency = "USD"},
+        {.question = STRIPE_CREATE, .attempt = 2, .token = "tok_visa", .amount = 1500, .currency = "JPY"},
+        {.question = STRIPE_LOOK, .attempt = 1, .intent = "pi_123"},
+        {.question = STRIPE_CANCEL, .attempt = 1, .intent = "pi_123"},
+        {.question = STRIPE_REFUND, .attempt = 1, .intent = "pi_123"},
+    };
+    log_setup("stripe_driver", LOG_ERROR);
+    struct stripe *s = stripe_start(&(struct stripe_options){
+        .url = argv[1], .key = "sk_test_123", .timeout_ms = 20000, .connections = 1});
+    sem_t told;
+    sem_init(&told, 0, 0);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        stripe_ask(s, &asks[i], on_told, &told);
+        sem_wait(&told);
+    }
+    stripe_free(s);
+    return 0;
+}

@@ -1,0 +1,92 @@
+"""monitoring/: what operators look at and are woken by. A real Prometheus reads a running stack, evaluates every rule and every panel,
+and finds each series that they name."""
+import contextlib
+import json
+import os
+import re
+import subprocess
+
+import pytest
+import requests
+import yaml
+
+from support import DEADLINE, ROOT, free_port, prefix, wait_until
+
+MONITORING = ROOT / "monitoring"
+PROCESSES = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales")
+RULES = [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
+PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]]
+          for panel in json.loads((MONITORING / "dashboard.json").read_text())["panels"]}
+EXPRESSIONS = [rule["expr"] for rule in RULES] + [expr for exprs in PANELS.values() for expr in exprs]
+SELECTORS = sorted(set(re.findall(r"(?<![\w:])onsale_\w+(?:\{[^}]*\})?", " ".join(EXPRESSIONS))))
+
+
+def promtool(*words, text=None):
+    done = subprocess.run(["promtool", *map(str, words)], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_rules_are_well_formed_and_fire_when_they_should():
+    assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yaml")
+    promtool("test", "rules", MONITORING / "rules_test.yaml")
+
+
+def test_every_recorded_series_that_is_read_is_recorded():
+    recorded = {rule["record"] for rule in RULES if "record" in rule}
+    assert set(re.findall(r"\bjob:\w+:\w+", " ".join(EXPRESSIONS))) <= recorded
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_metrics_are_as_prometheus_wants_them(stack, process):
+    promtool("check", "metrics", text=stack.admin(process, "/metrics").text)
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack, tmp_path_factory):
+    """Asks a Prometheus that has looked at every process a few times."""
+    directory, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    targets = [{"job_name": name, "static_configs": [{"targets": [stack.env[f"{prefix(name)}_ADMIN_URL"].removeprefix("http://")]}]}
+               for name in PROCESSES]
+    (directory / "prometheus.yml").write_text(json.dumps({
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": targets,
+        "rule_files": [str(MONITORING / "rules.yaml")]}))
+    url = f"http://127.0.0.1:{port}/api/v1"
+
+    def ask(path, **parameters):
+        answer = requests.get(f"{url}/{path}", params=parameters, timeout=DEADLINE).json()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def seen():
+        with contextlib.suppress(requests.ConnectionError, ValueError):
+            samples = ask("query", query="min(count_over_time(up[1m]))")["result"]
+            return len(ask("query", query="up == 1")["result"]) == len(PROCESSES) and float(samples[0]["value"][1]) >= 3
+    with open(directory / "log", "w") as log, subprocess.Popen(
+            ["prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
+             f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log, env={"PATH": os.environ["PATH"]}) as server:
+        try:
+            wait_until(seen, "Prometheus has seen every process")
+            yield ask
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_every_series_exists(prometheus, selector):
+    assert prometheus("query", query=f"count({selector})")["result"], f"there is no {selector}"
+
+
+def test_every_rule_can_be_evaluated(prometheus):
+    def evaluated():
+        rules = [rule for group in prometheus("rules")["groups"] for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else None
+    rules = wait_until(evaluated, "every rule was evaluated")
+    assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
+    assert len(rules) == len(RULES)
+
+
+@pytest.mark.parametrize("title", PANELS)
+def test_every_panel_can_be_drawn(prometheus, title):
+    for expression in PANELS[title]:
+        prometheus("query", query=expression)

@@ -1,0 +1,312 @@
+"""The warehouse: every event of every topic is a row, exactly once, whatever happens to Connect; and what its views tell is what the
+services' own databases tell."""
+import copy
+import io
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import uuid
+
+import fastavro
+import psycopg
+import pytest
+import requests
+
+from shopping import Shopping
+from support import DEADLINE, ROOT, topic_schema, wait_until
+
+TABLES = {"users": "user_events", "tickets": "ticket_events", "orders": "order_events", "payments": "payment_events",
+          "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
+ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
+KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack("--analytics", HOLD_SECONDS="6", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
+                      SIGNUP_RATE="0", HASH_MEMORY="16")
+
+
+@pytest.fixture(scope="module")
+def ask(stack):
+    """Rows of the warehouse."""
+    with psycopg.connect(stack.env["WAREHOUSE_DATABASE_URL"], autocommit=True) as connection:
+        yield lambda query, *args: connection.execute(query, args).fetchall()
+
+
+def apply(stack):
+    """What connect/apply says: {what: state}"""
+    said = subprocess.run([ROOT / "connect/apply"], env={**stack.environment, **stack.env}, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(line.split(": ", 1) for line in said.stdout.splitlines())
+
+
+def connect(stack, method, path, **kwargs):
+    def answer():  # a worker that takes up its work says 409 or 500
+        got = requests.request(method, stack.env["CONNECT_URL"] + path, timeout=60, **kwargs)
+        return got if got.status_code < 300 else None
+    got = wait_until(answer, f"{method} {path}")
+    return got.json() if got.content else None
+
+
+def snake(name):
+    return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+def told(stack, topic):
+    """The rows that a topic has to become: {identity: row}"""
+    rows = {}
+    for record in stack.topic(topic).records():
+        try:
+            event = stack.topic(topic).decode(record)
+        except Exception:
+            continue  # one of the bad ones, which have a test of their own
+        if set(event) >= {field["name"] for field in topic_schema(topic)["fields"]}:
+            row = {snake(name): value for name, value in event.items() if name not in ERASABLE.get(topic, ())}
+            rows[tuple(event[name] for name in KEYS[topic])] = row | {"kafka_partition": event.partition, "kafka_offset": event.offset}
+    return rows
+
+
+def loaded(ask, topic):
+    names = [name for name, in ask("select column_name from information_schema.columns where table_name = %s", TABLES[topic])
+             if name != "loaded_at"]
+    rows = [dict(zip(names, row)) for row in ask(f"select {', '.join(names)} from {TABLES[topic]}")]
+    return {tuple(row[snake(name)] for name in KEYS[topic]): row for row in rows}
+
+
+def settled(stack):
+    return not (stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')")
+                + stack.sql("payments", "select 1 from charges where ask is not null"))
+
+
+def bad_records(stack):
+    """Records that cannot become rows, of every kind: (value, what the reason says)."""
+    expirations, tickets = stack.topic("expirations").schema_id(), stack.topic("tickets").schema_id()
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(topic_schema("expirations")), {
+        "type": "OrderExpired", "orderId": str(uuid.UUID(int=1)), "ticketId": str(uuid.UUID(int=2)), "occurredAt": 1, "expiresAt": 1, "attempt": 1})
+    return [(b"no Avro at all", "artifactId"), (b"\0\0\0\x27\x0fabc", "9999"), (b"\0" + tickets.to_bytes(4, "big") + b"\2", "EOF"),
+            (b"", "out of bounds"), (None, "Map"), (b"\0" + expirations.to_bytes(4, "big") + out.getvalue(), "Field does not exist: id")]
+
+
+# --- the events ---
+
+@pytest.fixture(scope="module")
+def shopped(stack):
+    """Much has happened. Meanwhile Connect was killed, and records came that are none."""
+    requests.post(stack.env["STRIPE_SANDBOX_URL"] + "/sandbox/settings", json={"latency_ms": 600}, timeout=DEADLINE)
+    Shopping(stack, 4).go()
+    stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
+    stack.kill("connect")
+    Shopping(stack, 4).go()
+    wait_until(lambda: settled(stack), "everything has come to its end")
+    return stack
+
+
+def wait_loaded(stack, ask, topic):
+    def newest(rows):
+        return len(rows), sum(row["kafka_offset"] for row in rows.values())
+    wait_until(lambda: loaded(ask, topic) and newest(told(stack, topic)) == newest(loaded(ask, topic)), f"{topic} is in the warehouse", pause=0.5)
+
+
+@pytest.mark.parametrize("topic", TABLES)
+def test_every_event_is_a_row(shopped, ask, topic):
+    wait_loaded(shopped, ask, topic)
+    rows = told(shopped, topic)
+    assert rows and loaded(ask, topic) == rows
+
+
+def test_bad_records_are_put_aside_and_counted(shopped, ask):
+    bad = bad_records(shopped)
+    wait_until(lambda: len(ask("select 1 from dead_letters")) == len(bad), "all of them are there")
+    found = ask("select value, reason, kafka_topic, connector from dead_letters")
+    for value, reason in bad:
+        rows = [row[2:] for row in found if row[0] == value and reason in row[1]]
+        assert rows == [("tickets", "warehouse-tickets")], (value, reason, found)
+    assert len(shopped.topic("warehouse-dead-letters").records()) >= len(bad)
+
+
+# --- the views, against the services' own databases ---
+
+def own_orders(stack, columns, rest=""):
+    """From orders and the moments in its log; topics carry milliseconds."""
+    return stack.sql("orders", f"""
+        select {columns} from (
+            select o.*, date_trunc('milliseconds', p.occurred_at) as placed_at, date_trunc('milliseconds', c.occurred_at) as paid_at,
+                   date_trunc('milliseconds', x.occurred_at) as cancelled_at, date_trunc('hour', p.occurred_at) as hour
+              from orders o
+              join order_events p on p.id = o.id and p.type = 'OrderCreated'
+              left join order_events c on c.id = o.id and c.type = 'OrderCompleted'
+              left join order_events x on x.id = o.id and x.type = 'OrderCancelled') o {rest}""")
+
+
+def same(ours, theirs):
+    assert ours and sorted(map(repr, ours)) == sorted(map(repr, theirs))
+
+
+def test_orders_agree(shopped, ask):
+    same(ask("select id, version, ticket_id, buyer_id, seller_id, status, cancelled_for, price, currency, title, expires_at, placed_at,"
+             " paid_at, cancelled_at from orders"),
+         own_orders(shopped, "id, version, ticket_id, user_id, seller_id, status, reason, price, currency, title, expires_at, placed_at,"
+                             " paid_at, cancelled_at"))
+    assert {"buyer", "expired", "payment_failed", None} == {reason for reason, in ask("select distinct cancelled_for from orders")}
+
+
+def test_tickets_agree(shopped, ask):
+    same(ask("select id, version, seller_id, title, price, currency, status, order_id from tickets"),
+         shopped.sql("tickets", "select id, version, user_id, title, price, currency, status, order_id from tickets"))
+
+
+def test_payments_and_refunds_agree(shopped, ask):
+    same(ask("select id, version, order_id, buyer_id, status, amount, currency, attempt, final, stripe_id from payments"),
+         shopped.sql("payments", "select id, version, order_id, user_id, charge_status(state), amount, currency, attempt, final,"
+                                 " stripe_id from charges where id is not null"))
+    same(ask("select payment_id, amount from refunds where refunded_at is not null"),
+         shopped.sql("payments", "select id, amount from charges where state = 'refunded'"))
+    assert ask("select 1 from refunds where refunded_at is null or seconds < 0") == []
+
+
+def test_users_agree(shopped, ask):
+    same(ask("select id, version from users"), shopped.sql("auth", "select id, version from users"))
+
+
+def test_sales_agree(shopped, ask):
+    for view, unit in (("sales_by_minute", "minute"), ("sales_by_hour", "hour")):
+        same(ask(f"select {unit}, currency, sold, revenue from {view}"),
+             own_orders(shopped, f"date_trunc('{unit}', paid_at), currency, count(*), sum(price)::bigint",
+                        "where status = 'complete' group by 1, 2"))
+    same(ask("select seller_id, currency, sold, revenue, first_sale_at, last_sale_at from seller_revenue"),
+         own_orders(shopped, "seller_id, currency, count(*), sum(price)::bigint, min(paid_at), max(paid_at)",
+                    "where status = 'complete' group by 1, 2"))
+
+
+def test_what_the_stream_counted_agrees(shopped, ask):
+    """With the views, for which this test has to come after those of the topics themselves."""
+    same(ask("select minute, currency, sum(sold), sum(revenue)::bigint from ticket_sales where sold > 0 group by 1, 2"),
+         ask("select minute, currency, sold, revenue from sales_by_minute"))
+    same(ask("select distinct on (ticket_id) ticket_id, total_placed, total_expired, total_cancelled from ticket_sales"
+             " order by ticket_id, minute desc"), ask("select ticket_id, orders, expired, cancelled from hot_tickets"))
+    same(ask("select date_trunc('hour', minute, 'UTC'), sum(placed) from ticket_sales where placed > 0 group by 1"),
+         ask("select hour, placed from conversion"))
+
+
+def test_rates_agree(shopped, ask):
+    same(ask("select hour, placed, paid, cancelled, expired, open, round(paid_rate::numeric, 9) from conversion"),
+         own_orders(shopped, "hour, count(*), count(*) filter (where status = 'complete'), count(*) filter (where status = 'cancelled'),"
+                    " count(*) filter (where reason = 'expired'), 0::bigint, round(avg((status = 'complete')::int), 9)", "group by 1"))
+    same(ask("select hour, reason, cancelled, round((cancelled / rate)::numeric) from cancellations"),
+         own_orders(shopped, "hour, reason, count(*), (select round(count(*)) from order_events p where p.type = 'OrderCreated'"
+                    " and date_trunc('hour', p.occurred_at) = hour)::numeric", "where reason is not null group by 1, 2"))
+    same(ask("select hour, paid, round(mean_seconds::numeric, 6), round(p50_seconds::numeric, 6), round(most_seconds::numeric, 6) from time_to_pay"),
+         own_orders(shopped, "hour, count(*), round(avg(extract(epoch from paid_at - placed_at)), 6), round((percentile_cont(0.5) within"
+                    " group (order by extract(epoch from paid_at - placed_at)::float8))::numeric, 6), round(max(extract(epoch from paid_at"
+                    " - placed_at)), 6)", "where paid_at is not null group by 1"))
+
+
+def test_hot_tickets_agree(shopped, ask):
+    same(ask("select ticket_id, orders, buyers, expired, cancelled, first_order_at, last_order_at from hot_tickets"),
+         own_orders(shopped, "ticket_id, count(*), count(distinct user_id), count(*) filter (where reason = 'expired'),"
+                    " count(*) filter (where status = 'cancelled'), min(placed_at), max(placed_at)", "group by 1"))
+    assert ask("select orders from hot_tickets limit 1") >= [(3,)]
+
+
+def test_lateness_of_expirations_agrees(shopped, ask):
+    same(ask("select order_id, expires_at, cancelled_at from expirations where cancelled_at is not null"),
+         own_orders(shopped, "id, expires_at, cancelled_at", "where reason = 'expired'"))
+    assert ask("select 1 from expirations where signal_seconds < 0 or cancel_seconds < 0") == []
+    assert ask("select sum(due), sum(cancelled) from expiration_lateness") == ask("select count(*), count(cancelled_at) from expirations")
+
+
+# --- applying, and what goes on ---
+
+def test_columns_tell_what_their_fields_mean(shopped, ask):
+    for topic, table in TABLES.items():
+        comments = dict(ask("select attname, col_description(attrelid, attnum) from pg_attribute where attrelid = %s::regclass and attnum > 0", table))
+        for field in topic_schema(topic)["fields"]:
+            assert field["name"] in ERASABLE.get(topic, ()) or comments[snake(field["name"])] == field["doc"]
+
+
+def test_applying_again_changes_nothing(shopped):
+    states = apply(shopped)
+    assert states.pop("all") == f"{len(TABLES) + 1} connectors run"
+    assert {state for what, state in states.items()} == {"unchanged"} and len(states) == 4 + len(TABLES) + 1
+
+
+def test_applying_puts_back_what_was_changed(shopped):
+    config = connect(shopped, "GET", "/connectors/warehouse-orders/config")
+    connect(shopped, "PUT", "/connectors/warehouse-orders/config", json=config | {"batch.size": "7"})
+    connect(shopped, "DELETE", "/connectors/warehouse-users")
+    states = apply(shopped)
+    assert states["sinks/orders.json"] == "changed: batch.size" and states["sinks/users.json"] == "created"
+    assert connect(shopped, "GET", "/connectors/warehouse-orders/config") == config
+
+
+def test_read_again_from_the_beginning_each_event_meets_its_own_row(shopped, ask):
+    wait_loaded(shopped, ask, "orders")
+    before = ask("select * from order_events order by id, version")
+    connect(shopped, "PUT", "/connectors/warehouse-orders/stop")
+    connect(shopped, "DELETE", "/connectors/warehouse-orders/offsets")
+    connect(shopped, "PUT", "/connectors/warehouse-orders/resume")
+
+    def read():
+        tasks = connect(shopped, "GET", "/connectors/warehouse-orders/status")["tasks"]
+        assert "FAILED" not in [task["state"] for task in tasks], tasks
+        found = connect(shopped, "GET", "/connectors/warehouse-orders/offsets")["offsets"]
+        reached = {o["partition"]["kafka_partition"]: o["offset"]["kafka_offset"] for o in found}
+        ends = shopped.topic("orders").ends()
+        return {p: reached.get(p, 0) for p in ends} == ends
+    wait_until(read, "the topic was read again")
+    assert ask("select * from order_events order by id, version") == before
+
+
+def test_a_field_that_a_schema_gets_becomes_a_column(shopped, ask):
+    """As CONTRIBUTING.md tells to change an event."""
+    topic, schema = shopped.topic("tickets"), copy.deepcopy(topic_schema("tickets"))
+    schema["fields"].append({"name": "seatRow", "type": ["null", "string"], "default": None})
+    answer = requests.post(f"{topic.registry}/subjects/tickets-value/versions", json={"schema": json.dumps(schema)}, timeout=DEADLINE)
+    assert answer.status_code == 200, answer.text
+    event = {"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(time.time() * 1000),
+             "userId": str(uuid.uuid4()), "title": "A seat", "price": 100, "currency": "USD", "status": "available", "orderId": None}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), event | {"seatRow": "K"})
+    topic.produce_raw((event["id"], b"\0" + answer.json()["id"].to_bytes(4, "big") + out.getvalue()))
+    wait_until(lambda: ask("select 1 from ticket_events where id = %s", event["id"]), "the event is in the warehouse")
+    old = event | {"id": str(uuid.uuid4())}
+    topic.produce(old, key="id")  # by a writer that is not updated yet
+    wait_until(lambda: ask("select 1 from ticket_events where id = %s", old["id"]), "and so is one without it")
+    assert ask("select id::text, seat_row from ticket_events where id = any (%s)", [event["id"], old["id"]]) == [(event["id"], "K"), (old["id"], None)]
+
+
+# --- what analysts begin with ---
+
+def run_example(stack, *command):
+    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(command, cwd=ROOT, env={**stack.environment, **stack.env, "PATH": path}, check=True, text=True,
+                          stdout=subprocess.PIPE, timeout=DEADLINE).stdout
+
+
+def test_example_of_kcat(shopped):
+    lines = run_example(shopped, "examples/tap.sh", "-o", "beginning", "-e").splitlines()
+    assert len(lines) == len(told(shopped, "orders"))
+    assert all(re.fullmatch(r"\d{13} epoch=\d+,position=[0-9a-f/]+,type=Order[A-Z][a-z]+\S* [0-9a-f-]{36}", line) for line in lines), lines[0]
+
+
+def test_example_of_sql(shopped, ask):
+    said = run_example(shopped, "psql", "-X", shopped.env["WAREHOUSE_DATABASE_URL"], "-f", "examples/sales.sql", "-v", "ON_ERROR_STOP=1")
+    assert "Everybody's" in said and "OrderCreated" in said
+    for sold, in ask("select sold from sales_by_hour"):
+        assert re.search(rf"\| USD +\| +{sold} \|", said)
+
+
+def test_example_of_python(shopped, ask, tmp_path):
+    said = run_example(shopped, "python3", "examples/sales.py", str(tmp_path / "sales.png"))
+    sums = {line.split()[0]: int(line.split()[-1]) for line in said.splitlines()[2:]}
+    assert sums == {str(seller): revenue for seller, revenue in ask("select seller_id, revenue from seller_revenue")}
+    assert (tmp_path / "sales.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "sales.png").stat().st_size > 5000
+
+
+def test_examples_are_short():
+    assert all(len(file.read_text().splitlines()) <= 40 for file in (ROOT / "examples").iterdir() if file.suffix != ".md")

@@ -1,0 +1,204 @@
+"""The warehouse's views, on a history that is known: what each must answer was worked out by hand."""
+import datetime
+import subprocess
+import uuid
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sandbox import postgres
+from support import ROOT
+
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc)
+A, B, C = (f"00000000-0000-0000-0000-0000000000{n}" for n in ("aa", "bb", "cc"))  # people: C sells to A and B
+
+
+def at(minutes, seconds=0):
+    return NOON + datetime.timedelta(minutes=minutes, seconds=seconds)
+
+
+def hour(n):
+    return at(60 * n)
+
+
+def ident(kind, n):
+    return f"00000000-0000-0000-{kind:04d}-{n:012d}"
+
+
+def ticket(n):
+    return ident(1, n)
+
+
+def order(n):
+    return ident(2, n)
+
+
+def charge(n):
+    return ident(3, n)
+
+
+class History:
+    """Writes rows as the sinks do."""
+
+    def __init__(self, connection):
+        self.connection, self.offset = connection, 0
+
+    def _row(self, table, **row):
+        self.offset += 1
+        row |= {"kafka_partition": 0, "kafka_offset": self.offset}
+        names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
+        self.connection.execute(f"insert into {table} ({names}) values ({values})", row)
+
+    def ticket(self, n, version, when, status, price=1000, currency="USD", holder=None, title="A seat"):
+        kind = {1: "TicketCreated"}.get(version, "TicketCancelled" if status == "cancelled" else "TicketUpdated")
+        self._row("ticket_events", id=ticket(n), version=version, type=kind, occurred_at=when, user_id=C, title=title, price=price,
+                  currency=currency, status=status, order_id=holder and order(holder))
+
+    def order(self, n, on, buyer, placed, *changes, price=1000, currency="USD"):
+        """changes: (when, type, status, reason)"""
+        for version, (when, kind, status, reason) in enumerate([(placed, "OrderCreated", "created", None), *changes], 1):
+            self._row("order_events", id=order(n), version=version, type=kind, ticket_id=ticket(on), occurred_at=when, user_id=buyer,
+                      seller_id=C, status=status, expires_at=placed + datetime.timedelta(minutes=15), price=price, currency=currency,
+                      title="A seat", ticket_version=1, reason=reason)
+
+    def charge(self, n, of, buyer, *changes, amount=1000, currency="USD"):
+        """changes: (when, type, status)"""
+        for version, (when, kind, status) in enumerate(changes, 1):
+            self._row("payment_events", id=charge(n), version=version, type=kind, ticket_id=ticket(1), order_id=order(of),
+                      occurred_at=when, user_id=buyer, status=status, amount=amount, currency=currency, attempt=1, final=False,
+                      stripe_id=None, reason=None)
+
+    def signal(self, of, attempt, when, due):
+        self._row("expiration_events", order_id=order(of), attempt=attempt, occurred_at=when, type="OrderExpired",
+                  ticket_id=ticket(2), expires_at=due)
+
+
+def tell(history):
+    """Order 1 is paid after 30 s; 2 expires; 3, on the same ticket, is paid after 90 s; 4, in yen and an hour later, after 60 s; 5 is
+    cancelled by its buyer while he pays, so that his money goes back; 6 fails to be paid; 7 is open; 8 has been paid for, but was
+    withdrawn, and the refund is still to come; 9 is a second try of 2's buyer, who thinks better of it."""
+    for n in range(1, 8):
+        history.ticket(n, 1, at(-5), "available", title=f"Seat {n}")
+    history.ticket(1, 2, at(0), "reserved", holder=1, title="Seat 1")
+    history.ticket(1, 3, at(1), "sold", holder=1, price=1200, title="Seat 1")
+    paid = lambda when: [(when, "OrderUpdated", "awaiting_payment", None), (when, "OrderCompleted", "complete", None)]  # noqa: E731
+    history.order(1, 1, A, at(0), *paid(at(0, 30)))
+    history.charge(1, 1, A, (at(0, 29), "PaymentStarted", "started"), (at(0, 30), "PaymentCreated", "succeeded"))
+    history.order(2, 2, A, at(1), (at(16, 2), "OrderCancelled", "cancelled", "expired"))
+    history.signal(2, 1, at(16, 0.5), at(16))
+    history.signal(2, 2, at(16, 1.5), at(16))
+    history.order(9, 2, A, at(17), (at(18), "OrderCancelled", "cancelled", "buyer"))
+    history.order(3, 2, B, at(29), *paid(at(30, 30)), price=2000)
+    history.order(4, 3, B, at(60), *paid(at(61)), price=500, currency="JPY")
+    history.order(5, 4, A, at(2), (at(3), "OrderUpdated", "awaiting_payment", None), (at(4), "OrderCancelled", "cancelled", "buyer"),
+                  (at(4, 9), "OrderUpdated", "cancelled", "refunded"))
+    history.charge(5, 5, A, (at(3), "PaymentStarted", "started"), (at(4, 1), "PaymentCreated", "succeeded"),
+                   (at(4, 6), "PaymentRefunded", "refunded"))
+    history.order(6, 5, A, at(5), (at(6), "OrderCancelled", "cancelled", "payment_failed"))
+    history.charge(6, 6, A, (at(5), "PaymentStarted", "started"), (at(6), "PaymentFailed", "failed"))
+    history.order(7, 6, B, at(62))
+    history.order(8, 7, B, at(63), (at(64), "OrderCancelled", "cancelled", "ticket_cancelled"))
+    history.charge(8, 8, B, (at(63, 30), "PaymentStarted", "started"), (at(64, 5), "PaymentCreated", "succeeded"))
+
+
+@pytest.fixture(scope="module")
+def warehouse():
+    with postgres() as url, psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        for file in sorted((ROOT / "connect/warehouse").glob("*.sql")):
+            subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url, "-f", file], check=True)
+        connection.execute("set timezone = 'Asia/Kathmandu'")  # 5:45 ahead: hours are UTC's all the same
+        tell(History(connection))
+        yield connection
+
+
+@pytest.fixture
+def ask(warehouse):
+    def ask(view, *columns, order=None):
+        """Rows as tuples of these columns; ids and numbers as they were told."""
+        rows = warehouse.execute(f"select {', '.join(columns)} from {view} order by {order or '1, 2'}").fetchall()
+        return [tuple(str(v) if isinstance(v, uuid.UUID) else v for v in row.values()) for row in rows]
+    return ask
+
+
+def test_tickets_are_as_their_newest_events(ask):
+    rows = ask("tickets", "id", "version", "status", "price", "order_id")
+    assert rows[0] == (ticket(1), 3, "sold", 1200, order(1))
+    assert rows[1:] == [(ticket(n), 1, "available", 1000, None) for n in range(2, 8)]
+
+
+def test_orders_with_the_moments_of_their_lives(ask):
+    rows = ask("orders", "id", "version", "status", "cancelled_for", "placed_at", "paid_at", "cancelled_at", "buyer_id")
+    assert rows == [
+        (order(1), 3, "complete", None, at(0), at(0, 30), None, A),
+        (order(2), 2, "cancelled", "expired", at(1), None, at(16, 2), A),
+        (order(3), 3, "complete", None, at(29), at(30, 30), None, B),
+        (order(4), 3, "complete", None, at(60), at(61), None, B),
+        (order(5), 4, "cancelled", "buyer", at(2), None, at(4), A),  # also after its refund was told
+        (order(6), 2, "cancelled", "payment_failed", at(5), None, at(6), A),
+        (order(7), 1, "created", None, at(62), None, None, B),
+        (order(8), 2, "cancelled", "ticket_cancelled", at(63), None, at(64), B),
+        (order(9), 2, "cancelled", "buyer", at(17), None, at(18), A)]
+
+
+def test_payments(ask):
+    rows = ask("payments", "id", "status", "order_id", "started_at", "succeeded_at", "refunded_at")
+    assert rows == [
+        (charge(1), "succeeded", order(1), at(0, 29), at(0, 30), None),
+        (charge(5), "refunded", order(5), at(3), at(4, 1), at(4, 6)),
+        (charge(6), "failed", order(6), at(5), None, None),
+        (charge(8), "succeeded", order(8), at(63, 30), at(64, 5), None)]
+
+
+def test_sales(ask):
+    assert ask("sales_by_minute", "minute", "currency", "sold", "revenue") == [
+        (at(0), "USD", 1, 1000), (at(30), "USD", 1, 2000), (at(61), "JPY", 1, 500)]
+    assert ask("sales_by_hour", "hour", "currency", "sold", "revenue") == [(hour(0), "USD", 2, 3000), (hour(1), "JPY", 1, 500)]
+
+
+def test_conversion(ask):
+    assert ask("conversion", "hour", "placed", "paid", "cancelled", "expired", "open", "paid_rate") == [
+        (hour(0), 6, 2, 4, 1, 0, pytest.approx(1 / 3)), (hour(1), 3, 1, 1, 0, 1, pytest.approx(1 / 3))]
+
+
+def test_time_to_pay(ask):
+    assert ask("time_to_pay", "hour", "paid", "mean_seconds", "p50_seconds", "p90_seconds", "p99_seconds", "most_seconds") == [
+        (hour(0), 2, 60, 60, 84, pytest.approx(89.4), 90), (hour(1), 1, 60, 60, 60, 60, 60)]
+
+
+def test_cancellations(ask):
+    assert ask("cancellations", "hour", "reason", "cancelled", "rate") == [
+        (hour(0), "buyer", 2, pytest.approx(1 / 3)), (hour(0), "expired", 1, pytest.approx(1 / 6)),
+        (hour(0), "payment_failed", 1, pytest.approx(1 / 6)),
+        (hour(1), "ticket_cancelled", 1, pytest.approx(1 / 3))]
+
+
+def test_hot_tickets(ask):
+    rows = ask("hot_tickets", "ticket_id", "title", "seller_id", "status", "orders", "buyers", "expired", "cancelled",
+               "first_order_at", "last_order_at", order="orders desc, ticket_id")
+    assert rows[0] == (ticket(2), "Seat 2", C, "available", 3, 2, 1, 2, at(1), at(29))
+    assert rows[1] == (ticket(1), "Seat 1", C, "sold", 1, 1, 0, 0, at(0), at(0))
+    assert [row[4] for row in rows] == [3, 1, 1, 1, 1, 1, 1]
+
+
+def test_seller_revenue(ask):
+    assert ask("seller_revenue", "seller_id", "currency", "sold", "revenue", "first_sale_at", "last_sale_at") == [
+        (C, "JPY", 1, 500, at(61), at(61)), (C, "USD", 2, 3000, at(0, 30), at(30, 30))]
+
+
+def test_refunds(ask):
+    assert ask("refunds", "payment_id", "order_id", "amount", "cancelled_for", "refunded_at", "seconds") == [
+        (charge(5), order(5), 1000, "buyer", at(4, 6), 5), (charge(8), order(8), 1000, "ticket_cancelled", None, None)]
+
+
+def test_lateness_of_expirations(ask):
+    assert ask("expirations", "order_id", "expires_at", "signalled_at", "signals", "cancelled_at", "signal_seconds", "cancel_seconds") == [
+        (order(2), at(16), at(16, 0.5), 2, at(16, 2), 0.5, 2)]
+    assert ask("expiration_lateness", "hour", "due", "cancelled", "signal_p50_seconds", "signal_most_seconds", "cancel_p99_seconds") == [
+        (hour(0), 1, 1, 0.5, 0.5, 2)]
+
+
+def test_freshness(ask):
+    rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
+    assert rows == {"users": (0, None), "tickets": (9, at(1)), "orders": (22, at(64)), "payments": (9, at(64, 5)),
+                    "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}
