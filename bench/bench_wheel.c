@@ -2,7 +2,8 @@
  *
  *     bench_wheel TIMERS PAIRS
  *
- * Orders have random ids and are due at random within 15 minutes, on 12 partitions. Prints a line a measure:
+ * Orders have random ids and are due at random within 15 minutes. As in the stream each of the 12 partitions
+ * has a wheel, and records come in batches of a partition. Prints a line a measure:
  * name and value. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,8 @@ struct op {
     int64_t due;
 };
 
-static struct wheel *wheel;
-static int64_t start_ms, next_offset;
+static struct wheel *wheels[PARTITIONS];
+static int64_t start_ms, next_offset[PARTITIONS];
 static uint64_t key;
 
 static int64_t ns_of(clockid_t clock) {
@@ -73,10 +74,18 @@ static void report(const char *measure, double value) {
     fflush(stdout);
 }
 
-static void add(const struct op *op) {
-    if (!wheel_add(wheel, &op->order, &op->order, (int)(next_offset % PARTITIONS), next_offset, op->due))
+static void add(int partition, const struct op *op) {
+    if (!wheel_add(wheels[partition], &op->order, &op->order, next_offset[partition]++, op->due))
         die("known already");
-    next_offset++;
+}
+
+static double bytes_a_timer(void) {
+    size_t bytes = 0, count = 0;
+    for (int p = 0; p < PARTITIONS; p++) {
+        bytes += wheel_bytes(wheels[p]);
+        count += wheel_count(wheels[p]);
+    }
+    return (double)bytes / (double)count;
 }
 
 static int64_t resident(void) {
@@ -92,24 +101,27 @@ static int64_t resident(void) {
 static void fill(uint64_t timers) {
     int64_t spent = 0, longest = 0, before = resident();
     for (uint64_t n = 0; n < timers; n += BATCH) {
+        int partition = (int)(n / BATCH % PARTITIONS);
         struct op ops[BATCH];
         struct uuid orders[BATCH];
+        int64_t due[BATCH];
         for (uint64_t i = 0; i < BATCH; i++) {
             ops[i] = op_of(n + i);
             orders[i] = ops[i].order;
+            due[i] = ops[i].due;
         }
         int64_t cpu = cpu_ns(), begin = now_ns();
-        wheel_prefetch(wheel, orders, BATCH);
+        wheel_prefetch(wheels[partition], orders, due, BATCH);
         for (int i = 0; i < BATCH; i++)
-            add(&ops[i]);
+            add(partition, &ops[i]);
         spent += now_ns() - begin;
         int64_t took = cpu_ns() - cpu;
         if (took > longest) longest = took;
     }
     report("fill_ns", (double)spent / (double)timers);
     report("fill_longest_batch_us", (double)longest / 1000);
-    report("bytes_a_timer", (double)wheel_bytes(wheel) / (double)wheel_count(wheel));
-    report("resident_a_timer", (double)(resident() - before) / (double)wheel_count(wheel));
+    report("bytes_a_timer", bytes_a_timer());
+    report("resident_a_timer", (double)(resident() - before) / (double)timers);
 }
 
 /* --- one goes, one comes --- */
@@ -117,12 +129,18 @@ static void fill(uint64_t timers) {
 enum { ROUND = 1 << 16 };
 static struct op gone[ROUND], come[ROUND];
 
-/* Which orders pend: at the place of each that goes, one comes. */
+/* Which orders pend: at the place of each that goes, one comes. A batch of places is a partition's. */
 static uint64_t *pending, next_order;
+
+static int partition_of(int i) {
+    return i / (BATCH / 2) % PARTITIONS;
+}
 
 static void prepare(uint64_t timers) {
     for (int i = 0; i < ROUND; i++) {
-        uint64_t place = mixed(next_order ^ UINT64_C(1) << 60) % timers;
+        uint64_t random = mixed(next_order ^ UINT64_C(1) << 60), batches = timers / BATCH / PARTITIONS;
+        uint64_t batch = random % batches * PARTITIONS + (uint64_t)partition_of(i);
+        uint64_t place = batch * BATCH + random / batches % BATCH;
         gone[i] = op_of(pending[place]);
         pending[place] = next_order++;
         come[i] = op_of(pending[place]);
@@ -131,19 +149,22 @@ static void prepare(uint64_t timers) {
 
 static void pairs_one_by_one(int from) {
     for (int i = from; i < from + BATCH / 2; i++) {
-        add(&come[i]);
-        if (!wheel_remove(wheel, &gone[i].order)) die("not known");
+        add(partition_of(i), &come[i]);
+        if (!wheel_remove(wheels[partition_of(i)], &gone[i].order)) die("not known");
     }
 }
 
 /* Records come in batches: what a batch names is announced. */
 static void pairs_announced(int from) {
     struct uuid orders[BATCH];
+    int64_t due[BATCH];
     for (int i = 0; i < BATCH / 2; i++) {
         orders[2 * i] = gone[from + i].order;
         orders[2 * i + 1] = come[from + i].order;
+        due[2 * i] = gone[from + i].due;
+        due[2 * i + 1] = come[from + i].due;
     }
-    wheel_prefetch(wheel, orders, BATCH);
+    wheel_prefetch(wheels[partition_of(from)], orders, due, BATCH);
     pairs_one_by_one(from);
 }
 
@@ -175,7 +196,8 @@ static void expire_all(uint64_t timers) {
     uint64_t fired = 0;
     for (int64_t now = start_ms; now <= start_ms + HOLD; now++) {
         int64_t cpu = cpu_ns();
-        fired += (uint64_t)wheel_expire(wheel, now, 1 << 30, later, &again);
+        for (int p = 0; p < PARTITIONS; p++)
+            fired += (uint64_t)wheel_expire(wheels[p], now, 1 << 30, later, &again);
         int64_t took = cpu_ns() - cpu;
         if (took > longest) longest = took;
     }
@@ -188,8 +210,9 @@ static void expire_all(uint64_t timers) {
 static void expire_late(uint64_t timers) {
     int64_t again = 0, begin = now_ns();
     uint64_t fired = 0;
-    for (int n = 1; n > 0; fired += (uint64_t)n)
-        n = wheel_expire(wheel, start_ms + HOLD + 86400000, 1000, later, &again);
+    for (int p = 0; p < PARTITIONS; p++)
+        for (int n = 1; n > 0; fired += (uint64_t)n)
+            n = wheel_expire(wheels[p], start_ms + HOLD + 86400000, 1000, later, &again);
     report("late_expiries_a_second", (double)fired / (double)(now_ns() - begin) * 1e9);
     if (fired != timers) die("not each fired once");
 }
@@ -209,7 +232,7 @@ static void measure_lateness(void) {
     struct wheel *w = wheel_new(now);
     for (int i = 0; i < LATENESS_RATE * LATENESS_MS; i++) {
         struct op op = op_of((uint64_t)i);
-        wheel_add(w, &op.order, &op.order, 0, i, begin + i / LATENESS_RATE);
+        wheel_add(w, &op.order, &op.order, i, begin + i / LATENESS_RATE);
     }
     while (fired_in_time < LATENESS_RATE * LATENESS_MS) {
         int64_t next = wheel_next_ms(w);
@@ -226,20 +249,23 @@ static void measure_lateness(void) {
 
 int main(int argc, char **argv) {
     if (argc != 3) die("usage: bench_wheel TIMERS PAIRS");
-    uint64_t timers = strtoull(argv[1], NULL, 10) / BATCH * BATCH, pairs = strtoull(argv[2], NULL, 10);
+    uint64_t all = BATCH * PARTITIONS, timers = strtoull(argv[1], NULL, 10) / all * all,
+             pairs = strtoull(argv[2], NULL, 10);
     if (timers == 0 || getrandom(&key, sizeof key, 0) != sizeof key) die("nothing to do");
     start_ms = clock_wall_us() / 1000;
-    wheel = wheel_new(start_ms);
+    for (int p = 0; p < PARTITIONS; p++)
+        wheels[p] = wheel_new(start_ms);
     pending = malloc(timers * sizeof *pending);
     for (next_order = 0; next_order < timers; next_order++)
         pending[next_order] = next_order;
     fill(timers);
     turn_over("pair_ns", timers, pairs, pairs_announced);
     turn_over("pair_alone_ns", timers, pairs, pairs_one_by_one);
-    report("bytes_a_timer_then", (double)wheel_bytes(wheel) / (double)wheel_count(wheel));
+    report("bytes_a_timer_then", bytes_a_timer());
     expire_all(timers);
     expire_late(timers);
-    wheel_free(wheel);
+    for (int p = 0; p < PARTITIONS; p++)
+        wheel_free(wheels[p]);
     free(pending);
     measure_lateness();
     return 0;

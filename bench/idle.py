@@ -13,18 +13,16 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
-from support import Replica, Stack, wait_until  # noqa: E402
+from support import Replica, free_port, resident_kib, stacks, wait_until  # noqa: E402
 
 ROUNDS = 20
 
 
 def resident_mib(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+    return resident_kib(pid) / 1024
 
 
 def seconds_to_ready(stack, service):
@@ -40,9 +38,7 @@ def node():
     """Seconds to listening, and memory, of an HTTP server of node's own that does nothing."""
     if not shutil.which("node"):
         return None
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     program = f"require('http').createServer((q, r) => r.end()).listen({port}, '127.0.0.1')"
     started = time.monotonic()
     process = subprocess.Popen(["node", "-e", program])
@@ -58,11 +54,8 @@ def node():
 
 
 def main():
-    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
-    state.chmod(0o755)
-    stack = Stack(state)
-    try:
-        stack.start()
+    with stacks() as make:
+        stack = make()
         services = [name for name in stack.status() if f"{name.upper()}_ADMIN_URL" in stack.env]
         times = {name: sorted(seconds_to_ready(stack, name) for _ in range(ROUNDS)) for name in services}
         peer = node()
@@ -72,9 +65,6 @@ def main():
                   f"{resident_mib(stack.pid(name)):10.1f} MiB")
         if peer:
             print(f"{'node, bare':12}{peer[0] * 1000:11.0f} ms{'':12}{peer[1]:10.1f} MiB")
-    finally:
-        stack.stop()
-        shutil.rmtree(state, ignore_errors=True)
 
 
 main()

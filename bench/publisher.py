@@ -16,11 +16,9 @@ import io
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -93,13 +91,14 @@ def payload():
 class Ground:
     """A database and the way to the topics."""
 
-    def __init__(self, stack, directory):
-        self.directory, self.brokers, self.registry = directory, stack.env["KAFKA_BROKERS"], stack.env["SCHEMA_REGISTRY_URL"]
+    def __init__(self, stack):
+        self.directory, self.brokers, self.registry = stack.state, stack.env["KAFKA_BROKERS"], stack.env["SCHEMA_REGISTRY_URL"]
         admin = stack.env["POSTGRES_URL"]
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute("create database bench")
         self.url = admin.rsplit("/", 1)[0] + "/bench"
-        self.sql((ROOT / "common/migrations/002_publisher.sql").read_text())
+        for migration in sorted((ROOT / "common/migrations").glob("*_publisher*.sql")):
+            self.sql(migration.read_text())
         self.sql(TABLES)
         self.kafka = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
         self.consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "bench", "log_level": 0})
@@ -139,13 +138,10 @@ class Peer:
             self.process.wait(30)
 
     def cpu(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return support.cpu_seconds(self.process.pid)
 
     def memory(self, key):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(key):
-                return int(line.split()[1]) / 1024
+        return support.resident_kib(self.process.pid, key) / 1024
 
     def slot_is(self, active):
         support.wait_until(lambda: self.ground.sql("select active from pg_replication_slots where slot_name like %s",
@@ -271,15 +267,9 @@ ROWS = [  # what, unit, value of a result
 def main():
     build(["publisher_driver", "bench_publisher"])
     debezium_jars()
-    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
-    state.chmod(0o755)
-    stack = support.Stack(state)
-    try:
-        ground = Ground(stack.start(), state)
+    with support.stacks() as make:
+        ground = Ground(make())
         results = {peer.name: measure(peer(ground)) for peer in (Onsale, Debezium)}
-    finally:
-        stack.stop()
-        shutil.rmtree(state, ignore_errors=True)
     print(f"\n{'':38}{'':14}" + "".join(f"{name:>14}" for name in results))
     for what, unit, value in ROWS:
         print(f"{what:38}{unit:14}" + "".join(f"{value(r):>14}" for r in results.values()))

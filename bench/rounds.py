@@ -1,8 +1,9 @@
-"""What bench/read.py, bench/write.py and bench/orders.py share: the running stack, its two load generators, and rounds that alternate between them.
+"""What the benchmarks over HTTP share: the running stack, its two load generators, and rounds that alternate between them.
 
 The two take turns on the same machine within the same minutes, so that what else runs there meets both; what counts is the median
 of the rounds' ratios. BENCH_ROUNDS (5) and BENCH_SECONDS (5, of each turn) say how many and how long.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -55,6 +56,21 @@ class Bench:
         server = {name: self.query(f"show {name}")[0][0] for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers")}
         return f"{os.cpu_count()} cores, HTTP_THREADS={threads}, " + ", ".join(f"{k}={v}" for k, v in server.items())
 
+    def supervisor(self, action, names):
+        subprocess.run(["/usr/bin/supervisorctl", "-s", f"unix://{self.env['ONSALE_STATE']}/run/supervisor.sock", action, *names],
+                       stdout=subprocess.DEVNULL)
+
+    @contextlib.contextmanager
+    def alone(self, *but):
+        """The other services are stopped meanwhile, but for those named: what follows an event elsewhere is another figure."""
+        others = [name[:-len("_ADMIN_URL")].lower() for name in self.env if name.endswith("_ADMIN_URL")]
+        others = [name for name in others if name not in (self.service, *but)]
+        self.supervisor("stop", others)
+        try:
+            yield
+        finally:
+            self.supervisor("start", others)
+
     # --- the two load generators ---
 
     def pgbench(self, script, clients, seconds=SECONDS):
@@ -65,9 +81,9 @@ class Bench:
             sys.exit(f"pgbench failed:\n{done.stderr}")
         return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
 
-    def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS):
+    def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS, seconds=SECONDS):
         """What the script's done() says of these requests, and the rate."""
-        done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{SECONDS}s", "-s", ROOT / "bench" / script,
+        done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "-s", ROOT / "bench" / script,
                                self.env[f"{self.service.upper()}_URL"], "--", str(requests), self.tokens, *map(str, arguments)],
                               capture_output=True, text=True)
         if done.returncode != 0:
@@ -76,6 +92,12 @@ class Bench:
         if run["errors"] > 0:
             sys.exit(f"wrk met {run['errors']} errors in {run['requests']} requests")
         return run | {"rate": run["requests"] / run["seconds"]}
+
+    def checkpoint(self):
+        """Behind it old files of the WAL are used again. Where there are none yet, each 16 MB of WAL make all commits wait while
+        a file of zeros is written (50 ms here), which a server that has been up for an hour does no more."""
+        with psycopg.connect(self.env[f"{self.service.upper()}_POSTGRES_URL"], autocommit=True) as connection:
+            connection.execute("checkpoint")
 
     def await_publisher(self):
         """Seconds that the publisher took to catch up."""

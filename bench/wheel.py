@@ -7,7 +7,7 @@ wheel misses its targets: 10,000,000 pending; adding one and cancelling another 
 Ids are random, times to go up to 15 minutes, cancelled is any of those pending. "Alone" is a pair that nobody announced
 (wheel_prefetch). Kafka's wheel cancels by reference; by id it needs a map beside it: both are shown. What BullMQ does takes
 round trips and it may be shared and survive its clients: another thing, but the one that this wheel stands for in systems of that
-kind. Its Redis writes nothing to disk; jobs are inserted 1,000 a call. Lateness: at RATE a second, of ours 10,000.
+kind; jobs are inserted 1,000 a call. Lateness: at RATE a second, of ours 10,000.
 
 Kafka's wheel gets KAFKA_TIMERS, fewer than ours, which is to its advantage: Java takes minutes to collect the garbage of 10,000,000.
 
@@ -16,34 +16,25 @@ TIMERS, KAFKA_TIMERS, PAIRS, JOBS, RATE and SECONDS in the environment change th
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "dev"))
+import bullmq  # noqa: E402
 import fetch  # noqa: E402
+from bullmq import measures  # noqa: E402
 from common import cache_dir, program, say  # noqa: E402
 
-JAVA, BULLMQ = ROOT / "bench/wheel_java", ROOT / "bench/wheel_bullmq"
+JAVA = ROOT / "bench/wheel_java"
 TIMERS = os.environ.get("TIMERS", "10000000")
 KAFKA_TIMERS = os.environ.get("KAFKA_TIMERS", "2000000")
 PAIRS = os.environ.get("PAIRS", "4000000")
-JOBS = os.environ.get("JOBS", "100000")
-RATE = os.environ.get("RATE", "5000")
-SECONDS = os.environ.get("SECONDS", "10")
-LOCKED_BEFORE = "2026-11-21"  # of the packages that BullMQ's own ranges allow, those of that day
-
-
-def measures(*command):
-    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
-    result = {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
-    say(", ".join(f"{name} {value:g}" for name, value in result.items()))
-    return result
+JOBS = int(os.environ.get("JOBS", "100000"))
+RATE = int(os.environ.get("RATE", "5000"))
+SECONDS = int(os.environ.get("SECONDS", "10"))
 
 
 def ours():
@@ -80,45 +71,6 @@ def kafka(work):
         yield measures(*run, way)
 
 
-# --- BullMQ ---
-
-def packages():
-    directory = cache_dir() / f"bench-bullmq-{fetch.version(BULLMQ / 'package.json')}"
-    with contextlib.ExitStack() as stack:
-        unfinished = None if directory.exists() else stack.enter_context(fetch.being_made(directory))
-        if unfinished:
-            unfinished.mkdir()
-            shutil.copy(BULLMQ / "package.json", unfinished)
-            subprocess.run([program("npm"), "install", "--silent", "--no-package-lock", f"--before={LOCKED_BEFORE}", "--ignore-scripts",
-                            "--no-audit", "--no-fund"], cwd=unfinished, check=True, stdout=subprocess.DEVNULL)
-    return directory / "node_modules"
-
-
-@contextlib.contextmanager
-def redis(work):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    with subprocess.Popen([program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", work, "--save", ""],
-                          stdout=subprocess.DEVNULL) as server:
-        try:
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.1)
-            yield port
-        finally:
-            server.terminate()
-
-
-def bullmq(work):
-    (work / "node_modules").symlink_to(packages())
-    shutil.copy(BULLMQ / "bench.js", work)
-    with redis(work) as port:
-        say(f"BullMQ: {int(JOBS):,} jobs")
-        return measures(program("node"), work / "bench.js", port, JOBS, RATE, SECONDS)
-
-
 # --- the table ---
 
 def of(name, scale=1):
@@ -153,7 +105,7 @@ def main():
         work = pathlib.Path(work)
         results = {"onsale": ours()}
         results["Kafka by ref."], results["Kafka by id"] = kafka(work)
-        results["BullMQ"] = bullmq(work)
+        results["BullMQ"] = bullmq.measure(work, JOBS, RATE, SECONDS)
     print(f"\n{'':32}{'':12}" + "".join(f"{name:>15}" for name in results))
     for what, unit, digits, value in ROWS:
         values = [value(r) for r in results.values()]

@@ -35,7 +35,8 @@ def main():
     requests = bench.file("requests", "".join(
         f'POST /api/tickets {{"title":"Seat {seat}, row {row}","price":"{10 + seat + row}.50"}}\n'
         for seat in range(1, 51) for row in range(1, 81)))
-    return bench.compare(script, lambda: bench.wrk(requests), goal=2)
+    with bench.alone():
+        return bench.compare(script, lambda: bench.wrk(requests), goal=2)
 
 
 sys.exit(0 if main() else 1)

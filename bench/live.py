@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Live pages: from a change of a ticket to each page that shows it, with thousands of them open, and what one takes.
+
+    ./onsale bench live
+
+Starts a stack of its own. STREAMS (5,000) pages are open on one instance of web, all showing the same PAGE tickets: the worst case,
+each change goes to all. RATE (5) times a second one of the tickets gets another price, for SECONDS (20), over HTTP. What is measured: from before that
+request is sent to the moment a page's client has read the card. Fails when p95 is over 150 ms or something was not told.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
+from common import say  # noqa: E402
+from stack import build  # noqa: E402
+from support import cpu_seconds, resident_kib, stacks, wait_until  # noqa: E402
+from test_web_live import since  # noqa: E402
+
+STREAMS = int(os.environ.get("STREAMS", "5000"))
+RATE = float(os.environ.get("RATE", "5"))
+SECONDS = float(os.environ.get("SECONDS", "20"))
+PAGE = 20
+P95_MS = 150
+
+
+def measure(stack):
+    seller, web = stack.user(), stack.pid("web")
+    tickets = [seller.list_ticket(f"Khruangbin, Zürich, Halle 622, 4 December, row {n}") for n in range(PAGE)]
+    place = wait_until(lambda: since(stack.env["WEB_URL"]), "web has read the topics")
+    path = f"/live?cards={','.join(t['id'] + '.1' for t in tickets)}&since={place}"
+    before = resident_kib(web)
+    client = subprocess.Popen([ROOT / "build/release/bench/bench_live", stack.env["WEB_URL"].rsplit(":", 1)[1], str(STREAMS), path,
+                               tickets[0]["id"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert client.stdout.readline() == "open\n"
+        each = (resident_kib(web) - before) / STREAMS
+        say(f"{STREAMS} streams: {each:.1f} KiB each, {resident_kib(web) / 1024:.0f} MiB in all")
+        cpu, started = cpu_seconds(web), time.monotonic()
+        for n in range(int(RATE * SECONDS)):
+            time.sleep(max(0, started + n / RATE - time.monotonic()))
+            asked = time.time_ns() // 1000
+            answer = seller.put(f"/api/tickets/{tickets[0]['id']}", json={"title": tickets[0]["title"], "price": 10 + n % 7})
+            client.stdin.write(f"{answer.json()['version']} {asked}\n")
+            client.stdin.flush()
+        cpu = (cpu_seconds(web) - cpu) / (time.monotonic() - started)
+        client.stdin.close()
+        due, told, *times = client.stdout.readline().split()
+        p50, p95, p99, most = map(float, times)
+    finally:
+        client.kill()
+    say(f"a change is read by {STREAMS} pages after p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms, at most {most:.1f} ms; {told} of "
+        f"{due} were told; {RATE:g} changes a second take {100 * cpu:.0f} % of a core")
+    return due == told and p95 <= P95_MS
+
+
+def main():
+    build(["bench_live"])
+    with stacks() as make:
+        return 0 if measure(make()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Sales by minute: how soon a change is in its row, how fast a backlog is counted, and in how much memory; and Kafka Streams doing the same
+windows over the same topic (bench/sales_streams), exactly once as well, committing as often (100 ms), in the same run.
+
+    ./onsale bench sales
+
+Starts a stack of its own; nothing but Kafka and the one that is measured runs meanwhile. Kafka Streams' jars come by Maven into onsale's cache.
+Late is a row when somebody who reads as committed has it, after its newest change, whose occurredAt is set when it is sent. Each order is placed, and
+paid about a second later. The rate lasts WARM s before it counts: a broker that has just been started compiles its code, as Java does itself.
+The backlog is what is on the topic when a new consumer group starts. Fails when p99 is over 1 s, or we take over 20 MB in use or more
+than a tenth of Kafka Streams' memory. RATE, SECONDS and EVENTS in the environment change the sizes.
+"""
+import contextlib
+import io
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+
+import fastavro
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
+import fetch  # noqa: E402
+import support  # noqa: E402
+from common import cache_dir, program, say  # noqa: E402
+from tally import event  # noqa: E402
+
+RATE = int(os.environ.get("RATE", "2000"))
+SECONDS = int(os.environ.get("SECONDS", "20"))
+EVENTS = int(os.environ.get("EVENTS", "300000"))
+WARM = 10
+PARTITIONS = 12
+JAVA = ROOT / "bench/sales_streams"
+
+
+class Load:
+    def __init__(self, stack):
+        self.schema, number = fastavro.parse_schema(support.topic_schema("orders")), stack.topic("orders").schema_id()
+        self.prefix = b"\0" + number.to_bytes(4, "big")
+        self.producer = Producer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "linger.ms": 2, "partitioner": "murmur2_random",
+                                  "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000, "log_level": 0})
+        self.open = []  # orders to be paid
+
+    def send(self, count, hold):
+        """count changes: an order placed, or one paid that was placed `hold` orders ago."""
+        for i in range(count):
+            now = time.time_ns() // 1_000_000
+            if len(self.open) < hold or i % 2 == 0:
+                order, ticket = uuid.uuid4(), uuid.uuid4()
+                self.open.append((order, ticket))
+                one = event(order, ticket, 1, "OrderCreated", now)
+            else:
+                order, ticket = self.open.pop(0)
+                one = event(order, ticket, 2, "OrderCompleted", now)
+            out = io.BytesIO(self.prefix)
+            out.seek(5)
+            fastavro.schemaless_writer(out, self.schema, one)
+            self.producer.produce("orders", out.getvalue(), str(ticket))
+        self.producer.poll(0)
+
+    def at_rate(self, seconds):
+        begin, sent = time.monotonic(), 0
+        while (passed := time.monotonic() - begin) < seconds:
+            self.send(int(passed * RATE) - sent, RATE // 2)
+            sent = int(passed * RATE)
+            time.sleep(0.002)
+        assert self.producer.flush(30) == 0
+
+
+class Ear(threading.Thread):
+    """How late the rows of a topic are, from now on."""
+
+    def __init__(self, stack, topic, newest_ms):
+        super().__init__(daemon=True)
+        self.consumer = Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": f"bench-{uuid.uuid4()}", "fetch.wait.max.ms": 20,
+                                  "enable.auto.commit": False, "log_level": 0})
+        ends = [self.consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS)]
+        self.consumer.assign([TopicPartition(topic, p, end) for p, end in enumerate(ends)])
+        self.newest_ms, self.late, self.stopping = newest_ms, [], False
+
+    def run(self):
+        while not self.stopping:
+            records = self.consumer.consume(1000, timeout=0.02)
+            now = time.time() * 1000
+            self.late += [now - self.newest_ms(r.value()) for r in records if r.error() is None]
+        self.consumer.close()
+
+
+def newest_of_row(value):
+    """occurredAt of a row: behind the type (1 byte), the ticket (37) and the version, all varints."""
+    at = 5 + 1 + 37
+    while value[at] & 0x80:
+        at += 1
+    number, shift = 0, 0
+    for byte in value[at + 1:]:
+        number |= (byte & 0x7f) << shift
+        shift += 7
+        if byte < 0x80:
+            return number >> 1
+
+
+class Measured:
+    """Ours, or the peer: a process, its consumer group, its topic."""
+
+    def __init__(self, stack, name, group, topic, newest_ms, start):
+        self.stack, self.name, self.group, self.topic, self.newest_ms, self.start = stack, name, group, topic, newest_ms, start
+        self.consumer = Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": group, "log_level": 0})
+        self.found = {}
+
+    def done(self):
+        places = self.consumer.committed([TopicPartition("orders", p) for p in range(PARTITIONS)], timeout=10)
+        return sum(max(p.offset, 0) for p in places)
+
+    def memory(self, key):
+        return int(re.search(rf"{key}:\s+(\d+)", pathlib.Path(f"/proc/{self.pid}/status").read_text())[1]) / 1024
+
+    def cpu(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def catch_up(self):
+        """Until all that is on the topic is counted and committed; from the first of it that is."""
+        end, first = sum(self.stack.topic("orders").ends().values()), None
+        say(f"{self.name}: {end - self.begin:,} events at once")
+        started = time.monotonic()
+        while (now := self.done()) < end:
+            if now > self.begin and first is None:
+                first = time.monotonic(), now, self.cpu()
+            assert time.monotonic() - started < 120, f"{now} of {end}"
+            time.sleep(0.02)
+        took = time.monotonic() - first[0]
+        self.found |= {"rate": (end - first[1]) / took, "cpu_us": (self.cpu() - first[2]) / (end - first[1]) * 1e6,
+                       "full": self.memory("VmRSS")}
+
+    def at_rate(self, load):
+        say(f"{self.name}: {RATE:,} events a second, {SECONDS} s")
+        ear = Ear(self.stack, self.topic, self.newest_ms)
+        load.at_rate(WARM)
+        ear.start()
+        time.sleep(1.5)
+        ear.late.clear()
+        before = self.cpu()
+        load.at_rate(SECONDS)
+        used = self.cpu() - before
+        time.sleep(1)
+        ear.stopping = True
+        ear.join()
+        late = sorted(ear.late)
+        assert len(late) > RATE * SECONDS * 0.5, f"only {len(late)} rows"
+        self.found |= {"p50": late[len(late) // 2], "p99": late[len(late) * 99 // 100], "most": late[-1], "cpu": 100 * used / SECONDS,
+                       "peak": self.memory("VmHWM")}
+
+
+@contextlib.contextmanager
+def ours(measured):
+    measured.begin = measured.done()
+    with measured.replica as replica:
+        measured.pid = replica.process.pid
+        yield
+
+
+def jars():
+    pom = JAVA / "pom.xml"
+    directory = cache_dir() / f"bench-sales-{fetch.version(pom)}"
+    if not directory.exists():
+        say("fetching Kafka Streams by Maven (about 80 MB, once)")
+        with fetch.being_made(directory) as unfinished:
+            if unfinished:
+                subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", pom, f"-Dinto={unfinished}", "package"],
+                               check=True, stdout=subprocess.DEVNULL)
+    return directory
+
+
+@contextlib.contextmanager
+def streams(measured):
+    work = measured.stack.state / "streams"
+    work.mkdir(exist_ok=True)
+    subprocess.run([program("java"), "-cp", f"{jars()}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-d", work / "classes",
+                    "-cp", ":".join(map(str, jars().glob("*.jar"))), JAVA / "Bench.java"], check=True)
+    measured.begin = measured.done()
+    with open(work / "log", "w") as log:
+        process = subprocess.Popen([program("java"), "-Xmx512m", "-cp", f"{work}/classes:{jars()}/*", "Bench", measured.stack.env["KAFKA_BROKERS"],
+                                    ROOT / "schemas/avro/orders.avsc", work / "state"], stdout=log, stderr=log)
+    measured.pid = process.pid
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def measure(stack):
+    replica = support.Replica(stack, "sales", RDKAFKA_SESSION_TIMEOUT_MS="6000")
+    stack.only("kafka", "registry", "postgres")
+    kafka = AdminClient({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "log_level": 0})
+    kafka.create_topics([NewTopic("bench-sales", PARTITIONS, 1)])["bench-sales"].result(30)
+    load = Load(stack)
+    first = Measured(stack, "onsale", "onsale-sales", "sales-by-minute", newest_of_row, ours)
+    first.replica = replica
+    with ours(first):
+        replica.wait_ready()
+        first.found["idle"] = first.memory("VmRSS")
+    load.send(EVENTS, 2000)
+    assert load.producer.flush(120) == 0
+    replica.log = open(replica.log.name, "a+b")
+    with ours(first):
+        first.catch_up()
+        first.at_rate(load)
+    peer = Measured(stack, "Kafka Streams", "bench-sales", "bench-sales", lambda v: struct.unpack(">q", v[:8])[0], streams)
+    with streams(peer):
+        peer.catch_up()
+        peer.at_rate(load)
+    return first.found, peer.found
+
+
+def main():
+    jars()
+    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
+    state.chmod(0o755)
+    stack = support.Stack(state)
+    try:
+        us, peer = measure(stack.start())
+    finally:
+        stack.stop()
+        shutil.rmtree(state, ignore_errors=True)
+    lines = [("a row behind its change, p50", "p50", "ms"), ("                          p99", "p99", "ms"), ("                          most", "most", "ms"),
+             (f"CPU at {RATE:,} a second", "cpu", "% of a core"), ("a backlog is counted", "rate", "a second"), ("CPU an event of it", "cpu_us", "us"),
+             ("memory, idle", "idle", "MiB"), ("memory after the backlog", "full", "MiB"), ("memory, at most", "peak", "MiB")]
+    print(f"{'':42}      onsale   Kafka Streams")
+    for text, key, unit in lines:
+        print(f"{text:42}{us[key]:12,.1f}{peer.get(key, float('nan')):16,.1f} {unit}")
+    missed = [text for text, bad in [
+        ("p99 over 1 s", us["p99"] > 1000), ("idle above 20 MB", us["idle"] * 2**20 > 20e6),
+        ("over a tenth of Kafka Streams' memory", us["peak"] > peer["peak"] / 10)] if bad]
+    print(f"missed: {', '.join(missed)}" if missed else "targets met")
+    return 1 if missed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""The whole system under an on-sale: how many orders a second it settles, and how soon a ticket shows as reserved.
+
+    ./onsale bench system
+
+Starts a stack of its own and places orders over HTTP, by distinct users for distinct tickets, while everything runs that follows
+an order. An order is settled when its ticket is reserved in the database of tickets, its timer is set in expiration, and its
+event has come back to orders' copy of the ticket. Fails when fewer than 6,000 a second are settled over a minute, when that lags
+behind (one second at the end of it, or three times what it was), or when from 201 to reserved takes more than 10 ms (p50) or
+50 ms (p99) at 1,000 orders a second. Afterwards each order is compared with its ticket.
+
+RATE (what is offered a second), BENCH_SECONDS and WARM (seconds before they count: Java compiles the broker while it runs) in the
+environment change the sizes.
+"""
+import bisect
+import os
+import pathlib
+import statistics
+import sys
+import threading
+import time
+
+import psycopg
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
+import support  # noqa: E402
+from common import say  # noqa: E402
+from rounds import Bench  # noqa: E402
+
+RATE = int(os.environ.get("RATE", "6200"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
+WARM = int(os.environ.get("WARM", "40"))
+GOAL = 6000
+CALM_RATE, CALM_SECONDS, CALM_WARM = 1000, 30, 10
+USERS = 60000  # each may hold 10 tickets
+CONNECTIONS = 128
+LOOK_S = 0.002  # between looks for tickets that became reserved; what is measured is late by up to as much
+TICKET = "('01930000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
+SELLER = "'00000000-0000-7000-8000-000000000001'"
+TIMERS = "onsale_expiration_timers"
+
+
+# --- the ground ---
+
+def list_tickets(stack, count):
+    """On sale in both databases, as after their events: what is measured is orders."""
+    rows = f"{TICKET} id, 1 version, {SELLER}::uuid user_id, 'Seat ' || n title, 2050 price, 'USD' currency, 'available' status"
+    for service in ("tickets", "orders"):
+        stack.sql(service, f"insert into tickets (id, version, user_id, title, price, currency, status)"
+                           f" select {rows} from generate_series(1, {count}) n")
+        stack.sql(service, "vacuum analyze tickets")
+    # What this has written of Postgres' log is used again from here on, as in a server that has run for a while: making a segment
+    # anew stops every commit. The slots have to let go of it first.
+    for service in ("tickets", "orders"):
+        with psycopg.connect(stack.env[f"{service.upper()}_POSTGRES_URL"], autocommit=True) as db:
+            db.execute("checkpoint")
+            behind = "select coalesce(max(pg_current_wal_lsn() - confirmed_flush_lsn), 0) from pg_replication_slots"
+            support.wait_until(lambda: db.execute(behind).fetchone()[0] < 1 << 20, "publishers have passed over it", 120)
+            db.execute("checkpoint")
+    os.sync()
+
+
+class Load:
+    """wrk, on a thread of its own: orders for the tickets from `first` on, at a rate."""
+
+    def __init__(self, bench, first, rate, seconds, answers=None):
+        self.result = None
+        words = [rate] if answers is None else [rate, answers]
+        self.thread = threading.Thread(target=lambda: setattr(self, "result", bench.wrk(
+            first, *words, script="orders.lua", connections=CONNECTIONS, seconds=seconds)))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+        assert self.result, "wrk failed"
+        assert self.result["refused"] == 0, f"{self.result['refused']} orders were refused"
+
+
+# --- how far everything is, without looking at more than a row ---
+
+class Progress:
+    """Counts of orders at each stage, as samples in time; kept by sequences, so that looking costs next to nothing."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.orders = psycopg.connect(stack.env["ORDERS_DATABASE_URL"], autocommit=True)
+        self.tickets = psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True)
+        self.samples = []
+
+    def look(self):
+        ask = lambda db, text: db.execute(text).fetchone()[0]  # noqa: E731
+        last = "select coalesce(pg_sequence_last_value(pg_get_serial_sequence('{}', 'seq')::regclass), 0)"
+        came_back = "select sum(next_offset)::int8 from consumer_offsets where topic = 'tickets'"
+        # The last stage first: no stage can seem to be ahead of the one before it.
+        sample = {"came back": ask(self.orders, came_back), "timers": int(self.stack.metric("expiration", TIMERS)),
+                  "reserved": ask(self.tickets, last.format("ticket_events")), "placed": ask(self.orders, last.format("order_events")),
+                  "at": time.monotonic()}
+        self.samples.append(sample)
+        return sample
+
+    def follow(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+            time.sleep(0.5)
+        return self.look()
+
+    def all_settled(self):
+        s = self.look()
+        return s["placed"] == s["reserved"] == s["timers"] == s["came back"]
+
+    def lag(self, sample, stage):
+        """Seconds since as many orders were placed as are at this stage now."""
+        placed = [s["placed"] for s in self.samples]
+        i = bisect.bisect_left(placed, sample[stage])
+        if i == 0 or i == len(placed):
+            return 0.0
+        a, b = self.samples[i - 1], self.samples[i]
+        part = (sample[stage] - a["placed"]) / max(1, b["placed"] - a["placed"])
+        return max(0.0, sample["at"] - (a["at"] + part * (b["at"] - a["at"])))
+
+
+STAGES = ("reserved", "timers", "came back")
+
+
+def settled(sample):
+    return min(sample[stage] for stage in STAGES)
+
+
+# --- where the CPU goes ---
+
+def thread_kind(process, name):
+    if process in ("kafka", "registry"):
+        return "compiling" if "Compiler" in name else "collecting" if name.startswith(("GC", "VM")) else "serving"
+    if name.startswith("rdk:"):
+        return "librdkafka"
+    return "requests" if name.startswith("http") else name
+
+
+def cpu_seconds(stack):
+    """CPU seconds so far, by (process, what it does)."""
+    used, pids = {}, {p["pid"]: name for name, p in stack.status().items() if p["pid"]}
+    backends = {}
+    for url in (url for name, url in stack.env.items() if name.endswith("POSTGRES_URL")):
+        with psycopg.connect(url, autocommit=True) as db:
+            for pid, role, name, kind in db.execute("select pid, usename, application_name, backend_type from pg_stat_activity"):
+                backends[pid] = role, kind if kind != "client backend" else name or "client"
+    for path in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        name, (user, system) = text[text.index("(") + 1:text.rindex(")")], map(int, text.rsplit(")", 1)[1].split()[11:13])
+        pid = int(path.parts[2])
+        if pid in backends:
+            role, kind = backends[pid]
+            key = ("postgres", f"{role or ''} {kind}".strip())
+        elif pid in pids:
+            key = (pids[pid], thread_kind(pids[pid], name))
+        elif name.startswith("wrk"):
+            key = ("wrk", "")
+        else:
+            key = ("all else", name)
+        used[key] = used.get(key, 0) + (user + system) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def print_cpu(before, after, seconds, orders):
+    spent = {key: after[key] - before.get(key, 0) for key in after}
+    spent = {key: s for key, s in spent.items() if s > 0.002 * seconds}
+    processes = {}
+    for (process, kind), s in spent.items():
+        processes.setdefault(process, []).append((s, kind))
+    print(f"\nCPU, of {os.cpu_count()} cores; microseconds an order")
+    for process, kinds in sorted(processes.items(), key=lambda p: -sum(s for s, _ in p[1])):
+        for s, kind in sorted(kinds, reverse=True):
+            print(f"  {process:12} {kind:36} {s / seconds / os.cpu_count():6.1%} {s / orders * 1e6:7.1f}")
+    print(f"  {'together':49} {sum(spent.values()) / seconds / os.cpu_count():6.1%} {sum(spent.values()) / orders * 1e6:7.1f}")
+
+
+# --- what is measured ---
+
+def sustained(stack, bench, progress):
+    say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
+    with Load(bench, 1, RATE, WARM + SECONDS + 6) as load:
+        progress.follow(WARM)
+        cpu, begin = cpu_seconds(stack), progress.look()
+        end = progress.follow(SECONDS)
+        cpu_end = cpu_seconds(stack)
+    support.wait_until(progress.all_settled, "all is settled", 120, pause=0.1)
+    seconds = end["at"] - begin["at"]
+    rate = (settled(end) - settled(begin)) / seconds
+    during = [s for s in progress.samples if begin["at"] <= s["at"] <= end["at"]]
+    lags = {stage: [progress.lag(s, stage) for s in during] for stage in STAGES}
+    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
+          f" p99 {load.result['p99_us'] / 1000:.1f} ms (the warming up too)")
+    print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {GOAL:,})")
+    for stage, all_lags in lags.items():
+        third = len(all_lags) // 3
+        print(f"  {stage:10} behind by: median {statistics.median(all_lags[:third]):.2f} s in the first third,"
+              f" {statistics.median(all_lags[-third:]):.2f} s in the last; most {max(all_lags):.2f} s")
+    print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"])
+    thirds = [(statistics.median(ls[:len(ls) // 3]), statistics.median(ls[-(len(ls) // 3):])) for ls in lags.values()]
+    flat = all(last < 1 and last < 3 * max(first, 0.1) for first, last in thirds)
+    return rate >= GOAL, flat
+
+
+def watch_reserved(stack, stop, seen):
+    """When each ticket was first seen as reserved: by reading what the table has new, in the order it was committed."""
+    with psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True) as db:
+        last = db.execute("select coalesce(max(seq), 0) from ticket_events").fetchone()[0]
+        while not stop.is_set():
+            rows = db.execute("select seq, id from ticket_events where seq > %s order by seq", (last,)).fetchall()
+            at = time.time()
+            for last, ticket in rows:
+                seen[str(ticket)] = at
+            time.sleep(LOOK_S)
+
+
+def calm(stack, bench, progress, first):
+    say(f"{CALM_RATE:,} orders a second for {CALM_SECONDS} s")
+    stop, seen = threading.Event(), {}
+    watcher = threading.Thread(target=watch_reserved, args=(stack, stop, seen))
+    answers = bench.file("answers", "")
+    watcher.start()
+    begin = time.time()
+    try:
+        with Load(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
+            pass
+        support.wait_until(progress.all_settled, "all is settled", 60, pause=0.1)
+    finally:
+        stop.set()
+        watcher.join()
+    late = []
+    for number in range(2):
+        for line in pathlib.Path(f"{answers}{number}").read_text().splitlines():
+            ticket, us = line.split()
+            if int(us) / 1e6 >= begin + CALM_WARM:
+                late.append(max(0.0, seen[ticket] * 1000 - int(us) / 1000))
+    late.sort()
+    p50, p99 = late[len(late) // 2], late[len(late) * 99 // 100]
+    print(f"\n201 to reserved at {load.result['rate']:,.0f} orders a second: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {late[-1]:.0f} ms,"
+          f" of {len(late):,} (goal 10 and 50 ms; looked every {LOOK_S * 1000:.0f} ms)"
+          f"\nthe order itself: p50 {load.result['p50_us'] / 1000:.1f} ms, p99 {load.result['p99_us'] / 1000:.1f} ms")
+    return p50 <= 10 and p99 <= 50
+
+
+def compare(stack):
+    """Every order holds its ticket, and no ticket is held otherwise."""
+    held = dict(stack.sql("tickets", "select id, order_id from tickets where status = 'reserved'"))
+    placed = stack.sql("orders", "select ticket_id, id from orders where status = 'created'")
+    assert held == dict(placed) and len(held) == len(placed), "orders and tickets disagree"
+    print(f"{len(placed):,} orders and their tickets agree")
+
+
+def main():
+    with support.stacks() as make:
+        stack = make()
+        os.environ["ONSALE_STATE"] = str(stack.state)
+        bench = Bench("orders", USERS)
+        print(bench.settings(), flush=True)
+        many = RATE * (WARM + SECONDS + 10)
+        list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
+        progress = Progress(stack)
+        enough, flat = sustained(stack, bench, progress)
+        soon = calm(stack, bench, progress, many)
+        compare(stack)
+    missed = [text for text, bad in [(f"fewer than {GOAL:,} a second settled", not enough), ("the backlog is not flat", not flat),
+                                     ("reserved too late", not soon)] if bad]
+    print(f"missed: {', '.join(missed)}" if missed else "targets met")
+    return 1 if missed else 0
+
+
+sys.exit(main())
