@@ -182,15 +182,35 @@ def print_cpu(before, after, seconds, orders):
     print(f"  {'together':49} {sum(spent.values()) / seconds / os.cpu_count():6.1%} {sum(spent.values()) / orders * 1e6:7.1f}")
 
 
+# --- how much goes at a time ---
+
+TRANSACTIONS = {("orders", "requests"): "db_{}_total", ("tickets", "reactions"): "consumer_{}_total",
+                ("orders", "reactions"): "consumer_{}_total", ("payments", "reactions"): "consumer_{}_total"}
+
+
+def transactions(stack):
+    """(transactions, what they carried) so far, by (service, what for)."""
+    ask = lambda service, name: stack.metric(service, "onsale_" + name)  # noqa: E731
+    return {key: (ask(key[0], form.format("batches")), ask(key[0], form.format("items" if key[1] == "requests" else "records")))
+            for key, form in TRANSACTIONS.items()}
+
+
+def print_transactions(before, after, seconds):
+    print("\nTransactions")
+    for key, (batches, items) in after.items():
+        batches, items = batches - before[key][0], items - before[key][1]
+        print(f"  {' '.join(key):49} {batches / seconds:6,.0f} a second, of {items / max(1, batches):.1f}")
+
+
 # --- what is measured ---
 
 def sustained(stack, bench, progress):
     say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
     with Load(bench, 1, RATE, WARM + SECONDS + 6) as load:
         progress.follow(WARM)
-        cpu, begin = cpu_seconds(stack), progress.look()
+        carried, cpu, begin = transactions(stack), cpu_seconds(stack), progress.look()
         end = progress.follow(SECONDS)
-        cpu_end = cpu_seconds(stack)
+        cpu_end, carried_end = cpu_seconds(stack), transactions(stack)
     support.wait_until(progress.all_settled, "all is settled", 120, pause=0.1)
     seconds = end["at"] - begin["at"]
     rate = (settled(end) - settled(begin)) / seconds
@@ -204,6 +224,7 @@ def sustained(stack, bench, progress):
         print(f"  {stage:10} behind by: median {statistics.median(all_lags[:third]):.2f} s in the first third,"
               f" {statistics.median(all_lags[-third:]):.2f} s in the last; most {max(all_lags):.2f} s")
     print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"])
+    print_transactions(carried, carried_end, seconds)
     thirds = [(statistics.median(ls[:len(ls) // 3]), statistics.median(ls[-(len(ls) // 3):])) for ls in lags.values()]
     flat = all(last < 1 and last < 3 * max(first, 0.1) for first, last in thirds)
     return rate >= GOAL, flat
@@ -230,7 +251,8 @@ def calm(stack, bench, progress, first):
     begin = time.time()
     try:
         with Load(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
-            pass
+            carried = transactions(stack)
+        print_transactions(carried, transactions(stack), CALM_WARM + CALM_SECONDS)
         support.wait_until(progress.all_settled, "all is settled", 60, pause=0.1)
     finally:
         stop.set()

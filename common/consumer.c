@@ -1,17 +1,14 @@
 #include "consumer.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include "clock.h"
 #include "consumer_commit.h"
-#include "consumer_group.h"
+#include "life.h"
 #include "log.h"
 #include "metrics.h"
-#include "registry.h"
-#include "thread.h"
 
 enum {
     TICK_MS = 1000,  /* gauges, and the positions that Kafka is told for dashboards */
@@ -30,10 +27,12 @@ struct source {
 };
 
 struct consumer {
+    struct life life; /* ready once, ready for good */
     struct consumer_options options;
     struct source sources[MOST_TOPICS];
     const char *topics[MOST_TOPICS + 1]; /* their names, for the group */
     char group_id[64];
+    struct group_options group_options;
 
     struct group *group;
     struct registry *registry;
@@ -41,22 +40,10 @@ struct consumer {
     struct batch batch;
     struct columns positions;
 
-    int setbacks;     /* in a row */
     int most_records; /* of a batch; shrinks to find the record that a statement refuses */
     bool fenced;      /* the last batch was: once is normal, again waits */
-    int64_t retry_at, tick_at;
-
-    pthread_t thread;
-    atomic_bool stopping, ready;
-    pthread_mutex_t lock;
-    struct why waiting_for; /* until ready; under lock */
+    int64_t tick_at;
 };
-
-static void say_waiting(struct consumer *c, const char *text) {
-    pthread_mutex_lock(&c->lock);
-    why(&c->waiting_for, ST_AGAIN, "%s", text);
-    pthread_mutex_unlock(&c->lock);
-}
 
 /* --- from records to a batch --- */
 
@@ -193,19 +180,16 @@ static void narrow(struct consumer *c) {
 static void set_back(struct consumer *c, enum status st, const struct why *w) {
     char records[128];
     describe_batch(c, records, sizeof records);
-    int delay = group_backoff_ms(c->setbacks);
-    log_at(st == ST_INVALID || st == ST_FAILED ? LOG_ERROR : LOG_WARN, "consumer", "%s%s; again in %d ms",
-           w->text, records, delay);
+    struct why all;
+    why(&all, st, "%s%s", w->text, records);
+    life_set_back(&c->life, st, &all);
     metric_add(M_CONSUMER_RETRIES, 1);
     if (st == ST_INVALID) narrow(c);
     if (st == ST_LOST || st == ST_FAILED) {
         PQfinish(c->conn);
         c->conn = NULL;
     }
-    if (!atomic_load(&c->ready)) say_waiting(c, w->text);
     group_hold(c->group);
-    c->setbacks++;
-    c->retry_at = clock_mono_us() + delay * INT64_C(1000);
 }
 
 /* Somebody else moved on: we were taken for dead, or our last commit's answer got lost. Nothing was done; go
@@ -223,8 +207,8 @@ static void fenced(struct consumer *c, const struct why *w) {
 }
 
 static void gone_well(struct consumer *c) {
-    if (c->setbacks > 0) log_info("consumer", "going on after %d setbacks", c->setbacks);
-    c->setbacks = 0;
+    if (c->life.setbacks > 0) log_info("consumer", "going on after %d setbacks", c->life.setbacks);
+    life_went_well(&c->life);
     c->fenced = false;
     if (c->most_records < c->options.batch_records) c->most_records *= 2;
 }
@@ -281,7 +265,7 @@ static enum status place(struct consumer *c, struct why *w) {
     group_fetch(c->group);
     metric_set(M_CONSUMER_PARTITIONS, count);
     log_info("consumer", "reading %d partitions", count);
-    atomic_store(&c->ready, true);
+    life_say_ready(&c->life);
     return ST_OK;
 }
 
@@ -297,8 +281,7 @@ static void tick(struct consumer *c) {
     c->tick_at = clock_mono_us() + TICK_MS * INT64_C(1000);
     if (group_state(c->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (!atomic_load(&c->ready) && group_trouble(c->group)[0] != '\0')
-            say_waiting(c, group_trouble(c->group));
+        if (group_trouble(c->group)[0] != '\0') life_say_waiting(&c->life, group_trouble(c->group));
     } else {
         group_note(c->group);
     }
@@ -321,13 +304,13 @@ static void get_ready(struct consumer *c) {
     if (st != ST_OK)
         set_back(c, st, &w);
     else if (group_trouble(c->group)[0] == '\0' && group_met(c->group))
-        atomic_store(&c->ready, true);
+        life_say_ready(&c->life);
 }
 
 static void stay_out(struct consumer *c) {
     int64_t again = c->tick_at;
-    if (!atomic_load(&c->ready)) {
-        if (clock_mono_us() >= c->retry_at) get_ready(c);
+    if (!life_ready(&c->life, NULL)) {
+        if (life_may_try(&c->life)) get_ready(c);
         again = clock_mono_us() + MEET_MS * INT64_C(1000);
     }
     wait_for_group(c, again);
@@ -359,8 +342,8 @@ static void step(struct consumer *c) {
         stay_out(c);
         break;
     case GROUP_HELD:
-        if (clock_mono_us() < c->retry_at) {
-            wait_for_group(c, c->retry_at);
+        if (!life_may_try(&c->life)) {
+            wait_for_group(c, c->life.retry_at);
         } else {
             enum status st = place(c, &w);
             if (st != ST_OK) set_back(c, st, &w);
@@ -374,12 +357,11 @@ static void step(struct consumer *c) {
 
 static void *run(void *arg) {
     struct consumer *c = arg;
-    while (!atomic_load(&c->stopping))
+    c->group = life_join(&c->life, &c->group_options);
+    while (!life_stopping(&c->life))
         step(c);
-    pthread_mutex_lock(&c->lock); /* until consumer_stop has woken us: the group is gone in a moment */
-    pthread_mutex_unlock(&c->lock);
     if (group_state(c->group) != GROUP_OUT) group_note(c->group);
-    group_leave(c->group, LEAVE_MS);
+    life_leave(&c->life, LEAVE_MS);
     metric_set(M_CONSUMER_PARTITIONS, 0);
     PQfinish(c->conn);
     return NULL;
@@ -412,7 +394,7 @@ static void consumer_free(struct consumer *c) {
     registry_free(c->registry);
     batch_free(&c->batch);
     columns_free(&c->positions);
-    pthread_mutex_destroy(&c->lock);
+    life_free(&c->life);
     free(c);
 }
 
@@ -421,44 +403,29 @@ struct consumer *consumer_start(const struct consumer_options *options) {
     c->options = *options;
     c->most_records = options->batch_records;
     c->registry = registry_new(options->registry_url);
-    pthread_mutex_init(&c->lock, NULL);
-    say_waiting(c, "Kafka has not answered yet");
     list_sources(c);
     batch_init(&c->batch, options->reactions, options->batch_records);
     positions_init(&c->positions);
     snprintf(c->group_id, sizeof c->group_id, "onsale-%s", options->service);
-
-    const struct group_options group = {.id = c->group_id,
-                                        .instance = options->instance,
-                                        .brokers = options->brokers,
-                                        .topics = c->topics,
-                                        .gather_ms = options->gather_ms};
-    struct why w = {0};
-    c->group = group_join(&group, &w);
-    if (c->group == NULL) {
-        log_error("consumer", "%s", w.text);
-        consumer_free(c);
-        return NULL;
+    c->group_options = (struct group_options){.id = c->group_id,
+                                              .instance = options->instance,
+                                              .brokers = options->brokers,
+                                              .topics = c->topics,
+                                              .gather_ms = options->gather_ms};
+    struct why w;
+    if (group_check(&c->group_options, &w) != ST_OK) {
+        log_error("consumer", "ending the process: %s", w.text);
+        exit(EX_CONFIG);
     }
-    c->thread = thread_start("consumer", run, c);
+    life_init(&c->life, "consumer", "starting");
+    life_start(&c->life, run, c);
     return c;
 }
 
 bool consumer_ready(struct consumer *c, struct why *w) {
-    if (atomic_load(&c->ready)) return true;
-    pthread_mutex_lock(&c->lock);
-    why(w, ST_AGAIN, "%s", c->waiting_for.text);
-    pthread_mutex_unlock(&c->lock);
-    return false;
+    return life_ready(&c->life, w);
 }
 
 void consumer_stop(struct consumer *c, int timeout_ms) {
-    pthread_mutex_lock(&c->lock);
-    atomic_store(&c->stopping, true);
-    group_wake(c->group);
-    pthread_mutex_unlock(&c->lock);
-    if (thread_join(c->thread, clock_mono_us() + timeout_ms * INT64_C(1000)))
-        consumer_free(c);
-    else /* the process is about to end; what the thread uses must stay until then */
-        log_warn("consumer", "did not stop within %d ms, leaving it behind", timeout_ms);
+    if (life_stop(&c->life, timeout_ms)) consumer_free(c);
 }

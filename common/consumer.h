@@ -31,8 +31,8 @@ struct consumer_options {
 };
 
 struct consumer;
-/* The texts and the reactions stay the caller's, and outlive the consumer. NULL: a Kafka property is wrong;
- * the log says which. */
+/* The texts and the reactions stay the caller's, and outlive the consumer. A Kafka property that cannot be
+ * had ends the process. */
 struct consumer *consumer_start(const struct consumer_options *options);
 /* Ready: Kafka has answered, and the database has what is needed. A place in the group may take until a dead
  * instance's session ends. Once ready it stays so. Requests are answered while a rebalance, or trouble with

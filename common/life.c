@@ -24,8 +24,15 @@ void life_start(struct life *l, void *(*run)(void *), void *arg) {
     l->thread = thread_start(l->name, run, arg);
 }
 
+void life_wake(struct life *l) {
+    pthread_mutex_lock(&l->lock);
+    if (l->group != NULL) group_wake(l->group);
+    pthread_mutex_unlock(&l->lock);
+}
+
 bool life_stop(struct life *l, int timeout_ms) {
     atomic_store(&l->stopping, true);
+    life_wake(l);
     if (thread_join(l->thread, clock_mono_us() + timeout_ms * INT64_C(1000))) return true;
     log_warn(l->name, "did not stop within %d ms, leaving it behind", timeout_ms);
     return false;
@@ -58,9 +65,10 @@ void life_say_not_ready(struct life *l, const char *text) {
     atomic_store(&l->ready, false);
 }
 
-void life_set_back(struct life *l, const struct why *w) {
+void life_set_back(struct life *l, enum status st, const struct why *w) {
     int delay = group_backoff_ms(l->setbacks);
-    log_warn(l->name, "%s; again in %d ms", w->text, delay);
+    log_at(st == ST_INVALID || st == ST_FAILED ? LOG_ERROR : LOG_WARN, l->name, "%s; again in %d ms", w->text,
+           delay);
     life_say_waiting(l, w->text);
     l->setbacks++;
     l->retry_at = clock_mono_us() + delay * INT64_C(1000);
@@ -81,20 +89,36 @@ bool life_register(struct life *l, struct registry *registry, const struct topic
             poll(NULL, 0, LOOK_MS);
             continue;
         }
-        if (registry_register_topic(registry, topic, id, &w) == ST_OK) {
+        enum status st = registry_register_topic(registry, topic, id, &w);
+        if (st == ST_OK) {
             life_went_well(l);
             return true;
         }
-        life_set_back(l, &w);
+        life_set_back(l, st, &w);
     }
     return false;
 }
 
+static void put_group(struct life *l, struct group *g) {
+    pthread_mutex_lock(&l->lock);
+    l->group = g;
+    pthread_mutex_unlock(&l->lock);
+}
+
 struct group *life_join(struct life *l, const struct group_options *options) {
     struct why w = {0};
-    life_say_waiting(l, "waiting to join the consumer group");
+    life_say_waiting(l, "Kafka has not answered yet");
     struct group *g = group_join(options, &w);
-    if (g != NULL) return g;
-    log_error(l->name, "ending the process: %s", w.text);
-    _exit(EX_SOFTWARE);
+    if (g == NULL) {
+        log_error(l->name, "ending the process: %s", w.text);
+        _exit(EX_SOFTWARE);
+    }
+    put_group(l, g);
+    return g;
+}
+
+void life_leave(struct life *l, int timeout_ms) {
+    struct group *g = l->group;
+    put_group(l, NULL);
+    group_leave(g, timeout_ms);
 }

@@ -1,16 +1,13 @@
 #include "live_tap.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
-#include "consumer_group.h"
+#include "life.h"
 #include "log.h"
 #include "metrics.h"
-#include "registry.h"
-#include "thread.h"
 
 enum {
     TICK_MS = 1000,     /* the threads are told the place at least so often */
@@ -20,6 +17,7 @@ enum {
     PATIENCE_MS = 4000, /* of a question, while the topics are not read up to their end yet */
     OUT_MS = 50,        /* between looks, while nothing is fetched */
     LEAVE_MS = 2000,
+    STOP_MS = 5000,
 };
 /* How far back it reads at its start: pages that lost their stream for less go on without being read again.
  */
@@ -29,6 +27,7 @@ enum { TICKETS, ORDERS };
 static const char *const topics[] = {[TICKETS] = "tickets", [ORDERS] = "orders", NULL};
 
 struct live_tap {
+    struct life life;
     struct live_tap_options options;
     struct group_options group_options;
     char group_id[64];
@@ -43,11 +42,8 @@ struct live_tap {
     int64_t *ends; /* of each partition, as it was placed the first time; NULL: read up to there */
     bool caught_up;
 
-    int setbacks; /* in a row */
-    int64_t retry_at, tick_at;
+    int64_t tick_at;
 
-    pthread_t thread;
-    _Atomic bool stopping;
     pthread_mutex_t lock; /* of the next one */
     struct live_question *asked;
     struct live_question *waiting; /* the thread's */
@@ -62,13 +58,6 @@ void live_batch_unref(struct live_batch *batch) {
 }
 
 /* --- where to read from --- */
-
-static void set_back(struct live_tap *tap, const struct why *w) {
-    int delay = group_backoff_ms(tap->setbacks);
-    log_warn("live", "%s; again in %d ms", w->text, delay);
-    tap->setbacks++;
-    tap->retry_at = clock_mono_us() + delay * INT64_C(1000);
-}
 
 static enum status place(struct live_tap *tap, struct why *w) {
     int count;
@@ -92,11 +81,12 @@ static enum status place(struct live_tap *tap, struct why *w) {
 
 static void try_place(struct live_tap *tap) {
     struct why w = {0};
-    if (clock_mono_us() < tap->retry_at) return;
-    if (place(tap, &w) != ST_OK)
-        set_back(tap, &w);
+    if (!life_may_try(&tap->life)) return;
+    enum status st = place(tap, &w);
+    if (st != ST_OK)
+        life_set_back(&tap->life, st, &w);
     else
-        tap->setbacks = 0;
+        life_went_well(&tap->life);
 }
 
 static void look_whether_caught_up(struct live_tap *tap) {
@@ -151,7 +141,7 @@ static void read_topics(struct live_tap *tap, int wait_ms) {
     enum status st = group_read(tap->group, wait_ms, SLICE, take, tap, &records, &w);
     metric_add(M_LIVE_RECORDS, records);
     if (st == ST_OK) return;
-    set_back(tap, &w);
+    life_set_back(&tap->life, st, &w);
     group_hold(tap->group);
 }
 
@@ -180,7 +170,7 @@ static void tell(struct live_tap *tap) {
     if (tap->count == 0 && now < tap->tick_at) return;
     tap->tick_at = now + TICK_MS * INT64_C(1000);
     metric_set(M_LIVE_ITEMS, (int64_t)live_view_count(tap->view));
-    while (tap->options.busy(tap->options.arg) && !atomic_load(&tap->stopping))
+    while (tap->options.busy(tap->options.arg) && !life_stopping(&tap->life))
         poll(NULL, 0, BUSY_MS);
     struct live_batch *batch = new_batch(tap);
     tap->options.tell(tap->options.arg, batch);
@@ -217,7 +207,7 @@ static void answer_questions(struct live_tap *tap) {
     take_questions(tap);
     struct live_question **at = &tap->waiting;
     int64_t late = clock_mono_us() - PATIENCE_MS * INT64_C(1000);
-    bool stopping = atomic_load(&tap->stopping);
+    bool stopping = life_stopping(&tap->life);
     for (struct live_question *q; (q = *at) != NULL;) {
         if (!tap->caught_up && !stopping && q->asked_us > late) {
             at = &q->next;
@@ -232,7 +222,8 @@ static void answer_questions(struct live_tap *tap) {
 
 static void *run(void *arg) {
     struct live_tap *tap = arg;
-    while (!atomic_load(&tap->stopping)) {
+    tap->group = life_join(&tap->life, &tap->group_options);
+    while (!life_stopping(&tap->life)) {
         if (group_state(tap->group) == GROUP_HELD) try_place(tap);
         read_topics(tap, group_state(tap->group) == GROUP_FETCHING ? TICK_MS : OUT_MS);
         look_whether_caught_up(tap);
@@ -240,7 +231,7 @@ static void *run(void *arg) {
         answer_questions(tap);
     }
     answer_questions(tap);
-    group_leave(tap->group, LEAVE_MS);
+    life_leave(&tap->life, LEAVE_MS);
     return NULL;
 }
 
@@ -253,11 +244,11 @@ struct live_tap *live_tap_new(const struct live_tap_options *options, struct why
     snprintf(tap->group_id, sizeof tap->group_id, "onsale-web-%.*s", UUID_TEXT, text);
     tap->group_options = (struct group_options){
         .id = tap->group_id, .brokers = options->brokers, .topics = topics, .gather_ms = GATHER_MS};
-    tap->group = group_join(&tap->group_options, w);
-    if (tap->group == NULL) {
+    if (group_check(&tap->group_options, w) != ST_OK) {
         free(tap);
         return NULL;
     }
+    life_init(&tap->life, "live", "starting");
     pthread_mutex_init(&tap->lock, NULL);
     tap->registry = registry_new(options->registry_url);
     tap->tickets = wire_decoder_new(tap->registry, topic_tickets.type);
@@ -267,7 +258,7 @@ struct live_tap *live_tap_new(const struct live_tap_options *options, struct why
 }
 
 void live_tap_start(struct live_tap *tap) {
-    tap->thread = thread_start("live", run, tap);
+    life_start(&tap->life, run, tap);
 }
 
 void live_tap_ask(struct live_tap *tap, struct live_question *q) {
@@ -277,13 +268,11 @@ void live_tap_ask(struct live_tap *tap, struct live_question *q) {
     q->next = tap->asked;
     tap->asked = q;
     pthread_mutex_unlock(&tap->lock);
-    if (first) group_wake(tap->group);
+    if (first) life_wake(&tap->life);
 }
 
 void live_tap_stop(struct live_tap *tap) {
-    atomic_store(&tap->stopping, true);
-    group_wake(tap->group);
-    pthread_join(tap->thread, NULL);
+    if (!life_stop(&tap->life, STOP_MS)) return; /* what the thread uses must stay */
     for (size_t i = 0; i < tap->count; i++)
         live_item_unref(tap->items[i]);
     free(tap->ends);
@@ -292,5 +281,6 @@ void live_tap_stop(struct live_tap *tap) {
     wire_decoder_free(tap->orders);
     registry_free(tap->registry);
     pthread_mutex_destroy(&tap->lock);
+    life_free(&tap->life);
     free(tap);
 }

@@ -124,8 +124,9 @@ static enum status place(struct expiration *x, struct why *w) {
 static void try_place(struct expiration *x) {
     struct why w = {0};
     if (!life_may_try(&x->life)) return;
-    if (place(x, &w) != ST_OK) {
-        life_set_back(&x->life, &w);
+    enum status st = place(x, &w);
+    if (st != ST_OK) {
+        life_set_back(&x->life, st, &w);
         return;
     }
     int count;
@@ -183,7 +184,7 @@ static void read_orders(struct expiration *x, int wait_ms) {
     timers_apply(&x->timers);
     metric_add(M_ORDERS_READ, records);
     if (st == ST_OK) return;
-    life_set_back(&x->life, &w);
+    life_set_back(&x->life, st, &w);
     group_hold(x->group);
 }
 
@@ -282,7 +283,7 @@ static void *run(void *expiration) {
     while (!life_stopping(&x->life))
         step(x);
     signals_flush(x->signals, FLUSH_MS);
-    group_leave(x->group, LEAVE_MS);
+    life_leave(&x->life, LEAVE_MS);
     return NULL;
 }
 

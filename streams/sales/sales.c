@@ -40,23 +40,24 @@ static void forget(struct sales *x) {
     x->due_at = INT64_MAX;
 }
 
-static void start_again(struct sales *x, const struct why *w) {
+static void start_again(struct sales *x, enum status st, const struct why *w) {
     forget(x);
     group_hold(x->group);
-    life_set_back(&x->life, w);
+    life_set_back(&x->life, st, w);
 }
 
 /* A record cannot be judged now: nothing else is wrong. */
-static void wait_with_it(struct sales *x, const struct why *w) {
+static void wait_with_it(struct sales *x, enum status st, const struct why *w) {
     group_hold(x->group);
-    life_set_back(&x->life, w);
+    life_set_back(&x->life, st, w);
 }
 
 static void commit_if_due(struct sales *x) {
     struct why w = {0};
     if (x->gathered < COMMIT_MOST && clock_mono_us() < x->due_at) return;
-    if (sales_commit(x, &w) != ST_OK)
-        start_again(x, &w);
+    enum status st = sales_commit(x, &w);
+    if (st != ST_OK)
+        start_again(x, st, &w);
     else
         life_went_well(&x->life);
 }
@@ -87,7 +88,8 @@ static void try_to_fetch(struct sales *x) {
     struct why w = {0};
     if (!life_may_try(&x->life) || go_on(x)) return;
     if (x->changelog == NULL) forget(x);
-    if (sales_rebuild(x, &w) != ST_OK) start_again(x, &w);
+    enum status st = sales_rebuild(x, &w);
+    if (st != ST_OK) start_again(x, st, &w);
 }
 
 /* --- reading --- */
@@ -135,7 +137,7 @@ static void read_orders(struct sales *x, int wait_ms) {
     enum status st = group_read(x->group, wait_ms, room < SLICE ? room : SLICE, take, x, &records, &w);
     metric_add(M_SALES_READ, records);
     x->read += records;
-    if (st != ST_OK) wait_with_it(x, &w);
+    if (st != ST_OK) wait_with_it(x, st, &w);
 }
 
 /* --- the thread --- */
@@ -198,7 +200,7 @@ static void *run(void *sales) {
     x->group = life_join(&x->life, &x->options);
     while (!life_stopping(&x->life))
         step(x);
-    group_leave(x->group, LEAVE_MS); /* which commits */
+    life_leave(&x->life, LEAVE_MS); /* which commits */
     return NULL;
 }
 

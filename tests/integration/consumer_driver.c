@@ -130,7 +130,6 @@ int main(int argc, char **argv) {
         .batch_records = batch == NULL ? 500 : atoi(batch),
     };
     struct consumer *c = consumer_start(&options);
-    if (c == NULL) return 78;
     serve(c, signals);
     int64_t before = clock_mono_us();
     consumer_stop(c, 8000);

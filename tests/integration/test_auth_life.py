@@ -170,7 +170,7 @@ def test_clients_that_leave(stack):
 
 
 def test_sigterm_while_hashing(stack):
-    """Whoever is in flight is answered, at work or waiting for it; then it ends, within ten seconds."""
+    """Whoever is in flight is answered, at work or waiting for it; then it ends, within what Kubernetes grants."""
     with Replica(stack, "auth", **SLOW | {"HASH_PASSES": "4"}) as replica, ThreadPoolExecutor(3) as pool:
         replica.wait_ready()
         bodies = [credentials() for _ in range(3)]
