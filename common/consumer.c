@@ -11,7 +11,7 @@
 #include "metrics.h"
 
 enum {
-    TICK_MS = 1000,  /* gauges, and the positions that Kafka is told for dashboards */
+    TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
     MOST_TOPICS = 8,
@@ -276,9 +276,17 @@ static int ms_until(int64_t at) {
     return left <= 0 ? 0 : (int)(left / 1000) + 1;
 }
 
+/* A crash of Postgres takes our last batches back. While no record comes, nothing else would tell us. */
+static void notice_loss(struct consumer *c) {
+    struct why w;
+    if (c->conn == NULL || commit_connected(c->conn)) return;
+    set_back(c, why(&w, ST_LOST, "Postgres has ended the connection"), &w);
+}
+
 static void tick(struct consumer *c) {
     if (clock_mono_us() < c->tick_at) return;
     c->tick_at = clock_mono_us() + TICK_MS * INT64_C(1000);
+    notice_loss(c);
     if (group_state(c->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
         if (group_trouble(c->group)[0] != '\0') life_say_waiting(&c->life, group_trouble(c->group));

@@ -85,6 +85,13 @@ static enum status finish(PGconn *conn, PGresult **rows, struct why *w) {
     }
 }
 
+bool commit_connected(PGconn *conn) {
+    struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+    while (poll(&fd, 1, 0) > 0)
+        if (!PQconsumeInput(conn)) return false;
+    return true;
+}
+
 void positions_init(struct columns *c) {
     columns_init(c, &sql_consumer_advance);
 }

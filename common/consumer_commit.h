@@ -15,6 +15,9 @@ enum {
 /* Opens, and prepares the statements of the batch and the consumer's own. NULL: why. */
 PGconn *commit_open(const char *url, const char *service, const struct batch *b, struct why *w);
 
+/* Whether the server has not ended it, as far as that has come through. Between the calls below. */
+bool commit_connected(PGconn *conn);
+
 /* A move of positions, made by put_position. */
 void positions_init(struct columns *c);
 void put_position(struct columns *c, const char *topic, int32_t partition, int64_t expected, int64_t next);
