@@ -1,16 +1,18 @@
 /* db: one HTTP thread's way to Postgres. Batched statements, never blocking.
  *
- * db_join gives a place in the open batch of a statement; the caller fills it with put_ calls. The thread's loop calls
- * db_flush once an iteration: what was joined during it goes out as one execution, unless one is on its way: then it waits
- * and grows, so under load one round trip and one commit carry hundreds of items, and at low load nobody waits.
- * Statements that write and those that only read go down two connections, so a read never waits for a commit.
+ * db_join gives a place in the open batch of a statement; the caller fills it with put_ calls. The thread's
+ * loop calls db_flush once an iteration: what was joined during it goes out as one execution, unless one is
+ * on its way: then it waits and grows, so under load one round trip and one commit carry hundreds of items,
+ * and at low load nobody waits. Statements that write and those that only read go down two connections, so a
+ * read never waits for a commit. A statement whose askers are in no hurry gathers items for a while
+ * (sql.gather_ms), and others go before it.
  *
- * If a batch fails by the data of an item (a constraint, a cast), it is cut in halves and sent again until the culprit
- * stands alone: a neighbour's bad luck is never ours. Serialization failures and deadlocks are sent again as they are.
- * A lost connection ends every waiter with ST_LOST at once and reconnects with back-off; what is joined meanwhile fails
- * with ST_LOST, at once. A server that falls silent is given up a second after it should have cut the statement off; what waits
- * longer than a statement may take, because others before it did, is answered ST_TIMEOUT unsent.
- * All calls from the owning thread. */
+ * If a batch fails by the data of an item (a constraint, a cast), it is cut in halves and sent again until
+ * the culprit stands alone: a neighbour's bad luck is never ours. Serialization failures and deadlocks are
+ * sent again as they are. A lost connection ends every waiter with ST_LOST at once and reconnects with
+ * back-off; what is joined meanwhile fails with ST_LOST, at once. A server that falls silent is given up a
+ * second after it should have cut the statement off; what waits longer than a statement may take, because
+ * others before it did, is answered ST_TIMEOUT unsent. All calls from the owning thread. */
 #pragma once
 
 #include <h2o.h>
@@ -33,8 +35,8 @@ typedef void db_done(void *ctx, enum status st, const struct rows *rows);
 struct db *db_open(const struct db_options *options, h2o_loop_t *loop); /* connects in the background */
 void db_free(struct db *db); /* ends every waiter with ST_LOST; not from within an answer */
 
-/* The open batch to put this item's values into, or NULL with *st = ST_FULL or ST_LOST. All parameters must be put before the
- * next db_join. done is called once, later, never from within db_join. */
+/* The open batch to put this item's values into, or NULL with *st = ST_FULL or ST_LOST. All parameters must
+ * be put before the next db_join. done is called once, later, never from within db_join. */
 struct columns *db_join(struct db *db, const struct sql *sql, db_done *done, void *ctx, enum status *st);
 void db_flush(struct db *db);
 

@@ -35,6 +35,29 @@ struct batch *batches_take(struct batches *list) {
     return b;
 }
 
+static int64_t due_us(const struct batch *b) {
+    const struct statement *s = b->statement;
+    bool full = b->nwaiters == s->lane->db->options.batch_items;
+    return full ? b->opened_us : b->opened_us + s->sql->gather_ms * INT64_C(1000);
+}
+
+struct batch *batches_take_due(struct batches *list, int64_t now_us, int64_t *at_us) {
+    *at_us = INT64_MAX;
+    for (struct batch *b = list->first, *before = NULL; b != NULL; before = b, b = b->next) {
+        int64_t due = due_us(b);
+        if (due > now_us) {
+            if (due < *at_us) *at_us = due;
+            continue;
+        }
+        if (before == NULL) return batches_take(list);
+        before->next = b->next;
+        if (list->last == b) list->last = before;
+        b->next = NULL;
+        return b;
+    }
+    return NULL;
+}
+
 static struct batch *batch_new(struct statement *s) {
     struct batch *b = s->spare;
     if (b != NULL) {

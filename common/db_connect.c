@@ -46,6 +46,8 @@ static void on_deadline(h2o_timeout_entry_t *entry) {
     }
     if (lane->state == LANE_DOWN) {
         connect_lane(lane);
+    } else if (lane->state == LANE_READY && lane->sent == NULL) {
+        lane_pump(lane);
     } else {
         stalled(lane);
     }

@@ -96,6 +96,9 @@ void db_answer(struct db *db); /* runs the callbacks of all that is answered */
 void batches_append(struct batches *list, struct batch *b);
 void batches_prepend(struct batches *list, struct batch *b);
 struct batch *batches_take(struct batches *list); /* the first, or NULL */
+/* The first that is not gathering (any more), or NULL: then *at_us is when one will be, INT64_MAX: there is
+ * none. */
+struct batch *batches_take_due(struct batches *list, int64_t now_us, int64_t *at_us);
 
 /* The statement's new open batch, at the end of its lane's waiting. */
 struct batch *batch_open(struct statement *s);
@@ -121,7 +124,7 @@ void lane_close(struct lane *lane); /* what waits is answered ST_LOST */
 /* Drops the connection: what was sent is answered `sent`, what was not ST_LOST; connects again after a while.
  */
 void lane_lost(struct lane *lane, enum status sent, const char *reason);
-void lane_deadline(struct lane *lane, int ms); /* 0: none */
+void lane_deadline(struct lane *lane, int ms); /* 0: none; while it is ready and nothing is sent: to pump */
 void lane_check_deadline(struct lane *lane);   /* by the monotonic clock; once a turn of the loop */
 void lane_want_write(struct lane *lane);       /* flush again when the socket takes more */
 

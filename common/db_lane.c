@@ -59,7 +59,12 @@ static bool waited_too_long(const struct lane *lane, const struct batch *b) {
  * items, and what a statement and its commit cost by themselves is more. */
 void lane_pump(struct lane *lane) {
     while (lane->state == LANE_READY && lane->sent == NULL && lane->waiting.first != NULL) {
-        struct batch *b = batches_take(&lane->waiting);
+        int64_t now = clock_mono_us(), due;
+        struct batch *b = batches_take_due(&lane->waiting, now, &due);
+        if (b == NULL) {
+            lane_deadline(lane, (int)((due - now + 999) / 1000));
+            break;
+        }
         if (b->statement->open == b) b->statement->open = NULL;
         if (waited_too_long(lane, b)) {
             batch_answer(b, ST_TIMEOUT);

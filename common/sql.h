@@ -1,8 +1,10 @@
-/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: columns in, rows out.
+/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: columns in, rows
+ * out.
  *
- * Every statement is a set statement. Its parameters are parallel arrays, written `$1::uuid[]`, `$2::text[]` ... (the
- * generator reads the types there), one element an item; it answers rows whose first column is `ordinal`, the item's
- * place in the arrays counted from 1, in ascending order of it. An item may get no row, one, or several. */
+ * Every statement is a set statement. Its parameters are parallel arrays, written `$1::uuid[]`, `$2::text[]`
+ * ... (the generator reads the types there), one element an item; it answers rows whose first column is
+ * `ordinal`, the item's place in the arrays counted from 1, in ascending order of it. An item may get no row,
+ * one, or several. */
 #pragma once
 
 #include <libpq-fe.h>
@@ -25,11 +27,12 @@ struct sql {
     int nparams;
     bool writes;           /* changes rows: goes down the write connection */
     const uint32_t *types; /* element type OID of each parameter */
+    int gather_ms;         /* how long its first item may wait for others; 0: it does not */
 };
 
 /* --- in: parallel arrays, grown straight in Postgres's binary array format ---
- * An item is added by one put_ call a parameter, in the statement's order; put_ calls check the declared type.
- * Owned by whoever embeds it; reused from batch to batch. */
+ * An item is added by one put_ call a parameter, in the statement's order; put_ calls check the declared
+ * type. Owned by whoever embeds it; reused from batch to batch. */
 struct columns {
     const struct sql *sql;
     int items; /* complete items */
@@ -46,12 +49,12 @@ void columns_copy(struct columns *dst, const struct columns *src, int first, int
 void columns_params(struct columns *c, const char *values[], int lengths[], int formats[]);
 
 void put_null(struct columns *c);
-void put_text(struct columns *c, struct str v);       /* text */
+void put_text(struct columns *c, struct str v);         /* text */
 void put_uuid(struct columns *c, const struct uuid *v); /* uuid */
-void put_int(struct columns *c, int64_t v);           /* int2, int4, int8: by the declared type */
+void put_int(struct columns *c, int64_t v);             /* int2, int4, int8: by the declared type */
 void put_bool(struct columns *c, bool v);
-void put_time(struct columns *c, int64_t unix_us);    /* timestamptz */
-void put_bytes(struct columns *c, struct str v);      /* bytea */
+void put_time(struct columns *c, int64_t unix_us); /* timestamptz */
+void put_bytes(struct columns *c, struct str v);   /* bytea */
 
 /* Empty is null. */
 static inline void put_optional_text(struct columns *c, struct str v) {

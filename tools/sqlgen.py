@@ -6,7 +6,7 @@
 sql/NAME.sql becomes `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of its parameters are read from
 the casts in its text ($1::uuid[] ...), and whether it writes from its words (a function that writes is named write_...). Files
 named on_*.sql are for threads other than those of HTTP (reactions are prepared by the consumer); all others are listed in
-`DIRNAME_statements` (prepared by the HTTP threads). migrations/NNN_x.sql are listed, in order, in `DIRNAME_migrations`.
+`DIRNAME_statements` (prepared by the HTTP threads). A line `-- @gather 10 ms` lets its items wait that long for others. migrations/NNN_x.sql are listed, in order, in `DIRNAME_migrations`.
 """
 import pathlib
 import re
@@ -53,6 +53,12 @@ def parameters(path, code):
     return [types[n] for n in sorted(types)]
 
 
+def gather_ms(path):
+    told = re.findall(r"^-- (@.*)$", path.read_text(encoding="utf-8"), re.M)
+    known = [re.fullmatch(r"@gather (\d+) ms", word) or fail(path, f"{word}: all that can be said so is @gather 10 ms") for word in told]
+    return sum(int(m[1]) for m in known)
+
+
 def c_text(text):
     """C string literals, a line each."""
     def literal(line):
@@ -72,6 +78,7 @@ def statement(path, owner):
         fail(path, "one statement, without a semicolon")
     types = parameters(path, without_quoted(code))
     writes = re.search(r"\b(insert|update|delete|merge|write_\w+)\b", without_quoted(code), re.I) is not None
+    gather = gather_ms(path)
     name = path.stem
     return f"""static const uint32_t types_{name}[] = {{{", ".join(map(str, types))}}};
 const struct sql sql_{name} = {{
@@ -81,6 +88,7 @@ const struct sql sql_{name} = {{
     .nparams = {len(types)},
     .writes = {"true" if writes else "false"},
     .types = types_{name},
+    .gather_ms = {gather},
 }};
 """
 

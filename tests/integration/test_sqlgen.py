@@ -63,6 +63,11 @@ def test_statements_with_names_types_and_direction(tmp_path):
     ]
 
 
+def test_what_gathers(tmp_path):
+    assert generate(tmp_path, {"q.sql": "-- Words.\n-- @gather 15 ms\nselect $1::int[]"}).returncode == 0
+    assert ".gather_ms = 15," in (tmp_path / "out/queries.c").read_text()
+
+
 @pytest.mark.parametrize("text, kept", [
     ("-- delete; $9\nselect $1::int[] /* insert; $8\n */", "select $1::int[]"),
     ("select $1::int[], '-- insert $7 '' ; update'", "select $1::int[], '-- insert $7 '' ; update'"),
@@ -89,6 +94,7 @@ def test_migrations_reach_c_unchanged(tmp_path):
     ("q.sql", "select $1::int[]; select 2", "semicolon"),
     ("q.sql", "select " + ", ".join(f"${i}::int[]" for i in range(1, 34)), "more than 32"),
     ("my-query.sql", "select $1::int[]", "letters, digits"),
+    ("q.sql", "-- @gather soon\nselect $1::int[]", "@gather 10 ms"),
 ])
 def test_what_cannot_work_is_refused(tmp_path, name, text, words):
     done = generate(tmp_path, statements={name: text})

@@ -1,7 +1,10 @@
 /* db: batches and their rows, with a real Postgres. */
 #include "db_fixture.h"
 
-static const struct sql *const statements[] = {&fx_echo, &fx_gated_read, &fx_gated_write, NULL};
+static const struct sql patient = {"test_patient", FX_GATED, 1, true, fx_int, .gather_ms = 10},
+                        endless = {"test_endless", FX_GATED, 1, true, fx_int, .gather_ms = 1000000000};
+static const struct sql *const statements[] = {&fx_echo, &fx_gated_read, &fx_gated_write,
+                                               &patient, &endless,       NULL};
 
 static void open_with(int queue_items, int batch_items) {
     struct db_options options = fx_options(statements);
@@ -99,6 +102,36 @@ static void the_oldest_batch_of_a_lane_goes_first(void **state) {
     assert_int_equal(echo[0].batch, 3);
 }
 
+static int64_t sent(void) {
+    return metric_value(M_DB_BATCHES);
+}
+
+static void what_may_gather_lets_others_go_first(void **state) {
+    (void)state;
+    struct item first[10] = {0}, other = {0}, last[10] = {0};
+    open_with(1000, 20);
+    int64_t before = sent();
+    fx_join_all(&endless, first, 10);
+    db_flush(fx_db);
+    fx_join(&fx_gated_write, &other);
+    fx_until(other.answers == 1);
+    assert_int_equal(fx_answered, 1);
+    fx_join_all(&endless, last, 10); /* it is full now */
+    fx_until(fx_answered == 21);
+    assert_int_equal(first[0].batch, 20);
+    assert_int_equal(sent(), before + 2);
+}
+
+static void what_gathers_goes_when_its_time_is_over(void **state) {
+    (void)state;
+    struct item items[2] = {0};
+    open_with(1000, 500);
+    fx_join_all(&patient, items, 2);
+    db_flush(fx_db);
+    fx_until_answered_without_flush(2);
+    assert_int_equal(items[0].batch, 2);
+}
+
 static void reads_do_not_wait_for_writes(void **state) {
     (void)state;
     struct item write = {0}, read = {.n = 5};
@@ -174,17 +207,26 @@ static const struct sql series = {
     "test_series",
     "select ordinal, n, k from unnest($1::int[]) with ordinality as r (n, ordinal), generate_series(1, n) k"
     " order by ordinal, k",
-    1, false, fx_int};
+    1,
+    false,
+    fx_int,
+    0};
 static const struct sql unordered = {
     "test_unordered",
-    "select ordinal, n, 0 from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal desc", 1,
-    false, fx_int};
+    "select ordinal, n, 0 from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal desc",
+    1,
+    false,
+    fx_int,
+    0};
 static const struct sql beyond = {
     "test_beyond",
-    "select ordinal + n, n, 0 from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal", 1,
-    false, fx_int};
-static const struct sql without = {"test_without", "select null::bigint, 0, 0 from unnest($1::int[])", 1,
-                                   false, fx_int};
+    "select ordinal + n, n, 0 from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1,
+    false,
+    fx_int,
+    0};
+static const struct sql without = {
+    "test_without", "select null::bigint, 0, 0 from unnest($1::int[])", 1, false, fx_int, 0};
 
 static void open_rows(void) {
     static const struct sql *const list[] = {&series, &unordered, &beyond, &without, &fx_echo, NULL};
@@ -237,8 +279,11 @@ static void rows_out_of_order_fail_the_whole_batch(void **state) {
 static const uint32_t text_type[] = {25};
 static const struct sql big = {
     "test_big",
-    "select ordinal, t from unnest($1::text[]) with ordinality as r (t, ordinal) order by ordinal", 1, false,
-    text_type};
+    "select ordinal, t from unnest($1::text[]) with ordinality as r (t, ordinal) order by ordinal",
+    1,
+    false,
+    text_type,
+    0};
 
 static struct str big_text;
 
@@ -275,13 +320,19 @@ static void large_batches_go_in_pieces(void **state) {
 static const struct sql setting = {
     "test_setting",
     "select ordinal, current_setting(name) from unnest($1::text[]) with ordinality as r (name, ordinal) order by ordinal",
-    1, false, text_type};
+    1,
+    false,
+    text_type,
+    0};
 
 static const struct sql prepared = {
     "test_prepared",
     "select ordinal, n, (select count(*) from pg_prepared_statements) from unnest($1::int[]) with ordinality as r (n, ordinal)"
     " order by ordinal",
-    1, false, fx_int};
+    1,
+    false,
+    fx_int,
+    0};
 
 /* Each connection prepares its own. */
 static void statements_are_prepared_where_they_run(void **state) {
@@ -326,7 +377,10 @@ static void sessions_are_set_up(void **state) {
 static const struct sql stamped = {
     "test_stamped",
     "select ordinal, plan_number(), n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
-    1, false, fx_int};
+    1,
+    false,
+    fx_int,
+    0};
 
 static int64_t plan_number(void) {
     struct item item = {0};
@@ -362,6 +416,8 @@ int main(void) {
         TEST(a_result_sends_the_next_batch),
         TEST(an_execution_carries_at_most_batch_items),
         TEST(the_oldest_batch_of_a_lane_goes_first),
+        TEST(what_may_gather_lets_others_go_first),
+        TEST(what_gathers_goes_when_its_time_is_over),
         TEST(reads_do_not_wait_for_writes),
         TEST(a_full_queue_refuses),
         TEST(an_answer_may_join_the_same_statement),

@@ -14,24 +14,42 @@ static const char schema[] =
 #define FROM_ITEMS " from unnest($1::int[]) with ordinality as r (n, ordinal)"
 #define BACK       " select ordinal, n, count(*) over ()" FROM_ITEMS " order by ordinal"
 
-static const struct sql insert_checked = {
-    "test_checked", "with ins as (insert into checked select n" FROM_ITEMS " returning 1)" BACK, 1, true,
-    fx_int};
+static const struct sql insert_checked = {"test_checked",
+                                          "with ins as (insert into checked select n" FROM_ITEMS
+                                          " returning 1)" BACK,
+                                          1,
+                                          true,
+                                          fx_int,
+                                          0};
 /* A row refers to its own n, except that 13 refers to one that is not there: found out by the commit. */
 static const struct sql insert_deferred = {
     "test_deferred",
     "with ins as (insert into deferred select n, case when n % 1000 = 13 then -1 else n end" FROM_ITEMS
     " returning 1)" BACK,
-    1, true, fx_int};
+    1,
+    true,
+    fx_int,
+    0};
 static const struct sql divide = {"test_divide",
                                   "select ordinal, 1000 / n, count(*) over ()" FROM_ITEMS " order by ordinal",
-                                  1, false, fx_int};
-static const struct sql again = {
-    "test_again", "select ordinal, fail_until(n, '40001'), count(*) over ()" FROM_ITEMS " order by ordinal",
-    1, true, fx_int};
-static const struct sql refuse = {
-    "test_refuse", "select ordinal, fail_until(n, 'XX001'), count(*) over ()" FROM_ITEMS " order by ordinal",
-    1, true, fx_int};
+                                  1,
+                                  false,
+                                  fx_int,
+                                  0};
+static const struct sql again = {"test_again",
+                                 "select ordinal, fail_until(n, '40001'), count(*) over ()" FROM_ITEMS
+                                 " order by ordinal",
+                                 1,
+                                 true,
+                                 fx_int,
+                                 0};
+static const struct sql refuse = {"test_refuse",
+                                  "select ordinal, fail_until(n, 'XX001'), count(*) over ()" FROM_ITEMS
+                                  " order by ordinal",
+                                  1,
+                                  true,
+                                  fx_int,
+                                  0};
 /* Locks row 2, waits for the gate, then locks row 1. */
 static const struct sql swap = {
     "test_swap",
@@ -40,10 +58,17 @@ static const struct sql swap = {
     " one as materialized (select p.n from pair p, gate where p.id = 1 for update of p)"
     " select ordinal, r.n + one.n, count(*) over () from one,"
     " unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
-    1, true, fx_int};
-static const struct sql count_pairs = {
-    "test_pairs", "select r.ordinal, p.n, 0" FROM_ITEMS " join pair p on p.id = r.n order by ordinal", 1,
-    false, fx_int};
+    1,
+    true,
+    fx_int,
+    0};
+static const struct sql count_pairs = {"test_pairs",
+                                       "select r.ordinal, p.n, 0" FROM_ITEMS
+                                       " join pair p on p.id = r.n order by ordinal",
+                                       1,
+                                       false,
+                                       fx_int,
+                                       0};
 
 static const struct sql *const statements[] = {
     &fx_echo, &fx_gated_read, &fx_gated_write, &insert_checked, &insert_deferred,

@@ -293,7 +293,7 @@ static void a_clock_that_is_set_back_puts_nothing_off(void **state) {
 static const struct sql keep = {
     "test_keep",
     "select ordinal, length(t), 0 from unnest($1::text[]) with ordinality as r (t, ordinal) order by ordinal",
-    1, true, (const uint32_t[]){25}};
+    1, true, (const uint32_t[]){25}, 0};
 
 /* More than fits into any socket buffer waits in memory, not in the loop. */
 static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state) {
@@ -323,7 +323,10 @@ static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state)
 static const struct sql slow = {
     "test_slow",
     "select ordinal, n, count(*) over () from (select pg_sleep(0.02)) s, unnest($1::int[]) with ordinality as r (n, ordinal)",
-    1, false, fx_int};
+    1,
+    false,
+    fx_int,
+    0};
 
 static bool keep_busy;
 
@@ -388,7 +391,10 @@ static const struct sql missing = {
     "test_missing",
     "select ordinal, n, 0 from unnest($1::int[]) with ordinality as r (n, ordinal) join later using (n)"
     " order by ordinal",
-    1, false, fx_int};
+    1,
+    false,
+    fx_int,
+    0};
 
 static void missing_migrations_are_waited_for(void **state) {
     (void)state;
@@ -469,7 +475,10 @@ static void tls_carries_large_rows(void **state) {
         "test_wide",
         "select ordinal, length(repeat('x', n)), n, repeat('x', n) from unnest($1::int[]) with ordinality as r (n, ordinal)"
         " order by ordinal",
-        1, false, fx_int};
+        1,
+        false,
+        fx_int,
+        0};
     static const struct sql *const list[] = {&wide, NULL};
     char command[2048], url[600];
     snprintf(

@@ -30,20 +30,27 @@ static const uint32_t types[] = {23, 25};
 
 /* n % 4 rows an item. */
 static const struct sql read_rows = {
-    "test_read", "select ordinal, n, t, k" FROM_ITEMS ", generate_series(1, n % 4) k order by ordinal, k", 2,
-    false, types};
+    "test_read", "select ordinal, n, t, k" FROM_ITEMS ", generate_series(1, n % 4) k order by ordinal, k",
+    2,           false,
+    types,       0};
 /* Every 40th breaks a constraint. */
 static const struct sql insert = {"test_insert",
                                   "with ins as (insert into ledger select n, t" FROM_ITEMS
                                   " returning n) select r.ordinal, r.n, r.t, 1 from ins join"
                                   " (select *" FROM_ITEMS ") r using (n) order by ordinal",
-                                  2, true, types};
+                                  2,
+                                  true,
+                                  types,
+                                  0};
 /* The same, and one execution in eight fails to serialize. */
 static const struct sql insert_flaky = {"test_flaky",
                                         "with ins as (insert into ledger select n, flaky(t)" FROM_ITEMS
                                         " returning n) select r.ordinal, r.n, r.t, 1 from ins"
                                         " join (select *" FROM_ITEMS ") r using (n) order by ordinal",
-                                        2, true, types};
+                                        2,
+                                        true,
+                                        types,
+                                        0};
 
 static const struct sql *const statements[] = {&read_rows, &insert, &insert_flaky, NULL};
 static const struct sql *const by_kind[KINDS] = {&read_rows, &insert, &insert_flaky};

@@ -14,18 +14,25 @@ static PGconn *admin;
 
 static const uint32_t ints[] = {23};
 static const struct sql echo = {
-    "echo", "select ordinal, n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal", 1,
-    false, ints};
+    "echo", "select ordinal, n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1,      false,
+    ints,   0};
 static const struct sql gated = {
     "gated",
     "with gate as materialized (select pg_advisory_xact_lock_shared(7))"
     " select ordinal, n from gate, unnest($1::int[]) with ordinality as r (n, ordinal)"
     " order by ordinal",
-    1, true, ints};
+    1,
+    true,
+    ints,
+    0};
 static const struct sql failing = {
     "failing",
-    "select ordinal, 1 / n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal", 1,
-    false, ints};
+    "select ordinal, 1 / n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1,
+    false,
+    ints,
+    0};
 static const struct sql *const statements[] = {&echo, &gated, &failing, NULL};
 
 /* --- handlers --- */

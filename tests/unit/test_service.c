@@ -29,7 +29,10 @@ static const struct sql gated = {
     "gated",
     "with gate as materialized (select pg_advisory_xact_lock_shared(7))"
     " select ordinal, n from gate, unnest($1::int[]) with ordinality as r (n, ordinal)",
-    1, false, ints};
+    1,
+    false,
+    ints,
+    0};
 static const struct sql *const statements[] = {&gated, NULL};
 
 static void ask_gated(struct req *rq) {
