@@ -3,6 +3,7 @@ of this kind. Needs Debian's redis-server, nodejs and npm; BullMQ comes into ons
 """
 import contextlib
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from common import program, say  # noqa: E402
 from support import free_port  # noqa: E402
 
 SOURCE = ROOT / "bench/wheel_bullmq"
+
+# Before anything is measured, not minutes later.
+if missing := [name for name in ("redis-server", "node", "npm") if not shutil.which(name)]:
+    sys.exit(f"{', '.join(missing)}: not installed, and needed (Debian's redis-server, nodejs and npm)")
 
 
 def measures(*command):
