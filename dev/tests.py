@@ -105,6 +105,7 @@ def deploy(which):
         gotools.make()
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
+    fetch.strimzi()
     return pytest("deploy", which, os.cpu_count(), "--dist", "loadfile", "-rs")
 
 

@@ -8,9 +8,9 @@ import tempfile
 import threading
 
 import requests
-import yaml
 
 import gotools
+from crds import crds
 from support import DEADLINE, free_port, wait_until
 
 NODE = "node"
@@ -93,17 +93,8 @@ class Cluster:
     # --- what it knows ---
 
     def _describe_resources(self):
-        """The custom resources; of Strimzi, whose descriptions are not to be had, that they are there."""
-        for file in gotools.crds():
-            for crd in filter(None, yaml.safe_load_all(file.read_text())):
-                self.create(crd)
-        for kind in ("Kafka", "KafkaNodePool", "KafkaConnect", "KafkaConnector"):
-            anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-            plural = kind.lower() + "s"
-            self.create({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{plural}.kafka.strimzi.io"},
-                         "spec": {"group": "kafka.strimzi.io", "scope": "Namespaced", "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-                                  "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                                      "type": "object", "properties": {"spec": anything}}}}]}})
+        for crd in crds():
+            self.create(crd)
 
         def established():
             found = self.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]

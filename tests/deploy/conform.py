@@ -6,18 +6,18 @@ import subprocess
 import yaml
 
 import gotools
+from crds import crds
 
 
 class Conform:
     def __init__(self, directory):
         self.directory = directory
         self._kubernetes()
-        for file in gotools.crds():
-            for crd in filter(None, yaml.safe_load_all(file.read_text())):
-                for version in crd["spec"]["versions"]:
-                    schema = _strict(version["schema"]["openAPIV3Schema"])
-                    schema["properties"] = {"apiVersion": {}, "kind": {}, "metadata": {}} | schema["properties"] | {"metadata": {"type": "object"}}
-                    self._write(crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"], schema)
+        for crd in crds():
+            for version in crd["spec"]["versions"]:
+                schema = _strict(version["schema"]["openAPIV3Schema"])
+                schema["properties"] = {"apiVersion": {}, "kind": {}, "metadata": {}} | schema["properties"] | {"metadata": {"type": "object"}}
+                self._write(crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"], schema)
 
     def _kubernetes(self):
         text = (gotools.directory() / "kubernetes.json").read_text().replace('"#/definitions/', '"_definitions.json#/definitions/')
