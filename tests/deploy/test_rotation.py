@@ -65,7 +65,7 @@ def test_database_passwords_change_under_load(stack):
                 administer(stack, "drop role tickets_a")
                 listed = len(load.listed)
                 wait_until(lambda: len(load.listed) > listed + 20, "and goes on")
-                load.__exit__()
+                load.stop()
                 assert load.failures == []
                 wait_until(lambda: len(told(stack)) >= len(load.listed), "the new one has published all", pause=0.5)
                 assert sorted(told(stack)) == sorted(load.listed), "each once"

@@ -3,13 +3,13 @@ import os
 import random
 import signal
 import subprocess
-import threading
 import uuid
 
 import psycopg
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from background import Background
 from support import DEADLINE, ROOT, Topic, seen_by_consumers, wait_until
 
 DRIVER = ROOT / "build/release/tests/publisher_driver"
@@ -163,15 +163,15 @@ class Log:
         return events
 
 
-class Writers:
+class Writers(Background):
     """Transactions that overlap, touch the same tickets, come in all sizes and are sometimes rolled back."""
 
     def __init__(self, log, count=4, pause=0.002):
-        self.log, self.pause, self.stopping = log, pause, threading.Event()
-        self.threads = [threading.Thread(target=self._write, args=(random.Random(n),), daemon=True) for n in range(count)]
+        super().__init__(count)
+        self.log, self.pause = log, pause
 
-    def _write(self, rng):
-        connection = None
+    def go(self, n):
+        rng, connection = random.Random(n), None
         while not self.stopping.wait(self.pause * rng.random()):
             try:
                 connection = connection or psycopg.connect(self.log.url, autocommit=True)
@@ -188,13 +188,3 @@ class Writers:
             connection.execute("select change(%s)", [keys])
             if kind > 0.7:
                 connection.execute("select change(%s)", [rng.sample(range(1, KEYS + 1), 1)])
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(DEADLINE)

@@ -10,7 +10,8 @@ import uuid
 import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from support import DEADLINE, topic_schema, wait_until
+from background import Background
+from support import topic_schema, wait_until
 
 GROUP = "onsale-expiration"
 TIMERS = "onsale_expiration_timers"
@@ -33,11 +34,12 @@ class Order:
                 "currency": "EUR", "title": "A seat", "ticketVersion": 1, "reason": reason}
 
 
-class Holds:
+class Holds(Background):
     """Places orders and ends them; hears what expiration says. What was placed and not ended is ended on leaving, so that the
     next test finds nothing pending."""
 
     def __init__(self, stack, answer=True):
+        super().__init__()
         self.stack, self.answer = stack, answer
         self.topic, self.signals = stack.topic("orders"), stack.topic("expirations")
         self.schema = fastavro.parse_schema(topic_schema("orders"))
@@ -49,8 +51,6 @@ class Holds:
         self.away = []  # when the broker was, from and to
         self.orders, self.heard = {}, collections.defaultdict(list)
         self.partitions = {}  # of orders, by key
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self._listen, daemon=True)]
 
     # --- what the orders service would write ---
 
@@ -106,7 +106,7 @@ class Holds:
 
     # --- what is heard ---
 
-    def _listen(self):
+    def go(self, _):
         consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": f"test-{uuid.uuid4()}", "log_level": 0,
                              "enable.auto.commit": False, "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500})
         consumer.assign([TopicPartition("expirations", p, offset) for p, offset in self.since.items()])
@@ -197,47 +197,33 @@ class Holds:
 
     def __enter__(self):
         self.since = self.signals.ends()
-        for thread in self.threads:
-            thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, kind, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join(DEADLINE)
+        super().__exit__()
         self.end(list(self.orders.values()))
         if kind is None:
             self.check()
 
 
-class Load:
+class Load(Background):
     """Orders without a pause: most expire after a second or so, every fourth is paid and every fourth cancelled before."""
 
     def __init__(self, holds, per_round=20, hold_ms=1200, spread_ms=2500):
+        super().__init__()
         self.holds, self.per_round, self.hold_ms, self.spread_ms = holds, per_round, hold_ms, spread_ms
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.failure, self.unpaid = None, []
+        self.unpaid = []
 
-    def _run(self):
-        try:
-            while not self.stopping.is_set():
-                placed = self.holds.place(self.per_round, self.hold_ms, self.spread_ms)
-                half, quarter = self.per_round // 2, self.per_round // 4
-                self.unpaid += placed[:half]
-                self.holds.end(placed[half:half + quarter], "OrderCompleted")
-                self.holds.end(placed[half + quarter:])
-                self.stopping.wait(0.05)
-        except BaseException as failure:
-            self.failure = failure
-
-    def __enter__(self):
-        self.thread.start()
-        return self
+    def go(self, _):
+        while not self.stopping.is_set():
+            placed = self.holds.place(self.per_round, self.hold_ms, self.spread_ms)
+            half, quarter = self.per_round // 2, self.per_round // 4
+            self.unpaid += placed[:half]
+            self.holds.end(placed[half:half + quarter], "OrderCompleted")
+            self.holds.end(placed[half + quarter:])
+            self.stopping.wait(0.05)
 
     def __exit__(self, kind, *_):
-        self.stopping.set()
-        self.thread.join(DEADLINE)
+        super().__exit__()
         if kind is None:
-            assert self.failure is None, self.failure
             assert len(self.unpaid) > 100, "hardly any load"

@@ -2,14 +2,14 @@
 import collections
 import io
 import random
-import threading
 import time
 import uuid
 
 import fastavro
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from support import DEADLINE, topic_schema, wait_until
+from background import Background
+from support import topic_schema, wait_until
 
 MINUTE = 60_000
 COUNTS = {"OrderCreated": ["placed"], "OrderCompleted": ["sold"], "OrderCancelled": ["cancelled"]}
@@ -119,32 +119,19 @@ class Market:
         assert self.producer.flush(60) == 0
 
 
-class Crowd:
+class Crowd(Background):
     """A market that goes on without a pause."""
 
     def __init__(self, market, at_once=20):
+        super().__init__()
         self.market, self.at_once = market, at_once
-        self.stopping, self.failure = threading.Event(), None
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self):
-        try:
-            while not self.stopping.is_set():
-                self.market.tell(self.market.happen(self.at_once))
-                self.stopping.wait(0.02)
-            self.market.tell(self.market.rest())
-            self.market.flush()
-        except BaseException as failure:
-            self.failure = failure
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join(DEADLINE)
-        assert self.failure is None and not self.thread.is_alive(), self.failure
+    def go(self, _):
+        while not self.stopping.is_set():
+            self.market.tell(self.market.happen(self.at_once))
+            self.stopping.wait(0.02)
+        self.market.tell(self.market.rest())
+        self.market.flush()
 
 
 class Tally:

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 
@@ -19,6 +18,7 @@ import requests
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from background import Background
 from support import DEADLINE, GRACE, ROOT, Topic, topic_schema, wait_until
 
 sys.path.append(str(ROOT / "dev"))
@@ -177,29 +177,16 @@ def feed(ground):
         driver.close()
 
 
-class Stream:
+class Stream(Background):
     """Writes to a feed without a pause, while the body of the with statement runs."""
 
     def __init__(self, feed, tickets, burst=20):
+        super().__init__()
         self.feed, self.tickets, self.burst = feed, tickets, burst
-        self.stopping, self.failure = threading.Event(), None
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self):
-        try:
-            while not self.stopping.is_set():
-                self.feed.write(self.burst, self.tickets)
-        except BaseException as failure:
-            self.failure = failure
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join(DEADLINE)
-        assert self.failure is None, self.failure
+    def go(self, _):
+        while not self.stopping.is_set():
+            self.feed.write(self.burst, self.tickets)
 
 
 def tickets(count):

@@ -224,8 +224,7 @@ def test_partitions_move_under_load(stack):
                 wait_until(lambda: partitions(stack) == partitions(second) == 6, "each has a half")
             stack.kill("expiration")
             stack.wait_ready("expiration")
-            load.stopping.set()
-            load.thread.join()
+            load.stop()
             holds.wait_heard(load.unpaid)
             holds.wait_all_over(lambda: timers(stack) + second.metric(TIMERS))
             assert second.terminate() == 0

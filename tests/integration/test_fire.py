@@ -4,12 +4,15 @@ A stack of its own, so that the others' stays whole. Each test ends by comparing
 import collections
 import os
 import signal
+import threading
 import time
 
 import psycopg
 import pytest
+import requests
 
-from support import Replica, Writers, seen_by_consumers, wait_until
+from background import Background
+from support import Replica, User, seen_by_consumers, wait_until
 from test_tickets import order
 
 
@@ -21,6 +24,42 @@ def fire(make_stack):
 @pytest.fixture(scope="module")
 def people(fire):
     return fire.tokens(8)
+
+
+class Writers(Background):
+    """People who list tickets and edit them, without a pause. Failures are counted, not raised: the tests here pull the ground
+    away under them. What was acknowledged is in .acknowledged: ticket id -> last version."""
+
+    def __init__(self, urls, users, count=8):
+        super().__init__(count)
+        self.urls, self.users = urls, users
+        self.acknowledged, self.failures, self.statuses = {}, 0, {}
+        self.lock = threading.Lock()
+
+    def go(self, n):
+        url, token = self.urls[n % len(self.urls)], self.users[n % len(self.users)]
+        user = User(url, token)
+        ticket, turn = None, 0
+        while not self.stopping.is_set():
+            turn += 1
+            try:
+                if ticket is None or turn % 4 == 0:
+                    answer = user.post("/api/tickets", json={"title": f"{n}.{turn}", "price": 1})
+                else:
+                    answer = user.put(f"/api/tickets/{ticket}", json={"title": f"{n}.{turn}", "price": 1})
+            except requests.RequestException:
+                with self.lock:
+                    self.failures += 1
+                self.stopping.wait(0.005)
+                continue
+            with self.lock:
+                self.statuses[answer.status_code] = self.statuses.get(answer.status_code, 0) + 1
+                if answer.status_code in (200, 201):
+                    body = answer.json()
+                    ticket = body["id"]
+                    self.acknowledged[ticket] = body["version"]
+            if answer.status_code >= 500:
+                self.stopping.wait(0.005)
 
 
 def committed(stack):
