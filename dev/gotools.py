@@ -1,5 +1,5 @@
-"""The tools that the tests of the deployment run: a real Kubernetes without nodes, Helm, kubeconform. They are Go programs, built once
-from the modules that tests/deploy/tools pins; what these resources mean to others comes with their modules, too."""
+"""The tools that the tests of the deployment run: a real Kubernetes without nodes, Helm, kubeconform, Envoy Gateway. They are Go programs,
+built once from the modules that tests/deploy/tools pins; what these resources mean to others comes with their modules, too."""
 import json
 import os
 import pathlib
@@ -17,18 +17,20 @@ SOURCE = ROOT / "tests/deploy/tools"
 KUBERNETES = "v1.37.1"
 TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64"  # for machines whose Go is older than the modules ask for
 OLDEST = (1, 26)
-BUILD_MINUTES = 20  # a machine that needs longer does not test the deployment
-# In the order in which they are built, several at a time where they share most of their packages.
+BUILD_MINUTES = 30  # a machine that needs longer does not test the deployment
+ENVOY_GATEWAY = "github.com/envoyproxy/gateway@v1.9.1"
+# In the order in which they are built, several at a time where they share most of their packages; the last one from modules of its own.
 PROGRAMS = (
     ("Helm, kubeconform and kwok (about two minutes)",
      ["helm.sh/helm/v4/cmd/helm", "github.com/yannh/kubeconform/cmd/kubeconform", "sigs.k8s.io/kwok/cmd/kwok"]),
     ("etcd, kube-apiserver and kube-controller-manager (about five minutes)",
      ["./etcd", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager"]),
+    ("Envoy Gateway's translation (about four minutes)", [ENVOY_GATEWAY.replace("@", "/cmd/egctl@")]),
 )
 # Custom resources that the chart makes, as those say who read them.
 CRDS = {
     "sigs.k8s.io/gateway-api@v1.6.1": "config/crd/standard/gateway.networking.k8s.io_{gateways,httproutes}.yaml",
-    "github.com/envoyproxy/gateway@v1.9.1":
+    ENVOY_GATEWAY:
         "charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{backendtrafficpolicies,clienttrafficpolicies,httproutefilters}.yaml",
     "github.com/prometheus-operator/prometheus-operator@v0.85.0":
         "example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml",
@@ -61,7 +63,7 @@ def make():
         return
     with fetch.being_made(directory()) as unfinished:
         if unfinished:
-            say("building a Kubernetes to test the deployment on, from its source (once; about eight minutes on two cores)")
+            say("building a Kubernetes to test the deployment on, from its source (once; about twelve minutes on two cores)")
             (unfinished / "bin").mkdir(parents=True)
             deadline = time.monotonic() + BUILD_MINUTES * 60
             go, environment = _go(unfinished)
@@ -122,8 +124,8 @@ def _copy_crds(go, environment, into):
 def _build(go, environment, unfinished, packages, deadline):
     """In a copy, for the checkout may change meanwhile."""
     source = shutil.copytree(SOURCE, unfinished / "source", dirs_exist_ok=True)
-    command = [go, "build", "-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}", "-o", f"{unfinished}/bin/", *packages]
-    with subprocess.Popen(command, cwd=source, env=environment, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True) as building:
+    command = [go, "install", "-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}", *packages]
+    with subprocess.Popen(command, cwd=source, env=environment | {"GOBIN": f"{unfinished}/bin"}, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True) as building:
         late = threading.Timer(max(0, deadline - time.monotonic()), building.terminate)
         late.daemon = True  # whatever happens here: nobody waits for it
         late.start()

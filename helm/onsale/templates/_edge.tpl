@@ -44,6 +44,10 @@ spec:
           - type: Value
             value: {{ $status }}
       response:
+        {{- with get (dict "429" "60" "503" "1") $status }}
+        header:
+          set: [{ name: Retry-After, value: {{ . | quote }} }]
+        {{- end }}
         {{- if $pages }}
         contentType: text/html; charset=utf-8
         body:
@@ -136,7 +140,8 @@ spec:
 {{- $own := dict "auth" (list (list "/api/users/signin" .limits.signIn) (list "/api/users/signup" .limits.signUp))
                  "orders" (list (list "/api/orders" .limits.orders)) -}}
 {{- range get $own .name | default list }}
-{{- $path := printf "(?i)%s/?" (index . 0) }}
+{{- /* Envoy matches the path as it came, with what is behind its question mark. */}}
+{{- $path := printf "(?i)%s/?([?].*)?" (index . 0) }}
 {{- $limit := index . 1 }}
 {{- range list "0.0.0.0/0" "::/0" }}
 - clientSelectors:
