@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 import urllib.parse
 
 import pytest
@@ -17,7 +18,7 @@ from pods import SERVICES
 from support import DEADLINE, Replica, User, free_port, missing_id, wait_until
 
 HOST = "onsale.test"
-LIMITS = {"signIn": 3, "signUp": 1000, "orders": 5, "other": 10**9}
+LIMITS = {"signIn": 2, "signUp": 1000, "orders": 2, "other": 10**9}
 
 
 # --- as text ---
@@ -151,6 +152,16 @@ def asked(edge, address, method, path, body):
             return answer.status, answer.headers, answer.read()
 
 
+def exhaust(ask, limit):
+    """Asks until that is refused, and returns all answers: as many as the limit says, those that a slow machine's minutes grant, the refusal."""
+    began, answers = time.monotonic(), [ask()]
+    while answers[-1][0] != 429:
+        answers.append(ask())
+        assert len(answers) - 1 <= limit + (time.monotonic() - began) * limit / 60, [status for status, *_ in answers]
+    assert len(answers) - 1 >= limit
+    return answers
+
+
 NOBODY = {"email": "nobody@example.com", "password": "wrong horse"}  # a 400
 # Where one signs in, spelt as one may, and as one may not.
 SPELT = ["/api/users/signin", "/api/users/signin/", "/API/Users/SignIn", "/api/users/signin?x=1", "/api/users/signin/?", "/api//users/signin",
@@ -158,35 +169,35 @@ SPELT = ["/api/users/signin", "/api/users/signin/", "/API/Users/SignIn", "/api/u
 MISSPELT = ["/api/users%2fsignin", "/api/users/signin%2f", "/api/users/signin%20", "/api/users/signin;x"]
 
 
-@pytest.mark.parametrize("number, path", [*enumerate(SPELT + MISSPELT)])
+@pytest.mark.parametrize("number, path", [*enumerate(SPELT)])
 def test_sign_ins_are_limited(edge, number, path):
     """However the path is spelt: what the service takes for it is counted."""
-    answers = [asked(edge, f"127.0.1.{number + 1}", "POST", path, NOBODY) for _ in range(LIMITS["signIn"] + 2)]
-    statuses = [status for status, _, _ in answers]
-    if path in SPELT:
-        assert statuses == [400] * LIMITS["signIn"] + [429, 429]
-        _, headers, text = answers[-1]
-        assert json.loads(text) == {"errors": [{"message": "Too many requests, try again later"}]} and headers["Retry-After"] == "60"
-    else:
-        assert not {400, 401} & set(statuses), statuses
+    def sign_in():
+        return asked(edge, f"127.0.1.{number + 1}", "POST", path, NOBODY)
+    (status, _, _), *_, (_, headers, text) = exhaust(sign_in, LIMITS["signIn"])
+    assert status == 400 and json.loads(text) == {"errors": [{"message": "Too many requests, try again later"}]} and headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize("path", MISSPELT)
+def test_nobody_signs_in_there(edge, path):
+    assert asked(edge, "127.0.2.1", "POST", path, NOBODY)[0] in (307, 404)
 
 
 def test_others_are_not_limited_by_it(edge):
     """Neither other addresses nor other requests of the same one; and whom a request claims to be from is nothing to go by."""
     def sign_in(address, **headers):
         answer = edge.visitor(address=address).post("/api/users/signin", json=NOBODY, headers=headers)
-        return answer.status_code
-    assert [sign_in("127.0.2.1") for _ in range(LIMITS["signIn"] + 1)][-1] == 429
-    assert sign_in("127.0.2.1", **{"X-Forwarded-For": "192.0.2.7"}) == 429
-    assert sign_in("127.0.2.2") == 400
-    assert edge.visitor(address="127.0.2.1").get("/api/tickets").status_code == 200
+        return answer.status_code,
+    exhaust(lambda: sign_in("127.0.3.1"), LIMITS["signIn"])
+    assert sign_in("127.0.3.1", **{"X-Forwarded-For": "192.0.2.7"}) == (429,)
+    assert sign_in("127.0.3.2") == (400,)
+    assert edge.visitor(address="127.0.3.1").get("/api/tickets").status_code == 200
 
 
 def test_orders_are_limited(edge, stack):
     [token] = stack.tokens(1)
-    buyer = edge.visitor(token, "127.0.3.1")
-    statuses = [buyer.post("/api/orders?x", json={"ticketId": missing_id()}).status_code for _ in range(LIMITS["orders"] + 1)]
-    assert statuses == [404] * LIMITS["orders"] + [429]
+    buyer = edge.visitor(token, "127.0.4.1")
+    exhaust(lambda: (buyer.post("/api/orders?x", json={"ticketId": missing_id()}).status_code,), LIMITS["orders"])
     assert buyer.get("/api/orders").status_code == 200, "looking is not limited"
 
 
