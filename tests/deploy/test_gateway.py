@@ -51,8 +51,8 @@ def test_accepted(name, keys, tmp_path):
 class Edge:
     """Envoy before a stack's services. Who comes from another of this machine's addresses is somebody else."""
 
-    def __init__(self, stack, keys, directory):
-        docs = render(LEAST, {"edge": {"host": HOST, "tlsSecret": "tls", "limits": LIMITS}})
+    def __init__(self, stack, keys, directory, **values):
+        docs = render(LEAST, {"edge": {"host": HOST, "tlsSecret": "tls", "limits": LIMITS, **values}})
         self.listeners, self.certificate = {"http": free_port(), "https": free_port()}, keys[1]
         self.ports = {f"shop-{name}": [urllib.parse.urlsplit(stack.env[f"{name.upper()}_URL"]).port] for name in SERVICES}
         self.envoy = Envoy(translated(docs, keys), directory, self.ports, self.listeners)
@@ -192,6 +192,17 @@ def test_others_are_not_limited_by_it(edge):
     assert sign_in("127.0.3.1", **{"X-Forwarded-For": "192.0.2.7"}) == (429,)
     assert sign_in("127.0.3.2") == (400,)
     assert edge.visitor(address="127.0.3.1").get("/api/tickets").status_code == 200
+
+
+def test_behind_a_balancer(stack, keys, tmp_path):
+    """It says whom it forwards for, behind whatever they say themselves."""
+    edge = Edge(stack, keys, tmp_path, trustedHops=1)
+    with edge.envoy:
+        def sign_in(*hops):
+            return edge.visitor().post("/api/users/signin", json=NOBODY, headers={"X-Forwarded-For": ", ".join(hops)}).status_code,
+        exhaust(lambda: sign_in("192.0.2.1"), LIMITS["signIn"])
+        assert sign_in("203.0.113.9", "192.0.2.1") == (429,)
+        assert sign_in("192.0.2.2") == (400,)
 
 
 def test_orders_are_limited(edge, stack):
