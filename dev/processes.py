@@ -248,6 +248,7 @@ def java_alone(scratch):
     """Kafka and the registry by themselves, in memory or a scratch directory: to be started once for their class archives."""
     state = State(scratch)
     state.create()
+    state.claim_block()
     for name in (POSTGRES, "kafka", "kafka-controller", "registry"):
         state.choose_port(name)
     prepare_kafka(state)

@@ -27,6 +27,7 @@ class Stack:
     # --- what it consists of ---
 
     def choose_ports(self, edge_port):
+        self.state.claim_block()
         self.state.choose_port("edge", edge_port)
         for name in (*self.databases(), "kafka", "kafka-controller", "registry", *self.extras(), *self.services,
                      *(f"{n}-admin" for n in self.own)):
@@ -69,7 +70,7 @@ class Stack:
         if self.analytics:
             fetch.fetch_plugins()
         table = self.processes()
-        child = self.supervisor.launch(table.values(), die_with_parent)
+        child = self.supervisor.launch(table.values(), self.state.claim, die_with_parent)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             try:
                 ground = [pool.submit(self._start_databases, table), pool.submit(self._start_kafka, table)]

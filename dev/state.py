@@ -9,7 +9,8 @@ import subprocess
 from common import IS_ROOT, Failed, program, short_hash, state_dir
 
 # Below the range from which the kernel takes ports for outgoing connections, so a remembered port is rarely taken.
-FIRST_PORT, LAST_PORT = 20000, 31999
+# A stack has a block of them for itself, or one that starts would take the port of another one's process that is just being started again.
+FIRST_PORT, LAST_PORT, BLOCK = 20000, 31999, 60
 DIRECTORIES = ("run", "log", "data", "keys")
 
 
@@ -33,10 +34,10 @@ class State:
         self.file = self.dir / "stack.json"
         self.socket = self.dir / "run/supervisor.sock"
         saved = json.loads(self.file.read_text()) if self.file.exists() else {}
-        self.ports = saved.get("ports", {})
+        self.block, self.ports = saved.get("block"), saved.get("ports", {})
         self.password = saved.get("password") or secrets.token_hex(16)
         self.environment = saved.get("environment", {})  # a service's own settings, by name
-        self._lock = None
+        self._lock = self.claim = None
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -53,7 +54,7 @@ class State:
             raise Failed(f"user postgres cannot reach {self.dir}: set ONSALE_STATE to a directory that everybody may enter")
 
     def save(self):
-        saved = {"ports": self.ports, "password": self.password, "environment": self.environment}
+        saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")
@@ -80,6 +81,23 @@ class State:
     def unlock(self):
         self._lock.close()
 
+    def claim_block(self):
+        """The remembered block of ports, or else a free one. It is this stack's while somebody has the socket, self.claim."""
+        count = (LAST_PORT + 1 - FIRST_PORT) // BLOCK
+        start = int(short_hash(str(self.dir)), 16)
+        blocks = [FIRST_PORT + (start + n) % count * BLOCK for n in range(count)]
+        for block in [self.block, *blocks] if self.block else blocks:
+            self.claim = socket.socket()
+            try:
+                self.claim.bind(("127.0.0.1", block))
+            except OSError:
+                self.claim.close()
+                continue
+            if block != self.block:
+                self.block, self.ports = block, {}
+            return
+        raise Failed("no free ports")
+
     def choose_port(self, name, wanted=None):
         """The port of name: the wanted one, the remembered one while nobody else has it, or else a free one."""
         others = {port for other, port in self.ports.items() if other != name}
@@ -94,11 +112,7 @@ class State:
         return self.ports[name]
 
     def _free_port(self, taken):
-        # Each stack starts looking somewhere else, so that two that start at once do not choose the same.
-        count = LAST_PORT - FIRST_PORT + 1
-        start = int(short_hash(str(self.dir)), 16)
-        for n in range(count):
-            port = FIRST_PORT + (start + n) % count
+        for port in range(self.block + 1, self.block + BLOCK):
             if port not in taken and port_is_free(port):
                 return port
         raise Failed("no free port")

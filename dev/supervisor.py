@@ -100,8 +100,9 @@ class Supervisor:
     def pid(self):
         return self._rpc.getPID()
 
-    def launch(self, processes, die_with_parent):
+    def launch(self, processes, claim, die_with_parent):
         """Starts supervisord, which starts nothing by itself. In this order processes depend on each other.
+        claim: what it has to have for as long as it lives.
         die_with_parent: it stops everything when this process ends, however it ends."""
         config = self.state.dir / "run/supervisord.conf"
         text = CONFIG.format(dir=_escape(self.state.dir))
@@ -121,7 +122,7 @@ class Supervisor:
         with open(self.state.dir / "log/supervisord.out", "w") as out:
             child = subprocess.Popen([program("supervisord"), "-c", str(config)], env=environment, cwd=self.state.dir,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                                     preexec_fn=before_exec)
+                                     pass_fds=[claim.fileno()], preexec_fn=before_exec)
         try:
             deadline = time.monotonic() + 20
             while not self.running():

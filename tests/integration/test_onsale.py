@@ -414,11 +414,31 @@ def test_no_two_processes_get_the_same_port(tmp_path):
     sys.path.insert(0, str(ROOT / "dev"))
     import state as module
     chosen, port = module.State(tmp_path), free_port()
+    chosen.claim_block()
     chosen.ports = {"kafka": port, "registry": free_port()}
     remembered = chosen.ports["registry"]
     chosen.choose_port("edge", port)
     assert chosen.choose_port("kafka") not in (port, remembered)
     assert chosen.choose_port("registry") == remembered
+
+
+def test_a_block_of_ports_is_of_one_stack_alone(tmp_path):
+    """Also the ports of a process that is away for a moment; and it is the same again as long as nobody else took it."""
+    import state as module
+    one, other = module.State(tmp_path), module.State(tmp_path)
+    one.claim_block()
+    other.block = one.block
+    other.claim_block()
+    assert abs(other.block - one.block) >= module.BLOCK
+    ports = {one.choose_port("kafka"), other.choose_port("kafka")}
+    assert ports == {one.block + 1, other.block + 1}
+    one.claim.close()
+    again = module.State(tmp_path)
+    again.block = one.block
+    again.claim_block()
+    assert again.block == one.block
+    for state in (other, again):
+        state.claim.close()
 
 
 # --- on a machine where something is amiss ---
