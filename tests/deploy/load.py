@@ -2,7 +2,7 @@
 import requests
 
 from background import Background
-from support import User
+from support import User, wait_until
 
 
 class Load(Background):
@@ -30,3 +30,10 @@ class Load(Background):
                 self.listed.append(answer.json()["id"])
             else:
                 self.failures.append(f"{endpoint}: {answer.status_code} {answer.text}")
+
+    def assert_told(self, stack, since=None):
+        """On the topic, since these ends of it: each ticket once, and none but those that were answered."""
+        def told():
+            return [str(event["id"]) for event in stack.topic("tickets").events(since)]
+        wait_until(lambda: len(told()) >= len(self.listed), "all are told", pause=0.5)
+        assert sorted(told()) == sorted(self.listed), "each once, and none but those that were answered"

@@ -250,11 +250,7 @@ def test_pods_come_and_go_and_no_request_is_lost(edge, stack):
         edge.tell(*edge.ports["shop-tickets"])
         wait_until(lambda: old.metric("onsale_http_connections") == 0, "nobody is connected to the last one")
     assert load.failures == []
-
-    def told():
-        return [str(event["id"]) for event in stack.topic("tickets").events(before)]
-    wait_until(lambda: len(told()) >= len(load.listed), "all are told", pause=0.5)
-    assert sorted(told()) == sorted(load.listed), "each once, and none but those that were answered"
+    load.assert_told(stack, before)
 
 
 def test_a_pod_that_is_gone_already(edge, stack):

@@ -185,11 +185,7 @@ def test_a_pod_goes_and_no_request_is_lost(pods, stack):
         listed = len(load.listed)
         wait_until(lambda: len(load.listed) > listed + 50, "the new one serves alone")
     assert load.failures == []
-
-    def told():
-        return [str(event["id"]) for event in stack.topic("tickets").events(before)]
-    wait_until(lambda: len(told()) >= len(load.listed), "all are told", pause=0.5)
-    assert sorted(told()) == sorted(load.listed), "each once, and none but those that were answered"
+    load.assert_told(stack, before)
 
 
 def test_signals_reach_the_programs(pods):

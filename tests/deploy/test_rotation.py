@@ -30,11 +30,6 @@ def connected(stack, role, service="tickets"):
         return connection.execute("select count(*) from pg_stat_activity where usename = %s", [role]).fetchone()[0]
 
 
-def told(stack):
-    """The ids of the events of tickets."""
-    return [str(event["id"]) for event in stack.topic("tickets").events()]
-
-
 NEW_ROLE = "create role {0} login replication password '{0}' in role tickets; alter role {0} set role tickets"
 
 
@@ -67,8 +62,7 @@ def test_database_passwords_change_under_load(stack):
                 wait_until(lambda: len(load.listed) > listed + 20, "and goes on")
                 load.stop()
                 assert load.failures == []
-                wait_until(lambda: len(told(stack)) >= len(load.listed), "the new one has published all", pause=0.5)
-                assert sorted(told(stack)) == sorted(load.listed), "each once"
+                load.assert_told(stack)
 
 
 def test_connections_are_as_many_as_architecture_says(stack):
