@@ -28,7 +28,7 @@ insert into orders select gen_random_uuid(), 2, {TICKET.format(f"{TICKETS} + n")
 insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title, ticket_version)
 select 'OrderCompleted', id, ticket_id, 2, user_id, seller_id, 'complete', expires_at, price, currency, title, 1 from orders;
 """
-# PG_PLANNING of common/pg.h: the same plan for both.
+# PG_PLANNING of common/pg/pg.h: the same plan for both.
 PLANNING = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c random_page_cost=0.1 -c jit=off"
 
 

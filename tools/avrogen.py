@@ -3,7 +3,7 @@
 
     avrogen.py SCHEMAS OUT
 
-Reads SCHEMAS/topics.json and the .avsc files it names, and writes OUT/events.h and OUT/events.c (see common/avro.h).
+Reads SCHEMAS/topics.json and the .avsc files it names, and writes OUT/events.h and OUT/events.c (see common/kafka/avro.h).
 A schema is a flat record: fields of plain types, enums, or a union of null and one of these. Names become snake_case;
 the symbols of the enum of a field `type` become constants as they are (TicketCreated: TICKET_CREATED), those of any
 other enum get its name in front (available of TicketStatus: TICKET_STATUS_AVAILABLE).
@@ -75,7 +75,7 @@ class Field:
             fail(self.where, "the enum's default is none of its symbols")
 
     def takes(self, value):
-        """Whether it can be the field's default: common/avro_plan.c trusts it."""
+        """Whether it can be the field's default: common/kafka/avro_plan.c trusts it."""
         number = isinstance(value, int) and not isinstance(value, bool)
         return {
             "AVRO_STRING": isinstance(value, str),

@@ -15,7 +15,7 @@ import sys
 # From Postgres's pg_type.dat; these never change.
 OIDS = {"bool": 16, "boolean": 16, "bytea": 17, "int8": 20, "bigint": 20, "int2": 21, "smallint": 21, "int4": 23,
         "int": 23, "integer": 23, "text": 25, "timestamptz": 1184, "uuid": 2950}
-MAX_PARAMS = 32  # SQL_MAX_PARAMS in common/sql.h
+MAX_PARAMS = 32  # SQL_MAX_PARAMS in common/pg/sql.h
 
 # What is not code: comments, and anything quoted (the first alternatives that match win, as in Postgres's own scanner).
 COMMENT = r"--[^\n]*|/\*.*?\*/"

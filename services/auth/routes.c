@@ -53,7 +53,7 @@ enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY };
 static void ask_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user,
                         req_done *done) {
     const struct auth_request *a = req_state(rq);
-    struct columns *item = req_join(rq, &sql_attempt, done);
+    struct sql_params *item = req_exec(rq, &sql_attempt, done);
     if (item == NULL) return;
     put_text(item, what);
     put_int(item, most);
@@ -144,7 +144,7 @@ static void on_added(struct req *rq, const struct rows *rows) {
 static void on_hashed(struct req *rq, void *done) {
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    struct columns *item = req_join(rq, &sql_add_user, on_added);
+    struct sql_params *item = req_exec(rq, &sql_add_user, on_added);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
     put_text(item, a->in.email);
@@ -189,7 +189,7 @@ static void on_checked(struct req *rq, void *done) {
     } else if (job->hash[0] == '\0') {
         reply_signed_in(rq, 200);
     } else {
-        struct columns *item = req_join(rq, &sql_rehash, on_rehashed);
+        struct sql_params *item = req_exec(rq, &sql_rehash, on_rehashed);
         if (item == NULL) return;
         put_uuid(item, &job->session.user);
         put_text(item, job->known);
@@ -262,7 +262,7 @@ static void on_change_allowed(struct req *rq, void *done) {
         fail_current(rq);
         return;
     }
-    struct columns *item = req_join(rq, &sql_update_user, on_changed);
+    struct sql_params *item = req_exec(rq, &sql_update_user, on_changed);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
     put_text(item, job->known);

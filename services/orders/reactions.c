@@ -3,7 +3,7 @@
 #include "events.h"
 #include "queries.h"
 
-static void bind_ticket(struct columns *item, const void *event, struct str traceparent) {
+static void bind_ticket(struct sql_params *item, const void *event, struct str traceparent) {
     const struct ticket_event *ticket = event;
     put_uuid(item, &ticket->id);
     put_int(item, ticket->version);
@@ -15,7 +15,7 @@ static void bind_ticket(struct columns *item, const void *event, struct str trac
     put_optional_text(item, traceparent);
 }
 
-static void bind_expiration(struct columns *item, const void *event, struct str traceparent) {
+static void bind_expiration(struct sql_params *item, const void *event, struct str traceparent) {
     const struct expiration_event *expiration = event;
     put_uuid(item, &expiration->order_id);
     put_optional_text(item, traceparent);
@@ -33,7 +33,7 @@ static const char *status_after(const struct payment_event *payment) {
     }
 }
 
-static void bind_payment(struct columns *item, const void *event, struct str traceparent) {
+static void bind_payment(struct sql_params *item, const void *event, struct str traceparent) {
     const struct payment_event *payment = event;
     put_uuid(item, &payment->order_id);
     put_uuid(item, &payment->id);
@@ -42,7 +42,7 @@ static void bind_payment(struct columns *item, const void *event, struct str tra
     put_optional_text(item, traceparent);
 }
 
-static void bind_refund(struct columns *item, const void *event, struct str traceparent) {
+static void bind_refund(struct sql_params *item, const void *event, struct str traceparent) {
     const struct payment_event *payment = event;
     put_uuid(item, &payment->order_id);
     put_uuid(item, &payment->id);

@@ -123,7 +123,7 @@ static void on_placed(struct req *rq, const struct rows *rows) {
 static void ask_place(struct req *rq) {
     const struct order_request *o = req_state(rq);
     const struct orders *service = req_service(rq);
-    struct columns *item = req_join(rq, &sql_place_order, on_placed);
+    struct sql_params *item = req_exec(rq, &sql_place_order, on_placed);
     if (item == NULL) return;
     put_uuid(item, &o->id);
     req_put_user(rq, item);
@@ -150,7 +150,7 @@ static void on_order(struct req *rq, const struct rows *rows) {
 }
 
 static void get_order(struct req *rq) {
-    struct columns *item = req_join(rq, &sql_get_order, on_order);
+    struct sql_params *item = req_exec(rq, &sql_get_order, on_order);
     if (item != NULL) req_put_path_uuid(rq, 0, item);
 }
 
@@ -180,7 +180,7 @@ static void on_history(struct req *rq, const struct rows *rows) {
 }
 
 static void get_history(struct req *rq) {
-    struct columns *item = req_join(rq, &sql_get_history, on_history);
+    struct sql_params *item = req_exec(rq, &sql_get_history, on_history);
     if (item != NULL) req_put_path_uuid(rq, 0, item);
 }
 
@@ -203,7 +203,7 @@ static void on_cancelled(struct req *rq, const struct rows *rows) {
 }
 
 static void delete_order(struct req *rq) {
-    struct columns *item = req_join(rq, &sql_cancel_order, on_cancelled);
+    struct sql_params *item = req_exec(rq, &sql_cancel_order, on_cancelled);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
@@ -229,7 +229,7 @@ static void list_orders(struct req *rq) {
     struct req_page *page = req_alloc(rq, sizeof *page);
     req_set_state(rq, page);
     if (!req_page(rq, page)) return;
-    struct columns *item = req_join(rq, &sql_list_orders, on_page);
+    struct sql_params *item = req_exec(rq, &sql_list_orders, on_page);
     if (item == NULL) return;
     req_put_user(rq, item);
     put_uuid(item, &page->before);

@@ -4,7 +4,7 @@
 #include "reactions.h"
 #include "routes.h"
 #include "service.h"
-#include "service_settings.h"
+#include "settings.h"
 
 static struct payments payments;
 static const char *stripe_url, *secret_key, *webhook_secrets;

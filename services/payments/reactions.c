@@ -3,7 +3,7 @@
 #include "events.h"
 #include "queries.h"
 
-static void bind_order(struct columns *item, const void *event, struct str traceparent) {
+static void bind_order(struct sql_params *item, const void *event, struct str traceparent) {
     const struct order_event *order = event;
     put_uuid(item, &order->id);
     put_int(item, order->version);

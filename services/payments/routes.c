@@ -162,7 +162,7 @@ static void on_started(struct req *rq, const struct rows *rows) {
 static void ask_start(struct req *rq) {
     const struct payments *service = req_service(rq);
     const struct payment_request *p = req_state(rq);
-    struct columns *item = req_join(rq, &sql_start_attempt, on_started);
+    struct sql_params *item = req_exec(rq, &sql_start_attempt, on_started);
     if (item == NULL) return;
     put_uuid(item, &p->order);
     put_uuid(item, &p->charge);
@@ -188,7 +188,7 @@ static void on_attempt(struct req *rq, const struct rows *rows) {
 
 static void ask_attempt(struct req *rq) {
     const struct payment_request *p = req_state(rq);
-    struct columns *item = req_join(rq, &sql_get_attempt, on_attempt);
+    struct sql_params *item = req_exec(rq, &sql_get_attempt, on_attempt);
     if (item == NULL) return;
     put_uuid(item, &p->order);
     put_int(item, p->attempt);
@@ -236,7 +236,7 @@ static void list_payments(struct req *rq) {
         req_fail(rq, 400, "orderId", "must be a UUID");
         return;
     }
-    struct columns *item = req_join(rq, &sql_list_charges, on_page);
+    struct sql_params *item = req_exec(rq, &sql_list_charges, on_page);
     if (item == NULL) return;
     req_put_user(rq, item);
     if (l->of_order)

@@ -46,7 +46,7 @@ struct teller {
 
     /* the thread's alone */
     PGconn *conn;
-    struct columns answers, sweep, forget;
+    struct sql_params answers, sweep, forget;
     int64_t sweep_at_us, forget_at_us;
 };
 
@@ -125,10 +125,10 @@ void teller_ask(struct teller *t, const struct stripe_ask *ask, struct req *rq, 
 
 /* --- the database --- */
 
-static enum status exec(struct teller *t, struct columns *c, PGresult **res, struct why *w) {
+static enum status exec(struct teller *t, struct sql_params *c, PGresult **res, struct why *w) {
     const char *values[SQL_MAX_PARAMS];
     int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
-    columns_params(c, values, lengths, formats);
+    sql_params_values(c, values, lengths, formats);
     *res = PQexecPrepared(t->conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1);
     enum status st = pg_status(t->conn, *res, w);
     if (st != ST_OK) {
@@ -154,11 +154,11 @@ static bool connect_to(struct teller *t, struct why *w) {
 
 /* --- what Stripe said --- */
 
-static void put_optional(struct columns *c, const char *text) {
+static void put_optional(struct sql_params *c, const char *text) {
     put_optional_text(c, str_of(text));
 }
 
-static void put_answer(struct columns *c, const struct errand *e) {
+static void put_answer(struct sql_params *c, const struct errand *e) {
     put_uuid(c, &e->ask.order);
     put_int(c, e->ask.attempt);
     put_text(c, str_of(e->input));
@@ -184,7 +184,7 @@ static void take_charges(struct teller *t, const PGresult *res, struct errand **
 
 /* ST_OK, or nothing of it was written. */
 static enum status write_batch(struct teller *t, struct errand **batch, int n, struct why *w) {
-    columns_reset(&t->answers);
+    sql_params_reset(&t->answers);
     for (int i = 0; i < n; i++)
         put_answer(&t->answers, batch[i]);
     PGresult *res = NULL;
@@ -269,7 +269,7 @@ static bool sweep_some(struct teller *t) {
     PGresult *res = NULL;
     if (room <= 0) return true;
     if (room > BATCH) room = BATCH;
-    columns_reset(&t->sweep);
+    sql_params_reset(&t->sweep);
     put_int(&t->sweep, room);
     if (!connect_to(t, &w) || exec(t, &t->sweep, &res, &w) != ST_OK) {
         log_warn("teller", "cannot look for what is due: %s", w.text);
@@ -286,7 +286,7 @@ static bool sweep_some(struct teller *t) {
 static void forget_webhooks(struct teller *t) {
     struct why w = {0};
     PGresult *res = NULL;
-    columns_reset(&t->forget);
+    sql_params_reset(&t->forget);
     put_int(&t->forget, FORGET_MOST);
     if (connect_to(t, &w) && exec(t, &t->forget, &res, &w) != ST_OK)
         log_warn("teller", "cannot forget old webhooks: %s", w.text);
@@ -349,9 +349,9 @@ struct teller *teller_start(const struct teller_options *options) {
     t->database_url = mem_strdup(options->database_url);
     t->stripe = stripe_start(&options->stripe);
     t->last = &t->first;
-    columns_init(&t->answers, &sql_on_answer);
-    columns_init(&t->sweep, &sql_on_sweep);
-    columns_init(&t->forget, &sql_on_old_webhooks);
+    sql_params_init(&t->answers, &sql_on_answer);
+    sql_params_init(&t->sweep, &sql_on_sweep);
+    sql_params_init(&t->forget, &sql_on_old_webhooks);
     pthread_mutex_init(&t->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -375,9 +375,9 @@ void teller_free(struct teller *t) {
     }
     pthread_cond_destroy(&t->work);
     pthread_mutex_destroy(&t->lock);
-    columns_free(&t->answers);
-    columns_free(&t->sweep);
-    columns_free(&t->forget);
+    sql_params_free(&t->answers);
+    sql_params_free(&t->sweep);
+    sql_params_free(&t->forget);
     free(t->database_url);
     free(t);
 }

@@ -23,7 +23,7 @@ static void on_taken(struct req *rq, const struct rows *rows) {
 }
 
 static void take(struct req *rq, const struct webhook *event, struct str action) {
-    struct columns *item = req_join(rq, &sql_take_webhook, on_taken);
+    struct sql_params *item = req_exec(rq, &sql_take_webhook, on_taken);
     if (item == NULL) return;
     put_text(item, event->id);
     put_uuid(item, &event->order);

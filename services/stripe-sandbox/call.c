@@ -209,7 +209,7 @@ static void on_looked(struct req *rq, const struct rows *rows) {
 }
 
 static void look(struct call *c) {
-    struct columns *item = req_join(c->rq, &sql_look, on_looked);
+    struct sql_params *item = req_exec(c->rq, &sql_look, on_looked);
     if (item == NULL) return;
     put_optional_text(item, c->key);
     put_optional_text(item, c->intent_id);
@@ -249,7 +249,7 @@ static void on_committed(struct req *rq, const struct rows *rows) {
     }
 }
 
-static void put_answer(struct columns *item, const struct call *c) {
+static void put_answer(struct sql_params *item, const struct call *c) {
     put_text(item, str_of(c->request));
     put_optional_text(item, c->key);
     put_text(item, str_of(c->path));
@@ -258,7 +258,7 @@ static void put_answer(struct columns *item, const struct call *c) {
     put_text(item, c->body);
 }
 
-static void put_intent(struct columns *item, const struct intent *in) {
+static void put_intent(struct sql_params *item, const struct intent *in) {
     put_text(item, in->id);
     put_int(item, in->version);
     put_time(item, in->created_us);
@@ -282,12 +282,12 @@ static void put_intent(struct columns *item, const struct intent *in) {
 
 enum { INTENT_PARAMS = 16, EVENT_PARAMS = 5 };
 
-static void put_nulls(struct columns *item, int count) {
+static void put_nulls(struct sql_params *item, int count) {
     while (count-- > 0)
         put_null(item);
 }
 
-static void put_refund(struct columns *item, const struct act *act) {
+static void put_refund(struct sql_params *item, const struct act *act) {
     put_text(item, act->intent->id);
     put_int(item, act->intent->version);
     put_text(item, act->refund->id);
@@ -297,7 +297,7 @@ static void put_refund(struct columns *item, const struct act *act) {
     put_text(item, act->refund->metadata);
 }
 
-static void put_event(struct columns *item, struct call *c, const struct act *act) {
+static void put_event(struct sql_params *item, struct call *c, const struct act *act) {
     if (act->event == NULL) {
         put_nulls(item, EVENT_PARAMS);
         return;
@@ -322,7 +322,7 @@ void call_commit(struct call *c, int status, struct str body, const struct act *
     bool refund = act->refund != NULL;
     c->status = status;
     c->body = body;
-    struct columns *item = req_join(c->rq, refund ? &sql_commit_refund : &sql_commit_intent, on_committed);
+    struct sql_params *item = req_exec(c->rq, refund ? &sql_commit_refund : &sql_commit_intent, on_committed);
     if (item == NULL) return;
     put_answer(item, c);
     if (refund)

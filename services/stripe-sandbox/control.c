@@ -74,7 +74,7 @@ static const char *apply_all(struct sandbox *s, json_t *doc, const char **name) 
 }
 
 static void keep(struct req *rq, json_t *doc) {
-    struct columns *item = req_join(rq, &sql_put_settings, on_kept);
+    struct sql_params *item = req_exec(rq, &sql_put_settings, on_kept);
     if (item == NULL) return;
     char *text = json_dumps(doc, JSON_COMPACT);
     put_text(item, str_of(text));
@@ -202,7 +202,7 @@ void get_ledger(struct req *rq) {
         req_fail(rq, 400, "after", "must be an id");
         return;
     }
-    struct columns *item = req_join(rq, &sql_get_ledger, on_ledger);
+    struct sql_params *item = req_exec(rq, &sql_get_ledger, on_ledger);
     if (item == NULL) return;
     put_text(item, after);
     put_int(item, LEDGER_PAGE);

@@ -3,7 +3,7 @@
 #include "queries.h"
 #include "routes.h"
 #include "service.h"
-#include "service_settings.h"
+#include "settings.h"
 #include "webhooks.h"
 
 static struct sandbox sandbox;

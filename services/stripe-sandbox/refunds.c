@@ -134,7 +134,7 @@ static void on_refund(struct req *rq, const struct rows *rows) {
 }
 
 static void decide_get(struct call *c) {
-    struct columns *item = req_join(c->rq, &sql_get_refunds, on_refund);
+    struct sql_params *item = req_exec(c->rq, &sql_get_refunds, on_refund);
     if (item == NULL) return;
     put_text(item, c->wanted);
     put_null(item);
@@ -164,7 +164,7 @@ static void on_refunds(struct req *rq, const struct rows *rows) {
 }
 
 static void decide_list(struct call *c) {
-    struct columns *item = req_join(c->rq, &sql_get_refunds, on_refunds);
+    struct sql_params *item = req_exec(c->rq, &sql_get_refunds, on_refunds);
     if (item == NULL) return;
     put_null(item);
     put_text(item, c->wanted);

@@ -40,7 +40,7 @@ struct webhooks {
     const struct faults *faults;
     struct fetch *fetch;
     PGconn *conn; /* of the thread, as the next */
-    struct columns due, delivered, forget;
+    struct sql_params due, delivered, forget;
     int64_t forget_us;
     struct delivery deliveries[WINDOW];
     pthread_mutex_t lock; /* of what follows; never held for long, as requests wake */
@@ -104,17 +104,17 @@ static void deliver(struct webhooks *w, const struct target *to, int64_t seq, in
 
 /* --- the database --- */
 
-static PGresult *run(struct webhooks *w, struct columns *c, struct why *why) {
+static PGresult *run(struct webhooks *w, struct sql_params *c, struct why *why) {
     const char *values[SQL_MAX_PARAMS];
     int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
-    columns_params(c, values, lengths, formats);
+    sql_params_values(c, values, lengths, formats);
     PGresult *res = PQexecPrepared(w->conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1);
     if (pg_status(w->conn, res, why) == ST_OK) return res;
     PQclear(res);
     return NULL;
 }
 
-static bool run_and_drop(struct webhooks *w, struct columns *c, struct why *why) {
+static bool run_and_drop(struct webhooks *w, struct sql_params *c, struct why *why) {
     PGresult *res = run(w, c, why);
     PQclear(res);
     return res != NULL;
@@ -141,7 +141,7 @@ static int64_t next_try_us(const struct webhooks *w, const struct delivery *d) {
 static bool settle(struct webhooks *w, struct why *why) {
     struct delivery *over[WINDOW];
     int n = 0;
-    columns_reset(&w->delivered);
+    sql_params_reset(&w->delivered);
     for (int i = 0; i < WINDOW; i++)
         if (w->deliveries[i].state >= ARRIVED) over[n++] = &w->deliveries[i];
     for (int i = 0; i < n; i++) {
@@ -165,7 +165,7 @@ static struct target current_target(struct webhooks *w) {
 }
 
 static PGresult *ask_due(struct webhooks *w, struct why *why) {
-    columns_reset(&w->due);
+    sql_params_reset(&w->due);
     put_int(&w->due, 0);
     for (int i = 0; i < WINDOW; i++)
         if (w->deliveries[i].state != FREE) put_int(&w->due, w->deliveries[i].seq);
@@ -194,7 +194,7 @@ static bool send_due(struct webhooks *w, int *wait_ms, struct why *why) {
 static bool forget(struct webhooks *w, struct why *why) {
     if (clock_mono_us() < w->forget_us) return true;
     w->forget_us = clock_mono_us() + FORGET_US;
-    columns_reset(&w->forget);
+    sql_params_reset(&w->forget);
     put_int(&w->forget, REMEMBER_HOURS);
     return run_and_drop(w, &w->forget, why);
 }
@@ -260,9 +260,9 @@ struct webhooks *webhooks_new(const char *database_url, const struct faults *fau
     w->faults = faults;
     w->url = mem_strdup("");
     w->secret = mem_strdup("");
-    columns_init(&w->due, &sql_on_due);
-    columns_init(&w->delivered, &sql_on_delivered);
-    columns_init(&w->forget, &sql_on_forget);
+    sql_params_init(&w->due, &sql_on_due);
+    sql_params_init(&w->delivered, &sql_on_delivered);
+    sql_params_init(&w->forget, &sql_on_forget);
     init_lock(w);
     w->fetch = fetch_start(
         &(struct fetch_options){.connections = WINDOW, .connect_timeout_ms = 1000, .max_answer = 64 * 1024});
@@ -281,9 +281,9 @@ void webhooks_free(struct webhooks *w) {
     pthread_join(w->id, NULL);
     fetch_free(w->fetch);
     PQfinish(w->conn);
-    columns_free(&w->due);
-    columns_free(&w->delivered);
-    columns_free(&w->forget);
+    sql_params_free(&w->due);
+    sql_params_free(&w->delivered);
+    sql_params_free(&w->forget);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->changed);
     free(w->url);

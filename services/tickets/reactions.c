@@ -5,7 +5,7 @@
 
 /* All of an order's events go through one statement: it looks at the state the order is in after the event.
  */
-static void bind_order(struct columns *item, const void *event, struct str traceparent) {
+static void bind_order(struct sql_params *item, const void *event, struct str traceparent) {
     const struct order_event *order = event;
     put_uuid(item, &order->id);
     put_uuid(item, &order->ticket_id);

@@ -72,7 +72,7 @@ static void on_ticket(struct req *rq, const struct rows *rows) {
 }
 
 static void get_ticket(struct req *rq) {
-    struct columns *item = req_join(rq, &sql_get_ticket, on_ticket);
+    struct sql_params *item = req_exec(rq, &sql_get_ticket, on_ticket);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
 }
@@ -93,7 +93,7 @@ static void on_created(struct req *rq, const struct rows *rows) {
 static void ask_create(struct req *rq) {
     const struct ticket_request *t = req_state(rq);
     const struct tickets *service = req_service(rq);
-    struct columns *item = req_join(rq, &sql_create_ticket, on_created);
+    struct sql_params *item = req_exec(rq, &sql_create_ticket, on_created);
     if (item == NULL) return;
     put_uuid(item, &t->id);
     req_put_user(rq, item);
@@ -133,7 +133,7 @@ static void on_updated(struct req *rq, const struct rows *rows) {
 
 static void ask_update(struct req *rq) {
     const struct ticket_request *t = req_state(rq);
-    struct columns *item = req_join(rq, &sql_update_ticket, on_updated);
+    struct sql_params *item = req_exec(rq, &sql_update_ticket, on_updated);
     if (item == NULL) return;
     put_uuid(item, &t->id);
     req_put_user(rq, item);
@@ -170,7 +170,7 @@ static void on_cancelled(struct req *rq, const struct rows *rows) {
 }
 
 static void delete_ticket(struct req *rq) {
-    struct columns *item = req_join(rq, &sql_cancel_ticket, on_cancelled);
+    struct sql_params *item = req_exec(rq, &sql_cancel_ticket, on_cancelled);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
@@ -240,7 +240,7 @@ static void list_tickets(struct req *rq) {
     const struct sql *sql = list->mine       ? &sql_list_own_tickets
                             : list->q.n == 0 ? &sql_list_tickets
                                              : &sql_search_tickets;
-    struct columns *item = req_join(rq, sql, on_page);
+    struct sql_params *item = req_exec(rq, sql, on_page);
     if (item == NULL) return;
     put_uuid(item, &list->page.before);
     put_int(item, list->page.size + 1);

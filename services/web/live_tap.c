@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "life.h"
+#include "topic_thread.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -27,7 +27,7 @@ enum { TICKETS, ORDERS };
 static const char *const topics[] = {[TICKETS] = "tickets", [ORDERS] = "orders", NULL};
 
 struct live_tap {
-    struct life life;
+    struct topic_thread thread;
     struct live_tap_options options;
     struct group_options group_options;
     char group_id[64];
@@ -64,7 +64,7 @@ static enum status place(struct live_tap *tap, struct why *w) {
     struct group_partition *p = group_partitions(tap->group, &count);
     int64_t *from = mem_alloc((size_t)(count + 1) * sizeof *from),
             *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
-    enum status st = group_since(tap->group, clock_wall_us() / 1000 - window_ms, from, w);
+    enum status st = group_offsets_for_time(tap->group, clock_wall_us() / 1000 - window_ms, from, w);
     if (st == ST_OK) st = group_ends(tap->group, ends, w);
     for (int i = 0; st == ST_OK && i < count; i++)
         if (p[i].gone) st = group_earliest(tap->group, &p[i], &from[i], w);
@@ -81,12 +81,12 @@ static enum status place(struct live_tap *tap, struct why *w) {
 
 static void try_place(struct live_tap *tap) {
     struct why w = {0};
-    if (!life_may_try(&tap->life)) return;
+    if (!topic_thread_may_try(&tap->thread)) return;
     enum status st = place(tap, &w);
     if (st != ST_OK)
-        life_set_back(&tap->life, st, &w);
+        topic_thread_set_back(&tap->thread, st, &w);
     else
-        life_went_well(&tap->life);
+        topic_thread_went_well(&tap->thread);
 }
 
 static void look_whether_caught_up(struct live_tap *tap) {
@@ -141,7 +141,7 @@ static void read_topics(struct live_tap *tap, int wait_ms) {
     enum status st = group_read(tap->group, wait_ms, SLICE, take, tap, &records, &w);
     metric_add(M_LIVE_RECORDS, records);
     if (st == ST_OK) return;
-    life_set_back(&tap->life, st, &w);
+    topic_thread_set_back(&tap->thread, st, &w);
     group_hold(tap->group);
 }
 
@@ -170,7 +170,7 @@ static void tell(struct live_tap *tap) {
     if (tap->count == 0 && now < tap->tick_at) return;
     tap->tick_at = now + TICK_MS * INT64_C(1000);
     metric_set(M_LIVE_ITEMS, (int64_t)live_view_count(tap->view));
-    while (tap->options.busy(tap->options.arg) && !life_stopping(&tap->life))
+    while (tap->options.busy(tap->options.arg) && !topic_thread_stopping(&tap->thread))
         poll(NULL, 0, BUSY_MS);
     struct live_batch *batch = new_batch(tap);
     tap->options.tell(tap->options.arg, batch);
@@ -207,7 +207,7 @@ static void answer_questions(struct live_tap *tap) {
     take_questions(tap);
     struct live_question **at = &tap->waiting;
     int64_t late = clock_mono_us() - PATIENCE_MS * INT64_C(1000);
-    bool stopping = life_stopping(&tap->life);
+    bool stopping = topic_thread_stopping(&tap->thread);
     for (struct live_question *q; (q = *at) != NULL;) {
         if (!tap->caught_up && !stopping && q->asked_us > late) {
             at = &q->next;
@@ -222,8 +222,8 @@ static void answer_questions(struct live_tap *tap) {
 
 static void *run(void *arg) {
     struct live_tap *tap = arg;
-    tap->group = life_join(&tap->life, &tap->group_options);
-    while (!life_stopping(&tap->life)) {
+    tap->group = topic_thread_join(&tap->thread, &tap->group_options);
+    while (!topic_thread_stopping(&tap->thread)) {
         if (group_state(tap->group) == GROUP_HELD) try_place(tap);
         read_topics(tap, group_state(tap->group) == GROUP_FETCHING ? TICK_MS : OUT_MS);
         look_whether_caught_up(tap);
@@ -231,7 +231,7 @@ static void *run(void *arg) {
         answer_questions(tap);
     }
     answer_questions(tap);
-    life_leave(&tap->life, LEAVE_MS);
+    topic_thread_leave(&tap->thread, LEAVE_MS);
     return NULL;
 }
 
@@ -248,7 +248,7 @@ struct live_tap *live_tap_new(const struct live_tap_options *options, struct why
         free(tap);
         return NULL;
     }
-    life_init(&tap->life, "live", "starting");
+    topic_thread_init(&tap->thread, "live", "starting");
     pthread_mutex_init(&tap->lock, NULL);
     tap->registry = registry_new(options->registry_url);
     tap->tickets = wire_decoder_new(tap->registry, topic_tickets.type);
@@ -258,7 +258,7 @@ struct live_tap *live_tap_new(const struct live_tap_options *options, struct why
 }
 
 void live_tap_start(struct live_tap *tap) {
-    life_start(&tap->life, run, tap);
+    topic_thread_start(&tap->thread, run, tap);
 }
 
 void live_tap_ask(struct live_tap *tap, struct live_question *q) {
@@ -268,11 +268,11 @@ void live_tap_ask(struct live_tap *tap, struct live_question *q) {
     q->next = tap->asked;
     tap->asked = q;
     pthread_mutex_unlock(&tap->lock);
-    if (first) life_wake(&tap->life);
+    if (first) topic_thread_wake(&tap->thread);
 }
 
 void live_tap_stop(struct live_tap *tap) {
-    if (!life_stop(&tap->life, STOP_MS)) return; /* what the thread uses must stay */
+    if (!topic_thread_stop(&tap->thread, STOP_MS)) return; /* what the thread uses must stay */
     for (size_t i = 0; i < tap->count; i++)
         live_item_unref(tap->items[i]);
     free(tap->ends);
@@ -281,6 +281,6 @@ void live_tap_stop(struct live_tap *tap) {
     wire_decoder_free(tap->orders);
     registry_free(tap->registry);
     pthread_mutex_destroy(&tap->lock);
-    life_free(&tap->life);
+    topic_thread_free(&tap->thread);
     free(tap);
 }

@@ -3,7 +3,7 @@
 
 #include "routes.h"
 #include "service.h"
-#include "service_settings.h"
+#include "settings.h"
 
 static struct web web;
 static struct api_options apis;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "consumer_group.h"
-#include "life.h"
+#include "group.h"
+#include "topic_thread.h"
 #include "log.h"
 #include "metrics.h"
 #include "signals.h"
@@ -32,7 +32,7 @@ const struct config_var expiration_config[] = {
 static const char *const topics[] = {"orders", NULL};
 
 struct expiration {
-    struct life life;
+    struct topic_thread thread;
     struct group_options options;
     char group_id[64];
     struct group *group;
@@ -95,7 +95,7 @@ static enum status choose_positions(struct expiration *x, struct why *w) {
     int count;
     struct group_partition *p = group_partitions(x->group, &count);
     timers_keep(&x->timers, is_ours, x);
-    enum status st = knows_all(x) ? ST_OK : group_noted(x->group, w);
+    enum status st = knows_all(x) ? ST_OK : group_committed(x->group, w);
     for (int i = 0; st == ST_OK && i < count; i++) {
         if (p[i].gone)
             st = start_over(x, &p[i], w);
@@ -123,16 +123,16 @@ static enum status place(struct expiration *x, struct why *w) {
 
 static void try_place(struct expiration *x) {
     struct why w = {0};
-    if (!life_may_try(&x->life)) return;
+    if (!topic_thread_may_try(&x->thread)) return;
     enum status st = place(x, &w);
     if (st != ST_OK) {
-        life_set_back(&x->life, st, &w);
+        topic_thread_set_back(&x->thread, st, &w);
         return;
     }
     int count;
     group_partitions(x->group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
-    life_went_well(&x->life);
+    topic_thread_went_well(&x->thread);
     x->rebuilding = true;
     x->placed_at = x->stepped_at = clock_mono_us();
 }
@@ -143,7 +143,7 @@ static void go_on_rebuilding(struct expiration *x) {
     if (left > 0) {
         char text[64];
         snprintf(text, sizeof text, "reading orders, %lld records to go", (long long)left);
-        life_say_not_ready(&x->life, text);
+        topic_thread_say_not_ready(&x->thread, text);
         return;
     }
     int count;
@@ -152,7 +152,7 @@ static void go_on_rebuilding(struct expiration *x) {
     log_info("expiration", "the timers of %d partitions are whole, %lld are set, after %lld ms", count,
              (long long)metric_value(M_TIMERS), (long long)(clock_mono_us() - x->placed_at) / 1000);
     x->rebuilding = false;
-    life_say_ready(&x->life);
+    topic_thread_say_ready(&x->thread);
 }
 
 /* --- reading --- */
@@ -184,7 +184,7 @@ static void read_orders(struct expiration *x, int wait_ms) {
     timers_apply(&x->timers);
     metric_add(M_ORDERS_READ, records);
     if (st == ST_OK) return;
-    life_set_back(&x->life, st, &w);
+    topic_thread_set_back(&x->thread, st, &w);
     group_hold(x->group);
 }
 
@@ -221,12 +221,12 @@ static void commit(struct expiration *x) {
     struct group_partition *p = group_partitions(x->group, &count);
     for (int i = 0; i < count; i++) {
         const struct timers_partition *t = timers_of(&x->timers, p[i].partition);
-        p[i].next = t->wheel == NULL ? p[i].noted : timers_safe(t);
+        p[i].next = t->wheel == NULL ? p[i].committed : timers_safe(t);
     }
-    group_note(x->group);
+    group_commit(x->group);
 }
 
-static void leaving(void *expiration) {
+static void on_revoke(void *expiration) {
     struct expiration *x = expiration;
     commit(x);
     timers_hold(&x->timers);
@@ -239,7 +239,7 @@ static void tick(struct expiration *x) {
     metric_set(M_CONSUMER_LAG, group_lag(x->group));
     if (group_state(x->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (group_trouble(x->group)[0] != '\0') life_say_waiting(&x->life, group_trouble(x->group));
+        if (group_last_error(x->group)[0] != '\0') topic_thread_say_waiting(&x->thread, group_last_error(x->group));
     } else {
         commit(x);
     }
@@ -276,14 +276,14 @@ static void *run(void *expiration) {
     struct expiration *x = expiration;
     int32_t schema_id;
     /* Before joining, so that no partition waits for us meanwhile. */
-    if (!life_register(&x->life, x->registry, &topic_expirations, &schema_id)) return NULL;
-    x->group = life_join(&x->life, &x->options);
+    if (!topic_thread_register(&x->thread, x->registry, &topic_expirations, &schema_id)) return NULL;
+    x->group = topic_thread_join(&x->thread, &x->options);
     signals_start(x->signals, schema_id, wake, x);
     x->stepped_at = clock_mono_us();
-    while (!life_stopping(&x->life))
+    while (!topic_thread_stopping(&x->thread))
         step(x);
     signals_flush(x->signals, FLUSH_MS);
-    life_leave(&x->life, LEAVE_MS);
+    topic_thread_leave(&x->thread, LEAVE_MS);
     return NULL;
 }
 
@@ -294,7 +294,7 @@ static void expiration_free(struct expiration *x) {
     wire_decoder_free(x->decoder);
     registry_free(x->registry);
     timers_free(&x->timers);
-    life_free(&x->life);
+    topic_thread_free(&x->thread);
     free(x);
 }
 
@@ -306,29 +306,29 @@ static void *start(const struct stream_options *options, struct why *w) {
                                         .brokers = options->brokers,
                                         .topics = topics,
                                         .gather_ms = GATHER_MS,
-                                        .leaving = leaving,
+                                        .on_revoke = on_revoke,
                                         .arg = x};
     if (group_check(&x->options, w) == ST_OK) x->signals = signals_open(options->brokers, w);
     if (x->signals == NULL) {
         free(x);
         return NULL;
     }
-    life_init(&x->life, options->name, "waiting for the schema registry");
+    topic_thread_init(&x->thread, options->name, "waiting for the schema registry");
     x->registry = registry_new(options->registry_url);
     x->decoder = wire_decoder_new(x->registry, topic_orders.type);
-    life_start(&x->life, run, x);
+    topic_thread_start(&x->thread, run, x);
     return x;
 }
 
 static bool is_ready(void *expiration, struct why *w) {
     struct expiration *x = expiration;
-    return life_ready(&x->life, w);
+    return topic_thread_ready(&x->thread, w);
 }
 
 static void stop(void *expiration, int timeout_ms) {
     struct expiration *x = expiration;
     /* If not, the process is about to end; what the thread uses must stay until then. */
-    if (life_stop(&x->life, timeout_ms)) expiration_free(x);
+    if (topic_thread_stop(&x->thread, timeout_ms)) expiration_free(x);
 }
 
 const struct stream expiration_stream = {start, is_ready, stop};

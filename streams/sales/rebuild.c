@@ -16,7 +16,7 @@ static enum status begin_rebuilding(struct sales *x, struct why *w) {
     struct group_partition *p = group_partitions(x->group, &count);
     int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
     int32_t *numbers = mem_alloc((size_t)(count + 1) * sizeof *numbers);
-    enum status st = group_noted(x->group, w);
+    enum status st = group_committed(x->group, w);
     if (st == ST_OK) st = group_ends(x->group, ends, w);
     if (st == ST_OK) partitions_begin(&x->partitions, count, x->keep_minutes);
     for (int i = 0; st == ST_OK && i < count; i++) {
@@ -122,7 +122,7 @@ void sales_look_at_rebuilding(struct sales *x) {
         char text[80];
         snprintf(text, sizeof text, "reading %s, %lld records to go",
                  x->changelog != NULL ? changelog_topic : "orders", (long long)left);
-        life_say_not_ready(&x->life, text);
+        topic_thread_say_not_ready(&x->thread, text);
         return;
     }
     partitions_measure(&x->partitions);
@@ -130,5 +130,5 @@ void sales_look_at_rebuilding(struct sales *x) {
              x->partitions.count, (long long)metric_value(M_SALES_TICKETS),
              (long long)(clock_mono_us() - x->placed_at) / 1000);
     x->rebuilding = false;
-    life_say_ready(&x->life);
+    topic_thread_say_ready(&x->thread);
 }

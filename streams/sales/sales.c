@@ -43,13 +43,13 @@ static void forget(struct sales *x) {
 static void start_again(struct sales *x, enum status st, const struct why *w) {
     forget(x);
     group_hold(x->group);
-    life_set_back(&x->life, st, w);
+    topic_thread_set_back(&x->thread, st, w);
 }
 
 /* A record cannot be judged now: nothing else is wrong. */
 static void wait_with_it(struct sales *x, enum status st, const struct why *w) {
     group_hold(x->group);
-    life_set_back(&x->life, st, w);
+    topic_thread_set_back(&x->thread, st, w);
 }
 
 static void commit_if_due(struct sales *x) {
@@ -59,11 +59,11 @@ static void commit_if_due(struct sales *x) {
     if (st != ST_OK)
         start_again(x, st, &w);
     else
-        life_went_well(&x->life);
+        topic_thread_went_well(&x->thread);
 }
 
 /* The last moment at which what is gathered can be committed. */
-static void leaving(void *sales) {
+static void on_revoke(void *sales) {
     struct sales *x = sales;
     struct why w = {0};
     if (sales_commit(x, &w) != ST_OK)
@@ -86,7 +86,7 @@ static bool go_on(struct sales *x) {
 
 static void try_to_fetch(struct sales *x) {
     struct why w = {0};
-    if (!life_may_try(&x->life) || go_on(x)) return;
+    if (!topic_thread_may_try(&x->thread) || go_on(x)) return;
     if (x->changelog == NULL) forget(x);
     enum status st = sales_rebuild(x, &w);
     if (st != ST_OK) start_again(x, st, &w);
@@ -160,7 +160,7 @@ static void tick(struct sales *x) {
     metric_set(M_CONSUMER_LAG, group_lag(x->group));
     if (group_state(x->group) != GROUP_OUT) return;
     metric_set(M_CONSUMER_PARTITIONS, 0);
-    if (group_trouble(x->group)[0] != '\0') life_say_waiting(&x->life, group_trouble(x->group));
+    if (group_last_error(x->group)[0] != '\0') topic_thread_say_waiting(&x->thread, group_last_error(x->group));
 }
 
 static int wait_ms(const struct sales *x) {
@@ -181,11 +181,11 @@ static void step(struct sales *x) {
 
 static bool prepare_output(struct sales *x) {
     struct why w = {0};
-    life_say_waiting(&x->life, "waiting for Kafka's leave to write transactions");
-    while (!life_stopping(&x->life)) {
+    topic_thread_say_waiting(&x->thread, "waiting for Kafka's leave to write transactions");
+    while (!topic_thread_stopping(&x->thread)) {
         if (output_init(x->output, &w) == ST_OK) return true;
         output_poll(x->output);
-        life_say_waiting(&x->life, w.text);
+        topic_thread_say_waiting(&x->thread, w.text);
     }
     return false;
 }
@@ -194,13 +194,13 @@ static bool prepare_output(struct sales *x) {
 static void *run(void *sales) {
     struct sales *x = sales;
     int32_t schema_id;
-    if (!life_register(&x->life, x->registry, &topic_sales_by_minute, &schema_id)) return NULL;
+    if (!topic_thread_register(&x->thread, x->registry, &topic_sales_by_minute, &schema_id)) return NULL;
     output_use_schema(x->output, schema_id);
     if (!prepare_output(x)) return NULL;
-    x->group = life_join(&x->life, &x->options);
-    while (!life_stopping(&x->life))
+    x->group = topic_thread_join(&x->thread, &x->options);
+    while (!topic_thread_stopping(&x->thread))
         step(x);
-    life_leave(&x->life, LEAVE_MS); /* which commits */
+    topic_thread_leave(&x->thread, LEAVE_MS); /* which commits */
     return NULL;
 }
 
@@ -212,7 +212,7 @@ static void sales_free(struct sales *x) {
     wire_decoder_free(x->decoder);
     registry_free(x->registry);
     buf_free(&x->scratch);
-    life_free(&x->life);
+    topic_thread_free(&x->thread);
     free(x);
 }
 
@@ -240,28 +240,28 @@ static void *start(const struct stream_options *options, struct why *w) {
                                         .brokers = options->brokers,
                                         .topics = sales_topics,
                                         .gather_ms = GATHER_MS,
-                                        .leaving = leaving,
+                                        .on_revoke = on_revoke,
                                         .arg = x};
     if (group_check(&x->options, w) == ST_OK) x->output = output_open(options->brokers, x->owner, w);
     if (x->output == NULL) {
         free(x);
         return NULL;
     }
-    life_init(&x->life, options->name, "waiting for the schema registry");
+    topic_thread_init(&x->thread, options->name, "waiting for the schema registry");
     x->registry = registry_new(options->registry_url);
     x->decoder = wire_decoder_new(x->registry, topic_orders.type);
-    life_start(&x->life, run, x);
+    topic_thread_start(&x->thread, run, x);
     return x;
 }
 
 static bool is_ready(void *sales, struct why *w) {
     struct sales *x = sales;
-    return life_ready(&x->life, w);
+    return topic_thread_ready(&x->thread, w);
 }
 
 static void stop(void *sales, int timeout_ms) {
     struct sales *x = sales;
-    if (life_stop(&x->life, timeout_ms)) sales_free(x);
+    if (topic_thread_stop(&x->thread, timeout_ms)) sales_free(x);
 }
 
 const struct stream sales_stream = {start, is_ready, stop};

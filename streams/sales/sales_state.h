@@ -2,15 +2,15 @@
 #pragma once
 
 #include "changelog.h"
-#include "consumer_group.h"
-#include "life.h"
+#include "group.h"
+#include "topic_thread.h"
 #include "output.h"
 #include "partitions.h"
 
 enum { COMMIT_MOST = 8000 }; /* changes in a transaction, which takes some 50 ms; in librdkafka's queue they take 7 MiB */
 
 struct sales {
-    struct life life;
+    struct topic_thread thread;
     const char *brokers;
     struct group_options options;
     char group_id[64], owner[320]; /* an INSTANCE_ID is 255 at the most: Kafka's own limit */

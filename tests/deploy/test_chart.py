@@ -121,7 +121,7 @@ def test_components_can_be_watched_and_stopped(docs):
 
 def exit_limit():
     """What a process allows itself from SIGTERM on."""
-    return int(re.search(r"EXIT_LIMIT_S = (\d+)", (ROOT / "common/service.c").read_text())[1])
+    return int(re.search(r"EXIT_LIMIT_S = (\d+)", (ROOT / "common/service/service.c").read_text())[1])
 
 
 def test_deployments_never_have_less_than_they_should(docs):

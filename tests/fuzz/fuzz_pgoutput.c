@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "events.h"
-#include "publisher_row.h"
+#include "priv/publisher_row.h"
 
 static volatile size_t sink;
 

@@ -5,7 +5,7 @@
  * accepted again (out of the cache). */
 #include <stdlib.h>
 
-#include "session_impl.h"
+#include "priv/session_priv.h"
 
 /* The public half of a key made for this file; its private half signed the tokens of the corpus, good until
  * 2100. */

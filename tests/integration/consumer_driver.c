@@ -21,7 +21,7 @@
 #include "metrics.h"
 #include "migrate.h"
 
-extern const struct migration common_migrations[];
+extern const struct migration pg_migrations[];
 
 static const struct migration migrations[] = {
     {"010_driver",
@@ -53,7 +53,7 @@ static const struct sql on_ticket = {
     .types = types,
 };
 
-static void bind(struct columns *item, const void *event, struct str traceparent) {
+static void bind(struct sql_params *item, const void *event, struct str traceparent) {
     const struct ticket_event *e = event;
     put_uuid(item, &e->id);
     put_int(item, e->version);
@@ -116,7 +116,7 @@ int main(int argc, char **argv) {
 
     struct why w;
     const char *url = must_have("DATABASE_URL");
-    if (migrate(url, common_migrations, migrations, &w) != ST_OK) {
+    if (migrate(url, pg_migrations, migrations, &w) != ST_OK) {
         fprintf(stderr, "%s\n", w.text);
         return 1;
     }

@@ -64,6 +64,6 @@ def test_what_a_document_names_is_there(name):
     assert named
     for path in named:
         assert any(ROOT.glob(path)), f"{name} names {path}"
-    metrics = (ROOT / "common/metrics.def").read_text()
+    metrics = (ROOT / "common/base/metrics.def").read_text()
     for metric in re.findall(r"`(onsale_[a-z_]+)`", text):
         assert f'"{metric}"' in metrics, f"{name} names {metric}"

@@ -41,7 +41,7 @@ def compiled(tmp_path, **files):
     out = tmp_path / "out"
     (out / "print.c").write_text(PRINT)
     includes = subprocess.run(["pkg-config", "--cflags", "libpq"], capture_output=True, text=True, check=True).stdout.split()
-    subprocess.run(["cc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/common", *includes, "-o", out / "print",
+    subprocess.run(["cc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/common/base", f"-I{ROOT}/common/pg", *includes, "-o", out / "print",
                     out / "print.c", out / "queries.c"], check=True)
     printed = subprocess.run([out / "print"], capture_output=True, check=True).stdout.decode()
     return [entry.split("|", 4 if entry.startswith("shop_") else 1) for entry in printed.split("\1")[:-1]]

@@ -34,8 +34,8 @@ def generate(directory, templates, static=None):
 def compiled(directory, main, compiler="gcc"):
     (directory / "main.c").write_text(main)
     sources = [directory / "main.c", directory / "out/templates.c", ROOT / "services/web/html.c",
-               *(ROOT / "common" / f"{name}.c" for name in ("mem", "utf8", "uuid", "clock", "currency"))]
-    includes = [f"-I{path}" for path in (ROOT / "common", ROOT / "services/web", directory / "out")]
+               *(ROOT / "common/base" / f"{name}.c" for name in ("mem", "utf8", "uuid", "clock", "currency"))]
+    includes = [f"-I{path}" for path in (ROOT / "common/base", ROOT / "services/web", directory / "out")]
     subprocess.run([compiler, *FLAGS, *includes, "-o", directory / "main", *sources], check=True)
     return directory / "main"
 
@@ -387,7 +387,7 @@ def test_static_files(tmp_path):
     arguments = [ROOT / "tools/staticgen.py", tmp_path / "static", tmp_path / "out"]
     subprocess.run([sys.executable, *arguments], check=True)
     (tmp_path / "main.c").write_text(STATIC_MAIN)
-    subprocess.run(["gcc", *FLAGS, f"-I{ROOT}/common", f"-I{ROOT}/services/web", "-o", tmp_path / "main", tmp_path / "main.c",
+    subprocess.run(["gcc", *FLAGS, f"-I{ROOT}/common/base", f"-I{ROOT}/services/web", "-o", tmp_path / "main", tmp_path / "main.c",
                     tmp_path / "out/static_files.c", ROOT / "services/web/static.c"], check=True)
     out = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
     rows = [line.split("|") for line in out.splitlines()]

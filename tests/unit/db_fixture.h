@@ -85,7 +85,7 @@ static inline void fx_done(void *ctx, enum status st, const struct rows *rows) {
 /* Joins an item whose statement takes one int. */
 static inline enum status fx_join(const struct sql *sql, struct item *item) {
     enum status st;
-    struct columns *c = db_join(fx_db, sql, fx_done, item, &st);
+    struct sql_params *c = db_add(fx_db, sql, fx_done, item, &st);
     assert_int_equal(c == NULL, st != ST_OK);
     if (c != NULL) put_int(c, item->n);
     return st;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "session_impl.h"
+#include "priv/session_priv.h"
 
 __attribute__((format(printf, 1, 2))) static inline char *text(const char *fmt, ...) {
     char *out = NULL;

@@ -8,14 +8,14 @@
 #include <endian.h>
 #include <stdio.h>
 
-#include "consumer_batch.h"
+#include "priv/consumer_batch.h"
 
 /* An effect carries which record it is of. Two of the four reactions share a statement. */
 struct event {
     int64_t number;
 };
 
-static void bind(struct columns *item, const void *event, struct str traceparent) {
+static void bind(struct sql_params *item, const void *event, struct str traceparent) {
     put_int(item, ((const struct event *)event)->number);
     put_optional_text(item, traceparent);
 }
@@ -58,7 +58,7 @@ static void add(struct batch *b, const struct record *records, int number) {
 }
 
 /* The numbers in the first array of a statement. */
-static int64_t number_at(const struct columns *c, int item) {
+static int64_t number_at(const struct sql_params *c, int item) {
     int64_t v;
     memcpy(&v, c->arrays[0].data + 20 + item * 12 + 4, sizeof v);
     return (int64_t)be64toh((uint64_t)v);
@@ -70,7 +70,7 @@ struct outcome {
 };
 
 static void walk(struct batch *b, const struct record *records, struct outcome *o) {
-    struct columns *c;
+    struct sql_params *c;
     *o = (struct outcome){.runs = b->runs};
     for (int i = 0; i < MOST; i++)
         o->place[i] = -1;
@@ -210,7 +210,7 @@ static void dead_letters(void **state) {
         .topic = "things", .offset = 7, .null_key = true, .value = STR("x")};
     batch_dead_letter(&b, &letter, "bad byte \xff");
     int run = 0, statement = 0;
-    struct columns *c = batch_next(&b, &run, &statement);
+    struct sql_params *c = batch_next(&b, &run, &statement);
     assert_ptr_equal(c, &b.dead_letters);
     assert_null(batch_next(&b, &run, &statement));
     assert_non_null(memmem(c->arrays[5].data, c->arrays[5].len, "bad byte ?", 10));

@@ -2,7 +2,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
-#include "consumer_commit.h"
+#include "priv/consumer_commit.h"
 #include "migrate.h"
 #include "pg_test.h"
 
@@ -15,7 +15,7 @@ struct event {
     const char *id, *what;
 };
 
-static void bind(struct columns *item, const void *event, struct str traceparent) {
+static void bind(struct sql_params *item, const void *event, struct str traceparent) {
     const struct event *e = event;
     (void)traceparent;
     put_text(item, str_of(e->id));
@@ -41,14 +41,14 @@ static const struct sql LIMIT = {
 static const struct topic TOPIC = {.name = "things"};
 static const struct reaction REACTIONS[] = {{&TOPIC, 0, &TOUCH, bind}, {&TOPIC, 1, &LIMIT, bind}, {0}};
 
-extern const struct migration common_migrations[];
+extern const struct migration pg_migrations[];
 static const struct migration OWN[] = {{"010_things", TABLES}, {0}};
 
 enum { CAPACITY = 2000 };
 static char url[256];
 static PGconn *conn, *watcher;
 static struct batch batch;
-static struct columns positions;
+static struct sql_params positions;
 
 static PGconn *open_it(void) {
     struct why w = {0};
@@ -61,7 +61,7 @@ static int setup(void **state) {
     (void)state;
     struct why w = {0};
     test_create_database("commit", url, sizeof url);
-    if (migrate(url, common_migrations, OWN, &w) != ST_OK) fail_msg("%s", w.text);
+    if (migrate(url, pg_migrations, OWN, &w) != ST_OK) fail_msg("%s", w.text);
     batch_init(&batch, REACTIONS, CAPACITY);
     positions_init(&positions);
     watcher = test_connect(url);
@@ -72,7 +72,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     batch_free(&batch);
-    columns_free(&positions);
+    sql_params_free(&positions);
     PQfinish(conn);
     PQfinish(watcher);
     return 0;
@@ -96,7 +96,7 @@ static void read_places(int64_t expected0, int64_t expected1) {
 
 static void begin(void) {
     batch_reset(&batch);
-    columns_reset(&positions);
+    sql_params_reset(&positions);
 }
 
 static void touch(const char *id, const char *what) {

@@ -42,7 +42,7 @@ int close(int fd) {
     return next(fd);
 }
 
-static void bind_nothing(struct columns *item, const void *event, struct str traceparent) {
+static void bind_nothing(struct sql_params *item, const void *event, struct str traceparent) {
     (void)item, (void)event, (void)traceparent;
 }
 

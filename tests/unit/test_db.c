@@ -183,7 +183,7 @@ static void chain(void *ctx, enum status st, const struct rows *rows) {
     assert_int_equal(item->got, item->n);
     item->n++;
     joining = true;
-    struct columns *c = db_join(fx_db, &fx_echo, chain, item, &st);
+    struct sql_params *c = db_add(fx_db, &fx_echo, chain, item, &st);
     joining = false;
     assert_non_null(c);
     put_int(c, item->n);
@@ -196,7 +196,7 @@ static void an_answer_may_join_the_same_statement(void **state) {
     chained = (struct item){0};
     chain_left = 200;
     open_with(1, 500); /* the answered item has left the queue */
-    put_int(db_join(fx_db, &fx_echo, chain, &chained, &st), 0);
+    put_int(db_add(fx_db, &fx_echo, chain, &chained, &st), 0);
     fx_until(chained.answers == 201);
     assert_int_equal(chained.n, 200);
 }
@@ -252,7 +252,7 @@ static void an_item_gets_none_one_or_several_rows(void **state) {
     open_rows();
     enum status st;
     for (int i = 0; i < 40; i++)
-        put_int(db_join(fx_db, &series, sum_series, (void *)(intptr_t)i, &st), i);
+        put_int(db_add(fx_db, &series, sum_series, (void *)(intptr_t)i, &st), i);
     fx_until(fx_answered == 40);
     for (int i = 0; i < 40; i++)
         assert_int_equal(series_sums[i], i * (i + 1) / 2);
@@ -306,7 +306,7 @@ static void large_batches_go_in_pieces(void **state) {
     big_text = (struct str){text, n};
     enum status st;
     for (int i = 0; i < 4; i++)
-        put_text(db_join(fx_db, &big, big_done, NULL, &st), big_text);
+        put_text(db_add(fx_db, &big, big_done, NULL, &st), big_text);
     struct item small = {.n = 1};
     fx_join(&fx_echo, &small);
     db_flush(fx_db);
@@ -367,7 +367,7 @@ static void sessions_are_set_up(void **state) {
     fx_open(&options);
     enum status st;
     for (int i = 0; i < 6; i++)
-        put_text(db_join(fx_db, &setting, check_setting, (void *)settings[i][1], &st),
+        put_text(db_add(fx_db, &setting, check_setting, (void *)settings[i][1], &st),
                  str_of(settings[i][0]));
     fx_until(fx_answered == 6);
 }

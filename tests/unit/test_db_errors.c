@@ -320,7 +320,7 @@ static void what_waits_too_long_times_out_unsent(void **state) {
     int64_t begin = clock_mono_us(), before = metric_value(M_DB_BATCHES);
     for (int i = 0; i < COUNT; i++) {
         enum status st;
-        put_int(db_join(fx_db, &fx_gated_write, flushing, &items[i], &st), i);
+        put_int(db_add(fx_db, &fx_gated_write, flushing, &items[i], &st), i);
     }
     fx_until(fx_answered == COUNT);
     fx_check_all(items, COUNT, ST_TIMEOUT);

@@ -309,7 +309,7 @@ static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state)
     assert_int_equal(kill(pid, SIGSTOP), 0);
     alarm(PATIENCE_MS / 1000); /* a loop that stands still cannot tell */
     enum status st;
-    put_text(db_join(fx_db, &keep, fx_done, &large, &st), (struct str){text, n});
+    put_text(db_add(fx_db, &keep, fx_done, &large, &st), (struct str){text, n});
     fx_join(&fx_echo, &read);
     fx_until(read.answers == 1);
     alarm(0);
@@ -333,7 +333,7 @@ static bool keep_busy;
 static void join_another(void *ctx, enum status st, const struct rows *rows) {
     fx_done(ctx, st, rows);
     assert_int_equal(st, ST_OK);
-    if (keep_busy) put_int(db_join(fx_db, &slow, join_another, ctx, &st), 0);
+    if (keep_busy) put_int(db_add(fx_db, &slow, join_another, ctx, &st), 0);
 }
 
 /* The deadline is of each batch, not of the time since the connection had nothing to do; and an idle one has
@@ -350,7 +350,7 @@ static void busy_or_idle_is_not_silent(void **state) {
     enum status st;
     keep_busy = true;
     for (int i = 0; i < 6; i++)
-        put_int(db_join(fx_db, &slow, join_another, &items[i], &st), 0);
+        put_int(db_add(fx_db, &slow, join_another, &items[i], &st), 0);
     fx_until(clock_mono_us() - begin > 1800000);
     keep_busy = false;
     fx_until(db_in_flight(fx_db) == 0);
@@ -431,7 +431,7 @@ static struct db *being_freed;
 
 static void join_while_freed(void *ctx, enum status st, const struct rows *rows) {
     fx_done(ctx, st, rows);
-    assert_null(db_join(being_freed, &fx_echo, fx_done, ctx, &st));
+    assert_null(db_add(being_freed, &fx_echo, fx_done, ctx, &st));
     assert_int_equal(st, ST_LOST);
 }
 
@@ -443,7 +443,7 @@ static void free_answers_every_waiter(void **state) {
     fx_close_gate();
     for (int i = 0; i < 30; i++) {
         if (i == 25) fx_until_at_gate(1); /* the last five were never flushed */
-        put_int(db_join(fx_db, &fx_gated_write, join_while_freed, &items[i], &st), i);
+        put_int(db_add(fx_db, &fx_gated_write, join_while_freed, &items[i], &st), i);
     }
     being_freed = fx_db;
     fx_db = NULL;

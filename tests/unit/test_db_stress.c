@@ -80,7 +80,7 @@ static bool join_next(void) {
     *w = (struct work){.kind = draw(KINDS), .n = next_work++};
     snprintf(w->text, sizeof w->text, "%d-%u", w->n, draw(1000000));
     enum status st;
-    struct columns *c = db_join(fx_db, by_kind[w->kind], done, w, &st);
+    struct sql_params *c = db_add(fx_db, by_kind[w->kind], done, w, &st);
     w->joined = c != NULL;
     if (c == NULL) {
         assert_true(st == ST_LOST || st == ST_FULL);

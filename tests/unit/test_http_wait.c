@@ -49,7 +49,7 @@ static void say_rows(struct req *rq, const struct rows *rows) {
 static void join(struct req *rq, const struct sql *sql, req_done *done) {
     struct str n = STR("1");
     req_query(rq, "n", &n);
-    struct columns *item = req_join(rq, sql, done);
+    struct sql_params *item = req_exec(rq, sql, done);
     if (item != NULL) put_int(item, atoi(n.p));
 }
 

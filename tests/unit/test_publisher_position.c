@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "publisher_position.h"
+#include "priv/publisher_position.h"
 
 static void written_as_the_contract_says(void **state) {
     (void)state;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "publisher_row.h"
+#include "priv/publisher_row.h"
 
 struct thing {
     int type;

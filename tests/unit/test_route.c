@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "route.h"
+#include "priv/route.h"
 
 #define A "0199a2c0-0000-7000-8000-00000000000a"
 #define B "0199a2c0-0000-7000-8000-00000000000b"

@@ -36,7 +36,7 @@ static const struct sql gated = {
 static const struct sql *const statements[] = {&gated, NULL};
 
 static void ask_gated(struct req *rq) {
-    struct columns *item = req_join(rq, &gated, say_one);
+    struct sql_params *item = req_exec(rq, &gated, say_one);
     if (item != NULL) put_int(item, 1);
 }
 

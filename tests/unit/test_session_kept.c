@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "session_impl.h"
+#include "priv/session_priv.h"
 
 enum { BUYERS = 50000, CROWD = 300000, SMALL = 1024, MOST_PLACES = 131072 };
 

@@ -1,0 +1,439 @@
+#include "consumer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "priv/consumer_commit.h"
+#include "topic_thread.h"
+#include "log.h"
+#include "metrics.h"
+
+enum {
+    TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */
+    MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
+    LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
+    MOST_TOPICS = 8,
+    TRACEPARENT = 55,   /* its length, by W3C Trace Context */
+    DEADLOCK_TRIES = 3, /* somebody else got through each time: then let others do so before */
+};
+
+/* A topic that reactions are about. */
+struct source {
+    const struct topic *topic;
+    struct wire_decoder *decoder;
+    void *event; /* of the record at hand */
+};
+
+struct consumer {
+    struct topic_thread thread; /* ready once, ready for good */
+    struct consumer_options options;
+    struct source sources[MOST_TOPICS];
+    const char *topics[MOST_TOPICS + 1]; /* their names, for the group */
+    char group_id[64];
+    struct group_options group_options;
+
+    struct group *group;
+    struct registry *registry;
+    PGconn *conn; /* NULL: to be opened */
+    struct batch batch;
+    struct sql_params positions;
+
+    int most_records; /* of a batch; shrinks to find the record that a statement refuses */
+    bool fenced;      /* the last batch was: once is normal, again waits */
+    int64_t tick_at;
+};
+
+/* --- from records to a batch --- */
+
+static const struct reaction *reaction_to(const struct consumer *c, const struct source *source) {
+    const struct topic *topic = source->topic;
+    const struct avro_field *field = &topic->type->fields[topic->type_field];
+    int type;
+    memcpy(&type, (const char *)source->event + field->offset, sizeof type);
+    for (const struct reaction *r = c->options.reactions; r->topic != NULL; r++)
+        if (r->topic == topic && r->type == type) return r;
+    return NULL;
+}
+
+/* Anybody may have written it, and it goes into a text column: what is not of the standard's form counts as
+ * none. */
+static struct str traceparent_of(const rd_kafka_message_t *m) {
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t n;
+    struct str none = {0};
+    if (rd_kafka_message_headers(m, &headers) != 0) return none;
+    if (rd_kafka_header_get_last(headers, "traceparent", &value, &n) != 0 || n != TRACEPARENT) return none;
+    if (strspn(value, "0123456789abcdef-") < n) return none; /* librdkafka ends values with a NUL */
+    return (struct str){value, n};
+}
+
+static void put_aside(struct consumer *c, const struct source *source, const rd_kafka_message_t *m,
+                      const char *reason) {
+    log_warn("consumer", "%s/%d@%lld goes to dead_letters: %s", source->topic->name, m->partition,
+             (long long)m->offset, reason);
+    const struct batch_dead_letter letter = {
+        .topic = source->topic->name,
+        .partition = m->partition,
+        .offset = m->offset,
+        .key = {m->key, m->key_len},
+        .value = {m->payload, m->len},
+        .null_key = m->key == NULL,
+        .null_value = m->payload == NULL,
+    };
+    batch_dead_letter(&c->batch, &letter, reason);
+}
+
+/* ST_OK, or why the record cannot be judged now. */
+static enum status take(struct consumer *c, struct group_partition *p, const rd_kafka_message_t *m,
+                        struct why *w) {
+    struct source *source = &c->sources[p->topic];
+    enum status st = wire_decode(source->decoder, m->payload, m->len, source->event, w);
+    if (st != ST_OK && st != ST_INVALID) return st;
+
+    const struct reaction *r = st == ST_OK ? reaction_to(c, source) : NULL;
+    if (st == ST_INVALID)
+        put_aside(c, source, m, w->text);
+    else if (r != NULL)
+        batch_effect(&c->batch, r, (struct str){m->key, m->key_len}, source->event, traceparent_of(m));
+    batch_record(&c->batch, rd_kafka_message_timestamp(m, NULL), m->len + m->key_len);
+    p->reached = m->offset + 1;
+    return ST_OK;
+}
+
+/* Fills the batch with what is at hand; waits only for the first record. */
+static enum status gather(struct consumer *c, int wait_ms, struct why *w) {
+    enum status st = ST_OK;
+    while (st == ST_OK && !batch_full(&c->batch, c->most_records)) {
+        struct group_partition *p;
+        rd_kafka_message_t *m = group_poll(c->group, c->batch.records == 0 ? wait_ms : 0, &p);
+        if (m == NULL) break;
+        st = take(c, p, m, w);
+        rd_kafka_message_destroy(m);
+    }
+    return st;
+}
+
+/* --- from a batch to a transaction --- */
+
+static void put_positions(struct consumer *c) {
+    int count;
+    struct group_partition *p = group_partitions(c->group, &count);
+    sql_params_reset(&c->positions);
+    for (int i = 0; i < count; i++)
+        if (p[i].reached != p[i].next)
+            put_position(&c->positions, c->topics[p[i].topic], p[i].partition, p[i].next, p[i].reached);
+}
+
+static void committed(struct consumer *c) {
+    int count;
+    struct group_partition *p = group_partitions(c->group, &count);
+    for (int i = 0; i < count; i++)
+        p[i].next = p[i].reached;
+
+    int64_t now = clock_wall_us();
+    for (int i = 0; i < c->batch.records; i++) {
+        int64_t delay = now - c->batch.timestamps[i] * 1000;
+        metric_observe_us(M_REACT_TIME, delay > 0 ? delay : 0);
+    }
+    metric_add(M_CONSUMED, c->batch.records);
+    metric_add(M_CONSUMER_BATCHES, 1);
+    metric_add(M_DEAD_LETTERS, c->batch.dead_letters.items);
+}
+
+static enum status commit(struct consumer *c, struct why *w) {
+    put_positions(c);
+    enum status st = ST_AGAIN;
+    for (int i = 0; i < DEADLOCK_TRIES && st == ST_AGAIN; i++) {
+        if (i > 0) metric_add(M_CONSUMER_RETRIES, 1);
+        st = commit_batch(c->conn, &c->positions, &c->batch, w);
+    }
+    if (st == ST_OK) committed(c);
+    return st;
+}
+
+/* --- setbacks: whatever happened, positions are read again before anything else is done --- */
+
+/* What was at hand when it happened, for the log. */
+static void describe_batch(struct consumer *c, char *text, size_t size) {
+    int count;
+    struct group_partition *p = group_partitions(c->group, &count);
+    text[0] = '\0';
+    if (group_state(c->group) != GROUP_FETCHING) return;
+    for (int i = 0; i < count; i++)
+        if (p[i].reached != p[i].next) {
+            snprintf(text, size, " (%d records, from %s/%d@%lld on)", c->batch.records, c->topics[p[i].topic],
+                     p[i].partition, (long long)p[i].next);
+            return;
+        }
+}
+
+/* A statement refuses some record's data. It is retried as ever, and never skipped; by smaller and smaller
+ * batches all that come before it are done, and the log names it. */
+static void narrow(struct consumer *c) {
+    int most = c->batch.records < c->most_records ? c->batch.records : c->most_records;
+    c->most_records = most > 1 ? most / 2 : 1;
+}
+
+static void set_back(struct consumer *c, enum status st, const struct why *w) {
+    char records[128];
+    describe_batch(c, records, sizeof records);
+    struct why all;
+    why(&all, st, "%s%s", w->text, records);
+    topic_thread_set_back(&c->thread, st, &all);
+    metric_add(M_CONSUMER_RETRIES, 1);
+    if (st == ST_INVALID) narrow(c);
+    if (st == ST_LOST || st == ST_FAILED) {
+        PQfinish(c->conn);
+        c->conn = NULL;
+    }
+    group_hold(c->group);
+}
+
+/* Somebody else moved on: we were taken for dead, or our last commit's answer got lost. Nothing was done; go
+ * by the positions. */
+static void fenced(struct consumer *c, const struct why *w) {
+    metric_add(M_CONSUMER_FENCED, 1);
+    if (c->fenced) {
+        set_back(c, ST_FENCED, w);
+        return;
+    }
+    log_info("consumer", "another instance has moved on; dropped %d records, reading the positions again",
+             c->batch.records);
+    c->fenced = true;
+    group_hold(c->group);
+}
+
+static void gone_well(struct consumer *c) {
+    if (c->thread.setbacks > 0) log_info("consumer", "going on after %d setbacks", c->thread.setbacks);
+    topic_thread_went_well(&c->thread);
+    c->fenced = false;
+    if (c->most_records < c->options.batch_records) c->most_records *= 2;
+}
+
+/* --- placing: from positions to fetching --- */
+
+static enum status read_positions(struct consumer *c, struct why *w) {
+    int count;
+    struct group_partition *p = group_partitions(c->group, &count);
+    struct commit_place *places = mem_alloc((size_t)(count + 1) * sizeof *places);
+    for (int i = 0; i < count; i++)
+        places[i] = (struct commit_place){.topic = c->topics[p[i].topic], .partition = p[i].partition};
+    enum status st = commit_places(c->conn, places, count, w);
+    for (int i = 0; st == ST_OK && i < count; i++) {
+        /* What Kafka does not have any more is that very position. */
+        if (p[i].next != places[i].next) p[i].gone = false;
+        p[i].next = places[i].next;
+    }
+    free(places);
+    return st;
+}
+
+/* The topic was made anew, or records were deleted before they were read. Reading all there is again changes
+ * nothing that was done already. */
+static enum status start_over(struct consumer *c, struct group_partition *p, struct why *w) {
+    int64_t earliest;
+    enum status st = group_earliest(c->group, p, &earliest, w);
+    if (st != ST_OK) return st;
+    sql_params_reset(&c->positions);
+    put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
+    st = commit_batch(c->conn, &c->positions, NULL, w);
+    if (st != ST_OK) return st;
+    log_warn("consumer", "%s/%d has no record %lld (any more): starting over from its first, %lld",
+             c->topics[p->topic], p->partition, (long long)p->next, (long long)earliest);
+    metric_add(M_OFFSET_RESETS, 1);
+    p->next = earliest;
+    p->gone = false;
+    return ST_OK;
+}
+
+static enum status connect_to(struct consumer *c, struct why *w) {
+    if (c->conn == NULL) c->conn = commit_open(c->options.database_url, c->options.service, &c->batch, w);
+    return c->conn == NULL ? ST_LOST : ST_OK;
+}
+
+static enum status place(struct consumer *c, struct why *w) {
+    enum status st = connect_to(c, w);
+    if (st == ST_OK) st = read_positions(c, w);
+    int count;
+    struct group_partition *p = group_partitions(c->group, &count);
+    for (int i = 0; st == ST_OK && i < count; i++)
+        if (p[i].gone) st = start_over(c, &p[i], w);
+    if (st != ST_OK) return st;
+    group_fetch(c->group);
+    metric_set(M_CONSUMER_PARTITIONS, count);
+    log_info("consumer", "reading %d partitions", count);
+    topic_thread_say_ready(&c->thread);
+    return ST_OK;
+}
+
+/* --- the thread --- */
+
+static int ms_until(int64_t at) {
+    int64_t left = at - clock_mono_us();
+    return left <= 0 ? 0 : (int)(left / 1000) + 1;
+}
+
+/* A crash of Postgres takes our last batches back. While no record comes, nothing else would tell us. */
+static void notice_loss(struct consumer *c) {
+    struct why w;
+    if (c->conn == NULL || commit_connected(c->conn)) return;
+    set_back(c, why(&w, ST_LOST, "Postgres has ended the connection"), &w);
+}
+
+static void tick(struct consumer *c) {
+    if (clock_mono_us() < c->tick_at) return;
+    c->tick_at = clock_mono_us() + TICK_MS * INT64_C(1000);
+    notice_loss(c);
+    if (group_state(c->group) == GROUP_OUT) {
+        metric_set(M_CONSUMER_PARTITIONS, 0);
+        if (group_last_error(c->group)[0] != '\0') topic_thread_say_waiting(&c->thread, group_last_error(c->group));
+    } else {
+        group_commit(c->group);
+    }
+    metric_set(M_CONSUMER_LAG, group_lag(c->group));
+}
+
+/* Out of the group, or held back: nothing comes, but being polled is what membership asks for. */
+static void wait_for_group(struct consumer *c, int64_t until) {
+    struct group_partition *p;
+    int64_t next = until < c->tick_at ? until : c->tick_at;
+    rd_kafka_message_t *m = group_poll(c->group, ms_until(next), &p);
+    assert(m == NULL);
+}
+
+/* A place in the group is not waited for: after a kill it comes when the dead instance's session ends, and
+ * requests are answered until then. */
+static void get_ready(struct consumer *c) {
+    struct why w = {0};
+    enum status st = connect_to(c, &w);
+    if (st != ST_OK)
+        set_back(c, st, &w);
+    else if (group_last_error(c->group)[0] == '\0' && group_connected(c->group))
+        topic_thread_say_ready(&c->thread);
+}
+
+static void stay_out(struct consumer *c) {
+    int64_t again = c->tick_at;
+    if (!topic_thread_ready(&c->thread, NULL)) {
+        if (topic_thread_may_try(&c->thread)) get_ready(c);
+        again = clock_mono_us() + MEET_MS * INT64_C(1000);
+    }
+    wait_for_group(c, again);
+}
+
+static void react(struct consumer *c) {
+    struct why w = {0};
+    batch_reset(&c->batch);
+    enum status taken = gather(c, ms_until(c->tick_at), &w);
+    if (group_state(c->group) != GROUP_FETCHING || (taken == ST_OK && c->batch.records == 0)) return;
+
+    struct why refused = {0};
+    enum status st = c->batch.records > 0 ? commit(c, &refused) : ST_OK;
+    if (st == ST_FENCED)
+        fenced(c, &refused);
+    else if (st != ST_OK)
+        set_back(c, st, &refused);
+    else if (taken != ST_OK)
+        set_back(c, ST_AGAIN, &w); /* the registry's trouble, not the connection's */
+    else
+        gone_well(c);
+}
+
+static void step(struct consumer *c) {
+    tick(c);
+    struct why w = {0};
+    switch (group_state(c->group)) {
+    case GROUP_OUT:
+        stay_out(c);
+        break;
+    case GROUP_HELD:
+        if (!topic_thread_may_try(&c->thread)) {
+            wait_for_group(c, c->thread.retry_at);
+        } else {
+            enum status st = place(c, &w);
+            if (st != ST_OK) set_back(c, st, &w);
+        }
+        break;
+    case GROUP_FETCHING:
+        react(c);
+        break;
+    }
+}
+
+static void *run(void *arg) {
+    struct consumer *c = arg;
+    c->group = topic_thread_join(&c->thread, &c->group_options);
+    while (!topic_thread_stopping(&c->thread))
+        step(c);
+    if (group_state(c->group) != GROUP_OUT) group_commit(c->group);
+    topic_thread_leave(&c->thread, LEAVE_MS);
+    metric_set(M_CONSUMER_PARTITIONS, 0);
+    PQfinish(c->conn);
+    return NULL;
+}
+
+/* --- starting and stopping --- */
+
+static void list_sources(struct consumer *c) {
+    int n = 0;
+    for (const struct reaction *r = c->options.reactions; r->topic != NULL; r++) {
+        int i = 0;
+        while (i < n && c->sources[i].topic != r->topic)
+            i++;
+        if (i < n) continue;
+        assert(n < MOST_TOPICS);
+        c->sources[n] = (struct source){
+            .topic = r->topic,
+            .decoder = wire_decoder_new(c->registry, r->topic->type),
+            .event = mem_alloc(r->topic->type->size),
+        };
+        c->topics[n++] = r->topic->name;
+    }
+}
+
+static void consumer_free(struct consumer *c) {
+    for (int i = 0; c->topics[i] != NULL; i++) {
+        wire_decoder_free(c->sources[i].decoder);
+        free(c->sources[i].event);
+    }
+    registry_free(c->registry);
+    batch_free(&c->batch);
+    sql_params_free(&c->positions);
+    topic_thread_free(&c->thread);
+    free(c);
+}
+
+struct consumer *consumer_start(const struct consumer_options *options) {
+    struct consumer *c = mem_alloc(sizeof *c);
+    c->options = *options;
+    c->most_records = options->batch_records;
+    c->registry = registry_new(options->registry_url);
+    list_sources(c);
+    batch_init(&c->batch, options->reactions, options->batch_records);
+    positions_init(&c->positions);
+    snprintf(c->group_id, sizeof c->group_id, "onsale-%s", options->service);
+    c->group_options = (struct group_options){.id = c->group_id,
+                                              .instance = options->instance,
+                                              .brokers = options->brokers,
+                                              .topics = c->topics,
+                                              .gather_ms = options->gather_ms};
+    struct why w;
+    if (group_check(&c->group_options, &w) != ST_OK) {
+        log_error("consumer", "ending the process: %s", w.text);
+        exit(EX_CONFIG);
+    }
+    topic_thread_init(&c->thread, "consumer", "starting");
+    topic_thread_start(&c->thread, run, c);
+    return c;
+}
+
+bool consumer_ready(struct consumer *c, struct why *w) {
+    return topic_thread_ready(&c->thread, w);
+}
+
+void consumer_stop(struct consumer *c, int timeout_ms) {
+    if (topic_thread_stop(&c->thread, timeout_ms)) consumer_free(c);
+}

@@ -1,0 +1,138 @@
+#include "priv/consumer_commit.h"
+
+#include <poll.h>
+
+#include "clock.h"
+#include "queries.h"
+
+/* A crash of Postgres (a failover is another matter) may take the last batches back, effects and positions
+ * together: then they are read from Kafka again. Nobody has acted on them who would stay behind: what commits
+ * after them and does wait has them on disk before itself, and a publisher reads only what is there. So what
+ * is at stake is time, and a wait for the disk is most of a small batch's. */
+#define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
+
+static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {
+    const struct sql *const own[] = {&sql_positions, &sql_advance,
+                                     &sql_dead_letters};
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < sizeof own / sizeof *own; i++)
+        st = pg_prepare(conn, own[i], w);
+    for (int i = 0; st == ST_OK && i < b->nstatements; i++)
+        st = pg_prepare(conn, b->statements[i].sql, w);
+    return st;
+}
+
+PGconn *commit_open(const char *url, const char *service, const struct batch *b, struct why *w) {
+    char name[64];
+    snprintf(name, sizeof name, "%s-consumer", service);
+    PGconn *conn = pg_open(url, name, COMMIT_STATEMENT_MS, w);
+    if (conn == NULL) return NULL;
+    if (pg_exec(conn, w, "select " PG_PLANNING NOT_AWAITING_THE_DISK) == ST_OK &&
+        prepare_all(conn, b, w) == ST_OK) {
+        /* Not blocking: a large pipeline could wait for the server to read while the server waits for us to.
+         */
+        if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1) return conn;
+        why(w, ST_FAILED, "cannot set up the connection: %s", PQerrorMessage(conn));
+    }
+    PQfinish(conn);
+    return NULL;
+}
+
+/* Queues one statement. false: it is not on its way, and the connection is of no use any more: a Sync would
+ * commit what is. */
+static bool send_statement(PGconn *conn, struct sql_params *c) {
+    const char *values[SQL_MAX_PARAMS];
+    int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
+    sql_params_values(c, values, lengths, formats);
+    return PQsendQueryPrepared(conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1) == 1;
+}
+
+/* Until PQgetResult would not block. Answers are read before the rest is written: else each side could wait
+ * for the other to read. */
+static enum status await_result(PGconn *conn, int64_t deadline, struct why *w) {
+    for (;;) {
+        int unsent = PQflush(conn);
+        if (unsent < 0) return pg_status(conn, NULL, w);
+        if (!PQisBusy(conn)) return ST_OK;
+        int64_t left = (deadline - clock_mono_us()) / 1000;
+        struct pollfd fd = {.fd = PQsocket(conn), .events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0))};
+        /* An answer that is there counts, though we were paused for so long. */
+        if (poll(&fd, 1, left > 0 ? (int)left : 0) == 0 && left <= 0)
+            return why(w, ST_LOST, "Postgres did not answer for %d s", COMMIT_WAIT_MS / 1000);
+        if (!PQconsumeInput(conn)) return pg_status(conn, NULL, w);
+    }
+}
+
+/* Sends what is queued and reads to the pipeline's end. The first error counts: what follows it was not run.
+ * rows (may be NULL) gets the first result that has any; the caller clears it. */
+static enum status finish(PGconn *conn, PGresult **rows, struct why *w) {
+    int64_t deadline = clock_mono_us() + COMMIT_WAIT_MS * INT64_C(1000);
+    enum status st = ST_OK;
+    if (PQpipelineSync(conn) != 1) return pg_status(conn, NULL, w);
+    for (;;) {
+        enum status waited = await_result(conn, deadline, st == ST_OK ? w : NULL);
+        if (waited != ST_OK) return waited;
+        PGresult *res = PQgetResult(conn);
+        if (res == NULL) continue; /* between two statements */
+        bool end = PQresultStatus(res) == PGRES_PIPELINE_SYNC;
+        if (st == ST_OK) st = pg_status(conn, res, w);
+        if (rows != NULL && *rows == NULL && PQresultStatus(res) == PGRES_TUPLES_OK)
+            *rows = res;
+        else
+            PQclear(res);
+        if (end) return st;
+        if (PQstatus(conn) != CONNECTION_OK) return st == ST_OK ? ST_LOST : st;
+    }
+}
+
+bool commit_connected(PGconn *conn) {
+    struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+    while (poll(&fd, 1, 0) > 0)
+        if (!PQconsumeInput(conn)) return false;
+    return true;
+}
+
+void positions_init(struct sql_params *c) {
+    sql_params_init(c, &sql_advance);
+}
+
+void put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected, int64_t next) {
+    put_text(c, str_of(topic));
+    put_int(c, partition);
+    put_int(c, expected);
+    put_int(c, next);
+}
+
+enum status commit_batch(PGconn *conn, struct sql_params *positions, struct batch *b, struct why *w) {
+    if (!send_statement(conn, positions)) return pg_status(conn, NULL, w);
+    if (b != NULL) {
+        struct sql_params *c;
+        for (int run = 0, statement = 0; (c = batch_next(b, &run, &statement)) != NULL;)
+            if (!send_statement(conn, c)) return pg_status(conn, NULL, w);
+    }
+    return finish(conn, NULL, w);
+}
+
+static enum status read_places(const PGresult *res, struct commit_place *places, int n, struct why *w) {
+    struct rows r = {res, 0, PQntuples(res)};
+    if (r.count != n) return why(w, ST_FAILED, "Postgres told %d positions of %d", r.count, n);
+    for (int i = 0; i < n; i++)
+        places[i].next = row_int(&r, i, 1);
+    return ST_OK;
+}
+
+enum status commit_places(PGconn *conn, struct commit_place *places, int n, struct why *w) {
+    if (n == 0) return ST_OK;
+    struct sql_params c;
+    sql_params_init(&c, &sql_positions);
+    for (int i = 0; i < n; i++) {
+        put_text(&c, str_of(places[i].topic));
+        put_int(&c, places[i].partition);
+    }
+    PGresult *res = NULL;
+    enum status st = send_statement(conn, &c) ? finish(conn, &res, w) : pg_status(conn, NULL, w);
+    sql_params_free(&c);
+    if (st == ST_OK) st = read_places(res, places, n, w);
+    PQclear(res);
+    return st;
+}

@@ -1,0 +1,159 @@
+#include "priv/db_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "clock.h"
+
+/* A statement has one batch open and one on its way; more when they are full, or while a failed one is being
+ * halved. */
+enum { SPARE_BATCHES = 4 };
+/* A batch that grew beyond this (many long texts at once) is not kept: an idle service stays small. */
+enum { SPARE_BYTES = 256 * 1024 };
+
+void batches_append(struct batches *list, struct batch *b) {
+    b->next = NULL;
+    if (list->first == NULL) {
+        list->first = b;
+    } else {
+        list->last->next = b;
+    }
+    list->last = b;
+}
+
+void batches_prepend(struct batches *list, struct batch *b) {
+    b->next = list->first;
+    if (list->first == NULL) list->last = b;
+    list->first = b;
+}
+
+struct batch *batches_take(struct batches *list) {
+    struct batch *b = list->first;
+    if (b == NULL) return NULL;
+    list->first = b->next;
+    b->next = NULL;
+    return b;
+}
+
+static int64_t due_us(const struct batch *b) {
+    const struct statement *s = b->statement;
+    bool full = b->nwaiters == s->lane->db->options.batch_items;
+    return full ? b->opened_us : b->opened_us + s->sql->gather_ms * INT64_C(1000);
+}
+
+struct batch *batches_take_due(struct batches *list, int64_t now_us, int64_t *at_us) {
+    *at_us = INT64_MAX;
+    for (struct batch *b = list->first, *before = NULL; b != NULL; before = b, b = b->next) {
+        int64_t due = due_us(b);
+        if (due > now_us) {
+            if (due < *at_us) *at_us = due;
+            continue;
+        }
+        if (before == NULL) return batches_take(list);
+        before->next = b->next;
+        if (list->last == b) list->last = before;
+        b->next = NULL;
+        return b;
+    }
+    return NULL;
+}
+
+static struct batch *batch_new(struct statement *s) {
+    struct batch *b = s->spare;
+    if (b != NULL) {
+        s->spare = b->next;
+        s->nspare--;
+        b->next = NULL;
+        return b;
+    }
+    b = mem_alloc(sizeof *b);
+    b->statement = s;
+    sql_params_init(&b->params, s->sql);
+    b->waiters = mem_alloc((size_t)s->lane->db->options.batch_items * sizeof *b->waiters);
+    return b;
+}
+
+struct batch *batch_open(struct statement *s) {
+    struct batch *b = batch_new(s);
+    b->opened_us = clock_mono_us();
+    batches_append(&s->lane->waiting, b);
+    s->open = b;
+    return b;
+}
+
+struct batch *batch_part(const struct batch *b, int first, int count) {
+    struct batch *part = batch_new(b->statement);
+    part->opened_us = b->opened_us;
+    sql_params_copy(&part->params, &b->params, first, count);
+    memcpy(part->waiters, b->waiters + first, (size_t)count * sizeof *b->waiters);
+    part->nwaiters = count;
+    return part;
+}
+
+void batch_destroy(struct batch *b) {
+    PQclear(b->result);
+    sql_params_free(&b->params);
+    free(b->waiters);
+    free(b);
+}
+
+static size_t batch_bytes(const struct batch *b) {
+    size_t bytes = 0;
+    for (int i = 0; i < b->params.sql->nparams; i++)
+        bytes += b->params.arrays[i].cap;
+    return bytes;
+}
+
+void batch_answer(struct batch *b, enum status st) {
+    b->answer = st;
+    batches_append(&b->statement->lane->db->answered, b);
+}
+
+void batch_release(struct batch *b) {
+    struct statement *s = b->statement;
+    if (s->nspare == SPARE_BATCHES || batch_bytes(b) > SPARE_BYTES) {
+        batch_destroy(b);
+        return;
+    }
+    PQclear(b->result);
+    b->result = NULL;
+    sql_params_reset(&b->params);
+    b->nwaiters = b->tries = 0;
+    b->next = s->spare;
+    s->spare = b;
+    s->nspare++;
+}
+
+static int64_t ordinal(const PGresult *result, int row) {
+    struct rows all = {result, 0, PQntuples(result)};
+    return row_int(&all, row, 0);
+}
+
+bool batch_rows_valid(const struct batch *b, struct why *w) {
+    int rows = PQntuples(b->result);
+    int64_t last = 1;
+    for (int row = 0; row < rows; row++) {
+        if (PQgetisnull(b->result, row, 0)) {
+            why(w, ST_FAILED, "row %d has no ordinal", row + 1);
+            return false;
+        }
+        int64_t here = ordinal(b->result, row);
+        if (here < last || here > b->nwaiters) {
+            why(w, ST_FAILED,
+                "row %d is for item %lld, after item %lld, of %d: the statement must order by ordinal",
+                row + 1, (long long)here, (long long)last, b->nwaiters);
+            return false;
+        }
+        last = here;
+    }
+    return true;
+}
+
+void batch_rows_next(const struct batch *b, int item, struct rows *rows) {
+    int end = PQntuples(b->result);
+    rows->result = b->result;
+    rows->first += rows->count;
+    rows->count = 0;
+    while (rows->first + rows->count < end && ordinal(b->result, rows->first + rows->count) == item + 1)
+        rows->count++;
+}

@@ -1,0 +1,162 @@
+/* http: N threads, each with its own h2o loop, listener (SO_REUSEPORT), db connections and session cache;
+ * nothing shared on the request path, no locks.
+ *
+ * A request finds its route in the table by method and path pattern, passes the route's checks (session), and
+ * reaches its handler. Handlers run on the request's thread and never block. `struct req` outlives whichever
+ * ends first, the client's connection or the query it waits for: answering a client that has left does
+ * nothing. Errors have one shape,
+ * {"errors":[{"message","field"?}]}, for every status from 400 up. */
+#pragma once
+
+#include "body.h"
+#include "db.h"
+#include "json.h"
+#include "session.h"
+#include "sql.h"
+
+struct req;
+typedef void req_handler(struct req *rq);
+
+enum route_flags {
+    ROUTE_SESSION = 1, /* 401 unless signed in; checked first of all */
+};
+
+/* Patterns are lower case; a segment {uuid} takes an id (anything else there: 404), a segment {text} whatever
+ * no other route has there. Matching ignores letter case and a trailing slash. A known path with another
+ * method answers 405 with Allow; HEAD is answered as GET without the body. */
+struct route {
+    const char *method, *path;
+    req_handler *handle;
+    unsigned flags;
+};
+
+/* Errors that no handler answered (405, 413, ...), for whoever asks for text/html: browsers. */
+struct http_error_page {
+    const char *policy;                                               /* its Content-Security-Policy */
+    void (*render)(struct buf *out, int status, const char *message); /* on any of the threads */
+};
+
+struct http_options {
+    const char *service;
+    const char *address; /* "127.0.0.1" */
+    int port, threads;
+    const struct route *routes; /* ends with a NULL method */
+    req_handler *missing;       /* answers paths that no route has; NULL: 404 in the shape above */
+    const struct http_error_page *error_page; /* NULL: browsers, too, get the shape above */
+    bool compress;        /* answers with status 200 whose content type says that it pays */
+    void *state;          /* the service's own, for req_service */
+    struct db_options db; /* statements NULL: no database */
+    struct session_keys *keys;
+    bool secure_cookies;
+    const char *trusted_proxies; /* comma-separated addresses or CIDR blocks */
+};
+
+struct http;
+struct http *http_start(const struct http_options *options, struct why *w); /* listening when it returns */
+int http_port(const struct http *http); /* which one it became, for port 0 */
+bool http_ready(struct http *http, struct why *w);
+/* Stops accepting, closes idle connections, lets what is in flight finish; what is not finished in time is
+ * answered 503. */
+void http_drain(struct http *http, int timeout_ms);
+void http_free(struct http *http); /* ends the threads; req_resume must not be called any more */
+
+/* --- reading a request --- */
+const struct identity *req_user(
+    struct req *rq); /* NULL when not signed in; checked on first use on routes without ROUTE_SESSION */
+struct uuid req_path_uuid(const struct req *rq, int index);
+struct str req_path_text(
+    struct req *rq, int index); /* of {text} segments, in the request's arena; only while the handler runs */
+bool req_header(const struct req *rq, const char *lower_name, struct str *out);
+bool req_get_cookie(const struct req *rq, const char *name, struct str *out); /* the first of that name */
+struct str req_host(const struct req *rq);   /* as the client named us, with the port if it did */
+struct str req_target(const struct req *rq); /* path and query as they came; empty once the client has left */
+/* Percent-decoded, in the request's arena; the first of that name. May be any bytes: utf8_valid tells whether
+ * it is text. */
+bool req_query(struct req *rq, const char *name, struct str *out);
+/* What part of a list is asked for: ?cursor= the last id of the page before, newest first, and ?limit=. */
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 100 };
+struct req_page {
+    struct uuid before; /* above every id on the first page */
+    int size;
+};
+bool req_page(struct req *rq, struct req_page *out);                       /* false: answered 400 */
+bool req_body(struct req *rq, const struct body_field *fields, void *out); /* false: answered 400 */
+/* The Idempotency-Key header, in the request's arena; out->n is 0 without one. false: answered 400 (over 255
+ * printable ASCII characters, or empty). */
+bool req_idempotency_key(struct req *rq, struct str *out);
+struct str req_traceparent(const struct req *rq); /* ours: the caller's trace, a span of our own */
+struct str req_client_address(struct req *rq);    /* the last hop that is not a trusted proxy */
+struct str req_raw_body(const struct req *rq);
+
+/* --- state that lives as long as the request --- */
+void *req_alloc(struct req *rq, size_t size); /* zeroed */
+struct arena *req_arena(struct req *rq);
+void req_set_state(struct req *rq, void *state);
+void *req_state(const struct req *rq);
+/* Has end(arg) called when nothing can happen to the request any more, however it ended, on its thread. One a
+ * request. */
+void req_at_end(struct req *rq, void (*end)(void *arg), void *arg);
+
+/* --- asking the database --- */
+typedef void req_done(struct req *rq, const struct rows *rows);
+/* Joins the open batch of sql; done is called with this item's rows. On any failure the request is answered
+ * here (503 with Retry-After when full or lost, 504 on a timeout, 500) and done is not called. NULL: answered
+ * already. */
+struct sql_params *req_exec(struct req *rq, const struct sql *sql, req_done *done);
+void req_put_user(struct req *rq, struct sql_params *item); /* the id of who is signed in */
+void req_put_path_uuid(const struct req *rq, int index, struct sql_params *item);
+
+/* --- waiting for what is on its way --- */
+enum { REQ_LATER_MS = 20 };
+/* Runs then(rq) on this thread REQ_LATER_MS from now; not if the server gives the request up before. One at a
+ * time. */
+void req_later(struct req *rq, req_handler *then);
+/* The same, as long as the request has been here for less than patience_ms; false, and nothing done, after
+ * that. */
+bool req_later_within(struct req *rq, req_handler *then, int patience_ms);
+/* For a statement that asked to be asked again, because a rival's transaction, about to end, decides. Whoever
+ * has rivals is answered within a round or two of their commits; REQ_RIVALS_MS means trouble, and 503. */
+enum { REQ_RIVALS_MS = 2000 };
+void req_again(struct req *rq, req_handler *ask);
+/* The same after any time from 1 ms to a minute. */
+void req_after(struct req *rq, int ms, req_handler *then);
+
+/* --- work on other threads --- */
+void req_hold(struct req *rq); /* keep rq alive until req_resume */
+/* From any thread: runs then(rq, arg) on the request's thread and gives the hold back. */
+void req_resume(struct req *rq, void (*then)(struct req *rq, void *arg), void *arg);
+/* The service's own pointer (struct service.state), for handlers. */
+void *req_service(const struct req *rq);
+
+/* --- news from other threads for all of ours --- */
+int http_threads(const struct http *http);
+int req_thread(const struct req *rq); /* which of them a request is on, from 0 */
+/* From any thread, as long as req_resume may be called: runs then(arg) on that thread of http's, in the order
+ * of these calls and those of req_resume. */
+void http_tell(struct http *http, int thread, void (*then)(void *arg), void *arg);
+
+/* --- answering, once --- */
+struct json *req_json(struct req *rq); /* the writer of this request's answer */
+void req_set_header(struct req *rq, const char *lower_name, struct str value); /* value is copied */
+void req_set_cookie(struct req *rq, const char *name, struct str value,
+                    int64_t max_age_s); /* HttpOnly, SameSite=Lax, Secure; 0: clears */
+/* That another page follows the one which ends with `last`: a Link to this route with that cursor, the same
+ * limit, and `more` (what else the query says, "&…=…"). */
+void req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more);
+void req_reply(struct req *rq, int status); /* with what req_json wrote, or no body */
+void req_reply_raw(struct req *rq, int status, const char *content_type,
+                   struct str body); /* body is copied */
+void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void req_retry_after(struct req *rq, int status, int seconds, const char *message); /* 429, 503 */
+/* Begins a 200 that goes on until req_stream_end, until its client leaves, or until the drain, which ends it
+ * in order. A client that does not keep up is dropped, not waited for: more than `limit` bytes wait for it,
+ * or it takes none for HTTP_SLOW_MS. req_at_end tells of each of these. false: it has been answered, or its
+ * client has left. */
+bool req_stream(struct req *rq, const char *content_type, size_t limit);
+struct buf *req_stream_out(struct req *rq); /* append to it what is to be sent next */
+/* Sends it, as soon as the client has taken what came before. false: there is nobody any more. */
+bool req_stream_flush(struct req *rq);
+void req_stream_end(struct req *rq);
+/* Ends the connection without an answer, as if the network had failed. */
+void req_hang_up(struct req *rq);

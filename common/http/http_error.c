@@ -1,0 +1,169 @@
+#include "priv/http_priv.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "json.h"
+
+/* What h2o answers by itself while it reads a request (400, 413, 417) passes through this filter, since it is
+ * bound to the fallback path; our own answers are not. Only a request that is no HTTP at all gets h2o's fixed
+ * "400 Bad Request" text: that one it writes straight to the socket. */
+
+void errors_open(struct json *j) {
+    json_open(j, '{');
+    json_key(j, "errors");
+    json_open(j, '[');
+}
+
+void errors_add(struct json *j, const char *field, const char *message) {
+    json_open(j, '{');
+    json_key(j, "message");
+    json_text(j, str_of(message));
+    if (field != NULL) {
+        json_key(j, "field");
+        json_text(j, str_of(field));
+    }
+    json_close(j, '}');
+}
+
+void errors_close(struct json *j) {
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+/* --- the same for browsers: they say that they take text/html, other clients don't --- */
+
+static const char page_type[] = "text/html; charset=utf-8";
+
+static bool takes_pages(const h2o_req_t *req) {
+    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("accept"), -1);
+    if (i < 0) return false;
+    h2o_iovec_t accept = req->headers.entries[i].value;
+    return memmem(accept.base, accept.len, H2O_STRLIT("text/html")) != NULL;
+}
+
+const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message) {
+    const struct http_error_page *page =
+        req == NULL ? NULL : http_thread_of(req->conn)->http->options.error_page;
+    if (page != NULL && takes_pages(req)) {
+        page->render(&j->out, status, message);
+        h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("content-security-policy"), 1,
+                              page->policy, strlen(page->policy), 1);
+        return page_type;
+    }
+    errors_open(j);
+    errors_add(j, field, message);
+    errors_close(j);
+    return "application/json";
+}
+
+/* --- closing without losing the answer ---
+ * h2o closes right after such an answer. With the rest of the request still arriving the kernel would then
+ * reset the connection, and the client might never see what was wrong. So a duplicate of the socket reads on
+ * for a while. */
+struct lingering {
+    h2o_linklist_t link;
+    h2o_timeout_entry_t limit;
+    h2o_socket_t *sock;
+    size_t left; /* bytes we are willing to throw away */
+};
+
+enum { LINGER_BYTES = 8 * 1024 * 1024 };
+
+static void stop_lingering(struct lingering *l) {
+    h2o_timeout_unlink(&l->limit);
+    h2o_linklist_unlink(&l->link);
+    h2o_socket_close(l->sock);
+    free(l);
+}
+
+static void on_rest(h2o_socket_t *sock, const char *err) {
+    struct lingering *l = sock->data;
+    size_t n = sock->input->size;
+    h2o_buffer_consume(&sock->input, n);
+    if (err != NULL || n > l->left)
+        stop_lingering(l);
+    else
+        l->left -= n;
+}
+
+static void on_limit(h2o_timeout_entry_t *entry) {
+    stop_lingering(H2O_STRUCT_FROM_MEMBER(struct lingering, limit, entry));
+}
+
+static void linger(struct http_thread *t, int fd) {
+    shutdown(fd, SHUT_WR);
+    struct lingering *l = mem_alloc(sizeof *l);
+    l->left = LINGER_BYTES;
+    l->limit.cb = on_limit;
+    l->sock = h2o_evloop_socket_create(t->ctx.loop, fd, 0);
+    l->sock->data = l;
+    h2o_linklist_insert(&t->lingering, &l->link);
+    h2o_timeout_link(t->ctx.loop, &t->linger_limit, &l->limit);
+    h2o_socket_read_start(l->sock, on_rest);
+}
+
+void http_stop_lingering(struct http_thread *t) {
+    while (!h2o_linklist_is_empty(&t->lingering))
+        stop_lingering(H2O_STRUCT_FROM_MEMBER(struct lingering, link, t->lingering.next));
+}
+
+/* In the request's pool; disposed of when h2o is about to close its socket, the answer written. */
+struct spare_socket {
+    struct http_thread *thread;
+    int fd;
+};
+
+static void on_answered(void *spare) {
+    struct spare_socket *s = spare;
+    if (s->fd >= 0) linger(s->thread, s->fd);
+}
+
+static void keep_socket(h2o_req_t *req) {
+    struct spare_socket *s = h2o_mem_alloc_shared(&req->pool, sizeof *s, on_answered);
+    s->thread = http_thread_of(req->conn);
+    s->fd = dup(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+}
+
+/* --- the filter --- */
+
+static const char *message_of(int status) {
+    switch (status) {
+    case 413:
+        return "the request body is larger than 64 KiB";
+    case 417:
+        return "this expectation is not supported";
+    default:
+        return "malformed request";
+    }
+}
+
+static void send_shaped(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                        h2o_send_state_t state) {
+    (void)bufs;
+    (void)count;
+    bool head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+    h2o_iovec_t body = {(char *)(self + 1), req->res.content_length};
+    h2o_ostream_send_next(self, req, &body, head ? 0 : 1, state);
+}
+
+static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
+    (void)filter;
+    struct json j = {0};
+    req->res.headers.size = 0;
+    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
+    h2o_ostream_t *out = h2o_add_ostream(req, sizeof *out + j.out.len, slot);
+    out->do_send = send_shaped;
+    memcpy(out + 1, j.out.data, j.out.len);
+    req->res.content_length = j.out.len;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    keep_socket(req);
+    struct answer answer = {.status = req->res.status, .bytes = j.out.len};
+    http_note(http_thread_of(req->conn), &answer);
+    buf_free(&j.out);
+    h2o_setup_next_ostream(req, &out->next);
+}
+
+void http_shape_errors(h2o_pathconf_t *path) {
+    h2o_create_filter(path, sizeof(h2o_filter_t))->on_setup_ostream = shape;
+}

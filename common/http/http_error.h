@@ -1,0 +1,8 @@
+/* http_error: the one shape of errors, {"errors":[{"message","field"?}]}, for every status from 400 up. */
+#pragma once
+
+#include "json.h"
+
+void errors_open(struct json *j);
+void errors_add(struct json *j, const char *field, const char *message); /* field may be NULL */
+void errors_close(struct json *j);

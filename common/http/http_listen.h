@@ -1,0 +1,12 @@
+/* http_listen: what every h2o server in a process is made with, the API's and the admin port's. */
+#pragma once
+
+#include <h2o.h>
+#include <stdbool.h>
+
+#include "status.h"
+
+/* A listening socket, or -1. shared: several may listen on the port, each gets a part of the connections. */
+int http_listen(const char *address, int port, bool shared, struct why *w);
+int http_port_of(int listen_fd);
+void http_configure(h2o_globalconf_t *config); /* limits and no HTTP/2; one host */

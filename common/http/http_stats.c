@@ -1,0 +1,69 @@
+#include "priv/http_priv.h"
+
+#include "log.h"
+
+#define REQUESTS    "onsale_http_requests_total"
+#define DURATION    "onsale_http_request_duration_seconds"
+#define IN_FLIGHT   "onsale_http_requests_in_flight"
+#define CONNECTIONS "onsale_http_connections"
+
+static int index_of(const struct http *http, const struct route *route) {
+    return route == NULL ? http->nroutes : (int)(route - http->options.routes);
+}
+
+void http_note(struct http_thread *t, const struct answer *a) {
+    struct route_stats *s = &t->stats[index_of(t->http, a->route)];
+    histogram_observe_us(&s->duration, a->us);
+    atomic_fetch_add_explicit(&s->answers[a->status / 100], 1, memory_order_relaxed);
+    if (log_enabled(LOG_INFO)) log_answer(&t->log, t->http->log_parts, index_of(t->http, a->route), a);
+}
+
+static void labels_of(const struct http *http, int index, char *out, size_t size) {
+    const struct route *r = &http->options.routes[index];
+    if (index == http->nroutes)
+        snprintf(out, size, "method=\"\",route=\"\"");
+    else
+        snprintf(out, size, "method=\"%s\",route=\"%s\"", r->method, r->path);
+}
+
+static void write_requests(struct buf *out, const struct http *http) {
+    metric_header(out, REQUESTS, "counter",
+                  "Requests answered, by route (empty: none matched) and class of status");
+    char labels[256];
+    for (int i = 0; i <= http->nroutes; i++) {
+        labels_of(http, i, labels, sizeof labels);
+        for (int class = 2; class <= 5; class ++) {
+            int64_t n = 0;
+            for (int t = 0; t < http->nthreads; t++)
+                n += atomic_load_explicit(&http->threads[t].stats[i].answers[class], memory_order_relaxed);
+            buf_printf(out, REQUESTS "{%s,status=\"%dxx\"} %lld\n", labels, class, (long long)n);
+        }
+    }
+}
+
+static void write_durations(struct buf *out, const struct http *http) {
+    metric_header(out, DURATION, "histogram", "From a request's last byte to its answer");
+    char labels[256];
+    for (int i = 0; i <= http->nroutes; i++) {
+        struct histogram sum = {0};
+        for (int t = 0; t < http->nthreads; t++)
+            histogram_merge(&sum, &http->threads[t].stats[i].duration);
+        labels_of(http, i, labels, sizeof labels);
+        histogram_write(out, &sum, DURATION, labels);
+    }
+}
+
+void stats_write(struct buf *out, void *arg) {
+    const struct http *http = arg;
+    write_requests(out, http);
+    write_durations(out, http);
+    int in_flight = 0, connections = 0;
+    for (int t = 0; t < http->nthreads; t++) {
+        in_flight += atomic_load_explicit(&http->threads[t].in_flight, memory_order_relaxed);
+        connections += atomic_load_explicit(&http->threads[t].connections, memory_order_relaxed);
+    }
+    metric_header(out, IN_FLIGHT, "gauge", "Requests not answered yet");
+    buf_printf(out, IN_FLIGHT " %d\n", in_flight);
+    metric_header(out, CONNECTIONS, "gauge", "Client connections, as counted once a second");
+    buf_printf(out, CONNECTIONS " %d\n", connections);
+}

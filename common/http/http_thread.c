@@ -1,0 +1,213 @@
+#include "priv/http_priv.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum {
+    IDLE_WAIT_MS = 1000,  /* how long a thread without events sleeps: the sweep's step */
+    DRAIN_WAIT_MS = 10,   /* the same while it drains: how late it notices its deadline */
+    LAST_WRITES_MS = 200, /* for the answers given at the very end */
+    ACCEPTS_A_TURN = 64,  /* new connections taken before the others get their turn again */
+    KEPT_FILES = 128,     /* that clients do not get: for connections to Postgres and Kafka that come back */
+};
+
+/* Descriptors are given out from the lowest on, so a high one means that there are few left. */
+static bool leaves_enough(int fd) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return true;
+    rlim_t kept = files.rlim_cur / 4 < KEPT_FILES ? files.rlim_cur / 4 : KEPT_FILES;
+    return (rlim_t)fd < files.rlim_cur - kept;
+}
+
+/* ST_AGAIN: nobody is waiting any more. ST_FULL: no more can be taken. */
+static enum status accept_one(struct http_thread *t) {
+    errno = 0;
+    h2o_socket_t *sock = h2o_evloop_socket_accept(t->listener);
+    if (sock == NULL)
+        return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? ST_FULL : ST_AGAIN;
+    if (!leaves_enough(h2o_socket_get_fd(sock))) {
+        h2o_socket_close(sock);
+        return ST_FULL;
+    }
+    h2o_accept(&t->accept, sock);
+    return ST_OK;
+}
+
+/* When it is full it listens again with the next sweep: whoever waits would have the loop turn without an
+ * end. */
+static void on_connection(h2o_socket_t *listener, const char *err) {
+    enum status st = err == NULL ? ST_OK : ST_AGAIN;
+    for (int left = ACCEPTS_A_TURN; left > 0 && st == ST_OK; left--)
+        st = accept_one(listener->data);
+    if (st != ST_FULL) return;
+    log_warn("http", "as many connections as there may be open files (ulimit -n): new ones wait");
+    h2o_socket_read_stop(listener);
+}
+
+static void set_up(struct http_thread *t) {
+    /* here and not in http_start: h2o's sockets and buffers belong to the thread that makes them */
+    struct http *http = t->http;
+    h2o_context_init(&t->ctx, h2o_evloop_create(), &http->config);
+    t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
+    h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
+    h2o_timeout_init(t->ctx.loop, &t->linger_limit, 2000);
+    h2o_timeout_init(t->ctx.loop, &t->later, REQ_LATER_MS);
+    h2o_linklist_init_anchor(&t->lingering);
+    h2o_linklist_init_anchor(&t->requests);
+    t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
+    t->listener->data = t;
+    h2o_socket_read_start(t->listener, on_connection);
+    if (http->options.keys != NULL) t->sessions = session_cache_new(http->options.keys);
+    if (http->options.db.statements != NULL) t->db = db_open(&http->options.db, t->ctx.loop);
+}
+
+/* --- looking over all connections --- */
+
+/* h2o has no way to close a connection between two requests, nor a limit on how slowly one arrives; but when
+ * the socket's reading side is shut, it sees the end of the stream and closes. With SHUT_RD what has arrived
+ * is still read and answered. */
+static void hang_up(h2o_req_t *req, int how) {
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), how);
+}
+
+static void for_each_connection(struct http_thread *t, int (*visit)(h2o_req_t *req, void *arg), void *arg) {
+    t->http->config.http1.callbacks.foreach_request(&t->ctx, visit, arg);
+}
+
+/* For how long what began goes on; 0 when it has not begun or has ended. */
+static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, const struct timeval *ended) {
+    if (begun->tv_sec == 0 || ended->tv_sec != 0) return 0;
+    return (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
+}
+
+static int sweep_one(h2o_req_t *req, void *count) {
+    ++*(int *)count;
+    int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, &req->processed_at.at);
+    int64_t sending = lasting_ms(req, &req->timestamps.response_start_at, &req->timestamps.response_end_at);
+    if (req_is_stream(req)) return 0;
+    if (reading > HTTP_SLOW_MS || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
+    return 0;
+}
+
+static void sweep(struct http_thread *t) {
+    t->swept_at = h2o_now(t->ctx.loop);
+    int count = 0;
+    for_each_connection(t, sweep_one, &count);
+    atomic_store_explicit(&t->connections, count, memory_order_relaxed);
+    req_streams_look_after(t);
+    if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
+        h2o_socket_read_start(t->listener, on_connection);
+}
+
+/* --- the end --- */
+
+static int close_idle(h2o_req_t *req, void *arg) {
+    (void)arg;
+    if (req->timestamps.request_begin_at.tv_sec == 0) hang_up(req, SHUT_RD);
+    return 0;
+}
+
+static int close_any(h2o_req_t *req, void *arg) {
+    (void)arg;
+    hang_up(req, SHUT_RDWR);
+    return 0;
+}
+
+static void start_drain(struct http_thread *t) {
+    while (accept_one(t) == ST_OK)
+        continue; /* who is through the handshake already is not turned away */
+    h2o_socket_close(t->listener);
+    t->listener = NULL;
+    /* "Connection: close" from now on. h2o_context_request_shutdown would start timers of HTTP/2 besides. */
+    t->ctx.shutdown_requested = 1;
+}
+
+static void drain(struct http_thread *t) {
+    if (t->drained) return;
+    if (t->listener != NULL) start_drain(t);
+    req_streams_end(t);
+    for_each_connection(t, close_idle, NULL);
+    bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && h2o_linklist_is_empty(&t->requests);
+    if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
+    int late = atomic_load_explicit(&t->in_flight, memory_order_relaxed);
+    if (late > 0) log_warn("http", "thread %d: %d requests were not finished in time", t->index, late);
+    req_give_up_all(t);
+    if (t->db != NULL) db_free(t->db); /* answers who waits for it */
+    t->db = NULL;
+    t->drained = true;
+    pthread_mutex_lock(&t->http->lock);
+    t->http->drained++;
+    pthread_cond_signal(&t->http->drains);
+    pthread_mutex_unlock(&t->http->lock);
+}
+
+static void begin_anew(h2o_timeout_t *timeout, uint64_t now) {
+    for (h2o_linklist_t *l = timeout->_entries.next; l != &timeout->_entries; l = l->next) {
+        h2o_timeout_entry_t *entry = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, l);
+        if (entry->registered_at > now) entry->registered_at = now;
+    }
+}
+
+/* h2o's timers go by the wall clock. When that is set back, those that run begin anew: else they would last
+ * as much longer. */
+static void follow_clock(struct http_thread *t) {
+    uint64_t now = h2o_now(t->ctx.loop);
+    h2o_linklist_t *all = &t->ctx.loop->_timeouts;
+    for (h2o_linklist_t *l = all->next; now < t->now && l != all; l = l->next)
+        begin_anew(H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, l), now);
+    t->now = now;
+}
+
+static void turn(struct http_thread *t, int32_t wait_ms) {
+    h2o_evloop_run(t->ctx.loop, wait_ms);
+    follow_clock(t);
+    if (t->db != NULL) {
+        db_flush(t->db);
+        if (db_ready(t->db) != atomic_load_explicit(&t->db_ready, memory_order_relaxed))
+            atomic_store(&t->db_ready, db_ready(t->db));
+    }
+    if (t->log.len > 0) log_lines(&t->log);
+    if (h2o_now(t->ctx.loop) - t->swept_at >= IDLE_WAIT_MS) sweep(t);
+}
+
+/* Gives the last answers time to leave, then closes what is left. */
+static void tear_down(struct http_thread *t) {
+    int64_t until_us = clock_mono_us() + LAST_WRITES_MS * INT64_C(1000);
+    http_stop_lingering(t);
+    for_each_connection(t, close_idle, NULL);
+    while (!h2o_linklist_is_empty(&t->ctx.http1._conns) && clock_mono_us() < until_us)
+        turn(t, DRAIN_WAIT_MS);
+    for_each_connection(t, close_any, NULL);
+    turn(t, 0);
+    turn(t, 0);
+    session_cache_free(t->sessions);
+    req_free_spare(t);
+    buf_free(&t->log);
+    h2o_timeout_dispose(t->ctx.loop, &t->linger_limit);
+    h2o_timeout_dispose(t->ctx.loop, &t->later);
+    for (int i = 0; i < REQ_AFTER_BITS; i++)
+        if (t->after[i].timeout != 0) h2o_timeout_dispose(t->ctx.loop, &t->after[i]);
+    h2o_multithread_unregister_receiver(t->ctx.queue, &t->resumed);
+    h2o_loop_t *loop = t->ctx.loop;
+    h2o_context_dispose(&t->ctx);
+    h2o_evloop_destroy(loop);
+}
+
+void *http_thread_main(void *thread) {
+    struct http_thread *t = thread;
+    set_up(t);
+    if (t->db == NULL) atomic_store(&t->db_ready, true);
+    pthread_barrier_wait(&t->http->started);
+    while (!atomic_load(&t->ending)) {
+        bool draining = atomic_load(&t->drain_until_us) != 0;
+        turn(t, draining && !t->drained ? DRAIN_WAIT_MS : IDLE_WAIT_MS);
+        if (draining) drain(t);
+    }
+    if (!t->drained) drain(t);
+    tear_down(t);
+    return NULL;
+}

@@ -1,0 +1,205 @@
+#include "priv/http_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+
+static const char *reason_of(int status) {
+    switch (status) {
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 402:
+        return "Payment Required";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 422:
+        return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    default:
+        return "Unknown";
+    }
+}
+
+struct json *req_json(struct req *rq) {
+    return &rq->json;
+}
+
+static void start_over(struct req *rq) {
+    rq->json.out.len = 0;
+    rq->json.comma = false;
+}
+
+/* A line end in a value would start a header of somebody else's making. */
+static char *clean_copy(h2o_mem_pool_t *pool, struct str value) {
+    char *copy = h2o_mem_alloc_pool(pool, value.n);
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        copy[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+    }
+    return copy;
+}
+
+void req_set_header(struct req *rq, const char *lower_name, struct str value) {
+    if (rq->h2o == NULL || rq->answered) return;
+    h2o_mem_pool_t *pool = &rq->h2o->pool;
+    h2o_set_header_by_str(pool, &rq->h2o->res.headers, lower_name, strlen(lower_name), 1,
+                          clean_copy(pool, value), value.n, 1);
+}
+
+void req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more) {
+    struct buf link = {0};
+    char cursor[UUID_TEXT];
+    uuid_format(&last, cursor);
+    buf_printf(&link, "<%s?cursor=%.*s&limit=%d%.*s>; rel=\"next\"", rq->match.route->path, UUID_TEXT, cursor,
+               page->size, (int)more.n, more.p);
+    req_set_header(rq, "link", (struct str){(char *)link.data, link.len});
+    buf_free(&link);
+}
+
+void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t max_age_s) {
+    if (rq->h2o == NULL || rq->answered) return;
+    struct buf b = {0};
+    buf_printf(&b, "%s=", name);
+    if (max_age_s > 0) buf_add(&b, value.p, value.n);
+    buf_printf(&b, "; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s",
+               (long long)(max_age_s > 0 ? max_age_s : 0),
+               rq->thread->http->options.secure_cookies ? "; Secure" : "");
+    h2o_mem_pool_t *pool = &rq->h2o->pool;
+    h2o_add_header(pool, &rq->h2o->res.headers, H2O_TOKEN_SET_COOKIE, NULL,
+                   clean_copy(pool, (struct str){(char *)b.data, b.len}), b.len);
+    buf_free(&b);
+}
+
+static void push_header(h2o_headers_t *headers, const h2o_iovec_t *name, const char *value, size_t n) {
+    headers->entries[headers->size++] = (h2o_header_t){(h2o_iovec_t *)name, NULL, {(char *)value, n}};
+}
+
+/* What every answer carries. Values stay where they are: the request outlives its answer. */
+void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
+    static const h2o_iovec_t trace = {H2O_STRLIT("traceparent")},
+                             options = {H2O_STRLIT("x-content-type-options")};
+    h2o_headers_t *headers = &rq->h2o->res.headers;
+    h2o_vector_reserve(&rq->h2o->pool, headers, headers->size + 4);
+    if (bytes > 0 && h2o_find_header(headers, H2O_TOKEN_CONTENT_TYPE, -1) < 0)
+        push_header(headers, &H2O_TOKEN_CONTENT_TYPE->buf, content_type, strlen(content_type));
+    if (h2o_find_header(headers, H2O_TOKEN_CACHE_CONTROL, -1) < 0)
+        push_header(headers, &H2O_TOKEN_CACHE_CONTROL->buf, H2O_STRLIT("no-store"));
+    push_header(headers, &options, H2O_STRLIT("nosniff"));
+    push_header(headers, &trace, rq->traceparent, sizeof rq->traceparent);
+}
+
+static void send_answer(struct req *rq, int status, const char *content_type) {
+    static h2o_generator_t generator;
+    h2o_req_t *h = rq->h2o;
+    h2o_iovec_t body = {(char *)rq->sent.data, rq->sent.len};
+    req_add_headers(rq, content_type, body.len);
+    h->res.status = status;
+    h->res.reason = reason_of(status);
+    h->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
+    if (rq->thread->listener == NULL) h->http1_is_persistent = 0; /* draining */
+    bool head = h2o_memis(h->method.base, h->method.len, H2O_STRLIT("HEAD"));
+    h2o_start_response(h, &generator);
+    h2o_send(h, &body, head || body.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+void req_note_answer(struct req *rq, int status, size_t bytes) {
+    struct http_thread *t = rq->thread;
+    rq->answered = true;
+    http_count_in_flight(t, -1);
+    struct answer note = {.route = rq->match.route,
+                          .trace = {rq->traceparent + 3, 32},
+                          .status = status,
+                          .bytes = bytes,
+                          .us = clock_mono_us() - rq->started_us,
+                          .gone = rq->h2o == NULL};
+    http_note(t, &note);
+}
+
+static void answer(struct req *rq, int status, const char *content_type) {
+    if (rq->answered) return;
+    rq->sent = rq->json.out;
+    rq->json = (struct json){0};
+    req_note_answer(rq, status, rq->sent.len);
+    if (rq->h2o != NULL) send_answer(rq, status, content_type);
+}
+
+void req_reply(struct req *rq, int status) {
+    answer(rq, status, "application/json");
+}
+
+void req_reply_raw(struct req *rq, int status, const char *content_type, struct str body) {
+    if (rq->answered) return;
+    start_over(rq);
+    buf_add(&rq->json.out, body.p, body.n);
+    char *type = arena_alloc(&rq->arena, strlen(content_type) + 1); /* sent later than the caller may live */
+    answer(rq, status, strcpy(type, content_type));
+}
+
+void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...) {
+    if (rq->answered) return;
+    char message[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    start_over(rq);
+    const char *type = errors_write(&rq->json, rq->h2o, status, field_or_null, message);
+    if (status == 401) req_set_header(rq, "www-authenticate", STR("Bearer")); /* RFC 9110 wants it on each */
+    answer(rq, status, type);
+}
+
+void req_retry_after(struct req *rq, int status, int seconds, const char *message) {
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", seconds);
+    req_set_header(rq, "retry-after", (struct str){text, (size_t)n});
+    req_fail(rq, status, NULL, "%s", message);
+}
+
+/* h2o looks at a connection again when it writes to it: so an answer is written, to a socket that is shut. */
+void req_hang_up(struct req *rq) {
+    if (rq->answered) return;
+    if (rq->h2o != NULL)
+        shutdown(h2o_socket_get_fd(rq->h2o->conn->callbacks->get_socket(rq->h2o->conn)), SHUT_RDWR);
+    start_over(rq);
+    answer(rq, 499, "text/plain"); /* what it counts and logs as: nginx's for a closed connection */
+}

@@ -1,0 +1,69 @@
+#include "priv/http_priv.h"
+
+#include "log.h"
+
+static struct str trim(struct str s) {
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s.p++, s.n--;
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+/* The value of the first cookie of that name in a Cookie header. */
+struct str req_cookie(struct str header, struct str name, bool *found) {
+    while (header.n > 0) {
+        const char *end = memchr(header.p, ';', header.n);
+        size_t n = end == NULL ? header.n : (size_t)(end - header.p);
+        struct str pair = trim((struct str){header.p, n});
+        header.p += n + (end != NULL);
+        header.n -= n + (end != NULL);
+        const char *equals = pair.n == 0 ? NULL : memchr(pair.p, '=', pair.n);
+        if (equals == NULL) continue;
+        struct str key = trim((struct str){pair.p, (size_t)(equals - pair.p)});
+        if (!str_eq(key, name)) continue;
+        struct str value = trim((struct str){equals + 1, (size_t)(pair.p + pair.n - equals - 1)});
+        if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"') value.p++, value.n -= 2;
+        *found = true;
+        return value;
+    }
+    return (struct str){0};
+}
+
+bool req_get_cookie(const struct req *rq, const char *name, struct str *out) {
+    bool found = false;
+    if (rq->h2o == NULL) return false;
+    const h2o_headers_t *headers = &rq->h2o->headers;
+    for (ssize_t i = -1; !found && (i = h2o_find_header(headers, H2O_TOKEN_COOKIE, i)) >= 0;)
+        *out = req_cookie((struct str){headers->entries[i].value.base, headers->entries[i].value.len},
+                          str_of(name), &found);
+    return found;
+}
+
+/* Bearer wins: whoever sends it means it, while a browser sends its cookie with everything. */
+static bool find_token(const struct req *rq, struct str *token) {
+    struct str value;
+    if (req_header(rq, "authorization", &value) && value.n > 7 &&
+        h2o_lcstris(value.p, 7, H2O_STRLIT("bearer "))) {
+        *token = trim((struct str){value.p + 7, value.n - 7});
+        return true;
+    }
+    return req_get_cookie(rq, "session", token);
+}
+
+static bool verify(struct req *rq) {
+    struct str token;
+    if (rq->h2o == NULL || rq->thread->sessions == NULL || !find_token(rq, &token)) return false;
+    struct why w;
+    if (session_verify(rq->thread->sessions, token, &rq->user, &w) != ST_OK) {
+        log_debug("http", "a session was refused: %s", w.text);
+        return false;
+    }
+    rq->user.email = arena_str(&rq->arena, rq->user.email); /* the cache's lives until its next call */
+    return true;
+}
+
+const struct identity *req_user(struct req *rq) {
+    if (rq->user_state == USER_UNCHECKED) rq->user_state = verify(rq) ? USER_SIGNED_IN : USER_NONE;
+    return rq->user_state == USER_SIGNED_IN ? &rq->user : NULL;
+}

@@ -1,0 +1,100 @@
+/* consumer_group: a place in a Kafka consumer group, for one thread that polls it.
+ *
+ * Kafka says which partitions are ours; where to read them from is the owner's knowledge (the consumer's is
+ * in Postgres, a stream's is what it told Kafka). So an assignment arrives *held*: the owner fills in each
+ * partition's `next` and calls group_fetch. group_hold goes back to that state without leaving the group:
+ * whatever keeps the owner from going on (its database is away), it goes on polling, stays a member, and
+ * starts again from where it finds itself to be. What was fetched and not used is dropped by it.
+ *
+ * Records come one by one. A batch, with pausing and resuming, loses some in librdkafka before 2.1. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kafka.h"
+
+struct group_options {
+    const char *id; /* the group's name */
+    /* Of this instance alone, and the same again when it comes back from a crash: Kafka gives it its
+     * partitions back at once then, where a stranger waits for the end of the dead one's session. Of two that
+     * have the same, the elder's process ends. NULL or "": a stranger each time. */
+    const char *instance;
+    const char *brokers;
+    const char *const *topics; /* end with NULL; the texts outlive the group */
+    /* A record may wait so long at the broker for others: of small answers each costs the broker and us as
+     * much as a hundred records do. 0: none waits. */
+    int gather_ms;
+    /* Partitions are about to go: the last moment to look at them and to group_commit. Called from within
+     * group_poll and group_leave. May be NULL. */
+    void (*on_revoke)(void *arg);
+    void *arg;
+};
+
+struct group_partition {
+    int topic; /* place in options.topics */
+    int32_t partition;
+    int64_t next;    /* where the owner stands: what group_fetch begins with and group_commit tells */
+    int64_t reached; /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t committed; /* what Kafka was told of it */
+    bool gone;       /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_at; /* which one that was the last time; the group's own */
+};
+
+enum group_state {
+    GROUP_OUT,  /* nothing assigned: not joined yet, or being rebalanced */
+    GROUP_HELD, /* partitions (perhaps none) are ours, nothing is fetched */
+    GROUP_FETCHING,
+};
+
+struct group;
+
+/* Whether the Kafka properties that the environment gives can be had. */
+enum status group_check(const struct group_options *options, struct why *w);
+/* Joins in the background. NULL: why. */
+struct group *group_join(const struct group_options *options, struct why *w);
+
+/* The next record and its partition, or NULL: nothing came within timeout_ms, group_wake was called, or the
+ * state changed (look at group_state: partitions got before are no longer valid then). The caller destroys
+ * it. To be called at least every few minutes (max.poll.interval.ms), whatever the state. */
+rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from);
+/* Gives `each` what is at hand, at most so many records, until one cannot be taken now; waits only for the
+ * first. */
+typedef enum status group_take(void *arg, struct group_partition *from, const rd_kafka_message_t *m,
+                               struct why *w);
+enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
+                       struct why *w);
+/* How long a reader is to wait after that many setbacks in a row before: 50 ms, and twice that each time, up
+ * to 5 s. */
+int group_backoff_ms(int setbacks);
+void group_wake(
+    struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
+
+enum group_state group_state(const struct group *g);
+bool group_connected(struct group *g);                  /* has Kafka ever answered? Does not wait */
+const char *group_last_error(const struct group *g); /* the last error Kafka told, or "" */
+struct group_partition *group_partitions(struct group *g, int *count);
+/* Who we are as the owner of what is assigned now, for transactions that commit positions: once it is no
+ * longer ours, Kafka refuses them. To be asked for while HELD, kept with the assignment, and destroyed by
+ * `on_revoke` (a later one could be nobody's, which Kafka does not check). NULL: it is being lost. */
+rd_kafka_consumer_group_metadata_t *group_membership(struct group *g);
+
+void group_fetch(struct group *g); /* fetches each partition from `next` */
+void group_hold(struct group *g);
+
+/* Sets each partition's `next` to what group_commit told last, or to -1. ST_OK, or ST_LOST: no answer within a
+ * few seconds. */
+enum status group_committed(struct group *g, struct why *w);
+/* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
+enum status group_ends(struct group *g, int64_t *ends, struct why *w);
+/* The first offset Kafka has of a partition. ST_OK, or ST_LOST: no answer within a few seconds. */
+enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w);
+
+/* The first offset of each partition whose record is of that time or later, or its end. ST_OK or ST_LOST. */
+enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w);
+
+int64_t group_lag(struct group *g); /* records behind `reached`, as far as Kafka's last answers tell */
+void group_commit(struct group *g);   /* tells Kafka the positions; does not wait for its answer */
+
+/* Leaves and frees. After timeout_ms without an answer the others notice by the session's end instead. */
+void group_leave(struct group *g, int timeout_ms);

@@ -1,0 +1,300 @@
+#include "service.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "admin.h"
+#include "clock.h"
+#include "publisher.h"
+#include "queries.h"
+#include "settings.h"
+#include "thread.h"
+
+enum {
+    EXIT_LIMIT_S = 10,       /* from SIGTERM to the end, whatever hangs */
+    EXIT_BUDGET_MS = 9000,   /* what the steps below share */
+    PUBLISH_MS = 3000,       /* of it, kept for the publisher */
+    CONSUMER_STOP_MS = 2000, /* and for the consumer */
+    KEYS_REFRESH_MS = 60 * 1000,
+};
+
+enum part { PART_HTTP, PART_KEYS, PART_PUBLISHER, PART_CONSUMER, PART_STREAM, PART_LIFE, PARTS };
+
+struct process {
+    const struct service *service;
+    h2o_loop_t *loop;
+    h2o_socket_t *signals;
+    struct admin *admin;
+    struct http *http;
+    struct session_keys *keys;
+    struct publisher *publisher;
+    struct consumer *consumer;
+    void *stream;
+    void *state;
+    struct probe probes[PARTS + 1];
+    int64_t started_us, told_us; /* told: to stop */
+    bool said_ready;
+    pthread_t stopper;
+    _Atomic bool stopped;
+};
+
+/* --- readiness --- */
+
+static bool life_ready(void *process, struct why *w) {
+    const struct process *p = process;
+    if (p->told_us != 0) why(w, ST_STOPPED, "shutting down");
+    return p->told_us == 0;
+}
+
+static bool http_part_ready(void *part, struct why *w) {
+    return http_ready(part, w);
+}
+
+static bool keys_part_ready(void *part, struct why *w) {
+    return session_keys_ready(part, w);
+}
+
+static bool publisher_part_ready(void *part, struct why *w) {
+    return publisher_ready(part, w);
+}
+
+static bool consumer_part_ready(void *part, struct why *w) {
+    return consumer_ready(part, w);
+}
+
+static void add_probe(struct process *p, const char *name, bool (*ready)(void *, struct why *), void *part) {
+    struct probe *probe = p->probes;
+    while (probe->name != NULL)
+        probe++;
+    *probe = (struct probe){name, ready, part};
+}
+
+static void say_when_ready(struct process *p) {
+    if (p->said_ready || probes_waiting(p->probes, NULL) != NULL) return;
+    p->said_ready = true;
+    log_info("service", "ready after %lld ms", (long long)(clock_mono_us() - p->started_us) / 1000);
+}
+
+/* --- the start: everything connects by itself, at the same time --- */
+
+static void start_keys(struct process *p) {
+    if (p->keys == NULL && *settings.jwks_url == '\0')
+        settings_die(p->service, EX_CONFIG, "JWKS_URL: must be given: where the keys of sessions are");
+    if (p->keys == NULL) p->keys = session_keys_from_url(settings.jwks_url, KEYS_REFRESH_MS);
+    add_probe(p, "keys", keys_part_ready, p->keys);
+}
+
+static bool start_http(struct process *p, struct why *w) {
+    if (p->service->routes == NULL) return true;
+    if (!p->service->no_sessions) start_keys(p);
+    struct http_options options = {
+        .service = p->service->name,
+        .address = settings.address,
+        .port = (int)settings.port,
+        .threads = (int)settings.threads,
+        .routes = p->service->routes,
+        .missing = p->service->missing,
+        .error_page = p->service->error_page,
+        .compress = p->service->compress,
+        .state = p->state,
+        .db = {.url = settings.database_url,
+               .statements = p->service->statements,
+               .statement_timeout_ms = (int)settings.statement_timeout_ms,
+               .queue_items = (int)settings.db_queue,
+               .batch_items = (int)settings.db_batch},
+        .keys = p->keys,
+        .secure_cookies = settings.secure_cookies,
+        .trusted_proxies = settings.trusted_proxies,
+    };
+    p->http = http_start(&options, w);
+    if (p->http != NULL) add_probe(p, "http", http_part_ready, p->http);
+    if (p->http != NULL && p->service->serving != NULL) p->service->serving(p->state, p->http);
+    return p->http != NULL;
+}
+
+static void start_events(struct process *p) {
+    const struct service *s = p->service;
+    if (s->publishes != NULL) {
+        p->publisher =
+            publisher_start(&(struct publisher_options){.service = s->name,
+                                                        .database_url = settings.database_url,
+                                                        .brokers = settings.brokers,
+                                                        .registry_url = settings.registry_url,
+                                                        .topic = s->publishes,
+                                                        .table = s->event_table,
+                                                        .retention_ms = settings.event_retention_ms});
+        add_probe(p, "publisher", publisher_part_ready, p->publisher);
+    }
+    if (s->reactions != NULL) {
+        p->consumer =
+            consumer_start(&(struct consumer_options){.service = s->name,
+                                                      .database_url = settings.database_url,
+                                                      .brokers = settings.brokers,
+                                                      .registry_url = settings.registry_url,
+                                                      .instance = settings.instance,
+                                                      .gather_ms = s->gather_ms,
+                                                      .reactions = s->reactions,
+                                                      .batch_records = (int)settings.consumer_batch});
+        add_probe(p, "consumer", consumer_part_ready, p->consumer);
+    }
+}
+
+static void start_stream(struct process *p, struct why *w) {
+    const struct stream *stream = p->service->stream;
+    if (stream == NULL) return;
+    p->stream = stream->start(&(struct stream_options){.name = p->service->name,
+                                                       .brokers = settings.brokers,
+                                                       .registry_url = settings.registry_url,
+                                                       .instance = settings.instance},
+                              w);
+    if (p->stream == NULL) settings_die(p->service, EX_CONFIG, w->text);
+    add_probe(p, "stream", stream->ready, p->stream);
+}
+
+static void start(struct process *p) {
+    struct why w = {0};
+    const struct service *s = p->service;
+    enum status st = s->start == NULL ? ST_OK : s->start(&p->state, &p->keys, &w);
+    if (st != ST_OK) settings_die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
+    p->admin = admin_start(p->loop, settings.address, (int)settings.admin_port, p->probes, &w);
+    if (p->admin == NULL || !start_http(p, &w)) settings_die(s, EX_UNAVAILABLE, w.text);
+    start_events(p);
+    start_stream(p, &w);
+    if (p->http != NULL) log_info("service", "listening on %s port %d", settings.address, http_port(p->http));
+}
+
+/* --- the end --- */
+
+static int left_ms(const struct process *p, int kept_ms) {
+    int64_t left = EXIT_BUDGET_MS - kept_ms - (clock_mono_us() - p->told_us) / 1000;
+    return left > 0 ? (int)left : 0;
+}
+
+/* A thread of its own, so that the loop goes on telling how things are. */
+static void *stop_parts(void *process) {
+    struct process *p = process;
+    int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
+    poll(NULL, 0, (int)settings.drain_delay_ms);
+    if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
+    if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
+    if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
+    if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
+    p->stopped = true;
+    return NULL;
+}
+
+static void on_limit(int signal) {
+    (void)signal;
+    static const char text[] = "did not end in time, leaving\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(EX_TEMPFAIL);
+}
+
+static void on_signal(h2o_socket_t *sock, const char *err) {
+    (void)err;
+    struct process *p = sock->data;
+    struct signalfd_siginfo info;
+    if (read(h2o_socket_get_fd(sock), &info, sizeof info) != (ssize_t)sizeof info) return;
+    if (p->told_us != 0) {
+        log_warn("service", "told to stop again: leaving at once");
+        _exit(EX_TEMPFAIL);
+    }
+    log_info("service", "%s: stopping", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+    p->told_us = clock_mono_us();
+    alarm(EXIT_LIMIT_S);
+    p->stopper = thread_start("stopper", stop_parts, p);
+}
+
+static void free_parts(struct process *p) {
+    pthread_join(p->stopper, NULL);
+    if (p->service->stop != NULL) p->service->stop(p->state);
+    if (p->http != NULL) http_free(p->http);
+    session_keys_free(p->keys);
+    admin_free(p->admin);
+    h2o_socket_close(p->signals);
+    h2o_evloop_destroy(p->loop);
+}
+
+/* --- the process --- */
+
+/* Before any thread is: they inherit what is blocked. */
+static void take_signals(struct process *p) {
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, SIGTERM);
+    sigaddset(&told, SIGINT);
+    int fd = signalfd(-1, &told, SFD_NONBLOCK | SFD_CLOEXEC);
+    p->signals = h2o_evloop_socket_create(p->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+    p->signals->data = p;
+    h2o_socket_read_start(p->signals, on_signal);
+    sigaddset(&told, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &told, NULL);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_limit}, NULL);
+}
+
+/* Each client takes one; the usual limit of 1,024 is there for programs that use select(). */
+static void allow_many_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int run(const struct service *service) {
+    struct process p = {.service = service, .started_us = clock_mono_us()};
+    allow_many_files();
+    mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than all that a thread keeps */
+    settings_load(service, true);
+    log_setup(service->name, settings.log_level);
+    add_probe(&p, "service", life_ready, &p);
+    p.loop = h2o_evloop_create();
+    take_signals(&p);
+    start(&p);
+    while (!p.stopped) {
+        h2o_evloop_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);
+        say_when_ready(&p);
+    }
+    free_parts(&p);
+    log_info("service", "stopped after %lld ms", (long long)(clock_mono_us() - p.told_us) / 1000);
+    return EX_OK;
+}
+
+static int run_migrate(const struct service *service) {
+    settings_load(service, false);
+    log_setup(service->name, settings.log_level);
+    struct why w;
+    enum status st = service->migrations == NULL
+                         ? ST_OK
+                         : migrate(settings.database_url, pg_migrations, service->migrations, &w);
+    if (st == ST_OK) return EX_OK;
+    fprintf(stderr, "%s: migrate: %s\n", service->name, w.text);
+    return st == ST_LOST || st == ST_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE;
+}
+
+static void usage(const struct service *service, FILE *out) {
+    fprintf(out, "usage: %s            run until SIGTERM or SIGINT\n", service->name);
+    if (service->stream == NULL)
+        fprintf(out, "       %s migrate    bring the database up to date\n", service->name);
+    fprintf(out, "       %s --help\n", service->name);
+}
+
+int service_main(int argc, char **argv, const struct service *service) {
+    if (argc == 1) return run(service);
+    if (argc == 2 && service->stream == NULL && strcmp(argv[1], "migrate") == 0) return run_migrate(service);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        usage(service, stdout);
+        fputs("\nSettings are environment variables:\n\n", stdout);
+        settings_help(service, stdout);
+        return EX_OK;
+    }
+    usage(service, stderr);
+    return EX_USAGE;
+}

@@ -1,0 +1,132 @@
+#include "settings.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "proxies.h"
+
+struct settings settings;
+
+static const struct config_var base[] = {
+    {"LOG_LEVEL", CONFIG_TEXT, &settings.log_level_name, "info",
+     "debug, info, warn or error; request lines are info", 0, 0},
+    {0},
+};
+
+static const struct config_var running[] = {
+    {"HTTP_ADDRESS", CONFIG_TEXT, &settings.address, "127.0.0.1",
+     "IP address to listen on, also for the admin port", 0, 0},
+    {"ADMIN_PORT", CONFIG_INT, &settings.admin_port, NULL, "Port of /healthz, /readyz and /metrics", 1,
+     65535},
+    {0},
+};
+
+static const struct config_var serving[] = {
+    {"HTTP_PORT", CONFIG_INT, &settings.port, NULL, "Port of the API", 1, 65535},
+    {"HTTP_THREADS", CONFIG_INT, &settings.threads, "1",
+     "Threads that serve requests, each with two database connections", 1, 64},
+    {"TRUSTED_PROXIES", CONFIG_TEXT, &settings.trusted_proxies, "",
+     "Addresses or blocks (10.0.0.0/8, ...) whose X-Forwarded-For is believed", 0, 0},
+    {"DRAIN_DELAY", CONFIG_DURATION, &settings.drain_delay_ms, "0",
+     "On SIGTERM: from not ready to not accepting, for balancers to notice", 0, 3000},
+    {0},
+};
+
+static const struct config_var sessions[] = {
+    {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
+     "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
+    {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
+     "Whether browsers send our cookies by https only", 0, 0},
+    {0},
+};
+
+static const struct config_var database[] = {
+    {"DATABASE_URL", CONFIG_SECRET, &settings.database_url, NULL,
+     "postgresql://USER:PASSWORD@HOST:PORT/NAME; the role needs REPLICATION", 0, 0},
+    {0},
+};
+
+static const struct config_var querying[] = {
+    {"STATEMENT_TIMEOUT", CONFIG_DURATION, &settings.statement_timeout_ms, "5s",
+     "Longest a request's statement may take", 1, 600000},
+    {"DB_QUEUE", CONFIG_INT, &settings.db_queue, "10000",
+     "Items a thread lets wait for the database; more are answered 503", 1, 1000000},
+    {"DB_BATCH", CONFIG_INT, &settings.db_batch, "500", "Most items of one statement's execution", 1, 10000},
+    {0},
+};
+
+static const struct config_var kafka[] = {
+    {"KAFKA_BROKERS", CONFIG_TEXT, &settings.brokers, NULL,
+     "HOST:PORT,... of Kafka; any librdkafka property by RDKAFKA_*", 0, 0},
+    {"SCHEMA_REGISTRY_URL", CONFIG_TEXT, &settings.registry_url, NULL,
+     "Base of the schema registry's Confluent API", 0, 0},
+    {0},
+};
+
+static const struct config_var joining[] = {
+    {"INSTANCE_ID", CONFIG_TEXT, &settings.instance, "",
+     "Of this instance alone, and the same again after a crash: it gets its partitions back at once", 0, 0},
+    {0},
+};
+
+static const struct config_var publishing[] = {
+    {"EVENT_RETENTION", CONFIG_DURATION, &settings.event_retention_ms, "30d",
+     "How long published events stay in the database", 60000, INT64_C(315360000000)},
+    {0},
+};
+
+static const struct config_var consuming[] = {
+    {"CONSUMER_BATCH", CONFIG_INT, &settings.consumer_batch, "500", "Most records of one transaction", 1,
+     10000},
+    {0},
+};
+
+enum { MAX_TABLES = 11 }; /* all of them, for a service that does everything */
+
+static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
+    size_t n = 0;
+    bool has_database = s->statements != NULL || s->migrations != NULL;
+    if (to_run) tables[n++] = s->config;
+    if (to_run) tables[n++] = running;
+    if (to_run && s->routes != NULL) tables[n++] = serving;
+    if (to_run && s->routes != NULL && !s->no_sessions) tables[n++] = sessions;
+    if (has_database) tables[n++] = database;
+    if (has_database && to_run) tables[n++] = querying;
+    if (to_run && (s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics))
+        tables[n++] = kafka;
+    if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
+    if (to_run && s->publishes != NULL) tables[n++] = publishing;
+    if (to_run && s->reactions != NULL) tables[n++] = consuming;
+    tables[n++] = base;
+    assert(n <= MAX_TABLES);
+    return n;
+}
+
+void settings_die(const struct service *service, int code, const char *text) {
+    fprintf(stderr, "%s: %s\n", service->name, text);
+    exit(code);
+}
+
+void settings_load(const struct service *service, bool to_run) {
+    const struct config_var *tables[MAX_TABLES];
+    config_load(service->name, tables, choose(service, to_run, tables));
+    char text[320];
+    if (!log_level_parse(settings.log_level_name, &settings.log_level)) {
+        snprintf(text, sizeof text, "LOG_LEVEL: must be debug, info, warn or error, got \"%s\"",
+                 settings.log_level_name);
+        settings_die(service, EX_CONFIG, text);
+    }
+    struct proxies proxies;
+    struct why w;
+    if (proxies_parse(settings.trusted_proxies, &proxies, &w) != ST_OK) {
+        snprintf(text, sizeof text, "TRUSTED_PROXIES: %s", w.text);
+        settings_die(service, EX_CONFIG, text);
+    }
+    proxies_free(&proxies);
+}
+
+void settings_help(const struct service *service, FILE *out) {
+    const struct config_var *tables[MAX_TABLES];
+    config_help(out, tables, choose(service, true, tables));
+}

@@ -1,0 +1,85 @@
+/* session_impl: what the session*.c files share. Nobody else includes it but their tests. */
+#pragma once
+
+#ifndef SESSION_PRIV
+#error "private to common/session"
+#endif
+
+#include <openssl/evp.h>
+#include <stdatomic.h>
+
+#include "session.h"
+
+enum {
+    SESSION_MAX_KEYS = 16, /* two while rotating; the rest is room for somebody's odd policy */
+    SESSION_MIN_KEY_BITS = 2048,
+    SESSION_MAX_KEY_BITS = 8192, /* verifying with a longer one would take over a millisecond */
+    SESSION_MAX_SIGNATURE = SESSION_MAX_KEY_BITS / 8,
+    SESSION_MAX_EMAIL = 254,
+    SESSION_KID_TEXT = 43,     /* base64url of a SHA-256 */
+    SESSION_CLOCK_SKEW_S = 30, /* how far the signer's clock may be ahead of ours */
+};
+
+/* --- base64url without padding, the one form that JWTs have --- */
+enum { BASE64URL_LINE = (SESSION_MAX_SIGNATURE + 2) / 3 * 4 };
+size_t base64url_encode(const uint8_t *bytes, size_t n, char *out); /* returns the length; not terminated */
+/* Strict: no padding, no other characters, and the spare bits of the last one zero, so that no two texts mean
+ * the same bytes. Returns false also when the result is longer than cap. */
+bool base64url_decode(struct str text, uint8_t *out, size_t cap, size_t *n);
+
+/* --- keys --- */
+struct session_key {
+    EVP_PKEY *pkey;
+    char kid[SESSION_KID_TEXT + 1];
+};
+
+struct keyset {
+    atomic_int refs;
+    int n;
+    struct session_key keys[SESSION_MAX_KEYS];
+};
+
+struct keyset *keyset_ref(struct keyset *set);
+int keyset_find(const struct keyset *set, struct str kid); /* the index, or -1 */
+bool keyset_same(const struct keyset *a, const struct keyset *b);
+
+/* The RFC 7638 thumbprint of an RSA key of an acceptable size; ST_INVALID otherwise. */
+enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w);
+/* A number of the key ("n", "e") as JWK writes it. Returns the length; 0 without one. */
+size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64URL_LINE]);
+
+/* --- what a cache asks of the current keys --- */
+uint64_t session_keys_version(const struct session_keys *keys); /* one atomic read */
+struct keyset *session_keys_take(struct session_keys *keys,
+                                 uint64_t *version); /* a reference; NULL: none yet */
+void session_keys_missing(
+    struct session_keys *keys); /* a token names a key that we do not have: never blocks */
+
+/* --- session_kept.c: the sessions that a thread has verified, by the digest of their tokens --- */
+
+/* Half of the token's SHA-256. It takes a second token of one digest to pass for somebody who is kept: 2^128
+ * tries, less a few bits. */
+struct session_digest {
+    uint64_t a, b;
+};
+struct session_kept;
+struct session_kept *kept_new(void);
+void kept_free(struct session_kept *kept);
+/* NULL: not kept. Lives until the next call that changes something. */
+const struct identity *kept_find(struct session_kept *kept, const struct session_digest *digest);
+/* One that is not kept yet; another that was not used for long may have to leave. */
+const struct identity *kept_add(struct session_kept *kept, const struct session_digest *digest,
+                                const struct identity *id);
+void kept_drop(struct session_kept *kept, const struct session_digest *digest);
+void kept_drop_all(struct session_kept *kept);
+size_t kept_places(const struct session_kept *kept);
+
+/* --- the claims of a token whose signature is good --- */
+struct claims {
+    struct identity identity; /* email points to the array below */
+    char email[SESSION_MAX_EMAIL];
+};
+enum status claims_read(struct str json, int64_t now, struct claims *out, struct why *w);
+/* The index of the key that a token's header names, or -1: not a header of ours. *missing tells that only the
+ * key is unknown. */
+int header_read(struct str json, const struct keyset *set, bool *missing, struct why *w);

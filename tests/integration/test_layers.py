@@ -1,0 +1,70 @@
+"""What may include what. Each folder of common/ is a library that sees only those it links: this calls the compiler on one file a
+case, with the very flags by which the build compiles that folder, so a forbidden include is one that the build would refuse."""
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from support import ROOT
+
+COMMANDS = ROOT / "build/release/compile_commands.json"
+
+
+def compiles(folder, include, tmp_path):
+    """Compiles a file that has only this include, as one of the folder's own."""
+    entry = next(e for e in json.loads(COMMANDS.read_text()) if e["file"].startswith(f"{ROOT / folder}/"))
+    source = tmp_path / "includes.c"
+    source.write_text(f'#include "{include}"\n')
+    words = [word for word in shlex.split(entry["command"]) if "ccache" not in word]
+    flags = [word for word in words[1:] if re.match("-[DIOWf]|-isystem|-std|/", word) and not word.endswith((".c", ".o", ".d"))]
+    return subprocess.run([words[0], *flags, f"-I{ROOT / folder}", "-fsyntax-only", source], cwd=entry["directory"], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("folder, include", [
+    ("common/pg", "http.h"),
+    ("common/base", "db.h"),
+    ("common/base", "pg.h"),
+    ("common/db", "http.h"),
+    ("common/kafka", "consumer.h"),
+    ("common/http", "service.h"),
+    ("common/consumer", "publisher.h"),
+    ("common/publisher", "consumer.h"),
+    ("common/service", "stripe.h"),
+    ("common/http", "live.h"),
+    ("services/tickets", "stripe.h"),
+])
+def test_a_library_that_is_not_linked_is_not_seen(folder, include, tmp_path):
+    done = compiles(folder, include, tmp_path)
+    assert done.returncode != 0
+    assert f"{include}: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("folder, include", [
+    ("common/service", "priv/http_priv.h"),
+    ("common/http", "priv/db_priv.h"),
+    ("common/publisher", "priv/avro_shape.h"),
+    ("services/auth", "priv/session_priv.h"),
+    ("services/tickets", "priv/consumer_batch.h"),
+])
+def test_a_private_header_is_its_folders_own(folder, include, tmp_path):
+    done = compiles(folder, include, tmp_path)
+    assert done.returncode != 0
+    assert re.search(r"#error \"private to common/\w+\"", done.stderr)
+
+
+@pytest.mark.parametrize("folder, include", [
+    ("common/pg", "mem.h"),
+    ("common/db", "sql.h"),
+    ("common/http", "priv/http_priv.h"),
+    ("common/service", "http.h"),
+    ("services/tickets", "service.h"),
+])
+def test_what_is_below_is_seen(folder, include, tmp_path):
+    done = compiles(folder, include, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_source_of_common_is_in_a_folder():
+    assert not list((ROOT / "common").glob("*.[ch]"))
