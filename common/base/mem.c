@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* 2 KiB holds the state of nearly every request (measured: a ticket's body and its reply's bookkeeping take under 700
- * bytes), so the common case is one malloc. */
+/* 2 KiB holds the state of nearly every request (measured: a ticket's body and its reply's bookkeeping take
+ * under 700 bytes), so the common case is one malloc. */
 enum { ARENA_BLOCK = 2048 };
 
 struct arena_block {
@@ -37,7 +37,8 @@ char *mem_strdup(const char *s) {
 void buf_reserve(struct buf *b, size_t more) {
     if (b->cap - b->len >= more) return;
     size_t cap = b->cap == 0 ? 256 : b->cap;
-    while (cap - b->len < more) cap *= 2;
+    while (cap - b->len < more)
+        cap *= 2;
     b->data = mem_grow(b->data, cap);
     b->cap = cap;
 }

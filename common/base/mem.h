@@ -1,7 +1,7 @@
 /* mem: allocation that cannot fail, a growing buffer, and an arena.
  *
- * Owners: a `buf` belongs to the struct it is embedded in; an `arena` owns everything taken from it and gives it back
- * at once. Running out of memory aborts. Not thread-safe: one owner, one thread at a time. */
+ * Owners: a `buf` belongs to the struct it is embedded in; an `arena` owns everything taken from it and gives
+ * it back at once. Running out of memory aborts. Not thread-safe: one owner, one thread at a time. */
 #pragma once
 
 #include <stddef.h>
@@ -22,12 +22,12 @@ void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind le
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_free(struct buf *b);
 
-/* A chain of blocks. With -DARENA_MALLOC (the sanitizer builds) every piece is a malloc of its own, so that ASan sees
- * each object's bounds. */
+/* A chain of blocks. With -DARENA_MALLOC (the sanitizer builds) every piece is a malloc of its own, so that
+ * ASan sees each object's bounds. */
 struct arena {
     struct arena_block *blocks;
 };
 
-void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned to 16 */
+void *arena_alloc(struct arena *a, size_t size);     /* zeroed, aligned to 16 */
 struct str arena_str(struct arena *a, struct str s); /* a terminated copy */
 void arena_free(struct arena *a);

@@ -2,7 +2,8 @@
  *
  * Every fallible function of this code base returns one of these; a message for people, where one is needed,
  * goes into a `struct why` beside it: what was tried, with what, and what to do. Running out of memory is not
- * a status: allocation failure aborts the process (any process here may die at any moment, see ARCHITECTURE.md). */
+ * a status: allocation failure aborts the process (any process here may die at any moment, see
+ * ARCHITECTURE.md). */
 #pragma once
 
 #define STATUS_TABLE(X)                                                                                      \
@@ -30,5 +31,6 @@ struct why {
     char text[256];
 };
 
-/* Formats the reason and returns st, so that `return why(w, ST_LOST, "...")` reads as one step. w may be NULL. */
+/* Formats the reason and returns st, so that `return why(w, ST_LOST, "...")` reads as one step. w may be
+ * NULL. */
 enum status why(struct why *w, enum status st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -5,10 +5,10 @@
 #include <sysexits.h>
 
 #include "clock.h"
-#include "priv/consumer_commit.h"
-#include "topic_thread.h"
 #include "log.h"
 #include "metrics.h"
+#include "priv/consumer_commit.h"
+#include "topic_thread.h"
 
 enum {
     TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */
@@ -289,7 +289,8 @@ static void tick(struct consumer *c) {
     notice_loss(c);
     if (group_state(c->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (group_last_error(c->group)[0] != '\0') topic_thread_say_waiting(&c->thread, group_last_error(c->group));
+        if (group_last_error(c->group)[0] != '\0')
+            topic_thread_say_waiting(&c->thread, group_last_error(c->group));
     } else {
         group_commit(c->group);
     }

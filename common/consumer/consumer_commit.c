@@ -12,8 +12,7 @@
 #define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
 
 static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {
-    const struct sql *const own[] = {&sql_positions, &sql_advance,
-                                     &sql_dead_letters};
+    const struct sql *const own[] = {&sql_positions, &sql_advance, &sql_dead_letters};
     enum status st = ST_OK;
     for (size_t i = 0; st == ST_OK && i < sizeof own / sizeof *own; i++)
         st = pg_prepare(conn, own[i], w);
@@ -96,7 +95,8 @@ void positions_init(struct sql_params *c) {
     sql_params_init(c, &sql_advance);
 }
 
-void put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected, int64_t next) {
+void put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected,
+                  int64_t next) {
     put_text(c, str_of(topic));
     put_int(c, partition);
     put_int(c, expected);

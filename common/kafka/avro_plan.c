@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "avro.h"
-#include "priv/avro_shape.h"
 #include "avro_wire.h"
+#include "priv/avro_shape.h"
 
 /* How the bytes of one branch become the member of the struct. */
 enum how {

@@ -34,11 +34,11 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;    /* where the owner stands: what group_fetch begins with and group_commit tells */
-    int64_t reached; /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t next;      /* where the owner stands: what group_fetch begins with and group_commit tells */
+    int64_t reached;   /* behind the last record taken, by the owner; group_fetch sets it to next */
     int64_t committed; /* what Kafka was told of it */
-    bool gone;       /* Kafka has no record `next`: set by group_poll, which holds the group then */
-    int64_t gone_at; /* which one that was the last time; the group's own */
+    bool gone;         /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_at;   /* which one that was the last time; the group's own */
 };
 
 enum group_state {
@@ -71,7 +71,7 @@ void group_wake(
     struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
 
 enum group_state group_state(const struct group *g);
-bool group_connected(struct group *g);                  /* has Kafka ever answered? Does not wait */
+bool group_connected(struct group *g);               /* has Kafka ever answered? Does not wait */
 const char *group_last_error(const struct group *g); /* the last error Kafka told, or "" */
 struct group_partition *group_partitions(struct group *g, int *count);
 /* Who we are as the owner of what is assigned now, for transactions that commit positions: once it is no
@@ -82,8 +82,8 @@ rd_kafka_consumer_group_metadata_t *group_membership(struct group *g);
 void group_fetch(struct group *g); /* fetches each partition from `next` */
 void group_hold(struct group *g);
 
-/* Sets each partition's `next` to what group_commit told last, or to -1. ST_OK, or ST_LOST: no answer within a
- * few seconds. */
+/* Sets each partition's `next` to what group_commit told last, or to -1. ST_OK, or ST_LOST: no answer within
+ * a few seconds. */
 enum status group_committed(struct group *g, struct why *w);
 /* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
 enum status group_ends(struct group *g, int64_t *ends, struct why *w);
@@ -94,7 +94,7 @@ enum status group_earliest(struct group *g, const struct group_partition *p, int
 enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w);
 
 int64_t group_lag(struct group *g); /* records behind `reached`, as far as Kafka's last answers tell */
-void group_commit(struct group *g);   /* tells Kafka the positions; does not wait for its answer */
+void group_commit(struct group *g); /* tells Kafka the positions; does not wait for its answer */
 
 /* Leaves and frees. After timeout_ms without an answer the others notice by the session's end instead. */
 void group_leave(struct group *g, int timeout_ms);

@@ -82,7 +82,8 @@ void topic_thread_went_well(struct topic_thread *l) {
     l->setbacks = 0;
 }
 
-bool topic_thread_register(struct topic_thread *l, struct registry *registry, const struct topic *topic, int32_t *id) {
+bool topic_thread_register(struct topic_thread *l, struct registry *registry, const struct topic *topic,
+                           int32_t *id) {
     struct why w = {0};
     while (!topic_thread_stopping(l)) {
         if (!topic_thread_may_try(l)) {

@@ -1,8 +1,8 @@
 /* life: of a thread that reads topics, what every such has: its start and end, whether it is ready and what
  * it waits for if not, and how long it waits after trouble with Kafka, the registry or the database.
  *
- * topic_thread_ready and topic_thread_wake are any thread's; topic_thread_start and topic_thread_stop, and what comes before and after them,
- * are the main thread's; the rest is the thread's own. */
+ * topic_thread_ready and topic_thread_wake are any thread's; topic_thread_start and topic_thread_stop, and
+ * what comes before and after them, are the main thread's; the rest is the thread's own. */
 #pragma once
 
 #include <pthread.h>
@@ -38,7 +38,8 @@ bool topic_thread_stopping(const struct topic_thread *l);
 /* For /readyz. */
 bool topic_thread_ready(struct topic_thread *l, struct why *w);
 void topic_thread_say_ready(struct topic_thread *l);
-void topic_thread_say_waiting(struct topic_thread *l, const char *text); /* does not change whether it is ready */
+void topic_thread_say_waiting(struct topic_thread *l,
+                              const char *text); /* does not change whether it is ready */
 void topic_thread_say_not_ready(struct topic_thread *l, const char *text);
 
 /* Trouble: to be tried again after 50 ms, then after twice that, and so on up to 5 s. What time alone does
@@ -48,9 +49,10 @@ bool topic_thread_may_try(const struct topic_thread *l);
 void topic_thread_went_well(struct topic_thread *l);
 
 /* Registers a topic's schema, trying again until it is done. False: the end came first. */
-bool topic_thread_register(struct topic_thread *l, struct registry *registry, const struct topic *topic, int32_t *id);
+bool topic_thread_register(struct topic_thread *l, struct registry *registry, const struct topic *topic,
+                           int32_t *id);
 
-/* Joins its consumer group, whose wait topic_thread_wake and topic_thread_stop end; what is refused now that group_check let
- * pass ends the process. */
+/* Joins its consumer group, whose wait topic_thread_wake and topic_thread_stop end; what is refused now that
+ * group_check let pass ends the process. */
 struct group *topic_thread_join(struct topic_thread *l, const struct group_options *options);
 void topic_thread_leave(struct topic_thread *l, int timeout_ms);

@@ -4,24 +4,26 @@
 
 #include "sql.h"
 
-/* Opens url with keepalives, application_name "onsale-NAME", and the given statement timeout (0: none). NULL: why says it,
- * without the password. */
+/* Opens url with keepalives, application_name "onsale-NAME", and the given statement timeout (0: none). NULL:
+ * why says it, without the password. */
 PGconn *pg_open(const char *url, const char *name, int statement_timeout_ms, struct why *w);
 /* Whether url can be parsed; why says no more than that, as what cannot be parsed may hold the password. */
 bool pg_url_valid(const char *url, struct why *w);
 enum status pg_prepare(PGconn *conn, const struct sql *sql, struct why *w);
 /* Runs text (simple protocol, may be several statements), dropping its rows. */
 enum status pg_exec(PGconn *conn, struct why *w, const char *text);
-/* Turns the error of a result or of the connection into a status: ST_LOST, ST_TIMEOUT, ST_AGAIN (serialization, deadlock),
- * ST_FENCED (SQLSTATE ON001, raised by advance_offsets), ST_INVALID (the data's fault: classes 22, 23 and their like), ST_FAILED. */
+/* Turns the error of a result or of the connection into a status: ST_LOST, ST_TIMEOUT, ST_AGAIN
+ * (serialization, deadlock), ST_FENCED (SQLSTATE ON001, raised by advance_offsets), ST_INVALID (the data's
+ * fault: classes 22, 23 and their like), ST_FAILED. */
 enum status pg_status(PGconn *conn, const PGresult *res, struct why *w);
 
-/* How a session that prepares set statements plans them, to be selected once. Generic plans: a statement's arrays are joined by
- * index whatever their length, so that planning again for each batch costs more than it finds out (measured for a select by id:
- * batches of 1 take 3 times as long, of 16 half as long again, of 64 the same). No sequential scans, and looking up by key as
- * cheap as it is in memory: the plan is made for a table that is small or empty, where reading all of it costs least, and is
- * kept when the table has grown a thousandfold. JIT is off as a compilation takes longer than any statement of ours, and a wrong
- * estimate is enough to start one. */
+/* How a session that prepares set statements plans them, to be selected once. Generic plans: a statement's
+ * arrays are joined by index whatever their length, so that planning again for each batch costs more than it
+ * finds out (measured for a select by id: batches of 1 take 3 times as long, of 16 half as long again, of 64
+ * the same). No sequential scans, and looking up by key as cheap as it is in memory: the plan is made for a
+ * table that is small or empty, where reading all of it costs least, and is kept when the table has grown a
+ * thousandfold. JIT is off as a compilation takes longer than any statement of ours, and a wrong estimate is
+ * enough to start one. */
 #define PG_PLANNING                                                                                          \
     "set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false),"           \
     " set_config('enable_seqscan', 'off', false), set_config('random_page_cost', '0.1', false)"

@@ -13,7 +13,6 @@
 #include "admin.h"
 #include "clock.h"
 #include "publisher.h"
-#include "queries.h"
 #include "settings.h"
 #include "thread.h"
 

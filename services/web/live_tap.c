@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "topic_thread.h"
 #include "log.h"
 #include "metrics.h"
+#include "topic_thread.h"
 
 enum {
     TICK_MS = 1000,     /* the threads are told the place at least so often */

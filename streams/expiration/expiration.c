@@ -4,11 +4,11 @@
 
 #include "clock.h"
 #include "group.h"
-#include "topic_thread.h"
 #include "log.h"
 #include "metrics.h"
 #include "signals.h"
 #include "timers.h"
+#include "topic_thread.h"
 
 enum {
     TICK_MS = 1000,          /* gauges, and the offsets that are committed */
@@ -239,7 +239,8 @@ static void tick(struct expiration *x) {
     metric_set(M_CONSUMER_LAG, group_lag(x->group));
     if (group_state(x->group) == GROUP_OUT) {
         metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (group_last_error(x->group)[0] != '\0') topic_thread_say_waiting(&x->thread, group_last_error(x->group));
+        if (group_last_error(x->group)[0] != '\0')
+            topic_thread_say_waiting(&x->thread, group_last_error(x->group));
     } else {
         commit(x);
     }

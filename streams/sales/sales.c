@@ -160,7 +160,8 @@ static void tick(struct sales *x) {
     metric_set(M_CONSUMER_LAG, group_lag(x->group));
     if (group_state(x->group) != GROUP_OUT) return;
     metric_set(M_CONSUMER_PARTITIONS, 0);
-    if (group_last_error(x->group)[0] != '\0') topic_thread_say_waiting(&x->thread, group_last_error(x->group));
+    if (group_last_error(x->group)[0] != '\0')
+        topic_thread_say_waiting(&x->thread, group_last_error(x->group));
 }
 
 static int wait_ms(const struct sales *x) {

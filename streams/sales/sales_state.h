@@ -3,11 +3,13 @@
 
 #include "changelog.h"
 #include "group.h"
-#include "topic_thread.h"
 #include "output.h"
 #include "partitions.h"
+#include "topic_thread.h"
 
-enum { COMMIT_MOST = 8000 }; /* changes in a transaction, which takes some 50 ms; in librdkafka's queue they take 7 MiB */
+enum {
+    COMMIT_MOST = 8000
+}; /* changes in a transaction, which takes some 50 ms; in librdkafka's queue they take 7 MiB */
 
 struct sales {
     struct topic_thread thread;

@@ -2,9 +2,9 @@
 #include <sys/wait.h>
 
 #include "clock.h"
-#include "priv/consumer_commit.h"
 #include "migrate.h"
 #include "pg_test.h"
+#include "priv/consumer_commit.h"
 
 /* A thing counts how often it was touched, and remembers by what, in order. */
 static const char TABLES[] =

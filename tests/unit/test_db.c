@@ -367,8 +367,7 @@ static void sessions_are_set_up(void **state) {
     fx_open(&options);
     enum status st;
     for (int i = 0; i < 6; i++)
-        put_text(db_add(fx_db, &setting, check_setting, (void *)settings[i][1], &st),
-                 str_of(settings[i][0]));
+        put_text(db_add(fx_db, &setting, check_setting, (void *)settings[i][1], &st), str_of(settings[i][0]));
     fx_until(fx_answered == 6);
 }
 

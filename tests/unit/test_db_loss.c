@@ -293,7 +293,10 @@ static void a_clock_that_is_set_back_puts_nothing_off(void **state) {
 static const struct sql keep = {
     "test_keep",
     "select ordinal, length(t), 0 from unnest($1::text[]) with ordinality as r (t, ordinal) order by ordinal",
-    1, true, (const uint32_t[]){25}, 0};
+    1,
+    true,
+    (const uint32_t[]){25},
+    0};
 
 /* More than fits into any socket buffer waits in memory, not in the loop. */
 static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state) {

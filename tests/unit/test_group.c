@@ -61,7 +61,8 @@ static void await_state(struct group *g, enum group_state wanted) {
     int64_t deadline = clock_mono_us() + DEADLINE_MS * INT64_C(1000);
     struct group_partition *p;
     while (group_state(g) != wanted) {
-        if (clock_mono_us() > deadline) fail_msg("waited in vain for state %d; %s", wanted, group_last_error(g));
+        if (clock_mono_us() > deadline)
+            fail_msg("waited in vain for state %d; %s", wanted, group_last_error(g));
         rd_kafka_message_t *m = group_poll(g, 100, &p);
         if (m != NULL) rd_kafka_message_destroy(m);
     }

@@ -1,9 +1,9 @@
 /* consumer_batch: the effects of some records, as set statements in an order that holds each key's.
  *
- * A statement takes a set and may touch each row once, so one key's records must not meet in one statement, and must
- * take effect in their order. So the batch is cut into runs: a record goes into the first run that is behind
- * every earlier record of its key. Then there are as many runs as the busiest key has records, however the keys are
- * mixed; runs are sent in order, and in each the statements one after another.
+ * A statement takes a set and may touch each row once, so one key's records must not meet in one statement,
+ * and must take effect in their order. So the batch is cut into runs: a record goes into the first run that
+ * is behind every earlier record of its key. Then there are as many runs as the busiest key has records,
+ * however the keys are mixed; runs are sent in order, and in each the statements one after another.
  *
  * Pure: no Kafka, no database. Reused from batch to batch, keeps its memory. One owner. */
 #pragma once
@@ -44,7 +44,8 @@ bool batch_full(const struct batch *b, int records);
 void batch_record(struct batch *b, int64_t timestamp_ms, size_t bytes);
 
 /* The effect of an event by its reaction, in the run that its key asks for. */
-void batch_effect(struct batch *b, const struct reaction *r, struct str key, const void *event, struct str traceparent);
+void batch_effect(struct batch *b, const struct reaction *r, struct str key, const void *event,
+                  struct str traceparent);
 
 struct batch_dead_letter {
     const char *topic;

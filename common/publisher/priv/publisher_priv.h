@@ -15,12 +15,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "publisher.h"
 #include "priv/publisher_expiry.h"
 #include "priv/publisher_row.h"
 #include "priv/publisher_sink.h"
 #include "priv/publisher_slot.h"
 #include "priv/publisher_tails.h"
+#include "publisher.h"
 #include "replication.h"
 
 struct publisher {
