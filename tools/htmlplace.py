@@ -221,8 +221,8 @@ def joined(places):
 # --- values ---
 
 KINDS = {  # kind: (function for text, for JSON, for a URL's query)
-    "text": ("html_text", "html_json", "html_component"),
-    "url": ("html_text", "html_json", "html_component"),
+    "text": ("html_text", "html_json", "percent_encode"),
+    "url": ("html_text", "html_json", "percent_encode"),
     "int": ("html_int", "html_int", "html_int"),
     "uuid": ("html_uuid", '"html_uuid', "html_uuid"),
     "enum": ("html_text", '"html_text', "html_text"),

@@ -1,5 +1,8 @@
 #include "clock.h"
 
+#include <limits.h>
+#include <poll.h>
+
 static const int64_t day_us = 86400 * INT64_C(1000000);
 static const int64_t first_us = -62167219200 * INT64_C(1000000);    /* 0000-01-01 */
 static const int64_t last_us = 253402300800 * INT64_C(1000000) - 1; /* the end of 9999-12-31 */
@@ -40,4 +43,19 @@ void clock_format(int64_t unix_us, char out[CLOCK_TEXT]) {
     out[13] = out[16] = ':';
     out[19] = '.';
     out[23] = 'Z';
+}
+
+int clock_ms_until(int64_t until_us) {
+    int64_t left_us = until_us - clock_mono_us();
+    if (left_us <= 0) return 0;
+    return left_us > INT_MAX * INT64_C(1000) ? INT_MAX : (int)((left_us + 999) / 1000);
+}
+
+bool clock_wait(int fd, int64_t until_us) {
+    for (;;) {
+        struct pollfd p = {fd, POLLIN, 0};
+        int ms = clock_ms_until(until_us);
+        if (poll(&p, 1, ms) == 1) return true;
+        if (ms == 0) return false;
+    }
 }

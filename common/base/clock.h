@@ -1,6 +1,7 @@
 /* clock: the two clocks this code reads. Monotonic for durations, wall time for what is told to others. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,6 +18,11 @@ static inline int64_t clock_mono_us(void) {
 static inline int64_t clock_wall_us(void) {
     return clock_us(CLOCK_REALTIME);
 }
+
+/* Milliseconds until a moment of the monotonic clock, rounded up: 0 when it is over. */
+int clock_ms_until(int64_t until_us);
+/* Waits until fd can be read: false when until_us comes first. An fd of -1: waits for the moment alone. */
+bool clock_wait(int fd, int64_t until_us);
 
 enum { CLOCK_TEXT = 24 };
 

@@ -55,11 +55,10 @@ static size_t text_run(const unsigned char *p, size_t n) {
 }
 
 static void put_escaped(struct json *j, unsigned char c) {
-    static const char digits[] = "0123456789abcdef";
     if (c >= 0x80)
         put(j, "\xef\xbf\xbd", 3);
     else if (escapes[c] == 1)
-        put(j, (char[]){'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]}, 6);
+        buf_printf(&j->out, "\\u%04x", c);
     else
         put(j, (char[]){'\\', escapes[c]}, 2);
 }

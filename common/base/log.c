@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -70,4 +71,23 @@ void log_at(enum log_level level, const char *part, const char *fmt, ...) {
 void log_lines(struct buf *b) {
     write_all(b->data, b->len);
     b->len = 0;
+}
+
+static const char *past_digits(const char *p) {
+    return p + strspn(p, "0123456789");
+}
+
+static bool same_but_numbers(const char *a, const char *b) {
+    for (;; a++, b++) {
+        a = past_digits(a);
+        b = past_digits(b);
+        if (*a != *b) return false;
+        if (*a == '\0') return true;
+    }
+}
+
+bool log_news(struct why *said, const struct why *now) {
+    bool news = !same_but_numbers(said->text, now->text);
+    *said = *now;
+    return news;
 }

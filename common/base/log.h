@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "mem.h"
+#include "status.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
@@ -24,6 +25,10 @@ void log_at(enum log_level level, const char *part, const char *fmt, ...)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+
+/* For trouble that lasts: whether `now` is news after what was said last, and remembers it. Numbers are no
+ * news: times and ports vary from one try to the next. */
+bool log_news(struct why *said, const struct why *now);
 
 /* Writes whole lines already made (they end in \n), empties b. */
 void log_lines(struct buf *b);

@@ -1,6 +1,7 @@
 #include "mem.h"
 
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,6 +49,22 @@ void buf_add(struct buf *b, const void *bytes, size_t n) {
     buf_reserve(b, n);
     memcpy(b->data + b->len, bytes, n);
     b->len += n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...) {
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(room == 0 ? NULL : (char *)b->data + b->len, room, fmt, ap);
+    if (n < 0) abort(); /* a format that is none */
+    if ((size_t)n >= room) {
+        buf_reserve(b, (size_t)n + 1);
+        vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
+    va_end(ap);
+    b->len += (size_t)n;
 }
 
 void buf_free(struct buf *b) {

@@ -68,15 +68,6 @@ void histogram_merge(struct histogram *into, const struct histogram *h) {
     into->sum_us += atomic_load_explicit(&h->sum_us, memory_order_relaxed);
 }
 
-void buf_printf(struct buf *out, const char *fmt, ...) {
-    char line[512];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    buf_add(out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
 void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels) {
     const char *comma = *labels == '\0' ? "" : ",";
     const char *open = *labels == '\0' ? "" : "{", *close = *labels == '\0' ? "" : "}";

@@ -45,4 +45,3 @@ void histogram_observe_us(struct histogram *h, int64_t us);
 void histogram_merge(struct histogram *into, const struct histogram *h); /* into is the caller's alone */
 /* labels: `route="/api/tickets"`, or "" */
 void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels);
-void buf_printf(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "hex.h"
+
 enum { RANDOM_POOL = 4096 }; /* one getrandom() for 512 ids instead of one each */
 
 static void random_bytes(uint8_t *out, size_t n) {
@@ -38,13 +40,6 @@ struct uuid uuid_v7(void) {
     return id;
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 bool uuid_parse(struct str text, struct uuid *out) {
     if (text.n != UUID_TEXT) return false;
     size_t byte = 0;
@@ -53,20 +48,16 @@ bool uuid_parse(struct str text, struct uuid *out) {
             if (text.p[i++] != '-') return false;
             continue;
         }
-        int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
-        if (high < 0 || low < 0) return false;
-        out->b[byte++] = (uint8_t)(high << 4 | low);
+        if (!hex_decode((struct str){text.p + i, 2}, &out->b[byte++], 1)) return false;
         i += 2;
     }
     return true;
 }
 
 void uuid_format(const struct uuid *id, char out[UUID_TEXT]) {
-    static const char digits[] = "0123456789abcdef";
     char *o = out;
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10) *o++ = '-';
-        *o++ = digits[id->b[i] >> 4];
-        *o++ = digits[id->b[i] & 15];
+        o = hex_encode(id->b + i, 1, o);
     }
 }

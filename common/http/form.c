@@ -1,5 +1,8 @@
 #include "form.h"
 
+#include <stdio.h>
+
+#include "percent.h"
 #include "utf8.h"
 
 /* Takes what is before the first `by` off s. */
@@ -22,28 +25,6 @@ bool form_next(struct str *rest, struct form_field *out) {
     return false;
 }
 
-static int hex(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-struct str form_decode(struct arena *arena, struct str in) {
-    char *out = arena_alloc(arena, in.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < in.n; i++) {
-        char c = in.p[i];
-        if (c == '+')
-            c = ' ';
-        else if (c == '%' && i + 2 < in.n && hex(in.p[i + 1]) >= 0 && hex(in.p[i + 2]) >= 0) {
-            c = (char)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2]));
-            i += 2;
-        }
-        out[n++] = c;
-    }
-    return (struct str){out, n};
-}
-
 static int count_fields(struct str text) {
     struct form_field f;
     int n = 0;
@@ -58,7 +39,7 @@ const char *form_read(struct str text, struct form *out, struct arena *arena) {
     if (n > FORM_MAX_FIELDS) return "must not have more than 256 fields";
     out->fields = arena_alloc(arena, (size_t)n * sizeof *out->fields);
     for (struct form_field f; form_next(&text, &f);) {
-        f = (struct form_field){form_decode(arena, f.key), form_decode(arena, f.value)};
+        f = (struct form_field){percent_decode(arena, f.key), percent_decode(arena, f.value)};
         if (!utf8_valid(f.key) || !utf8_valid(f.value)) return "must be UTF-8 text without NUL characters";
         out->fields[out->count++] = f;
     }
@@ -72,4 +53,17 @@ bool form_get(const struct form *form, const char *key, struct str *out) {
         return true;
     }
     return false;
+}
+
+void form_put_text(struct buf *out, const char *key, struct str value) {
+    if (out->len > 0) buf_add(out, "&", 1);
+    percent_encode(out, str_of(key));
+    buf_add(out, "=", 1);
+    percent_encode(out, value);
+}
+
+void form_put_int(struct buf *out, const char *key, int64_t value) {
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld", (long long)value);
+    form_put_text(out, key, (struct str){text, (size_t)n});
 }

@@ -1,10 +1,12 @@
-/* form: reads application/x-www-form-urlencoded text, of bodies and of queries.
+/* form: application/x-www-form-urlencoded text, of bodies and of queries: read and written.
  *
  * Keys are text as they are: of nested ones ("metadata[orderId]=7") the whole, brackets and all, is the key.
- * '+' is a space; a
- * '%' without two hex digits stands for itself. Nothing keeps state; what is decoded lives in the arena
- * given. */
+ * Nothing keeps state;
+ * what is decoded lives in the arena given. */
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "mem.h"
 #include "str.h"
@@ -23,10 +25,13 @@ struct form {
 /* Takes the next field off *rest, still encoded; empty ones ("a=1&&b=2") are passed over. false: there is
  * none. */
 bool form_next(struct str *rest, struct form_field *out);
-struct str form_decode(struct arena *arena, struct str encoded); /* any bytes; terminated */
 
 /* All fields of a text; every key and value is text (utf8_valid). NULL, or what is wrong with it ("must be
  * ..."). */
 const char *form_read(struct str text, struct form *out, struct arena *arena);
 /* The value of the first field of that key. */
 bool form_get(const struct form *form, const char *key, struct str *out);
+
+/* Writes a further field. */
+void form_put_text(struct buf *out, const char *key, struct str value);
+void form_put_int(struct buf *out, const char *key, int64_t value);

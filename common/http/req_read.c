@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "form.h"
+#include "percent.h"
 
 struct uuid req_path_uuid(const struct req *rq, int index) {
     return rq->match.uuids[index];
@@ -41,8 +42,8 @@ bool req_query(struct req *rq, const char *name, struct str *out) {
     struct str path = str_of_iovec(rq->h2o->path);
     struct str query = {path.p + rq->h2o->query_at + 1, path.n - rq->h2o->query_at - 1};
     for (struct form_field f; form_next(&query, &f);) {
-        if (!str_eq(form_decode(&rq->arena, f.key), str_of(name))) continue;
-        *out = form_decode(&rq->arena, f.value);
+        if (!str_eq(percent_decode(&rq->arena, f.key), str_of(name))) continue;
+        *out = percent_decode(&rq->arena, f.value);
         return true;
     }
     return false;

@@ -114,17 +114,17 @@ static enum status verify(struct session_cache *cache, struct str token, int64_t
     uint8_t json[SESSION_MAX_TOKEN], signature[SESSION_MAX_SIGNATURE];
     size_t n;
     if (!split(token, &parts)) return why(w, ST_INVALID, "not three parts");
-    if (!base64url_decode(parts.header, json, sizeof json, &n))
+    if (!base64_decode(parts.header, json, sizeof json, &n))
         return why(w, ST_INVALID, "its header is not base64url");
     bool missing;
     int key = header_read((struct str){(char *)json, n}, cache->set, &missing, w);
     if (missing) session_keys_missing(cache->keys);
     if (key < 0) return ST_INVALID;
-    if (!base64url_decode(parts.signature, signature, sizeof signature, &n))
+    if (!base64_decode(parts.signature, signature, sizeof signature, &n))
         return why(w, ST_INVALID, "its signature is not base64url");
     if (!signature_good(cache, key, parts.signed_text, signature, n))
         return why(w, ST_INVALID, "its signature is wrong");
-    if (!base64url_decode(parts.claims, json, sizeof json, &n))
+    if (!base64_decode(parts.claims, json, sizeof json, &n))
         return why(w, ST_INVALID, "its claims are not base64url");
     return claims_read((struct str){(char *)json, n}, now, out, w);
 }

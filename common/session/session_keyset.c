@@ -9,12 +9,12 @@
 
 enum { MAX_EXPONENT_BYTES = 4 }; /* everybody's is 65537; a long one only makes verifying slow */
 
-size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64URL_LINE]) {
+size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]) {
     BIGNUM *number = NULL;
     size_t length = 0;
     if (EVP_PKEY_get_bn_param(pkey, name, &number) && BN_num_bytes(number) <= SESSION_MAX_SIGNATURE) {
         uint8_t bytes[SESSION_MAX_SIGNATURE];
-        length = base64url_encode(bytes, (size_t)BN_bn2bin(number, bytes), out);
+        length = base64_encode(bytes, (size_t)BN_bn2bin(number, bytes), out);
     }
     BN_free(number);
     return length;
@@ -26,7 +26,7 @@ enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1],
     if (bits < SESSION_MIN_KEY_BITS || bits > SESSION_MAX_KEY_BITS)
         return why(w, ST_INVALID, "an RSA key of %d bits; %d to %d are taken", bits, SESSION_MIN_KEY_BITS,
                    SESSION_MAX_KEY_BITS);
-    char n[BASE64URL_LINE], e[BASE64URL_LINE], text[2 * BASE64URL_LINE + 64];
+    char n[BASE64_LINE], e[BASE64_LINE], text[2 * BASE64_LINE + 64];
     size_t n_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
            e_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
     if (n_length == 0 || e_length == 0) return why(w, ST_INVALID, "an RSA key without its numbers");
@@ -36,7 +36,7 @@ enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1],
     unsigned hashed = 0;
     if (!EVP_Digest(text, (size_t)length, hash, &hashed, EVP_sha256(), NULL))
         return why(w, ST_FAILED, "OpenSSL has no SHA-256");
-    kid[base64url_encode(hash, hashed, kid)] = '\0';
+    base64_encode(hash, hashed, kid);
     return ST_OK;
 }
 
@@ -66,7 +66,7 @@ static bool may_verify(const json_t *jwk) {
 static BIGNUM *jwk_number(const json_t *jwk, const char *name, size_t max_bytes) {
     uint8_t bytes[SESSION_MAX_SIGNATURE];
     size_t n;
-    if (!base64url_decode(text_member(jwk, name), bytes, max_bytes, &n) || n == 0) return NULL;
+    if (!base64_decode(text_member(jwk, name), bytes, max_bytes, &n) || n == 0) return NULL;
     return BN_bin2bn(bytes, (int)n, NULL);
 }
 

@@ -53,7 +53,7 @@ static EVP_PKEY *public_key(const char *pem, int length) {
 }
 
 static json_t *jwk_of(const EVP_PKEY *pkey, const char *kid) {
-    char n[BASE64URL_LINE], e[BASE64URL_LINE];
+    char n[BASE64_LINE], e[BASE64_LINE];
     size_t n_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
            e_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
     return json_pack("{s:s, s:s, s:s, s:s, s:s%, s:s%}", "kty", "RSA", "use", "sig", "alg", "RS256", "kid",

@@ -6,6 +6,8 @@
 #include <openssl/params.h>
 #include <stdlib.h>
 
+#include "hex.h"
+
 enum { MAC = 32, MAX_SIGNATURES = 16 /* more than rotation will ever need */ };
 
 bool signature_secrets_parse(const char *list, struct signature_secrets *out) {
@@ -28,19 +30,8 @@ struct parsed {
     int count;
 };
 
-static int hex(char c) {
-    if (isdigit((unsigned char)c)) return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_mac(struct str s, unsigned char out[MAC]) {
-    if (s.n != 2 * MAC) return false;
-    for (size_t i = 0; i < MAC; i++) {
-        int high = hex(s.p[2 * i]), low = hex(s.p[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    return hex_decode(s, out, MAC);
 }
 
 static bool parse_time(struct str s, struct parsed *out) {

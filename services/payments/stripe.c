@@ -8,7 +8,7 @@
 #include <sys/random.h>
 
 #include "clock.h"
-#include "encode.h"
+#include "form.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -60,7 +60,7 @@ int64_t stripe_amount(int64_t minor, const char *currency) {
 static void put_uuid_text(struct buf *out, const char *key, const struct uuid *id) {
     char text[UUID_TEXT];
     uuid_format(id, text);
-    encode_text(out, key, (struct str){text, sizeof text});
+    form_put_text(out, key, (struct str){text, sizeof text});
 }
 
 /* Nothing here may depend on anything but the ask: a repetition under the same key has to be the same. */
@@ -69,18 +69,18 @@ static void make_create(const struct stripe_ask *ask, struct stripe_request *r) 
     for (int i = 0; i < 3 && ask->currency[i] != '\0'; i++)
         currency[i] = (char)(ask->currency[i] | 0x20);
     snprintf(r->path, sizeof r->path, "/v1/payment_intents");
-    encode_int(&r->body, "amount", stripe_amount(ask->amount, ask->currency));
-    encode_text(&r->body, "currency", str_of(currency));
-    encode_text(&r->body, "confirm", STR("true"));
-    encode_text(&r->body, "payment_method_types[0]", STR("card"));
+    form_put_int(&r->body, "amount", stripe_amount(ask->amount, ask->currency));
+    form_put_text(&r->body, "currency", str_of(currency));
+    form_put_text(&r->body, "confirm", STR("true"));
+    form_put_text(&r->body, "payment_method_types[0]", STR("card"));
     if (strncmp(ask->token, "tok_", 4) == 0) {
-        encode_text(&r->body, "payment_method_data[type]", STR("card"));
-        encode_text(&r->body, "payment_method_data[card][token]", str_of(ask->token));
+        form_put_text(&r->body, "payment_method_data[type]", STR("card"));
+        form_put_text(&r->body, "payment_method_data[card][token]", str_of(ask->token));
     } else
-        encode_text(&r->body, "payment_method", str_of(ask->token));
+        form_put_text(&r->body, "payment_method", str_of(ask->token));
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
     put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
-    encode_int(&r->body, "metadata[attempt]", ask->attempt);
+    form_put_int(&r->body, "metadata[attempt]", ask->attempt);
     char id[UUID_TEXT];
     uuid_format(&ask->charge, id);
     snprintf(r->idempotency_key, sizeof r->idempotency_key, "charge-%.*s-%d", UUID_TEXT, id, ask->attempt);
@@ -90,7 +90,7 @@ static void make_refund(const struct stripe_ask *ask, struct stripe_request *r) 
     char id[UUID_TEXT];
     uuid_format(&ask->charge, id);
     snprintf(r->path, sizeof r->path, "/v1/refunds");
-    encode_text(&r->body, "payment_intent", str_of(ask->intent));
+    form_put_text(&r->body, "payment_intent", str_of(ask->intent));
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
     put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
     snprintf(r->idempotency_key, sizeof r->idempotency_key, "refund-%.*s", UUID_TEXT, id);

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "fetch.h"
+#include "hex.h"
 #include "log.h"
 #include "pg.h"
 #include "queries.h"
@@ -59,8 +60,7 @@ void webhook_signature(char out[SIGNATURE_TEXT], int64_t unix_s, const char *sec
     HMAC(EVP_sha256(), secret, (int)strlen(secret), signed_text.data, signed_text.len, mac, &n);
     buf_free(&signed_text);
     char *p = out + snprintf(out, SIGNATURE_TEXT, "t=%lld,v1=", (long long)unix_s);
-    for (unsigned i = 0; i < n; i++)
-        p += sprintf(p, "%02x", mac[i]);
+    *hex_encode(mac, n, p) = '\0';
 }
 
 /* --- to and fro --- */

@@ -4,6 +4,7 @@
 
 #include "currency.h"
 #include "fields.h"
+#include "percent.h"
 #include "queries.h"
 #include "utf8.h"
 
@@ -187,12 +188,13 @@ struct list {
 
 /* What a link to the next page says beyond where it begins. */
 static struct str list_query(struct req *rq, const struct list *list) {
-    static const char mine[] = "&mine=true", q[] = "&q=";
-    char *out = req_alloc(rq, sizeof mine + sizeof q + 3 * list->q.n);
-    int n = sprintf(out, "%s%s", list->mine ? mine : "", list->q.n > 0 ? q : "");
-    for (size_t i = 0; i < list->q.n; i++)
-        n += sprintf(out + n, "%%%02X", (unsigned char)list->q.p[i]);
-    return (struct str){out, (size_t)n};
+    struct buf query = {0};
+    if (list->mine) buf_printf(&query, "&mine=true");
+    if (list->q.n > 0) buf_printf(&query, "&q=");
+    percent_encode(&query, list->q);
+    struct str text = arena_str(req_arena(rq), (struct str){(const char *)query.data, query.len});
+    buf_free(&query);
+    return text;
 }
 
 /* One row more than the page was asked for, to know whether there is a next one. */

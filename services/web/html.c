@@ -79,29 +79,6 @@ void html_json(struct buf *out, struct str v) {
 
 /* --- URLs --- */
 
-static bool unreserved(unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-void html_component(struct buf *out, struct str v) {
-    static const char digits[] = "0123456789ABCDEF";
-    if (v.n == 0) return;
-    buf_reserve(out, 3 * v.n);
-    uint8_t *p = out->data + out->len;
-    for (size_t i = 0; i < v.n; i++) {
-        unsigned char c = (unsigned char)v.p[i];
-        if (unreserved(c)) {
-            *p++ = c;
-        } else {
-            *p++ = '%';
-            *p++ = (uint8_t)digits[c >> 4];
-            *p++ = (uint8_t)digits[c & 15];
-        }
-    }
-    out->len = (size_t)(p - out->data);
-}
-
 bool html_own_path(struct str url) {
     if (url.n == 0 || url.p[0] != '/' || (url.n > 1 && url.p[1] == '/')) return false;
     for (size_t i = 0; i < url.n; i++) {

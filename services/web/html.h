@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mem.h"
+#include "percent.h"
 #include "uuid.h"
 
 struct price {
@@ -17,8 +18,6 @@ struct price {
 void html_text(struct buf *out, struct str v);
 /* A JSON string with its quotes, for <script type="application/json">: nothing in it can end the script. */
 void html_json(struct buf *out, struct str v);
-/* A part of a URL's query: everything but letters, digits and -._~ is percent-encoded. */
-void html_component(struct buf *out, struct str v);
 /* A whole URL as an attribute: "#" in place of one that is not html_own_path. */
 void html_url(struct buf *out, struct str v);
 /* Whether a URL leads to this site and nowhere else: it starts with one slash, and has neither a backslash

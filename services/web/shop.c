@@ -14,7 +14,7 @@ static struct str link_next(struct req *rq, struct str cursor, struct str words)
     html_literal(&link, "/?cursor=");
     buf_add(&link, cursor.p, cursor.n);
     if (words.n > 0) html_literal(&link, "&q=");
-    html_component(&link, words);
+    percent_encode(&link, words);
     struct str kept = arena_str(req_arena(rq), (struct str){(char *)link.data, link.len});
     buf_free(&link);
     return kept;
@@ -48,7 +48,7 @@ void show_home(struct req *rq) {
     buf_printf(&path, "/api/tickets?limit=%d", PAGE_ITEMS);
     if (s->cursor.n > 0) buf_printf(&path, "&cursor=%.*s", (int)s->cursor.n, s->cursor.p);
     if (s->words.n > 0) html_literal(&path, "&q=");
-    html_component(&path, s->words);
+    percent_encode(&path, s->words);
     api_ask(
         rq, ((struct web *)req_service(rq))->api,
         &(struct api_ask){

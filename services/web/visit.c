@@ -139,7 +139,7 @@ bool visit_signed_in(struct req *rq) {
     struct visit *visit = visit_of(rq);
     if (visit->user != NULL) return true;
     struct buf next = {0};
-    html_component(&next, visit->page.path);
+    percent_encode(&next, visit->page.path);
     visit_go(rq, "/signin?first=%s&next=%.*s", visit->session.n > 0 ? "again" : "yes", (int)next.len,
              (char *)next.data);
     buf_free(&next);

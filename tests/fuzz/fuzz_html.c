@@ -82,7 +82,7 @@ static void check_json(struct str in) {
 
 static void check_component(struct str in) {
     struct buf out = {0}, meant = {0}, wanted = {0};
-    html_component(&out, in);
+    percent_encode(&out, in);
     for (size_t i = 0; i < out.len; i++) {
         unsigned c = out.data[i];
         assert(isalnum((int)c) || strchr("-._~%", (int)c) != NULL);

@@ -43,7 +43,7 @@ static inline char *pem_of(EVP_PKEY *pkey, bool private, const char *pass_phrase
 
 /* {"kty":"RSA","n":…,"e":… MORE}; more starts with a comma, or is empty. */
 static inline char *jwk_of(EVP_PKEY *pkey, const char *more) {
-    char n[BASE64URL_LINE], e[BASE64URL_LINE];
+    char n[BASE64_LINE], e[BASE64_LINE];
     size_t n_length = key_number(pkey, "n", n), e_length = key_number(pkey, "e", e);
     return text("{\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%.*s\"%s}", (int)n_length, n, (int)e_length, e,
                 more);
@@ -59,7 +59,7 @@ static inline char *jwks_of(EVP_PKEY *a, EVP_PKEY *b) {
 
 static inline char *base64_of(const void *bytes, size_t n) {
     char *out = mem_alloc(n / 3 * 4 + 5);
-    out[base64url_encode(bytes, n, out)] = '\0';
+    base64_encode(bytes, n, out);
     return out;
 }
 

@@ -31,6 +31,7 @@
 #include "metrics.h"
 #include "priv/route.h"
 #include "proxies.h"
+#include "trace.h"
 
 enum {
     HTTP_MAX_BODY = 64 * 1024,
@@ -156,7 +157,7 @@ struct req {
     void (*end)(void *arg); /* may be NULL */
     void *end_arg;
     int64_t started_us;
-    char traceparent[55];
+    char traceparent[TRACE_TEXT];
 };
 
 int req_handle(h2o_handler_t *handler, h2o_req_t *h2o);

@@ -7,11 +7,10 @@
 #error "private to common/publisher"
 #endif
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "str.h"
+#include "hex.h"
 
 struct position {
     uint64_t lsn; /* 0: from the log, before the slot */
@@ -20,29 +19,24 @@ struct position {
 
 enum { POSITION_TEXT = 16 + 1 + 16 };
 
-static inline char *position_hex(char *out, uint64_t v, int digits) {
-    for (int i = digits - 1; i >= 0; i--, v >>= 4)
-        out[i] = "0123456789abcdef"[v & 15];
-    return out + digits;
-}
-
 /* Returns the length; not terminated. By hand, because printf takes longer than encoding the whole event. */
 static inline int position_format(struct position p, char out[POSITION_TEXT]) {
-    char *end = position_hex(out, p.lsn, 16);
+    char *end = hex_number(out, p.lsn, 16);
     *end++ = '/';
-    return (int)(position_hex(end, p.ordinal, p.ordinal >> 32 == 0 ? 8 : 16) - out);
+    return (int)(hex_number(end, p.ordinal, p.ordinal >> 32 == 0 ? 8 : 16) - out);
 }
 
 /* 1 to 16 hex digits from *at on; moves *at behind them. */
 static inline bool position_number(const char **at, const char *end, uint64_t *out) {
     const char *first = *at;
     *out = 0;
-    for (; *at < end && isxdigit((unsigned char)**at); ++*at)
-        *out = *out << 4 | (uint64_t)(isdigit((unsigned char)**at) ? **at - '0' : (**at | 32) - 'a' + 10);
+    for (; *at < end && hex_value(**at) >= 0; ++*at)
+        *out = *out << 4 | (uint64_t)hex_value(**at);
     return *at > first && *at - first <= 16;
 }
 
 static inline bool position_parse(struct str text, struct position *out) {
+    *out = (struct position){0};
     const char *at = text.p, *end = text.p + text.n;
     if (!position_number(&at, end, &out->lsn) || at == end || *at++ != '/') return false;
     return position_number(&at, end, &out->ordinal) && at == end;

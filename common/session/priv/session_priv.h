@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
+#include "base64.h"
 #include "session.h"
 
 enum {
@@ -20,12 +21,7 @@ enum {
     SESSION_CLOCK_SKEW_S = 30, /* how far the signer's clock may be ahead of ours */
 };
 
-/* --- base64url without padding, the one form that JWTs have --- */
-enum { BASE64URL_LINE = (SESSION_MAX_SIGNATURE + 2) / 3 * 4 };
-size_t base64url_encode(const uint8_t *bytes, size_t n, char *out); /* returns the length; not terminated */
-/* Strict: no padding, no other characters, and the spare bits of the last one zero, so that no two texts mean
- * the same bytes. Returns false also when the result is longer than cap. */
-bool base64url_decode(struct str text, uint8_t *out, size_t cap, size_t *n);
+enum { BASE64_LINE = BASE64_TEXT(SESSION_MAX_SIGNATURE) };
 
 /* --- keys --- */
 struct session_key {
@@ -46,7 +42,7 @@ bool keyset_same(const struct keyset *a, const struct keyset *b);
 /* The RFC 7638 thumbprint of an RSA key of an acceptable size; ST_INVALID otherwise. */
 enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w);
 /* A number of the key ("n", "e") as JWK writes it. Returns the length; 0 without one. */
-size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64URL_LINE]);
+size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]);
 
 /* --- what a cache asks of the current keys --- */
 uint64_t session_keys_version(const struct session_keys *keys); /* one atomic read */

@@ -1,0 +1,8 @@
+/* percent: percent-encoding of a part of a URL or of a form (RFC 3986: letters, digits and -._~ stay). */
+#pragma once
+
+#include "mem.h"
+
+void percent_encode(struct buf *out, struct str text); /* any bytes */
+/* As forms are written: '+' is a space, and a '%' without two hex digits stands for itself. Terminated. */
+struct str percent_decode(struct arena *arena, struct str text);
