@@ -1,19 +1,14 @@
-#include "priv/http_priv.h"
+#include "http.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <h2o/http1.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "http_listen.h"
 #include "log.h"
+#include "priv/http_thread.h"
+#include "priv/req_priv.h"
 #include "thread.h"
-
-/* Enough for a burst of clients while the loop is in one iteration; the kernel cuts it to net.core.somaxconn.
- */
-enum { BACKLOG = 4096 };
 
 #ifdef __SANITIZE_ADDRESS__
 /* What h2o 2.2 does not free: the caches of a thread that ends, and the struct of a queue. */
@@ -26,43 +21,6 @@ const char *__lsan_default_options(void) {
     return "print_suppressions=0";
 }
 #endif
-
-static int listen_on(const struct addrinfo *a, bool shared) {
-    int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
-        bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-int http_listen(const char *address, int port, bool shared, struct why *w) {
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
-    char service[8];
-    snprintf(service, sizeof service, "%d", port);
-    if (getaddrinfo(address, service, &hints, &found) != 0) {
-        why(w, ST_INVALID, "cannot listen on %s port %d: not an IP address", address, port);
-        return -1;
-    }
-    int fd = listen_on(found, shared);
-    if (fd < 0)
-        why(w, ST_FAILED, "cannot listen on %s port %d: %s%s", address, port, strerror(errno),
-            errno == EADDRINUSE ? "; stop the other process or choose another port" : "");
-    freeaddrinfo(found);
-    return fd;
-}
-
-void http_configure(h2o_globalconf_t *config) {
-    h2o_config_init(config);
-    config->server_name = h2o_iovec_init("", 0);
-    config->max_request_entity_size = HTTP_MAX_BODY;
-    config->http1.req_timeout = HTTP_IDLE_MS;
-    config->http1.upgrade_to_http2 = 0;
-}
 
 /* The fastest: a page of 12 KB is 2.9 KB by it and 2.4 KB by the best. Less than this is a packet anyway. */
 static h2o_compress_args_t compression = {
@@ -83,10 +41,10 @@ static void make_tables(struct http *http) {
     h2o_handler_t *handler = h2o_create_handler(path, sizeof *handler);
     handler->on_req = req_handle;
     if (http->options.compress) h2o_compress_register(path, &compression);
-    http_shape_errors(&host->fallback_path);
+    errors_filter(&host->fallback_path);
     http->routes = route_tree_new(http->options.routes);
     http->nroutes = route_count(http->options.routes);
-    http->log_parts = log_parts_new(http->options.service, http->options.routes);
+    http->log_parts = http_log_parts_new(http->options.service, http->options.routes);
 }
 
 /* The listeners are there before the threads are: a client may connect as soon as http_start returns. A port
@@ -125,7 +83,7 @@ static void start_threads(struct http *http) {
         t->id = thread_start(name, http_thread_main, t);
     }
     pthread_barrier_wait(&http->started);
-    metrics_add_source(stats_write, http);
+    metrics_add_source(http_stats_write, http);
 }
 
 static void free_tables(struct http *http) {
@@ -154,14 +112,6 @@ struct http *http_start(const struct http_options *options, struct why *w) {
     make_tables(http);
     start_threads(http);
     return http;
-}
-
-int http_port_of(int listen_fd) {
-    struct sockaddr_storage address;
-    socklen_t n = sizeof address;
-    if (getsockname(listen_fd, (struct sockaddr *)&address, &n) != 0) return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 int http_threads(const struct http *http) {
@@ -203,7 +153,7 @@ void http_drain(struct http *http, int timeout_ms) {
 }
 
 void http_free(struct http *http) {
-    metrics_remove_source(stats_write, http);
+    metrics_remove_source(http_stats_write, http);
     for (int i = 0; i < http->nthreads; i++) {
         atomic_store(&http->threads[i].ending, true);
         wake(&http->threads[i]);
@@ -215,6 +165,6 @@ void http_free(struct http *http) {
     pthread_barrier_destroy(&http->started);
     h2o_config_dispose(&http->config);
     route_tree_free(http->routes);
-    log_parts_free(http->log_parts);
+    http_log_parts_free(http->log_parts);
     free_tables(http);
 }

@@ -93,8 +93,8 @@ void *req_alloc(struct req *rq, size_t size); /* zeroed */
 struct arena *req_arena(struct req *rq);
 void req_set_state(struct req *rq, void *state);
 void *req_state(const struct req *rq);
-/* Has end(arg) called when nothing can happen to the request any more, however it ended, on its thread. One a
- * request. */
+/* Has end(arg) called when nothing can happen to the request any more, however it ended, on its thread. Of
+ * several, the last asked for comes first. */
 void req_at_end(struct req *rq, void (*end)(void *arg), void *arg);
 
 /* --- asking the database --- */

@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/http_stats.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 /* A line is put together from parts, since every request has one: formatting by printf costs more than the
  * rest of a cheap request's way through here. Paths are logged as the route's pattern: what a client puts
  * there may be a secret. */
-struct log_parts {
+struct http_log_parts {
     int nroutes;
     struct str *texts; /* from "level" to "status": */
 };
@@ -27,8 +27,8 @@ static struct str part(const char *service, const char *method, const char *path
     return (struct str){(char *)j.out.data, j.out.len};
 }
 
-struct log_parts *log_parts_new(const char *service, const struct route *routes) {
-    struct log_parts *parts = mem_alloc(sizeof *parts);
+struct http_log_parts *http_log_parts_new(const char *service, const struct route *routes) {
+    struct http_log_parts *parts = mem_alloc(sizeof *parts);
     while (routes[parts->nroutes].method != NULL)
         parts->nroutes++;
     parts->texts = mem_alloc((size_t)(parts->nroutes + 1) * sizeof *parts->texts);
@@ -37,7 +37,7 @@ struct log_parts *log_parts_new(const char *service, const struct route *routes)
     return parts;
 }
 
-void log_parts_free(struct log_parts *parts) {
+void http_log_parts_free(struct http_log_parts *parts) {
     for (int i = 0; i <= parts->nroutes; i++)
         free((char *)parts->texts[i].p);
     free(parts->texts);
@@ -56,7 +56,8 @@ static void add_number(struct buf *b, uint64_t v) {
     buf_add(b, p, (size_t)(end - p));
 }
 
-void log_answer(struct buf *b, const struct log_parts *parts, int route_index, const struct answer *a) {
+void http_log_answer(struct buf *b, const struct http_log_parts *parts, int route_index,
+                     const struct answer *a) {
     char at[CLOCK_TEXT];
     clock_format(clock_wall_us(), at);
     add(b, STR("{\"at\":\""));

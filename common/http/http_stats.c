@@ -1,6 +1,7 @@
-#include "priv/http_priv.h"
+#include "priv/http_stats.h"
 
 #include "log.h"
+#include "priv/http_thread.h"
 
 #define REQUESTS    "onsale_http_requests_total"
 #define DURATION    "onsale_http_request_duration_seconds"
@@ -11,11 +12,11 @@ static int index_of(const struct http *http, const struct route *route) {
     return route == NULL ? http->nroutes : (int)(route - http->options.routes);
 }
 
-void http_note(struct http_thread *t, const struct answer *a) {
+void http_stats_note(struct http_thread *t, const struct answer *a) {
     struct route_stats *s = &t->stats[index_of(t->http, a->route)];
     histogram_observe_us(&s->duration, a->us);
     atomic_fetch_add_explicit(&s->answers[a->status / 100], 1, memory_order_relaxed);
-    if (log_enabled(LOG_INFO)) log_answer(&t->log, t->http->log_parts, index_of(t->http, a->route), a);
+    if (log_enabled(LOG_INFO)) http_log_answer(&t->log, t->http->log_parts, index_of(t->http, a->route), a);
 }
 
 static void labels_of(const struct http *http, int index, char *out, size_t size) {
@@ -53,7 +54,7 @@ static void write_durations(struct buf *out, const struct http *http) {
     }
 }
 
-void stats_write(struct buf *out, void *arg) {
+void http_stats_write(struct buf *out, void *arg) {
     const struct http *http = arg;
     write_requests(out, http);
     write_durations(out, http);

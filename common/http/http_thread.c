@@ -1,11 +1,13 @@
-#include "priv/http_priv.h"
+#include "priv/http_thread.h"
 
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "h2o_compat.h"
 #include "log.h"
+#include "priv/req_priv.h"
 
 enum {
     IDLE_WAIT_MS = 1000,  /* how long a thread without events sleeps: the sweep's step */
@@ -54,9 +56,8 @@ static void set_up(struct http_thread *t) {
     h2o_context_init(&t->ctx, h2o_evloop_create(), &http->config);
     t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
     h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
-    h2o_timeout_init(t->ctx.loop, &t->linger_limit, 2000);
     h2o_timeout_init(t->ctx.loop, &t->later, REQ_LATER_MS);
-    h2o_linklist_init_anchor(&t->lingering);
+    linger_init(&t->linger, t->ctx.loop);
     h2o_linklist_init_anchor(&t->requests);
     t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
     t->listener->data = t;
@@ -71,11 +72,7 @@ static void set_up(struct http_thread *t) {
  * the socket's reading side is shut, it sees the end of the stream and closes. With SHUT_RD what has arrived
  * is still read and answered. */
 static void hang_up(h2o_req_t *req, int how) {
-    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), how);
-}
-
-static void for_each_connection(struct http_thread *t, int (*visit)(h2o_req_t *req, void *arg), void *arg) {
-    t->http->config.http1.callbacks.foreach_request(&t->ctx, visit, arg);
+    shutdown(h2o_compat_socket_of(req), how);
 }
 
 /* For how long what began goes on; 0 when it has not begun or has ended. */
@@ -94,9 +91,9 @@ static int sweep_one(h2o_req_t *req, void *count) {
 }
 
 static void sweep(struct http_thread *t) {
-    t->swept_at = h2o_now(t->ctx.loop);
+    t->swept_ms = h2o_now(t->ctx.loop);
     int count = 0;
-    for_each_connection(t, sweep_one, &count);
+    h2o_compat_for_each_connection(&t->ctx, sweep_one, &count);
     atomic_store_explicit(&t->connections, count, memory_order_relaxed);
     req_streams_look_after(t);
     if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
@@ -122,20 +119,30 @@ static void start_drain(struct http_thread *t) {
         continue; /* who is through the handshake already is not turned away */
     h2o_socket_close(t->listener);
     t->listener = NULL;
-    /* "Connection: close" from now on. h2o_context_request_shutdown would start timers of HTTP/2 besides. */
-    t->ctx.shutdown_requested = 1;
+    h2o_compat_close_after_answers(&t->ctx);
+}
+
+/* What was not finished in time is answered, and waits for nothing any more. */
+static void give_up_all(struct http_thread *t) {
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *l = t->requests.next; l != &t->requests; l = next) {
+        next = l->next;
+        struct req *rq = H2O_STRUCT_FROM_MEMBER(struct req, link, l);
+        req_retry_after(rq, 503, 1, "shutting down, try again");
+        req_stop_waiting(rq);
+    }
 }
 
 static void drain(struct http_thread *t) {
     if (t->drained) return;
     if (t->listener != NULL) start_drain(t);
     req_streams_end(t);
-    for_each_connection(t, close_idle, NULL);
-    bool idle = h2o_linklist_is_empty(&t->ctx.http1._conns) && h2o_linklist_is_empty(&t->requests);
+    h2o_compat_for_each_connection(&t->ctx, close_idle, NULL);
+    bool idle = h2o_compat_no_connections(&t->ctx) && h2o_linklist_is_empty(&t->requests);
     if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
     int late = atomic_load_explicit(&t->in_flight, memory_order_relaxed);
     if (late > 0) log_warn("http", "thread %d: %d requests were not finished in time", t->index, late);
-    req_give_up_all(t);
+    give_up_all(t);
     if (t->db != NULL) db_free(t->db); /* answers who waits for it */
     t->db = NULL;
     t->drained = true;
@@ -145,21 +152,12 @@ static void drain(struct http_thread *t) {
     pthread_mutex_unlock(&t->http->lock);
 }
 
-static void begin_anew(h2o_timeout_t *timeout, uint64_t now) {
-    for (h2o_linklist_t *l = timeout->_entries.next; l != &timeout->_entries; l = l->next) {
-        h2o_timeout_entry_t *entry = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, l);
-        if (entry->registered_at > now) entry->registered_at = now;
-    }
-}
-
 /* h2o's timers go by the wall clock. When that is set back, those that run begin anew: else they would last
  * as much longer. */
 static void follow_clock(struct http_thread *t) {
-    uint64_t now = h2o_now(t->ctx.loop);
-    h2o_linklist_t *all = &t->ctx.loop->_timeouts;
-    for (h2o_linklist_t *l = all->next; now < t->now && l != all; l = l->next)
-        begin_anew(H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, l), now);
-    t->now = now;
+    uint64_t now_ms = h2o_now(t->ctx.loop);
+    if (now_ms < t->now_ms) h2o_compat_clock_set_back(t->ctx.loop, now_ms);
+    t->now_ms = now_ms;
 }
 
 static void turn(struct http_thread *t, int32_t wait_ms) {
@@ -171,23 +169,23 @@ static void turn(struct http_thread *t, int32_t wait_ms) {
             atomic_store(&t->db_ready, db_ready(t->db));
     }
     if (t->log.len > 0) log_lines(&t->log);
-    if (h2o_now(t->ctx.loop) - t->swept_at >= IDLE_WAIT_MS) sweep(t);
+    if (h2o_now(t->ctx.loop) - t->swept_ms >= IDLE_WAIT_MS) sweep(t);
 }
 
 /* Gives the last answers time to leave, then closes what is left. */
 static void tear_down(struct http_thread *t) {
     int64_t until_us = clock_mono_us() + LAST_WRITES_MS * INT64_C(1000);
-    http_stop_lingering(t);
-    for_each_connection(t, close_idle, NULL);
-    while (!h2o_linklist_is_empty(&t->ctx.http1._conns) && clock_mono_us() < until_us)
+    linger_end_all(&t->linger);
+    h2o_compat_for_each_connection(&t->ctx, close_idle, NULL);
+    while (!h2o_compat_no_connections(&t->ctx) && clock_mono_us() < until_us)
         turn(t, DRAIN_WAIT_MS);
-    for_each_connection(t, close_any, NULL);
+    h2o_compat_for_each_connection(&t->ctx, close_any, NULL);
     turn(t, 0);
     turn(t, 0);
     session_cache_free(t->sessions);
     req_free_spare(t);
     buf_free(&t->log);
-    h2o_timeout_dispose(t->ctx.loop, &t->linger_limit);
+    linger_dispose(&t->linger);
     h2o_timeout_dispose(t->ctx.loop, &t->later);
     for (int i = 0; i < REQ_AFTER_BITS; i++)
         if (t->after[i].timeout != 0) h2o_timeout_dispose(t->ctx.loop, &t->after[i]);

@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/req_priv.h"
 
 #include <stdlib.h>
 
@@ -43,7 +43,8 @@ void req_release(struct req *rq) {
     struct http_thread *t = rq->thread;
     h2o_linklist_unlink(&rq->link);
     if (!rq->answered) http_count_in_flight(t, -1); /* it never will be */
-    if (rq->end != NULL) rq->end(rq->end_arg);
+    for (const struct req_end *e = rq->ends; e != NULL; e = e->next)
+        e->end(e->arg);
     req_stream_free(rq);
     arena_free(&rq->arena);
     buf_free(&rq->json.out);
@@ -67,16 +68,6 @@ void req_free_spare(struct http_thread *t) {
     }
     t->spare = NULL;
     t->nspare = 0;
-}
-
-void req_give_up_all(struct http_thread *t) {
-    h2o_linklist_t *next;
-    for (h2o_linklist_t *l = t->requests.next; l != &t->requests; l = next) {
-        next = l->next;
-        struct req *rq = H2O_STRUCT_FROM_MEMBER(struct req, link, l);
-        req_retry_after(rq, 503, 1, "shutting down, try again");
-        req_stop_waiting(rq);
-    }
 }
 
 static bool find_route(struct req *rq) {
@@ -136,8 +127,9 @@ void *req_state(const struct req *rq) {
 }
 
 void req_at_end(struct req *rq, void (*end)(void *arg), void *arg) {
-    rq->end = end;
-    rq->end_arg = arg;
+    struct req_end *e = arena_alloc(&rq->arena, sizeof *e);
+    *e = (struct req_end){rq->ends, end, arg};
+    rq->ends = e;
 }
 
 int req_thread(const struct req *rq) {

@@ -1,8 +1,9 @@
-#include "priv/http_priv.h"
+#include "h2o_compat.h"
+#include "priv/req_priv.h"
 
 /* What h2o lets pass and a strict server should not (RFC 9112, 3.2 and 6.3): two readings of where a request
- * ends make a smuggled request out of its rest. h2o keeps these headers to itself, so they are counted in the
- * raw head, which still stands in front of its input buffer, names in lower case. */
+ * ends make a smuggled request out of its rest. h2o hands on neither of these headers as they came, so they
+ * are counted in the raw head. */
 struct head {
     size_t size;
     int hosts, lengths, encodings;
@@ -33,9 +34,9 @@ static void note_line(struct head *head, const char *line, size_t n) {
     }
 }
 
-static struct head read_head(h2o_req_t *h) {
-    const h2o_buffer_t *input = h->conn->callbacks->get_socket(h->conn)->input;
-    const char *p = input->bytes, *end = p + input->size;
+static struct head read_head(const h2o_req_t *h) {
+    struct str input = h2o_compat_raw_input(h);
+    const char *p = input.p, *end = p + input.n;
     struct head head = {0};
     while (p < end && (*p == '\r' || *p == '\n'))
         p++; /* an empty line before the request is allowed */
@@ -45,13 +46,13 @@ static struct head read_head(h2o_req_t *h) {
         if (!first) note_line(&head, p, (size_t)(newline - p));
         p = newline + 1;
     }
-    head.size = (size_t)(p - input->bytes);
+    head.size = (size_t)(p - input.p);
     return head;
 }
 
 /* Answers, and ends the connection: what follows on it cannot be trusted. */
 static bool refuse(struct req *rq, int status, const char *message) {
-    rq->h2o->http1_is_persistent = 0;
+    h2o_compat_close_after(rq->h2o);
     req_fail(rq, status, NULL, "%s", message);
     return false;
 }

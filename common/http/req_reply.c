@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/req_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "h2o_compat.h"
 
 static const char *reason_of(int status) {
     switch (status) {
@@ -136,7 +137,7 @@ static void send_answer(struct req *rq, int status, const char *content_type) {
     h->res.status = status;
     h->res.reason = reason_of(status);
     h->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
-    if (rq->thread->listener == NULL) h->http1_is_persistent = 0; /* draining */
+    if (rq->thread->listener == NULL) h2o_compat_close_after(h); /* draining */
     bool head = h2o_memis(h->method.base, h->method.len, H2O_STRLIT("HEAD"));
     h2o_start_response(h, &generator);
     h2o_send(h, &body, head || body.len == 0 ? 0 : 1, H2O_SEND_STATE_FINAL);
@@ -152,7 +153,7 @@ void req_note_answer(struct req *rq, int status, size_t bytes) {
                           .bytes = bytes,
                           .us = clock_mono_us() - rq->started_us,
                           .gone = rq->h2o == NULL};
-    http_note(t, &note);
+    http_stats_note(t, &note);
 }
 
 static void answer(struct req *rq, int status, const char *content_type) {
@@ -198,8 +199,7 @@ void req_retry_after(struct req *rq, int status, int seconds, const char *messag
 /* h2o looks at a connection again when it writes to it: so an answer is written, to a socket that is shut. */
 void req_hang_up(struct req *rq) {
     if (rq->answered) return;
-    if (rq->h2o != NULL)
-        shutdown(h2o_socket_get_fd(rq->h2o->conn->callbacks->get_socket(rq->h2o->conn)), SHUT_RDWR);
+    if (rq->h2o != NULL) shutdown(h2o_compat_socket_of(rq->h2o), SHUT_RDWR);
     start_over(rq);
     answer(rq, 499, "text/plain"); /* what it counts and logs as: nginx's for a closed connection */
 }

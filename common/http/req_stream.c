@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "priv/http_priv.h"
+#include "h2o_compat.h"
+#include "priv/req_priv.h"
 
 enum {
     /* The kernel's part of what waits for a client. It would grow to 4 MiB by itself, each. */
@@ -16,25 +17,25 @@ struct req_stream {
     struct req *rq;
     struct buf waiting, sending;
     size_t limit;
-    uint64_t busy_since; /* on the loop's clock; 0: nothing is on its way */
-    uint64_t ending_since;
+    uint64_t busy_since_ms; /* on the loop's clock; 0: nothing is on its way */
+    uint64_t ending_since_ms;
     bool over; /* the end is on its way, or the client was dropped */
 };
 
-static uint64_t now_of(const struct req *rq) {
+static uint64_t now_ms(const struct req *rq) {
     return h2o_now(rq->thread->ctx.loop);
 }
 
 static int fd_of(const struct req *rq) {
-    return h2o_socket_get_fd(rq->h2o->conn->callbacks->get_socket(rq->h2o->conn));
+    return h2o_compat_socket_of(rq->h2o);
 }
 
 static void send_waiting(struct req_stream *s) {
     struct buf taken = s->sending;
     s->sending = s->waiting;
     s->waiting = taken;
-    s->busy_since = now_of(s->rq);
-    s->over = s->over || s->ending_since != 0;
+    s->busy_since_ms = now_ms(s->rq);
+    s->over = s->over || s->ending_since_ms != 0;
     h2o_iovec_t bytes = {(char *)s->sending.data, s->sending.len};
     h2o_send(s->rq->h2o, &bytes, bytes.len > 0, s->over ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
 }
@@ -43,13 +44,13 @@ static void send_waiting(struct req_stream *s) {
 static void on_taken(h2o_generator_t *generator, h2o_req_t *h2o) {
     (void)h2o;
     struct req_stream *s = H2O_STRUCT_FROM_MEMBER(struct req_stream, generator, generator);
-    s->busy_since = 0;
+    s->busy_since_ms = 0;
     buf_free(&s->sending);
-    if (s->waiting.len > 0 || s->ending_since != 0 || s->over) send_waiting(s);
+    if (s->waiting.len > 0 || s->ending_since_ms != 0 || s->over) send_waiting(s);
 }
 
 bool req_is_stream(const h2o_req_t *h2o) {
-    return h2o->_generator != NULL && h2o->_generator->proceed == on_taken;
+    return h2o_compat_answered_by(h2o, on_taken);
 }
 
 static void begin(struct req *rq, const char *content_type) {
@@ -60,7 +61,7 @@ static void begin(struct req *rq, const char *content_type) {
     h->res.status = 200;
     h->res.reason = "OK";
     h->res.content_length = SIZE_MAX;
-    h->http1_is_persistent = 0; /* its socket has got small buffers */
+    h2o_compat_close_after(h); /* its socket has got small buffers */
     h2o_start_response(h, &rq->stream->generator);
 }
 
@@ -92,11 +93,11 @@ static void drop_slow(struct req_stream *s) {
 
 bool req_stream_flush(struct req *rq) {
     struct req_stream *s = rq->stream;
-    if (rq->h2o == NULL || s->over || s->ending_since != 0) {
+    if (rq->h2o == NULL || s->over || s->ending_since_ms != 0) {
         buf_free(&s->waiting);
         return false;
     }
-    if (s->busy_since == 0 && s->waiting.len > 0)
+    if (s->busy_since_ms == 0 && s->waiting.len > 0)
         send_waiting(s);
     else if (s->waiting.len > s->limit)
         drop_slow(s);
@@ -105,9 +106,9 @@ bool req_stream_flush(struct req *rq) {
 
 void req_stream_end(struct req *rq) {
     struct req_stream *s = rq->stream;
-    if (rq->h2o == NULL || s->over || s->ending_since != 0) return;
-    s->ending_since = now_of(rq);
-    if (s->busy_since == 0) send_waiting(s);
+    if (rq->h2o == NULL || s->over || s->ending_since_ms != 0) return;
+    s->ending_since_ms = now_ms(rq);
+    if (s->busy_since_ms == 0) send_waiting(s);
 }
 
 void req_stream_free(struct req *rq) {
@@ -130,11 +131,11 @@ static bool has_left(const struct req *rq) {
 /* Writes to a socket that is shut, so that h2o looks. */
 static void bury(struct req_stream *s) {
     shutdown(fd_of(s->rq), SHUT_RDWR);
-    if (s->busy_since == 0) req_stream_end(s->rq);
+    if (s->busy_since_ms == 0) req_stream_end(s->rq);
 }
 
 static void look_after(struct req_stream *s) {
-    if (!s->over && s->busy_since != 0 && now_of(s->rq) - s->busy_since > HTTP_SLOW_MS)
+    if (!s->over && s->busy_since_ms != 0 && now_ms(s->rq) - s->busy_since_ms > HTTP_SLOW_MS)
         drop_slow(s);
     else if (!s->over && has_left(s->rq))
         bury(s);
@@ -142,7 +143,7 @@ static void look_after(struct req_stream *s) {
 
 static void end(struct req_stream *s) {
     req_stream_end(s->rq);
-    if (s->ending_since != 0 && now_of(s->rq) - s->ending_since > END_MS) drop(s);
+    if (s->ending_since_ms != 0 && now_ms(s->rq) - s->ending_since_ms > END_MS) drop(s);
 }
 
 static void for_each(struct http_thread *t, void (*visit)(struct req_stream *s)) {

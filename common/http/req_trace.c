@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/req_priv.h"
 
 /* The caller's header; empty when there is none, or two. */
 static struct str caller(const struct req *rq) {

@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/req_priv.h"
 
 #include "log.h"
 

@@ -1,4 +1,4 @@
-#include "priv/http_priv.h"
+#include "priv/req_priv.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,12 +26,12 @@ static void fail_by_status(struct req *rq, enum status st) {
 }
 
 static void on_rows(void *ctx, enum status st, const struct rows *rows) {
-    struct join *join = ctx;
-    struct req *rq = join->rq;
-    req_done *done = join->done;
-    join->done = NULL;
+    struct exec *exec = ctx;
+    struct req *rq = exec->rq;
+    req_done *done = exec->done;
+    exec->done = NULL;
     rq->waits--;
-    if (!rq->answered) { /* otherwise another join of it failed */
+    if (!rq->answered) { /* otherwise another of its statements failed */
         if (st == ST_OK) {
             done(rq, rows);
             req_forgotten(rq);
@@ -42,15 +42,15 @@ static void on_rows(void *ctx, enum status st, const struct rows *rows) {
 }
 
 struct sql_params *req_exec(struct req *rq, const struct sql *sql, req_done *done) {
-    struct join *join = rq->join.done == NULL ? &rq->join : arena_alloc(&rq->arena, sizeof *join);
+    struct exec *exec = rq->exec.done == NULL ? &rq->exec : arena_alloc(&rq->arena, sizeof *exec);
     enum status st = ST_LOST;
     struct db *db = rq->thread->db;
-    struct sql_params *item = db == NULL ? NULL : db_add(db, sql, on_rows, join, &st);
+    struct sql_params *item = db == NULL ? NULL : db_add(db, sql, on_rows, exec, &st);
     if (item == NULL) {
         fail_by_status(rq, st);
         return NULL;
     }
-    *join = (struct join){rq, done};
+    *exec = (struct exec){rq, done};
     rq->refs++;
     rq->waits++;
     return item;

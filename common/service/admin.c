@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "http_error.h"
+#include "errors.h"
+#include "h2o_compat.h"
 #include "http_listen.h"
 #include "json.h"
 #include "metrics.h"
@@ -141,15 +142,15 @@ int admin_port(const struct admin *admin) {
 
 static int hang_up(h2o_req_t *req, void *arg) {
     (void)arg;
-    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    shutdown(h2o_compat_socket_of(req), SHUT_RDWR);
     return 0;
 }
 
 void admin_free(struct admin *admin) {
     h2o_loop_t *loop = admin->ctx.loop;
     h2o_socket_close(admin->listener);
-    admin->config.http1.callbacks.foreach_request(&admin->ctx, hang_up, NULL);
-    while (!h2o_linklist_is_empty(&admin->ctx.http1._conns))
+    h2o_compat_for_each_connection(&admin->ctx, hang_up, NULL);
+    while (!h2o_compat_no_connections(&admin->ctx))
         h2o_evloop_run(loop, 100);
     h2o_context_dispose(&admin->ctx);
     h2o_config_dispose(&admin->config);

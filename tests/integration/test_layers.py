@@ -42,7 +42,7 @@ def test_a_library_that_is_not_linked_is_not_seen(folder, include, tmp_path):
 
 
 @pytest.mark.parametrize("folder, include", [
-    ("common/service", "priv/http_priv.h"),
+    ("common/service", "priv/req_priv.h"),
     ("common/http", "priv/db_priv.h"),
     ("common/publisher", "priv/avro_shape.h"),
     ("services/auth", "priv/session_priv.h"),
@@ -57,7 +57,7 @@ def test_a_private_header_is_its_folders_own(folder, include, tmp_path):
 @pytest.mark.parametrize("folder, include", [
     ("common/pg", "mem.h"),
     ("common/db", "sql.h"),
-    ("common/http", "priv/http_priv.h"),
+    ("common/http", "priv/req_priv.h"),
     ("common/service", "http.h"),
     ("services/tickets", "service.h"),
 ])

@@ -1,9 +1,11 @@
-#include "priv/http_priv.h"
+#include "errors.h"
+
+#include "h2o_compat.h"
+#include "priv/http_thread.h"
+#include "priv/req_priv.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "json.h"
 
 /* What h2o answers by itself while it reads a request (400, 413, 417) passes through this filter, since it is
  * bound to the fallback path; our own answers are not. Only a request that is no HTTP at all gets h2o's fixed
@@ -57,57 +59,6 @@ const char *errors_write(struct json *j, h2o_req_t *req, int status, const char 
     return "application/json";
 }
 
-/* --- closing without losing the answer ---
- * h2o closes right after such an answer. With the rest of the request still arriving the kernel would then
- * reset the connection, and the client might never see what was wrong. So a duplicate of the socket reads on
- * for a while. */
-struct lingering {
-    h2o_linklist_t link;
-    h2o_timeout_entry_t limit;
-    h2o_socket_t *sock;
-    size_t left; /* bytes we are willing to throw away */
-};
-
-enum { LINGER_BYTES = 8 * 1024 * 1024 };
-
-static void stop_lingering(struct lingering *l) {
-    h2o_timeout_unlink(&l->limit);
-    h2o_linklist_unlink(&l->link);
-    h2o_socket_close(l->sock);
-    free(l);
-}
-
-static void on_rest(h2o_socket_t *sock, const char *err) {
-    struct lingering *l = sock->data;
-    size_t n = sock->input->size;
-    h2o_buffer_consume(&sock->input, n);
-    if (err != NULL || n > l->left)
-        stop_lingering(l);
-    else
-        l->left -= n;
-}
-
-static void on_limit(h2o_timeout_entry_t *entry) {
-    stop_lingering(H2O_STRUCT_FROM_MEMBER(struct lingering, limit, entry));
-}
-
-static void linger(struct http_thread *t, int fd) {
-    shutdown(fd, SHUT_WR);
-    struct lingering *l = mem_alloc(sizeof *l);
-    l->left = LINGER_BYTES;
-    l->limit.cb = on_limit;
-    l->sock = h2o_evloop_socket_create(t->ctx.loop, fd, 0);
-    l->sock->data = l;
-    h2o_linklist_insert(&t->lingering, &l->link);
-    h2o_timeout_link(t->ctx.loop, &t->linger_limit, &l->limit);
-    h2o_socket_read_start(l->sock, on_rest);
-}
-
-void http_stop_lingering(struct http_thread *t) {
-    while (!h2o_linklist_is_empty(&t->lingering))
-        stop_lingering(H2O_STRUCT_FROM_MEMBER(struct lingering, link, t->lingering.next));
-}
-
 /* In the request's pool; disposed of when h2o is about to close its socket, the answer written. */
 struct spare_socket {
     struct http_thread *thread;
@@ -116,13 +67,13 @@ struct spare_socket {
 
 static void on_answered(void *spare) {
     struct spare_socket *s = spare;
-    if (s->fd >= 0) linger(s->thread, s->fd);
+    if (s->fd >= 0) linger_begin(&s->thread->linger, s->fd);
 }
 
 static void keep_socket(h2o_req_t *req) {
     struct spare_socket *s = h2o_mem_alloc_shared(&req->pool, sizeof *s, on_answered);
     s->thread = http_thread_of(req->conn);
-    s->fd = dup(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+    s->fd = dup(h2o_compat_socket_of(req));
 }
 
 /* --- the filter --- */
@@ -159,11 +110,11 @@ static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     keep_socket(req);
     struct answer answer = {.status = req->res.status, .bytes = j.out.len};
-    http_note(http_thread_of(req->conn), &answer);
+    http_stats_note(http_thread_of(req->conn), &answer);
     buf_free(&j.out);
     h2o_setup_next_ostream(req, &out->next);
 }
 
-void http_shape_errors(h2o_pathconf_t *path) {
+void errors_filter(h2o_pathconf_t *path) {
     h2o_create_filter(path, sizeof(h2o_filter_t))->on_setup_ostream = shape;
 }

@@ -1,4 +1,4 @@
-/* http_error: the one shape of errors, {"errors":[{"message","field"?}]}, for every status from 400 up. */
+/* errors: the one shape of errors, {"errors":[{"message","field"?}]}, for every status from 400 up. */
 #pragma once
 
 #include "json.h"

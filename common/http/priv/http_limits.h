@@ -1,0 +1,15 @@
+/* http_limits: how large and how slow a request may be. */
+#pragma once
+
+#ifndef HTTP_PRIV
+#error "private to common/http"
+#endif
+
+enum {
+    HTTP_MAX_BODY = 64 * 1024,
+    HTTP_MAX_HEAD = 32 * 1024,
+    /* Longer than the 60 to 75 s for which proxies keep connections: the side that reuses them should be the
+       one that closes. */
+    HTTP_IDLE_MS = 90 * 1000,
+    HTTP_SLOW_MS = 10 * 1000, /* from a request's first byte to its last, and the same for its answer */
+};
