@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sysexits.h>
 
 /* What a value is refused with: long enough for any range. */
 struct refusal {
@@ -113,27 +112,22 @@ static bool store(const struct config_var *v, const char *text) {
     return false;
 }
 
-static void load(const char *program, const struct config_var *v) {
+static enum status load(const struct config_var *v, struct why *w) {
     const char *text = getenv(v->name);
     struct refusal wanted;
     describe(v, &wanted);
-    if (text == NULL || *text == '\0') { /* NAME= is how a deployment leaves a setting out */
-        text = v->fallback;
-        if (text == NULL) {
-            fprintf(stderr, "%s: %s: must be given: %s (%s)\n", program, v->name, wanted.text, v->help);
-            exit(EX_CONFIG);
-        }
-    }
-    if (!store(v, text)) {
-        fprintf(stderr, "%s: %s: must be %s, got \"%s\"\n", program, v->name, wanted.text, text);
-        exit(EX_CONFIG);
-    }
+    if (text == NULL || *text == '\0')
+        text = v->fallback; /* NAME= is how a deployment leaves a setting out */
+    if (text == NULL) return why(w, ST_INVALID, "%s: must be given: %s (%s)", v->name, wanted.text, v->help);
+    if (store(v, text)) return ST_OK;
+    return why(w, ST_INVALID, "%s: must be %s, got \"%s\"", v->name, wanted.text, text);
 }
 
-void config_load(const char *program, const struct config_var *const tables[], size_t ntables) {
+enum status config_load(const struct config_var *const tables[], size_t ntables, struct why *w) {
     for (size_t t = 0; t < ntables; t++)
         for (const struct config_var *v = tables[t]; v != NULL && v->name != NULL; v++)
-            load(program, v);
+            if (load(v, w) != ST_OK) return ST_INVALID;
+    return ST_OK;
 }
 
 void config_help(FILE *out, const struct config_var *const tables[], size_t ntables) {

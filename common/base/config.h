@@ -1,13 +1,14 @@
 /* config: one table of settings, read from environment variables.
  *
- * --help is printed from the table; a bad or missing value is one clear line on stderr and exit 78
- * (EX_CONFIG). */
+ * --help is printed from the table. Called by the main thread, before there are others. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "status.h"
 
 enum config_kind {
     CONFIG_TEXT,     /* const char * */
@@ -27,7 +28,7 @@ struct config_var {
     int64_t min, max; /* CONFIG_INT and CONFIG_DURATION; both 0: any */
 };
 
-/* Tables end with a NULL name. Reads the environment into the targets; on the first bad value prints the line
- * and exits 78. Texts live as long as the process. */
-void config_load(const char *program, const struct config_var *const tables[], size_t ntables);
+/* Tables end with a NULL name. Reads the environment into the targets, up to the first value that is missing
+ * or wrong: ST_INVALID, and why is a line for the operator. Texts live as long as the process. */
+enum status config_load(const struct config_var *const tables[], size_t ntables, struct why *w);
 void config_help(FILE *out, const struct config_var *const tables[], size_t ntables);

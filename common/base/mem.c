@@ -51,9 +51,8 @@ void buf_add(struct buf *b, const void *bytes, size_t n) {
     b->len += n;
 }
 
-void buf_printf(struct buf *b, const char *fmt, ...) {
-    va_list ap, again;
-    va_start(ap, fmt);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) {
+    va_list again;
     va_copy(again, ap);
     size_t room = b->cap - b->len;
     int n = vsnprintf(room == 0 ? NULL : (char *)b->data + b->len, room, fmt, ap);
@@ -63,8 +62,14 @@ void buf_printf(struct buf *b, const char *fmt, ...) {
         vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
     }
     va_end(again);
-    va_end(ap);
     b->len += (size_t)n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(b, fmt, ap);
+    va_end(ap);
 }
 
 void buf_free(struct buf *b) {

@@ -4,6 +4,7 @@
  * it back at once. Running out of memory aborts. Not thread-safe: one owner, one thread at a time. */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,8 +21,9 @@ struct buf {
 
 void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind len */
 void buf_add(struct buf *b, const void *bytes, size_t n);
-/* Grows as the text needs. The buffer stays without a NUL behind it that counts. */
+/* Grow as the text needs. No NUL that counts is left behind the text. */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_free(struct buf *b);
 
 /* A chain of blocks. With -DARENA_MALLOC (the sanitizer builds) every piece is a malloc of its own, so that

@@ -10,18 +10,6 @@
 #include "priv/req_priv.h"
 #include "thread.h"
 
-#ifdef __SANITIZE_ADDRESS__
-/* What h2o 2.2 does not free: the caches of a thread that ends, and the struct of a queue. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-    return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
-}
-const char *__lsan_default_options(void);
-const char *__lsan_default_options(void) {
-    return "print_suppressions=0";
-}
-#endif
-
 /* The fastest: a page of 12 KB is 2.9 KB by it and 2.4 KB by the best. Less than this is a packet anyway. */
 static h2o_compress_args_t compression = {
     .min_size = 1000, .gzip = {.quality = 1}, .brotli = {.quality = -1}};

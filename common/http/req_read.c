@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 
+#include "errors.h"
 #include "form.h"
 #include "percent.h"
 

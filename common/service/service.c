@@ -13,7 +13,6 @@
 #include "admin.h"
 #include "clock.h"
 #include "publisher.h"
-#include "settings.h"
 #include "thread.h"
 
 enum {
@@ -28,6 +27,7 @@ enum part { PART_HTTP, PART_KEYS, PART_PUBLISHER, PART_CONSUMER, PART_STREAM, PA
 
 struct process {
     const struct service *service;
+    const struct settings *settings;
     h2o_loop_t *loop;
     h2o_socket_t *signals;
     struct admin *admin;
@@ -43,6 +43,12 @@ struct process {
     pthread_t stopper;
     _Atomic bool stopped;
 };
+
+/* One line on stderr. Nothing else ends a process for its configuration. */
+static void __attribute__((noreturn)) die(const struct service *service, int code, const char *text) {
+    fprintf(stderr, "%s: %s\n", service->name, text);
+    exit(code);
+}
 
 /* --- readiness --- */
 
@@ -84,9 +90,9 @@ static void say_when_ready(struct process *p) {
 /* --- the start: everything connects by itself, at the same time --- */
 
 static void start_keys(struct process *p) {
-    if (p->keys == NULL && *settings.jwks_url == '\0')
-        settings_die(p->service, EX_CONFIG, "JWKS_URL: must be given: where the keys of sessions are");
-    if (p->keys == NULL) p->keys = session_keys_from_url(settings.jwks_url, KEYS_REFRESH_MS);
+    if (p->keys == NULL && *p->settings->jwks_url == '\0')
+        die(p->service, EX_CONFIG, "JWKS_URL: must be given: where the keys of sessions are");
+    if (p->keys == NULL) p->keys = session_keys_from_url(p->settings->jwks_url, KEYS_REFRESH_MS);
     add_probe(p, "keys", keys_part_ready, p->keys);
 }
 
@@ -95,22 +101,22 @@ static bool start_http(struct process *p, struct why *w) {
     if (!p->service->no_sessions) start_keys(p);
     struct http_options options = {
         .service = p->service->name,
-        .address = settings.address,
-        .port = (int)settings.port,
-        .threads = (int)settings.threads,
+        .address = p->settings->address,
+        .port = (int)p->settings->port,
+        .threads = (int)p->settings->threads,
         .routes = p->service->routes,
         .missing = p->service->missing,
         .error_page = p->service->error_page,
         .compress = p->service->compress,
         .state = p->state,
-        .db = {.url = settings.database_url,
+        .db = {.url = p->settings->database_url,
                .statements = p->service->statements,
-               .statement_timeout_ms = (int)settings.statement_timeout_ms,
-               .queue_items = (int)settings.db_queue,
-               .batch_items = (int)settings.db_batch},
+               .statement_timeout_ms = (int)p->settings->statement_timeout_ms,
+               .queue_items = (int)p->settings->db_queue,
+               .batch_items = (int)p->settings->db_batch},
         .keys = p->keys,
-        .secure_cookies = settings.secure_cookies,
-        .trusted_proxies = settings.trusted_proxies,
+        .secure_cookies = p->settings->secure_cookies,
+        .trusted_proxies = p->settings->trusted_proxies,
     };
     p->http = http_start(&options, w);
     if (p->http != NULL) add_probe(p, "http", http_part_ready, p->http);
@@ -123,24 +129,24 @@ static void start_events(struct process *p) {
     if (s->publishes != NULL) {
         p->publisher =
             publisher_start(&(struct publisher_options){.service = s->name,
-                                                        .database_url = settings.database_url,
-                                                        .brokers = settings.brokers,
-                                                        .registry_url = settings.registry_url,
+                                                        .database_url = p->settings->database_url,
+                                                        .brokers = p->settings->brokers,
+                                                        .registry_url = p->settings->registry_url,
                                                         .topic = s->publishes,
                                                         .table = s->event_table,
-                                                        .retention_ms = settings.event_retention_ms});
+                                                        .retention_ms = p->settings->event_retention_ms});
         add_probe(p, "publisher", publisher_part_ready, p->publisher);
     }
     if (s->reactions != NULL) {
         p->consumer =
             consumer_start(&(struct consumer_options){.service = s->name,
-                                                      .database_url = settings.database_url,
-                                                      .brokers = settings.brokers,
-                                                      .registry_url = settings.registry_url,
-                                                      .instance = settings.instance,
+                                                      .database_url = p->settings->database_url,
+                                                      .brokers = p->settings->brokers,
+                                                      .registry_url = p->settings->registry_url,
+                                                      .instance = p->settings->instance,
                                                       .gather_ms = s->gather_ms,
                                                       .reactions = s->reactions,
-                                                      .batch_records = (int)settings.consumer_batch});
+                                                      .batch_records = (int)p->settings->consumer_batch});
         add_probe(p, "consumer", consumer_part_ready, p->consumer);
     }
 }
@@ -149,24 +155,25 @@ static void start_stream(struct process *p, struct why *w) {
     const struct stream *stream = p->service->stream;
     if (stream == NULL) return;
     p->stream = stream->start(&(struct stream_options){.name = p->service->name,
-                                                       .brokers = settings.brokers,
-                                                       .registry_url = settings.registry_url,
-                                                       .instance = settings.instance},
+                                                       .brokers = p->settings->brokers,
+                                                       .registry_url = p->settings->registry_url,
+                                                       .instance = p->settings->instance},
                               w);
-    if (p->stream == NULL) settings_die(p->service, EX_CONFIG, w->text);
+    if (p->stream == NULL) die(p->service, EX_CONFIG, w->text);
     add_probe(p, "stream", stream->ready, p->stream);
 }
 
 static void start(struct process *p) {
     struct why w = {0};
     const struct service *s = p->service;
-    enum status st = s->start == NULL ? ST_OK : s->start(&p->state, &p->keys, &w);
-    if (st != ST_OK) settings_die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
-    p->admin = admin_start(p->loop, settings.address, (int)settings.admin_port, p->probes, &w);
-    if (p->admin == NULL || !start_http(p, &w)) settings_die(s, EX_UNAVAILABLE, w.text);
+    enum status st = s->start == NULL ? ST_OK : s->start(p->settings, &p->state, &p->keys, &w);
+    if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
+    p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
+    if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
     start_events(p);
     start_stream(p, &w);
-    if (p->http != NULL) log_info("service", "listening on %s port %d", settings.address, http_port(p->http));
+    if (p->http != NULL)
+        log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));
 }
 
 /* --- the end --- */
@@ -180,7 +187,7 @@ static int left_ms(const struct process *p, int kept_ms) {
 static void *stop_parts(void *process) {
     struct process *p = process;
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
-    poll(NULL, 0, (int)settings.drain_delay_ms);
+    poll(NULL, 0, (int)p->settings->drain_delay_ms);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
@@ -251,8 +258,10 @@ static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
     mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than all that a thread keeps */
-    settings_load(service, true);
-    log_setup(service->name, settings.log_level);
+    struct why w = {0};
+    p.settings = settings_load(service, true, &w);
+    if (p.settings == NULL) die(service, EX_CONFIG, w.text);
+    log_setup(service->name, p.settings->log_level);
     add_probe(&p, "service", life_ready, &p);
     p.loop = h2o_evloop_create();
     take_signals(&p);
@@ -267,12 +276,13 @@ static int run(const struct service *service) {
 }
 
 static int run_migrate(const struct service *service) {
-    settings_load(service, false);
-    log_setup(service->name, settings.log_level);
-    struct why w;
+    struct why w = {0};
+    const struct settings *settings = settings_load(service, false, &w);
+    if (settings == NULL) die(service, EX_CONFIG, w.text);
+    log_setup(service->name, settings->log_level);
     enum status st = service->migrations == NULL
                          ? ST_OK
-                         : migrate(settings.database_url, pg_migrations, service->migrations, &w);
+                         : migrate(settings->database_url, pg_migrations, service->migrations, &w);
     if (st == ST_OK) return EX_OK;
     fprintf(stderr, "%s: migrate: %s\n", service->name, w.text);
     return st == ST_LOST || st == ST_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE;

@@ -12,6 +12,7 @@
 #include "consumer.h"
 #include "http.h"
 #include "migrate.h"
+#include "settings.h"
 
 struct stream_options {
     const char *name;
@@ -47,7 +48,8 @@ struct service {
      * (req_service) and may set the session keys (auth does: it has its own; otherwise they come from
      * JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight any more;
      * req_resume may still be called until it returns. */
-    enum status (*start)(void **state, struct session_keys **keys, struct why *w);
+    enum status (*start)(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w);
     void (*serving)(void *state,
                     struct http *http); /* may be NULL: the HTTP threads are there, until stop returns */
     void (*stop)(void *state);

@@ -1,12 +1,11 @@
 #include "settings.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <sysexits.h>
 
 #include "proxies.h"
+#include "service.h"
 
-struct settings settings;
+static struct settings settings;
 
 static const struct config_var base[] = {
     {"LOG_LEVEL", CONFIG_TEXT, &settings.log_level_name, "info",
@@ -103,27 +102,22 @@ static size_t choose(const struct service *s, bool to_run, const struct config_v
     return n;
 }
 
-void settings_die(const struct service *service, int code, const char *text) {
-    fprintf(stderr, "%s: %s\n", service->name, text);
-    exit(code);
+static enum status check(struct why *w) {
+    if (!log_level_parse(settings.log_level_name, &settings.log_level))
+        return why(w, ST_INVALID, "LOG_LEVEL: must be debug, info, warn or error, got \"%s\"",
+                   settings.log_level_name);
+    struct proxies proxies;
+    struct why reason;
+    if (proxies_parse(settings.trusted_proxies, &proxies, &reason) != ST_OK)
+        return why(w, ST_INVALID, "TRUSTED_PROXIES: %.200s", reason.text);
+    proxies_free(&proxies);
+    return ST_OK;
 }
 
-void settings_load(const struct service *service, bool to_run) {
+const struct settings *settings_load(const struct service *service, bool to_run, struct why *w) {
     const struct config_var *tables[MAX_TABLES];
-    config_load(service->name, tables, choose(service, to_run, tables));
-    char text[320];
-    if (!log_level_parse(settings.log_level_name, &settings.log_level)) {
-        snprintf(text, sizeof text, "LOG_LEVEL: must be debug, info, warn or error, got \"%s\"",
-                 settings.log_level_name);
-        settings_die(service, EX_CONFIG, text);
-    }
-    struct proxies proxies;
-    struct why w;
-    if (proxies_parse(settings.trusted_proxies, &proxies, &w) != ST_OK) {
-        snprintf(text, sizeof text, "TRUSTED_PROXIES: %s", w.text);
-        settings_die(service, EX_CONFIG, text);
-    }
-    proxies_free(&proxies);
+    if (config_load(tables, choose(service, to_run, tables), w) != ST_OK || check(w) != ST_OK) return NULL;
+    return &settings;
 }
 
 void settings_help(const struct service *service, FILE *out) {

@@ -1,8 +1,15 @@
-/* service_settings: the settings that services have in common, by what the service does. */
+/* settings: those that services have in common, by what the service does. Read once by the main thread, never
+ * changed afterwards: any thread may look. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
 #include "log.h"
-#include "service.h"
+#include "status.h"
+
+struct service;
 
 struct settings {
     const char *log_level_name;
@@ -17,10 +24,7 @@ struct settings {
     bool secure_cookies;
 };
 
-extern struct settings settings;
-
-/* What a run needs, or only what migrating needs. A bad value ends the process (exit 78). */
-void settings_load(const struct service *service, bool to_run);
+/* What a run needs, or only what migrating needs; the same object at each call. NULL: one of them is wrong,
+ * why says which. */
+const struct settings *settings_load(const struct service *service, bool to_run, struct why *w);
 void settings_help(const struct service *service, FILE *out);
-/* Ends the process with one line on stderr. */
-void settings_die(const struct service *service, int code, const char *text) __attribute__((noreturn));

@@ -28,7 +28,9 @@ static const struct config_var auth_config[] = {
 };
 
 /* auth knows its own keys; everybody else fetches them from /.well-known/jwks.json. */
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
+    (void)settings;
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
     auth.signer = session_signer_open(key_files, w);
     if (auth.signer == NULL) return ST_INVALID;

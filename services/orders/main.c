@@ -17,7 +17,9 @@ static const struct config_var orders_config[] = {
     {0},
 };
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
+    (void)settings;
     (void)keys;
     (void)w;
     *state = &orders;

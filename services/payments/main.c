@@ -4,7 +4,6 @@
 #include "reactions.h"
 #include "routes.h"
 #include "service.h"
-#include "settings.h"
 
 static struct payments payments;
 static const char *stripe_url, *secret_key, *webhook_secrets;
@@ -25,12 +24,13 @@ static const struct config_var payments_config[] = {
     {0},
 };
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
     (void)keys;
     if (!signature_secrets_parse(webhook_secrets, &payments.webhook_secrets))
         return why(w, ST_INVALID, "STRIPE_WEBHOOK_SECRETS: must be one secret, or two separated by a comma");
     payments.teller = teller_start(&(struct teller_options){
-        .database_url = settings.database_url,
+        .database_url = settings->database_url,
         .stripe = {.url = stripe_url,
                    .key = secret_key,
                    .timeout_ms = (int)payments.stripe_timeout_ms,

@@ -3,7 +3,6 @@
 #include "queries.h"
 #include "routes.h"
 #include "service.h"
-#include "settings.h"
 #include "webhooks.h"
 
 static struct sandbox sandbox;
@@ -18,9 +17,10 @@ static const struct config_var sandbox_config[] = {
     {0},
 };
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
     (void)keys;
-    sandbox.database_url = settings.database_url;
+    sandbox.database_url = settings->database_url;
     faults_reset(&sandbox.faults);
     sandbox.keys = keys_new();
     sandbox.webhooks = webhooks_new(sandbox.database_url, &sandbox.faults);

@@ -18,7 +18,9 @@ static const struct config_var tickets_config[] = {
     {0},
 };
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
+    (void)settings;
     (void)keys;
     const char *c = tickets.currency;
     if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "metrics.h"
-#include "visit.h"
+#include "fetch.h"
 
 enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 8, MAX_LINE = SESSION_MAX_TOKEN + 64 };
 
@@ -29,7 +28,6 @@ void api_free(struct api *api) {
 /* --- one call: made on the request's thread, filled on the fetch thread, read on the request's again --- */
 
 struct api_call {
-    struct api_call *next; /* of the same request */
     struct req *rq;
     api_then *then;
     int code;
@@ -37,15 +35,14 @@ struct api_call {
     struct api_answer answer;
 };
 
-void api_forget(struct api_call *calls) {
-    for (struct api_call *next; calls != NULL; calls = next) {
-        next = calls->next;
-        json_decref((json_t *)calls->answer.body);
-        buf_free(&calls->body);
-        buf_free(&calls->link);
-        buf_free(&calls->cookie);
-        free(calls);
-    }
+/* At the request's end: handlers keep what they got until then. */
+static void forget(void *call) {
+    struct api_call *c = call;
+    json_decref((json_t *)c->answer.body);
+    buf_free(&c->body);
+    buf_free(&c->link);
+    buf_free(&c->cookie);
+    free(c);
 }
 
 static struct str text_of(const struct buf *b) {
@@ -113,7 +110,7 @@ static void add_header(struct req *rq, struct headers *h, const char *name, stru
 }
 
 static void add_headers(struct req *rq, const struct api_ask *ask, struct headers *h) {
-    struct str session = visit_of(rq)->session;
+    struct str session = ask->session;
     char text[32];
     if (session.n > 0 && session.n <= SESSION_MAX_TOKEN) {
         char *cookie = req_alloc(rq, session.n + sizeof "session=");
@@ -129,10 +126,9 @@ static void add_headers(struct req *rq, const struct api_ask *ask, struct header
 }
 
 void api_ask(struct req *rq, struct api *api, const struct api_ask *ask) {
-    struct visit *visit = visit_of(rq);
     struct api_call *c = mem_alloc(sizeof *c);
-    *c = (struct api_call){.next = visit->calls, .rq = rq, .then = ask->then};
-    visit->calls = c;
+    *c = (struct api_call){.rq = rq, .then = ask->then};
+    req_at_end(rq, forget, c);
     const char *base = api->options.urls[ask->part];
     req_hold(rq);
     if (*base == '\0') {

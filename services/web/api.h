@@ -8,7 +8,6 @@
 
 #include <jansson.h>
 
-#include "fetch.h"
 #include "http.h"
 
 enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_PARTS };
@@ -39,10 +38,11 @@ typedef void api_then(struct req *rq, const struct api_answer *answer);
 struct api_ask {
     enum api_part part;
     const char *method;
-    struct str path; /* with the query, already encoded */
-    struct str body; /* JSON; empty: none */
-    struct str key;  /* Idempotency-Key; empty: none */
-    int64_t version; /* If-Match; 0: none */
+    struct str path;    /* with the query, already encoded */
+    struct str body;    /* JSON; empty: none */
+    struct str key;     /* Idempotency-Key; empty: none */
+    int64_t version;    /* If-Match; 0: none */
+    struct str session; /* the cookie of whoever asks; empty: none */
     api_then *then;
 };
 

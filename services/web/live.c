@@ -256,7 +256,7 @@ void show_live(struct req *rq) {
         req_retry_after(rq, 503, 10, "as many pages are followed as can be");
     } else {
         struct live_stream *s = new_stream(rq, live, &wants);
-        req_at_end(rq, on_end, s); /* in place of the visit's, which asks nobody else */
+        req_at_end(rq, on_end, s);
         req_hold(rq);
         live_tap_ask(live->tap, &s->question);
     }

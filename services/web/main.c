@@ -3,7 +3,6 @@
 
 #include "routes.h"
 #include "service.h"
-#include "settings.h"
 
 static struct web web;
 static struct api_options apis;
@@ -32,16 +31,17 @@ static const struct config_var web_config[] = {
     {0},
 };
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
     (void)keys;
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
     apis.connections = (int)connections;
     apis.timeout_ms = (int)timeout_ms;
-    web.https = settings.secure_cookies;
+    web.https = settings->secure_cookies;
     *state = &web;
-    web.live = live_new(&(struct live_options){.brokers = settings.brokers,
-                                               .registry_url = settings.registry_url,
-                                               .threads = (int)settings.threads,
+    web.live = live_new(&(struct live_options){.brokers = settings->brokers,
+                                               .registry_url = settings->registry_url,
+                                               .threads = (int)settings->threads,
                                                .streams = (int)live_streams,
                                                .items = (int)live_items},
                         w);

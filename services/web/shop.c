@@ -49,10 +49,7 @@ void show_home(struct req *rq) {
     if (s->cursor.n > 0) buf_printf(&path, "&cursor=%.*s", (int)s->cursor.n, s->cursor.p);
     if (s->words.n > 0) html_literal(&path, "&q=");
     percent_encode(&path, s->words);
-    api_ask(
-        rq, ((struct web *)req_service(rq))->api,
-        &(struct api_ask){
-            .part = API_TICKETS, .method = "GET", .path = {(char *)path.data, path.len}, .then = on_tickets});
+    visit_ask(rq, API_TICKETS, "GET", on_tickets, "%.*s", (int)path.len, (char *)path.data);
     buf_free(&path);
 }
 

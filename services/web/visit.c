@@ -6,20 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base64.h"
 #include "clock.h"
 #include "live.h"
 
 enum {
     TOKEN = 16,      /* bytes of a form's cookie, of the digest and of its mask */
     FORM_DAYS = 365, /* how long the form's cookie lives */
-    TEXT = sodium_base64_ENCODED_LEN(2 * TOKEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+    TEXT = BASE64_TEXT(2 * TOKEN),
 };
 
 /* --- the start --- */
-
-static void on_end(void *arg) {
-    api_forget(((struct visit *)arg)->calls);
-}
 
 struct visit *visit_of(struct req *rq) {
     return req_state(rq);
@@ -73,7 +70,7 @@ static struct str form_cookie(struct req *rq, bool make) {
     unsigned char bytes[TOKEN];
     randombytes_buf(bytes, sizeof bytes);
     char *text = req_alloc(rq, TEXT);
-    sodium_bin2base64(text, TEXT, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    base64_encode(bytes, sizeof bytes, text);
     req_set_cookie(rq, "form", str_of(text), INT64_C(86400) * FORM_DAYS);
     return str_of(text);
 }
@@ -85,7 +82,7 @@ static struct str new_token(struct req *rq, const struct visit *visit) {
     for (int i = 0; i < TOKEN; i++)
         bytes[TOKEN + i] = bytes[i] ^ wanted[i];
     char *text = req_alloc(rq, TEXT);
-    sodium_bin2base64(text, TEXT, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    base64_encode(bytes, sizeof bytes, text);
     return str_of(text);
 }
 
@@ -93,11 +90,7 @@ static bool token_fits(struct req *rq, const struct visit *visit, struct str tok
     unsigned char bytes[2 * TOKEN], wanted[TOKEN];
     struct str cookie = form_cookie(rq, false);
     size_t n = 0;
-    if (cookie.n == 0 ||
-        sodium_base642bin(bytes, sizeof bytes, token.p, token.n, NULL, &n, NULL,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        n != sizeof bytes)
-        return false;
+    if (cookie.n == 0 || !base64_decode(token, bytes, sizeof bytes, &n) || n != sizeof bytes) return false;
     digest(visit, cookie, wanted);
     for (int i = 0; i < TOKEN; i++)
         bytes[TOKEN + i] ^= bytes[i];
@@ -119,7 +112,6 @@ struct visit *visit_begin(struct req *rq) {
     const struct web *web = req_service(rq);
     struct visit *visit = req_alloc(rq, sizeof *visit);
     req_set_state(rq, visit);
-    req_at_end(rq, on_end, visit);
     if (req_get_cookie(rq, "session", &visit->session))
         visit->session = arena_str(req_arena(rq), visit->session);
     visit->user = req_user(rq);
@@ -208,14 +200,18 @@ struct str visit_sentence(struct req *rq, struct str words) {
 void visit_ask(struct req *rq, enum api_part part, const char *method, api_then *then, const char *path,
                ...) {
     struct web *web = req_service(rq);
-    char text[1024];
+    struct buf text = {0};
     va_list ap;
     va_start(ap, path);
-    int n = vsnprintf(text, sizeof text, path, ap);
+    buf_vprintf(&text, path, ap);
     va_end(ap);
-    if (n < 0 || n >= (int)sizeof text) abort(); /* cursors and searches are bounded before */
     api_ask(rq, web->api,
-            &(struct api_ask){.part = part, .method = method, .path = {text, (size_t)n}, .then = then});
+            &(struct api_ask){.part = part,
+                              .method = method,
+                              .path = {(const char *)text.data, text.len},
+                              .session = visit_of(rq)->session,
+                              .then = then});
+    buf_free(&text);
 }
 
 void visit_send(struct req *rq, enum api_part part, const char *method, const char *path, struct json *body,
@@ -228,6 +224,7 @@ void visit_send(struct req *rq, enum api_part part, const char *method, const ch
                               .body = {(const char *)body->out.data, body->out.len},
                               .key = visit_key(rq),
                               .version = version,
+                              .session = visit_of(rq)->session,
                               .then = then});
     buf_free(&body->out);
 }

@@ -23,7 +23,6 @@ struct visit {
     const struct identity *user; /* NULL: nobody */
     struct str session;          /* as the cookie has it, right or wrong */
     struct form form;
-    struct api_call *calls;
     int status;         /* of the page; 0: 200 */
     struct str problem; /* what the page has to say about what was tried */
     bool stripe;        /* the page loads Stripe's script */
@@ -67,5 +66,3 @@ void page_missing(struct req *rq, int status, const char *heading, const char *w
 void page_down(struct req *rq, const char *words); /* asks the services which of them answer */
 /* What is no success and has no page of its own: sign in again, not found, away. */
 void page_refusal(struct req *rq, const struct api_answer *answer, const char *what);
-
-void api_forget(struct api_call *calls); /* at the visit's end */

@@ -46,7 +46,9 @@ static const struct migration migrations[] = {{"100_things", "create table thing
 static const struct config_var own[] = {
     {"T_OWN", CONFIG_INT, &own_setting, "7", "a setting of its own", 1, 9}, {0}};
 
-static enum status start(void **state, struct session_keys **keys, struct why *w) {
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
+    (void)settings;
     if (refuse_setting) return why(w, ST_INVALID, "T_OWN: must be lucky, got \"7\"");
     if (fail_to_start) return why(w, ST_FAILED, "no luck");
     if (jwks != NULL) *keys = session_keys_fixed(keyset_parse(str_of(jwks), w));

@@ -567,8 +567,8 @@ static void test_base64url(void **state) {
     }
     assert_true(base64_decode(STR("-_-_"), back, sizeof back, &n));
     assert_memory_equal(back, "\xfb\xff\xbf", 3);
-    static const char *const bad[] = {
-        "A", "AAAAA", "AB", "AAB", "AA==", "AA=", "A+AA", "A/AA", "AA A", "AAAA\n", "\xc3\xa4", "AAA\xff", "AAA\xa0"};
+    static const char *const bad[] = {"A",    "AAAAA", "AB",     "AAB",      "AA==",    "AA=",    "A+AA",
+                                      "A/AA", "AA A",  "AAAA\n", "\xc3\xa4", "AAA\xff", "AAA\xa0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(base64_decode(str_of(bad[i]), back, sizeof back, &n));
 }
