@@ -132,8 +132,10 @@ void live_say_listed(struct live_stream *s) {
     s->counted = s->thread->listed;
 }
 
+void live_tick(struct buf *out, struct str place, int64_t now_ms) {
+    buf_printf(out, "event: tick\nid: %.*s\ndata: %lld\n\n", (int)place.n, place.p, (long long)now_ms);
+}
+
 void live_say_place(struct live_stream *s) {
-    const struct buf *place = &s->thread->place;
-    buf_printf(out_of(s), "event: tick\nid: %.*s\ndata: %lld\n\n", (int)place->len, (char *)place->data,
-               (long long)clock_wall_us() / 1000);
+    live_tick(out_of(s), text_of(&s->thread->place), clock_wall_us() / 1000);
 }

@@ -37,5 +37,6 @@ void live_say_again(struct live_stream *s); /* the page is to be read again */
 void live_say_listed(struct live_stream *s);
 /* The end of what is said at a time: up to where the stream is complete, and what time it is. */
 void live_say_place(struct live_stream *s);
+void live_tick(struct buf *out, struct str place, int64_t now_ms); /* the words of it */
 /* The data of an event: a line each for the lines of a text, whatever ends them. */
 void live_data(struct buf *out, struct str text);

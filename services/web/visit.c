@@ -241,13 +241,14 @@ struct str visit_cursor(struct req *rq) {
 }
 
 struct str visit_link(struct req *rq, const char *path, ...) {
-    char text[256];
+    struct buf text = {0};
     va_list ap;
     va_start(ap, path);
-    int n = vsnprintf(text, sizeof text, path, ap);
+    buf_vprintf(&text, path, ap);
     va_end(ap);
-    return n < 0 || n >= (int)sizeof text ? STR("/")
-                                          : arena_str(req_arena(rq), (struct str){text, (size_t)n});
+    struct str kept = arena_str(req_arena(rq), (struct str){(const char *)text.data, text.len});
+    buf_free(&text);
+    return kept;
 }
 
 struct str visit_trouble(struct req *rq, const struct api_answer *answer, const char *away) {

@@ -1,5 +1,6 @@
 """The contract of tickets, route by route: answers, failures, events, and what it does about orders."""
 import time
+import urllib.parse
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -256,6 +257,14 @@ def test_list_is_paged_newest_first_and_steady(stack, other):
     everything = [t["id"] for page in pages(User(stack.url), "/api/tickets?limit=100") for t in page]
     assert everything == sorted(everything, reverse=True) and len(set(everything)) == len(everything)
     assert set(listed) <= set(everything)
+
+
+def test_a_search_as_long_as_may_be_goes_on(stack, other):
+    """100 letters of four bytes each are 1,200 characters of a URL."""
+    mark = "".join(chr(0x1D400 + byte) for byte in uuid.uuid4().bytes).ljust(100, "𝔸")
+    listed = [other.list_ticket(title=mark)["id"] for _ in range(3)]
+    seen = [t["id"] for page in pages(User(stack.url), "/api/tickets?" + urllib.parse.urlencode({"limit": 1, "q": mark})) for t in page]
+    assert seen == listed[::-1]
 
 
 @pytest.mark.parametrize("mine", [False, True])

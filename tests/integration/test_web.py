@@ -55,6 +55,15 @@ def test_search(web):
     assert "cursor" not in web.services.seen[-1]["path"]
 
 
+def test_a_search_as_long_as_may_be_arrives_whole(web):
+    words, cursor = "𝔸" * 100, new_id()
+    web.services.answers["GET /api/tickets"] = (200, [ticket()], {"Link": f'</api/tickets?cursor={cursor}&limit=20>; rel="next"'})
+    answer = Browser(web).go("/?" + urllib.parse.urlencode({"q": words}))
+    assert urllib.parse.parse_qs(web.services.seen[0]["path"].partition("?")[2]) == {"limit": ["20"], "q": [words]}
+    following = urllib.parse.urlsplit(answer.page.find(".//a[@rel='next']").get("href"))
+    assert urllib.parse.parse_qs(following.query) == {"cursor": [cursor], "q": [words]}
+
+
 def test_headers_and_files(web):
     web.services.answers["GET /api/tickets"] = (200, [ticket() for _ in range(20)])
     browser = Browser(web)

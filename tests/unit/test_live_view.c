@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "live_stream.h"
 #include "live_view.h"
 
 enum { TICKETS, ORDERS };
@@ -136,6 +137,27 @@ static void test_a_place_is_reached_between_horizon_and_position(void **state) {
     live_view_free(v);
 }
 
+/* A place of many partitions is longer than one might think: clients come back with all of it. */
+static void test_a_tick_names_the_whole_place(void **state) {
+    (void)state;
+    struct live_view *v = live_view_new(10);
+    struct buf place = {0}, tick = {0}, wanted = {0};
+    for (int p = 0; p < 48; p++)
+        live_view_begin(v, TICKETS, p, 1000000000000 + p, false);
+    live_view_place(v, &place);
+    assert_true(place.len > 48 * 13);
+    live_tick(&tick, (struct str){(const char *)place.data, place.len}, 1234);
+    buf_add(&wanted, "event: tick\nid: ", 16);
+    buf_add(&wanted, place.data, place.len);
+    buf_add(&wanted, "\ndata: 1234\n\n", 13);
+    assert_int_equal(tick.len, wanted.len);
+    assert_memory_equal(tick.data, wanted.data, wanted.len);
+    buf_free(&place);
+    buf_free(&tick);
+    buf_free(&wanted);
+    live_view_free(v);
+}
+
 static void test_a_partition_goes_on_unless_it_is_gone(void **state) {
     (void)state;
     struct live_view *v = view_of(10);
@@ -190,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_forgotten_moves_the_horizon),
         cmocka_unit_test(test_many_come_and_go),
         cmocka_unit_test(test_a_place_is_reached_between_horizon_and_position),
+        cmocka_unit_test(test_a_tick_names_the_whole_place),
         cmocka_unit_test(test_a_partition_goes_on_unless_it_is_gone),
         cmocka_unit_test(test_a_new_partition_moves_the_others_along),
         cmocka_unit_test(test_whose_order_holds_a_ticket),
