@@ -1,12 +1,19 @@
-"""The documents are true. README.md: its settings are the programs' --help, its commands the usage, its examples run as they are."""
+"""The documents are true. docs/configuration.md has the settings of the programs' --help; README.md the commands of the usage, and examples
+that run as they are; what a document names is there; the recipes of CONTRIBUTING.md fit the tree."""
 import re
+import shutil
 import subprocess
 
 import pytest
 
+import recipes
 from support import ROOT
 
 README = (ROOT / "README.md").read_text()
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+RECIPES = recipes.recipes(CONTRIBUTING)
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.md") if path.relative_to(ROOT).parts[0] != "build")
 
 
 def helps():
@@ -21,7 +28,7 @@ def helps():
 
 
 def settings_table():
-    """As README.md has it: what one program alone reads comes first."""
+    """As docs/configuration.md has it: what one program alone reads comes first."""
     programs, own, shared = helps(), [], {}
     for program in sorted(programs):
         for name, (default, meaning) in programs[program].items():
@@ -33,7 +40,7 @@ def settings_table():
 
 
 def test_the_settings_are_those_of_help():
-    assert settings_table() in README, f"the table of settings in README.md is to be:\n{settings_table()}"
+    assert settings_table() in CONFIGURATION, f"the table of settings in docs/configuration.md is to be:\n{settings_table()}"
 
 
 def test_the_commands_are_those_of_the_usage():
@@ -56,14 +63,56 @@ def test_the_examples_run(stack):
     assert '"captured":2000,"refunded":0,' in shell.stdout
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])
+def anchors(path):
+    """The places in a document that a link may lead to, as GitHub names them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name):
+    here = (ROOT / name).parent
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / name).read_text())
+    assert targets or name not in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        leads_to = here / path if path else ROOT / name
+        assert leads_to.exists(), f"{name} links to {target}"
+        assert not anchor or anchor in anchors(leads_to), f"{name} links to {target}"
+
+
+def paths_named(text):
+    """What looks like a path of this tree: it begins with one of its folders."""
+    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "build")
+    return [path for path in re.findall(rf"`((?:{tops})/[^` ]*)`", text) if not re.search("NAME|TOPIC|SERVICE", path)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_a_document_names_is_there(name):
     text = (ROOT / name).read_text()
-    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "build")
-    named = re.findall(rf"`((?:{tops})/[^` ]*)`", text) + re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
-    assert named
+    named = paths_named(text)
+    assert named or name not in ("ARCHITECTURE.md", "CONTRIBUTING.md")
+    new = {file for steps in RECIPES.values() for kind, file, *_ in steps if kind == "new"} if name == "CONTRIBUTING.md" else set()
     for path in named:
-        assert any(ROOT.glob(path)), f"{name} names {path}"
-    metrics = (ROOT / "common/base/metrics.def").read_text()
+        assert path in new or any(ROOT.glob(path)), f"{name} names {path}"
+    metrics = "".join(file.read_text() for file in (ROOT / "common").rglob("*.def"))
     for metric in re.findall(r"`(onsale_[a-z_]+)`", text):
         assert f'"{metric}"' in metrics, f"{name} names {metric}"
+
+
+def test_the_tour_is_short():
+    assert len(README.splitlines()) <= 120
+    assert len((ROOT / "ARCHITECTURE.md").read_text().split()) <= 2500
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_fits_the_tree(title, tmp_path):
+    """Each of its places is there once. That what it makes works is another test's."""
+    steps = RECIPES[title]
+    assert len(RECIPES) >= 6 and len(steps) >= 3
+    for file in {file for kind, file, *_ in steps if kind not in ("run", "new")}:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    assert recipes.apply(steps, tmp_path), "it ends with commands"
+    for kind, file, *_ in steps:
+        assert kind != "new" or not (ROOT / file).exists(), f"{file} is there already"
