@@ -87,7 +87,7 @@ def test_an_operation(name):
     """Each names the topic's service and all that it says."""
     [operation] = [o for o in DOCUMENT["operations"].values() if o["channel"] == {"$ref": f"#/channels/{name}"}]
     assert operation["action"] == "send"
-    assert operation["summary"].split(" says ")[1].split(", ") == topic_schema(name)["fields"][0]["type"]["symbols"]
+    assert operation["summary"].split(" publishes ")[1].split(", ") == topic_schema(name)["fields"][0]["type"]["symbols"]
 
 
 def test_topics_keyed_by_ticket_can_be_joined():
