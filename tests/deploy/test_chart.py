@@ -299,7 +299,7 @@ def test_connect_is_that_of_the_properties(rendered):
 
 
 def test_ten_times_as_many(rendered):
-    """Of ARCHITECTURE.md: the connections of all pods, at a roll one more, fit into one server of each service."""
+    """Of docs/scaling.md: the connections of all pods, at a roll one more, fit into one server of each service."""
     of_a_pod = {"auth": 2, "tickets": 3, "orders": 3, "payments": 4}  # test_rotation counts them
     for name, others in of_a_pod.items():
         doc = of(rendered["10x"], "Deployment", f"shop-{name}")
