@@ -95,6 +95,8 @@ def test_what_a_document_names_is_there(name):
     new = {file for steps in RECIPES.values() for kind, file, *_ in steps if kind == "new"} if name == "CONTRIBUTING.md" else set()
     for path in named:
         assert path in new or any(ROOT.glob(path)), f"{name} names {path}"
+    for symbol, path in re.findall(r"`(\w+)` in `([\w/.-]+)`", text):
+        assert re.search(rf"\b{symbol}\b", (ROOT / path).read_text()), f"{name} looks for {symbol} in {path}"
     metrics = "".join(file.read_text() for file in (ROOT / "common").rglob("*.def"))
     for metric in re.findall(r"`(onsale_[a-z_]+)`", text):
         assert f'"{metric}"' in metrics, f"{name} names {metric}"
