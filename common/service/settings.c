@@ -36,7 +36,7 @@ static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
-     "Whether browsers send our cookies by https only", 0, 0},
+     "Whether browsers send our cookies over https only", 0, 0},
     {0},
 };
 
@@ -65,7 +65,7 @@ static const struct config_var kafka[] = {
 
 static const struct config_var joining[] = {
     {"INSTANCE_ID", CONFIG_TEXT, &settings.instance, "",
-     "Of this instance alone, and the same again after a crash: it gets its partitions back at once", 0, 0},
+     "Name of this instance alone; if it is the same after a crash, its partitions come back at once", 0, 0},
     {0},
 };
 

@@ -19,10 +19,10 @@ static const struct config_var auth_config[] = {
      "Sign-ups that may be tried in a minute, by address and by e-mail; 0: any number", 0, 1000000},
     {"HASH_THREADS", CONFIG_INT, &hash_threads, "2",
      "Passwords hashed at a time; each takes HASH_MEMORY and most of a core while it lasts", 1, 64},
-    {"HASH_QUEUE", CONFIG_INT, &hash_queue, "64",
-     "Requests that may wait for that; more are told to come back", 1, 10000},
+    {"HASH_QUEUE", CONFIG_INT, &hash_queue, "64", "Requests that may wait for a hash; more are answered 503",
+     1, 10000},
     {"HASH_MEMORY", CONFIG_INT, &hash_memory, "64",
-     "MiB that argon2id takes for a new hash; older ones are made anew when their owners sign in", 1, 4096},
+     "MiB that argon2id takes for a new hash; an older hash is replaced when its owner signs in", 1, 4096},
     {"HASH_PASSES", CONFIG_INT, &hash_passes, "2", "Passes of argon2id over that memory", 1, 1000},
     {0},
 };

@@ -11,7 +11,7 @@ static const struct config_var orders_config[] = {
     {"HOLD_SECONDS", CONFIG_INT, &orders.hold_seconds, "900", "How long an order holds its ticket unpaid", 1,
      86400},
     {"PAYMENT_GRACE_SECONDS", CONFIG_INT, &orders.grace_seconds, "300",
-     "How long beyond that, while a payment is under way", 0, 86400},
+     "How much longer, while a payment is under way", 0, 86400},
     {"MAX_HOLDS_PER_USER", CONFIG_INT, &orders.max_holds, "10",
      "Most tickets that a buyer holds unpaid at a time", 1, 1000},
     {0},

@@ -13,7 +13,8 @@ static const struct config_var sandbox_config[] = {
     {"SANDBOX_PUBLIC_URL", CONFIG_TEXT, &sandbox.objects.public_url, NULL,
      "Where browsers find this process, for the page of 3-D Secure", 0, 0},
     {"SANDBOX_WEBHOOK_URL", CONFIG_TEXT, &sandbox.webhook_url, "", "Where events are delivered to", 0, 0},
-    {"SANDBOX_WEBHOOK_SECRET", CONFIG_SECRET, &sandbox.webhook_secret, "", "What they are signed with", 0, 0},
+    {"SANDBOX_WEBHOOK_SECRET", CONFIG_SECRET, &sandbox.webhook_secret, "", "Secret that signs these events",
+     0, 0},
     {0},
 };
 

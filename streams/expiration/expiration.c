@@ -24,8 +24,9 @@ static int64_t again_ms, again_most_ms;
 
 const struct config_var expiration_config[] = {
     {"SIGNAL_AGAIN", CONFIG_DURATION, &again_ms, "5s",
-     "When a signal that nobody acted on is given again; then after twice that, and so on", 10, 3600000},
-    {"SIGNAL_AGAIN_MOST", CONFIG_DURATION, &again_most_ms, "60s", "The longest it doubles to", 10, 3600000},
+     "After this a signal without effect is repeated; then after twice that, and so on", 10, 3600000},
+    {"SIGNAL_AGAIN_MOST", CONFIG_DURATION, &again_most_ms, "60s", "The longest pause that it doubles to", 10,
+     3600000},
     {0},
 };
 

@@ -22,7 +22,7 @@ const struct config_var sales_config[] = {
     {"COMMIT_INTERVAL", CONFIG_DURATION, &commit_ms, "100ms",
      "How long changes are gathered before their rows are published, in one transaction", 1, 10000},
     {"WINDOW_KEEP", CONFIG_DURATION, &keep_ms, "35d",
-     "How long a sold ticket is remembered; what is told later than that is not counted. Longer than topics are kept",
+     "How long a sold ticket is kept in memory; a later change is not counted. Longer than topics are kept",
      60000, INT64_C(3650) * 86400 * 1000},
     {0},
 };
