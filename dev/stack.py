@@ -217,5 +217,8 @@ def build(targets=(), preset=PRESET):
 
 
 def _build_step(directory, name, *arguments):
-    if subprocess.run([program(name), *arguments], cwd=directory, stdin=subprocess.DEVNULL, stdout=2).returncode != 0:
+    # Paths below the checkout count as relative: another checkout has use of what was compiled in this one.
+    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "true"}
+    done = subprocess.run([program(name), *arguments], cwd=directory, stdin=subprocess.DEVNULL, stdout=2, env=environment)
+    if done.returncode != 0:
         raise Failed(f"the build failed, as said above ({' '.join([name, *arguments])} in {directory})")
