@@ -26,12 +26,12 @@ def say(text):
     print(f"onsale: {text}", file=sys.stderr, flush=True)
 
 
-def lock_or_wait(file, what):
-    """Held until the file is closed. Says so when another command has it."""
+def lock_or_wait(file, does):
+    """Held until the file is closed. Says so when another command has it, which does this."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        say(f"waiting for another onsale command that makes {what}")
+        say(f"waiting for another onsale command that {does}")
         fcntl.flock(file, fcntl.LOCK_EX)
 
 

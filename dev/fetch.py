@@ -26,7 +26,7 @@ def being_made(directory):
     """An empty directory beside the wanted one. Only one process makes it; it appears whole or not at all."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.with_name(directory.name + ".lock"), "w") as lock:
-        lock_or_wait(lock, directory)
+        lock_or_wait(lock, f"makes {directory}")
         if directory.exists():  # another checkout made it meanwhile
             yield None
             return

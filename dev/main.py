@@ -1,5 +1,6 @@
 """The commands of ./onsale. Each is a function; COMMANDS below lists them."""
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -8,30 +9,12 @@ import subprocess
 import sys
 import xmlrpc.client
 
+import again
 import processes
 import tests
 from common import BUILD, DEV, Failed, UnknownWord, program, say, tail
 from stack import Stack, build
 from state import State
-
-WHAT_TO_TRY = """\
-{url}
-
-Open it in a browser. Or, without:
-
-  curl --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signup
-  curl -c /tmp/me --json '{{"email":"me@example.com","password":"correct horse"}}' {url}/api/users/signin
-  curl -b /tmp/me --json '{{"title":"A seat in row 1","price":"20.00"}}' {url}/api/tickets
-  curl {url}/api/tickets
-"""
-
-
-WHAT_TO_ASK = """\
-The warehouse follows the topics. What it can tell is in connect/README.md; for a start:
-
-  eval "$(./onsale env)"
-  psql $WAREHOUSE_DATABASE_URL -c 'select * from sales_by_minute'
-"""
 
 
 class Stopped(BaseException):
@@ -54,28 +37,28 @@ def the_running_stack():
 # --- run, stop, restart, reset ---
 
 def run(options):
-    state = State()
-    stack = Stack(state)
+    stack = Stack(State())
+    stack.state.create()
+    stack.state.lock(wait=True)
+    return again.run(stack, options) if stack.supervisor.running() else start(stack, options)
+
+
+def start(stack, options):
+    state = stack.state
     stack.analytics = options.analytics
-    url = lambda: f"http://127.0.0.1:{state.ports['edge']}"  # noqa: E731
-    if stack.supervisor.running():
-        raise Failed(f"this stack is already up, at {url()}; ./onsale stop ends it")
     if os.environ.get("STRIPE_SECRET_KEY"):
         stack.leave_out(processes.SANDBOX)
     else:
         say("no STRIPE_SECRET_KEY is set: a sandbox of our own stands in for Stripe, and no money moves")
-    state.create()
-    state.lock()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:
         stack.choose_ports(options.port)
+        state.environment, state.foreground = {}, not options.detach
         state.save()
         supervisord = stack.start(options.hold, die_with_parent=not options.detach)
         state.unlock()
-        print(WHAT_TO_TRY.format(url=url()), flush=True)
-        if stack.analytics:
-            print(WHAT_TO_ASK, flush=True)
+        print(again.where(stack), flush=True)
         print("./onsale stop ends it." if options.detach else "Ctrl-C stops it.", flush=True)
         if options.detach:
             return 0
@@ -83,6 +66,8 @@ def run(options):
         say("stopped from elsewhere")
         return 0
     except BaseException as reason:
+        with contextlib.suppress(Failed, OSError):
+            state.lock()  # so that a start waits for the end of this; but whatever else is at work on the stack, it is stopped
         if isinstance(reason, Stopped):
             say("stopping")
         stack.stop()
@@ -140,10 +125,7 @@ def memory_of(pid):
 
 def process_status(stack, process):
     info = stack.supervisor.info(process.name)
-    state = info["statename"].lower()
-    if state in ("starting", "running"):
-        state = "ready" if process.ready() else "starting"
-    return {"name": process.name, "pid": info["pid"], "state": state, "port": process.port, "admin_port": process.admin_port,
+    return {"name": process.name, "pid": info["pid"], "state": stack.state_of(process), "port": process.port, "admin_port": process.admin_port,
             "memory": memory_of(info["pid"])}
 
 

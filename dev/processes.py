@@ -331,14 +331,14 @@ def sandbox_secrets(state):
 
 
 def settings(name):
-    """The environment variables that a program of ours reads: its --help lists them."""
+    """The environment variables that a program of ours reads, with their defaults: its --help lists them."""
     text = subprocess.run([BUILD / name, "--help"], check=True, text=True, stdout=subprocess.PIPE).stdout
-    return set(re.findall(r"^\s*([A-Z][A-Z0-9_]+)\b", text, re.M))
+    return dict(re.findall(r"^\s*([A-Z][A-Z0-9_]+) +\w+ +(\S+)", text, re.M))
 
 
 def callers_settings(name, hold=None):
     """Of the caller's environment, what this program reads: its own settings and librdkafka's properties."""
-    known = settings(name) - set(WIRING)
+    known = settings(name).keys() - set(WIRING)
     chosen = {k: v for k, v in os.environ.items() if k in known or k.startswith("RDKAFKA_")}
     if not chosen.get("STRIPE_SECRET_KEY"):  # an empty one is none
         chosen.pop("STRIPE_SECRET_KEY", None)

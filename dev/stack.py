@@ -61,6 +61,18 @@ class Stack:
         """What a stack needs built: not the tests."""
         return [*self.own, "topics", "token"]
 
+    def state_of(self, process):
+        """As supervisord says, or, of one that runs, whether it is ready."""
+        state = self.supervisor.info(process.name)["statename"]
+        if state in ("STARTING", "RUNNING"):
+            return "ready" if process.ready() else "starting"
+        return state.lower()
+
+    def not_ready(self):
+        """{name: state}"""
+        states = {process.name: self.state_of(process) for process in self.processes().values()}
+        return {name: state for name, state in states.items() if state != "ready"}
+
     # --- starting ---
 
     def start(self, hold, die_with_parent):
@@ -69,17 +81,27 @@ class Stack:
         archives.make(processes.java_alone)
         if self.analytics:
             fetch.fetch_plugins()
+        child = self.supervisor.launch(self.processes().values(), self.state.claim, die_with_parent)
+        self.complete(hold)
+        return child
+
+    def complete(self, hold):
+        """Starts what does not run, each process after those it needs, and returns when everything is ready. What runs is left alone."""
         table = self.processes()
-        child = self.supervisor.launch(table.values(), self.state.claim, die_with_parent)
+        self.supervisor.stop([name for name in table if not self.supervisor.runs(name)])  # what keeps dying has no more tries
+        new = [name for name in self.own if not self.supervisor.runs(name)]
         with concurrent.futures.ThreadPoolExecutor() as pool:
             try:
                 ground = [pool.submit(self._start_databases, table), pool.submit(self._start_kafka, table)]
-                build(self.targets())
-                self.state.environment = {name: processes.callers_settings(name, hold) for name in self.own}
+                if new:
+                    build(self.targets())
+                for name in new:
+                    self.state.environment.setdefault(name, {}).update(processes.callers_settings(name, hold))
                 self.state.save()
                 for task in ground:
                     task.result()
-                self._create_topics()
+                if new:
+                    self._create_topics()
                 if self.analytics:
                     self._start_connect(table[processes.CONNECT])
             except BaseException:
@@ -92,7 +114,14 @@ class Stack:
         self.await_ready([table[name] for name in (*self.own, "edge", *self.extras())])
         if self.analytics:
             processes.apply_sinks(self.state)
-        return child
+
+    def add_analytics(self):
+        """To a stack that runs; complete() starts it."""
+        fetch.fetch_plugins()
+        self.analytics = True
+        self.state.choose_port(processes.CONNECT)
+        self.state.save()
+        self.supervisor.add(self.processes().values(), processes.CONNECT)
 
     def _start_databases(self, table):
         servers = [table[name] for name in self.databases()]
@@ -124,9 +153,12 @@ class Stack:
     def _start(self, process):
         if self._cancelled.is_set():
             raise Failed("given up")
-        self.supervisor.start(process)
+        if not self.supervisor.runs(process.name):
+            self.supervisor.start(process)
 
     def _start_own(self, process):
+        if self.supervisor.runs(process.name):
+            return
         process.environment = processes.own_environment(self.state, process.name)
         if process.name in self.services:
             done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in process.environment.items()},
@@ -177,6 +209,14 @@ class Stack:
         """Which of our processes run another file than the one that is built now."""
         return [name for name in self.own if not _runs(self.supervisor.info(name)["pid"], BUILD / name)]
 
+    def is_of_another_build(self, name):
+        """Than this command's: its file is, or was, in another directory under build/."""
+        try:
+            file = os.readlink(f"/proc/{self.supervisor.info(name)['pid']}/exe")
+        except FileNotFoundError:
+            return False
+        return file.startswith(os.path.realpath(BUILD.parent) + "/") and not file.startswith(os.path.realpath(BUILD) + "/")
+
     # --- stopping ---
 
     def stop(self):
@@ -210,7 +250,7 @@ def build(targets=(), preset=PRESET):
     directory = ROOT / "build" / preset
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "onsale.lock", "w") as lock:
-        lock_or_wait(lock, directory)
+        lock_or_wait(lock, f"makes {directory}")
         if not (directory / "build.ninja").exists():
             _build_step(ROOT, "cmake", "--preset", preset, "--log-level=NOTICE")
         _build_step(directory, "ninja", *targets)

@@ -1,12 +1,13 @@
 """What one stack remembers between runs: its ports, its password, and the settings of the last run (stack.json)."""
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import socket
 import subprocess
 
-from common import IS_ROOT, Failed, program, short_hash, state_dir
+from common import IS_ROOT, Failed, lock_or_wait, program, short_hash, state_dir
 
 # Below the range from which the kernel takes ports for outgoing connections, so a remembered port is rarely taken.
 # A stack has a block of them for itself, or one that starts would take the port of another one's process that is just being started again.
@@ -33,11 +34,15 @@ class State:
         self.dir = directory or state_dir()
         self.file = self.dir / "stack.json"
         self.socket = self.dir / "run/supervisor.sock"
+        self._lock = self.claim = None
+        self._read()
+
+    def _read(self):
         saved = json.loads(self.file.read_text()) if self.file.exists() else {}
         self.block, self.ports = saved.get("block"), saved.get("ports", {})
         self.password = saved.get("password") or secrets.token_hex(16)
         self.environment = saved.get("environment", {})  # a service's own settings, by name
-        self._lock = self.claim = None
+        self.foreground = saved.get("foreground", False)  # whether it ends with the command that started it
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -54,7 +59,8 @@ class State:
             raise Failed(f"user postgres cannot reach {self.dir}: set ONSALE_STATE to a directory that everybody may enter")
 
     def save(self):
-        saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment}
+        saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment,
+                 "foreground": self.foreground}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")
@@ -70,13 +76,23 @@ class State:
         if not any(self.dir.iterdir()):
             self.dir.rmdir()
 
-    def lock(self):
-        """Held while a command changes the stack; the kernel lets go of it however the command ends."""
-        self._lock = open(self.dir / "lock", "w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failed("another onsale command is at work on this stack") from None
+    def lock(self, wait=False):
+        """Held while a command changes the stack; the kernel lets go of it however the command ends. What the last one saved is read."""
+        path = self.dir / "lock"
+        while True:
+            file = open(path, "w")
+            if wait:
+                lock_or_wait(file, "changes this stack")
+            else:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise Failed("another onsale command is at work on this stack") from None
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+            self.create()  # a reset removed the file while this command waited for it
+        self._lock = file
+        self._read()
 
     def unlock(self):
         self._lock.close()

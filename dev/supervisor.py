@@ -58,6 +58,7 @@ cd {directory}
 exec {command}
 """
 PR_SET_PDEATHSIG = 1
+ALREADY_STARTED = 60  # of supervisord's faults
 
 
 class _Connection(http.client.HTTPConnection):
@@ -104,12 +105,7 @@ class Supervisor:
         """Starts supervisord, which starts nothing by itself. In this order processes depend on each other.
         claim: what it has to have for as long as it lives.
         die_with_parent: it stops everything when this process ends, however it ends."""
-        config = self.state.dir / "run/supervisord.conf"
-        text = CONFIG.format(dir=_escape(self.state.dir))
-        for priority, process in enumerate(processes):
-            text += PROGRAM.format(name=process.name, script=_escape(shlex.quote(str(self._script(process)))), priority=priority,
-                                   stop_signal=process.stop_signal, stop_seconds=process.stop_seconds)
-        config.write_text(text)
+        self._configure(processes)
 
         libc = ctypes.CDLL(None)
 
@@ -120,7 +116,7 @@ class Supervisor:
         # A small environment of its own: what processes get is in their scripts.
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": os.path.expanduser("~")}
         with open(self.state.dir / "log/supervisord.out", "w") as out:
-            child = subprocess.Popen([program("supervisord"), "-c", str(config)], env=environment, cwd=self.state.dir,
+            child = subprocess.Popen([program("supervisord"), "-c", str(self._config)], env=environment, cwd=self.state.dir,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
                                      pass_fds=[claim.fileno()], preexec_fn=before_exec)
         try:
@@ -133,6 +129,23 @@ class Supervisor:
             child.terminate()
             raise
         return child
+
+    def add(self, processes, name):
+        """One more process, for a supervisord that runs; of the others, only their order at a shutdown changes."""
+        self._configure(processes)
+        self._rpc.reloadConfig()
+        self._rpc.addProcessGroup(name)
+
+    def _configure(self, processes):
+        text = CONFIG.format(dir=_escape(self.state.dir))
+        for priority, process in enumerate(processes):
+            text += PROGRAM.format(name=process.name, script=_escape(shlex.quote(str(self._script(process)))), priority=priority,
+                                   stop_signal=process.stop_signal, stop_seconds=process.stop_seconds)
+        self._config.write_text(text)
+
+    @property
+    def _config(self):
+        return self.state.dir / "run/supervisord.conf"
 
     def _script(self, process):
         return self.state.dir / "run" / f"{process.name}.sh"
@@ -158,9 +171,17 @@ class Supervisor:
         """{statename, pid, …} of a process."""
         return self._rpc.getProcessInfo(name)
 
+    def runs(self, name):
+        """For a second at least: one that keeps dying is not counted in between."""
+        return self.info(name)["statename"] == "RUNNING"
+
     def start(self, process):
         self.write_script(process)
-        self._rpc.startProcess(process.name, False)
+        try:
+            self._rpc.startProcess(process.name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != ALREADY_STARTED:  # supervisord started it again just now
+                raise
 
     def stop(self, names):
         """Stops these together and waits until they are gone."""
