@@ -1,34 +1,15 @@
 #include "metrics.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
-
-static const struct {
-    const char *name, *help;
-    enum kind kind;
-} table[METRIC_COUNT] = {
-#define COUNTER(id, name, help)   [id] = {name, help, KIND_COUNTER},
-#define GAUGE(id, name, help)     [id] = {name, help, KIND_GAUGE},
-#define HISTOGRAM(id, name, help) [id] = {name, help, KIND_HISTOGRAM},
-#include "metrics.def"
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
-};
+#include <string.h>
 
 static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,     200,     500,     1000,    2000,   5000,
                                                      10000,   20000,   50000,   100000,  200000, 500000,
                                                      1000000, 2000000, 5000000, 10000000};
 
-static _Atomic int64_t values[METRIC_COUNT];
-static struct histogram histograms[METRIC_COUNT]; /* 9 KB, of which the counters' part stays untouched */
-
-enum { MAX_SOURCES = 8 };
+enum { MAX_SOURCES = 32 }; /* a process has one or two for each of its modules */
 static struct {
     pthread_mutex_t lock;
     struct {
@@ -38,20 +19,20 @@ static struct {
     int count;
 } sources = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void metric_add(enum metric m, int64_t n) {
-    atomic_fetch_add_explicit(&values[m], n, memory_order_relaxed);
+void metric_add(struct metric *m, int64_t n) {
+    atomic_fetch_add_explicit(&m->value, n, memory_order_relaxed);
 }
 
-void metric_set(enum metric m, int64_t v) {
-    atomic_store_explicit(&values[m], v, memory_order_relaxed);
+void metric_set(struct metric *m, int64_t v) {
+    atomic_store_explicit(&m->value, v, memory_order_relaxed);
 }
 
-int64_t metric_value(enum metric m) {
-    return atomic_load_explicit(&values[m], memory_order_relaxed);
+int64_t metric_value(const struct metric *m) {
+    return atomic_load_explicit(&m->value, memory_order_relaxed);
 }
 
-void metric_observe_us(enum metric m, int64_t us) {
-    histogram_observe_us(&histograms[m], us);
+void metric_observe_us(struct metric *m, int64_t us) {
+    histogram_observe_us(&m->histogram, us);
 }
 
 void histogram_observe_us(struct histogram *h, int64_t us) {
@@ -84,35 +65,57 @@ void histogram_write(struct buf *out, const struct histogram *h, const char *nam
     buf_printf(out, "%s_count%s%s%s %lld\n", name, open, labels, close, (long long)total);
 }
 
+void metric_header(struct buf *out, const char *name, const char *type, const char *help) {
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* The place of a source, or sources.count. Under the lock. */
+static int find(metrics_source *write, void *arg) {
+    int i = 0;
+    while (i < sources.count && (sources.all[i].write != write || sources.all[i].arg != arg))
+        i++;
+    return i;
+}
+
 void metrics_add_source(metrics_source *write, void *arg) {
     pthread_mutex_lock(&sources.lock);
-    if (sources.count == MAX_SOURCES) abort(); /* there are as many as kinds of parts in a process */
-    sources.all[sources.count].write = write;
-    sources.all[sources.count++].arg = arg;
+    int i = find(write, arg);
+    if (i == MAX_SOURCES) abort();
+    if (i == sources.count) {
+        sources.all[i].write = write;
+        sources.all[i].arg = arg;
+        sources.count++;
+    }
     pthread_mutex_unlock(&sources.lock);
 }
 
 void metrics_remove_source(metrics_source *write, void *arg) {
     pthread_mutex_lock(&sources.lock);
-    for (int i = 0; i < sources.count; i++)
-        if (sources.all[i].write == write && sources.all[i].arg == arg)
-            sources.all[i--] = sources.all[--sources.count];
+    int i = find(write, arg);
+    if (i < sources.count) {
+        sources.count--;
+        memmove(&sources.all[i], &sources.all[i + 1], (size_t)(sources.count - i) * sizeof sources.all[0]);
+    }
     pthread_mutex_unlock(&sources.lock);
 }
 
-void metric_header(struct buf *out, const char *name, const char *type, const char *help) {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+static void write_table(struct buf *out, void *table) {
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+    for (struct metric *const *at = table; *at != NULL; at++) {
+        const struct metric *m = *at;
+        metric_header(out, m->name, types[m->type], m->help);
+        if (m->type == METRIC_HISTOGRAM)
+            histogram_write(out, &m->histogram, m->name, "");
+        else
+            buf_printf(out, "%s %lld\n", m->name, (long long)metric_value(m));
+    }
+}
+
+void metrics_register(struct metric *const *table) {
+    metrics_add_source(write_table, (void *)table);
 }
 
 void metrics_write(struct buf *out) {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
-    for (int m = 0; m < METRIC_COUNT; m++) {
-        metric_header(out, table[m].name, types[table[m].kind], table[m].help);
-        if (table[m].kind == KIND_HISTOGRAM)
-            histogram_write(out, &histograms[m], table[m].name, "");
-        else
-            buf_printf(out, "%s %lld\n", table[m].name, (long long)metric_value((enum metric)m));
-    }
     pthread_mutex_lock(&sources.lock);
     for (int i = 0; i < sources.count; i++)
         sources.all[i].write(out, sources.all[i].arg);

@@ -1,47 +1,70 @@
-/* metrics: counters, gauges and histograms of one process, from a table (metrics.def), written as Prometheus
- * text.
+/* metrics: counters, gauges and histograms of one process, written as Prometheus text.
  *
- * Updating is one relaxed atomic add, from any thread. Rates of HTTP requests by route and status are kept by
- * http. */
+ * Each module has a table of its metrics in its NAME_metrics.h, and registers it when it starts: /metrics has
+ * the metrics of the modules that run in the process, and no others. A metric lives as long as the process,
+ * and may be updated whether or not its table is registered. Every function here is for any thread; an update
+ * is one relaxed atomic add or store. */
 #pragma once
 
 #include <stdint.h>
 
 #include "mem.h"
 
-enum metric {
-#define COUNTER(id, name, help)   id,
-#define GAUGE(id, name, help)     id,
-#define HISTOGRAM(id, name, help) id,
-#include "metrics.def"
-#undef COUNTER
-#undef GAUGE
-#undef HISTOGRAM
-    METRIC_COUNT
-};
-
-void metric_add(enum metric m, int64_t n); /* counters */
-void metric_set(enum metric m, int64_t v); /* gauges */
-void metric_observe_us(enum metric m,
-                       int64_t us);  /* histograms of durations, in microseconds; exported in seconds */
-int64_t metric_value(enum metric m); /* counters and gauges */
-void metrics_write(struct buf *out);
-
-/* Further text for /metrics (http's route table, librdkafka's lag): called at each scrape, never after it is
- * removed. */
-typedef void metrics_source(struct buf *out, void *arg);
-void metrics_add_source(metrics_source *source, void *arg);
-void metrics_remove_source(metrics_source *source, void *arg);
-
-/* What stands before a metric's values there. */
-void metric_header(struct buf *out, const char *name, const char *type, const char *help);
-
-/* A histogram outside the table, of which http keeps one a route. 1-2-5 steps from 100 us to 10 s. */
+/* A histogram of durations: 1-2-5 steps from 100 us to 10 s. */
 enum { HISTOGRAM_BUCKETS = 16 };
 struct histogram {
     _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us;
 };
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric {
+    const char *name, *help;
+    enum metric_type type;
+    union {
+        _Atomic int64_t value; /* of a counter or a gauge */
+        struct histogram histogram;
+    };
+};
+
+/* A module's table is a macro of one line a metric. Names end as Prometheus wants them: _total for counters,
+ * _seconds for durations.
+ *
+ *     #define DB_METRICS(X)                                                          \
+ *         X(M_DB_BATCHES, COUNTER, "onsale_db_batches_total", "Batches sent")        \
+ *         X(M_DB_WAITING, GAUGE, "onsale_db_waiting_items", "Items not answered")
+ *     METRICS_DECLARE(db_metrics, DB_METRICS);
+ *
+ * and in one source file METRICS_DEFINE(db_metrics, DB_METRICS). Each metric is an array of one, so that its
+ * name is the pointer which the functions below take. */
+#define METRICS_DECLARE(table, METRICS) METRICS(METRIC_DECLARE) extern struct metric *const table[]
+#define METRICS_DEFINE(table, METRICS)                                                                       \
+    METRICS(METRIC_DEFINE) struct metric *const table[] = {METRICS(METRIC_LIST) NULL}
+#define METRIC_DECLARE(id, type_, name_, help_) extern struct metric id[1];
+#define METRIC_DEFINE(id, type_, name_, help_)                                                               \
+    struct metric id[1] = {{.name = name_, .help = help_, .type = METRIC_##type_}};
+#define METRIC_LIST(id, type_, name_, help_) id,
+
+/* From now on the table is in what metrics_write writes, once however often it is registered. */
+void metrics_register(struct metric *const *table);
+void metrics_write(struct buf *out);
+
+void metric_add(struct metric *m, int64_t n);         /* counters; gauges that several threads share */
+void metric_set(struct metric *m, int64_t v);         /* gauges */
+void metric_observe_us(struct metric *m, int64_t us); /* histograms; written in seconds */
+int64_t metric_value(const struct metric *m);         /* counters and gauges */
+
+/* Metrics that no table can have, such as those with labels: metrics_write calls the source each time, after
+ * what was added before. Once removed, it is not called again. */
+typedef void metrics_source(struct buf *out, void *arg);
+void metrics_add_source(metrics_source *source, void *arg);
+void metrics_remove_source(metrics_source *source, void *arg);
+
+/* What stands before a metric's values in the text: for sources. */
+void metric_header(struct buf *out, const char *name, const char *type, const char *help);
+
 void histogram_observe_us(struct histogram *h, int64_t us);
-void histogram_merge(struct histogram *into, const struct histogram *h); /* into is the caller's alone */
-/* labels: `route="/api/tickets"`, or "" */
+/* Adds h to `into`, which no other thread uses meanwhile. */
+void histogram_merge(struct histogram *into, const struct histogram *h);
+/* labels: `route="/path"`, or "" */
 void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels);

@@ -5,10 +5,13 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "group_metrics.h"
 #include "log.h"
-#include "metrics.h"
 #include "priv/consumer_commit.h"
+#include "priv/consumer_metrics.h"
 #include "topic_thread.h"
+
+METRICS_DEFINE(consumer_metrics, CONSUMER_METRICS);
 
 enum {
     TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */
@@ -427,6 +430,8 @@ struct consumer *consumer_start(const struct consumer_options *options) {
         exit(EX_CONFIG);
     }
     topic_thread_init(&c->thread, "consumer", "starting");
+    metrics_register(consumer_metrics);
+    metrics_register(group_metrics);
     topic_thread_start(&c->thread, run, c);
     return c;
 }

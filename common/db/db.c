@@ -3,10 +3,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "metrics.h"
+#include "priv/db_metrics.h"
+
+METRICS_DEFINE(db_metrics, DB_METRICS);
 
 struct db *db_open(const struct db_options *options, h2o_loop_t *loop) {
     struct db *db = mem_alloc(sizeof *db);
+    metrics_register(db_metrics);
     db->loop = loop;
     db->options = *options;
     db->options.url = mem_strdup(options->url);

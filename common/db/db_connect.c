@@ -8,8 +8,8 @@
 
 #include "clock.h"
 #include "log.h"
-#include "metrics.h"
 #include "pg.h"
+#include "priv/db_metrics.h"
 
 /* For connecting and preparing together: a healthy server takes some 10 ms, one under recovery answers at
  * once. */

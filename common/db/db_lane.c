@@ -4,8 +4,8 @@
 
 #include "clock.h"
 #include "log.h"
-#include "metrics.h"
 #include "pg.h"
+#include "priv/db_metrics.h"
 
 enum { MAX_TRIES = 10 }; /* of a batch that serialization failures or deadlocks undo */
 

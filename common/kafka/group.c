@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "group_metrics.h"
 #include "log.h"
 #include "mem.h"
+
+METRICS_DEFINE(group_metrics, GROUP_METRICS);
 
 struct group {
     struct group_options options;

@@ -12,9 +12,12 @@
 
 #include "clock.h"
 #include "log.h"
+#include "priv/publisher_metrics.h"
 #include "priv/publisher_priv.h"
 #include "registry.h"
 #include "thread.h"
+
+METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);
 
 /* Between tries, doubling. The last is short: nobody reads a service's events while its publisher waits. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
@@ -98,6 +101,7 @@ struct publisher *publisher_start(const struct publisher_options *options) {
         exit(EX_CONFIG);
     }
     struct publisher *p = mem_alloc(sizeof *p);
+    metrics_register(publisher_metrics);
     p->options = *options;
     p->given_up = -1;
     p->stop_fd = eventfd(0, EFD_CLOEXEC);

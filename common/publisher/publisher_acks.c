@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "mem.h"
-#include "metrics.h"
+#include "priv/publisher_metrics.h"
 
 /* At most one entry an event on its way (an empty transaction takes none), so the ring's size is bounded by
  * that of librdkafka's queue. It starts small and doubles. */

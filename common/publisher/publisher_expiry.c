@@ -7,8 +7,8 @@
 
 #include "clock.h"
 #include "mem.h"
-#include "metrics.h"
 #include "pg.h"
+#include "priv/publisher_metrics.h"
 
 /* A step deletes in about 10 ms, and holds no lock that anybody waits for. */
 #define STEP_ROWS "5000"

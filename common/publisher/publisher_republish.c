@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "metrics.h"
 #include "pg.h"
+#include "priv/publisher_metrics.h"
 #include "priv/publisher_priv.h"
 
 /* Rows a round trip: about a megabyte. */

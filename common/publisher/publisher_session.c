@@ -6,8 +6,8 @@
 
 #include "clock.h"
 #include "log.h"
-#include "metrics.h"
 #include "pg.h"
+#include "priv/publisher_metrics.h"
 #include "priv/publisher_priv.h"
 
 /* A standby looks for a free slot this often: most of the time a take-over takes. */

@@ -11,7 +11,7 @@
 
 #include "kafka.h"
 #include "log.h"
-#include "metrics.h"
+#include "priv/publisher_metrics.h"
 #include "registry.h"
 
 struct sink_producer {

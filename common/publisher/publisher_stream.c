@@ -4,7 +4,6 @@
 
 #include "clock.h"
 #include "log.h"
-#include "metrics.h"
 #include "pg.h"
 #include "priv/publisher_priv.h"
 

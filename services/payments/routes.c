@@ -2,9 +2,9 @@
 
 #include <ctype.h>
 
+#include "charge_metrics.h"
 #include "clock.h"
 #include "declines.h"
-#include "metrics.h"
 #include "queries.h"
 
 enum {

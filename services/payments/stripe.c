@@ -10,7 +10,9 @@
 #include "clock.h"
 #include "form.h"
 #include "log.h"
-#include "metrics.h"
+#include "stripe_metrics.h"
+
+METRICS_DEFINE(stripe_metrics, STRIPE_METRICS);
 
 enum {
     TRIES = 4,
@@ -216,6 +218,7 @@ void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *don
 
 struct stripe *stripe_start(const struct stripe_options *options) {
     struct stripe *s = mem_alloc(sizeof *s);
+    metrics_register(stripe_metrics);
     s->url = mem_strdup(options->url);
     for (size_t n = strlen(s->url); n > 0 && s->url[n - 1] == '/'; n--)
         s->url[n - 1] = '\0';

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "charge_metrics.h"
 #include "clock.h"
 #include "log.h"
-#include "metrics.h"
 #include "pg.h"
 #include "queries.h"
 #include "thread.h"
+
+METRICS_DEFINE(charge_metrics, CHARGE_METRICS);
 
 enum {
     SWEEP_US = 1000 * 1000,
@@ -346,6 +348,7 @@ void teller_wake(struct teller *t) {
 
 struct teller *teller_start(const struct teller_options *options) {
     struct teller *t = mem_alloc(sizeof *t);
+    metrics_register(charge_metrics);
     t->database_url = mem_strdup(options->database_url);
     t->stripe = stripe_start(&options->stripe);
     t->last = &t->first;

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "live_metrics.h"
 #include "live_stream.h"
-#include "metrics.h"
+
+METRICS_DEFINE(live_metrics, LIVE_METRICS);
 
 enum {
     MOST_WANTS = 64, /* things that a page shows: PAGE_ITEMS, and then some */
@@ -290,6 +292,7 @@ struct live *live_new(const struct live_options *options, struct why *w) {
 
 void live_start(struct live *live, struct http *http) {
     live->http = http;
+    metrics_register(live_metrics);
     live_tap_start(live->tap);
 }
 

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "live_metrics.h"
 #include "live_stream.h"
-#include "metrics.h"
 
 static struct buf *out_of(struct live_stream *s) {
     return req_stream_out(s->rq);

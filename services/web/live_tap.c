@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "live_metrics.h"
 #include "log.h"
-#include "metrics.h"
 #include "topic_thread.h"
 
 enum {

@@ -1,4 +1,3 @@
-#include "metrics.h"
 #include "routes.h"
 #include "views.h"
 

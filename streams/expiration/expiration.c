@@ -3,12 +3,15 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "expiration_metrics.h"
 #include "group.h"
+#include "group_metrics.h"
 #include "log.h"
-#include "metrics.h"
 #include "signals.h"
 #include "timers.h"
 #include "topic_thread.h"
+
+METRICS_DEFINE(expiration_metrics, EXPIRATION_METRICS);
 
 enum {
     TICK_MS = 1000,          /* gauges, and the offsets that are committed */
@@ -316,6 +319,8 @@ static void *start(const struct stream_options *options, struct why *w) {
         return NULL;
     }
     topic_thread_init(&x->thread, options->name, "waiting for the schema registry");
+    metrics_register(group_metrics);
+    metrics_register(expiration_metrics);
     x->registry = registry_new(options->registry_url);
     x->decoder = wire_decoder_new(x->registry, topic_orders.type);
     topic_thread_start(&x->thread, run, x);

@@ -5,9 +5,9 @@
 
 #include "clock.h"
 #include "events.h"
+#include "expiration_metrics.h"
 #include "kafka.h"
 #include "log.h"
-#include "metrics.h"
 #include "registry.h"
 
 enum {

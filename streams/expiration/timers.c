@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "metrics.h"
+#include "expiration_metrics.h"
 
 static void forget(struct timers_partition *p) {
     wheel_free(p->wheel);

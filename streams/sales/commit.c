@@ -1,5 +1,6 @@
 #include "clock.h"
-#include "metrics.h"
+#include "group_metrics.h"
+#include "sales_metrics.h"
 #include "sales_state.h"
 
 struct writing {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "metrics.h"
+#include "sales_metrics.h"
 
 enum {
     LOST_US = 60 * 1000 * 1000, /* three times as long as a transaction that was left open lasts */

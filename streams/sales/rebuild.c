@@ -2,8 +2,9 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "group_metrics.h"
 #include "log.h"
-#include "metrics.h"
+#include "sales_metrics.h"
 #include "sales_state.h"
 
 enum {

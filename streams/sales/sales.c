@@ -3,9 +3,12 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "group_metrics.h"
 #include "log.h"
-#include "metrics.h"
+#include "sales_metrics.h"
 #include "sales_state.h"
+
+METRICS_DEFINE(sales_metrics, SALES_METRICS);
 
 enum {
     TICK_MS = 1000,  /* gauges */
@@ -249,6 +252,8 @@ static void *start(const struct stream_options *options, struct why *w) {
         return NULL;
     }
     topic_thread_init(&x->thread, options->name, "waiting for the schema registry");
+    metrics_register(group_metrics);
+    metrics_register(sales_metrics);
     x->registry = registry_new(options->registry_url);
     x->decoder = wire_decoder_new(x->registry, topic_orders.type);
     topic_thread_start(&x->thread, run, x);

@@ -26,6 +26,17 @@ DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "120"))  # most seconds 
 GRACE = 30  # seconds that Kubernetes gives a process to end
 
 
+def metric_tables():
+    """The metrics of each module, as its NAME_metrics.h has them: {module: {name: help}}"""
+    tables = {}
+    for header in (path for top in ("common", "services", "streams") for path in ROOT.glob(f"{top}/**/*_metrics.h")):
+        text = header.read_text()
+        table = dict(re.findall(r'\bX\(M_\w+,\s*(?:COUNTER|GAUGE|HISTOGRAM),[\s\\]*"(onsale_\w+)",[\s\\]*"([^"]+)"\)', text))
+        assert len(table) == text.count("X(M_"), f"{header}: a metric is a name that begins with onsale_, and a help"
+        tables[header.name.removesuffix("_metrics.h")] = table
+    return tables
+
+
 def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
     """Asks condition() until it gives something true, and returns that."""
     end = time.monotonic() + deadline

@@ -10,10 +10,14 @@ import pytest
 import requests
 import yaml
 
-from support import DEADLINE, ROOT, free_port, prefix, wait_until
+from support import DEADLINE, ROOT, free_port, metric_tables, prefix, wait_until
 
 MONITORING = ROOT / "monitoring"
-PROCESSES = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales")
+SERVICE = {"http", "db", "publisher"}
+REACTING = SERVICE | {"consumer", "group"}
+MODULES = {"auth": SERVICE, "tickets": REACTING, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
+           "web": {"http", "live"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}}
+PROCESSES = tuple(MODULES)
 RULES = [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
 PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]]
           for panel in json.loads((MONITORING / "dashboard.json").read_text())["panels"]}
@@ -40,6 +44,25 @@ def test_every_recorded_series_that_is_read_is_recorded():
 @pytest.mark.parametrize("process", PROCESSES)
 def test_metrics_are_as_prometheus_wants_them(stack, process):
     promtool("check", "metrics", text=stack.admin(process, "/metrics").text)
+
+
+def test_every_metric_is_in_one_table():
+    tables = metric_tables()
+    assert set(tables) == set().union(*MODULES.values())
+    names = [name for table in tables.values() for name in table]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_has_the_metrics_of_its_modules(stack, process):
+    """So that of auth, which runs none of these, says nothing of Stripe, expiration, sales or consumer."""
+    tables = metric_tables()
+    written = dict(re.findall(r"^# HELP (\w+) (.*)$", stack.admin(process, "/metrics").text, re.M))
+    known = {name for table in tables.values() for name in table}
+    assert {name: text for name, text in written.items() if name in known} == \
+        {name: text for module in MODULES[process] for name, text in tables[module].items()}
+    if process == "auth":
+        assert [name for name in written if re.search("stripe|expiration|sales|consumer", name)] == []
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@
 
 #include "clock.h"
 #include "db.h"
-#include "metrics.h"
+#include "priv/db_metrics.h"
 
 /* Nothing here takes this long; what waits longer has failed. */
 enum { PATIENCE_MS = 20000 };

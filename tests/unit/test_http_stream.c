@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "metrics.h"
+#include "priv/http_metrics.h"
 
 enum { STREAMS = 2, LIMIT = 8192 };
 

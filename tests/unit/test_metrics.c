@@ -9,6 +9,17 @@
 
 #include "metrics.h"
 
+#define PLANT_METRICS(X)                                                                                     \
+    X(M_WATERED, COUNTER, "plant_watered_total", "Times it was watered")                                     \
+    X(M_HEIGHT, GAUGE, "plant_height", "Of the tallest")                                                     \
+    X(M_GROWTH, HISTOGRAM, "plant_growth_seconds", "From seed to leaf")
+METRICS_DECLARE(plant_metrics, PLANT_METRICS);
+METRICS_DEFINE(plant_metrics, PLANT_METRICS);
+
+#define STONE_METRICS(X) X(M_STONES, COUNTER, "stones_total", "Of a module that does not run")
+METRICS_DECLARE(stone_metrics, STONE_METRICS);
+METRICS_DEFINE(stone_metrics, STONE_METRICS);
+
 static char *scrape(void) {
     struct buf out = {0};
     metrics_write(&out);
@@ -24,9 +35,10 @@ static void expect_line(const char *line) {
 
 static void *count(void *arg) {
     (void)arg;
+    metrics_register(plant_metrics);
     for (int i = 0; i < 100000; i++) {
-        metric_add(M_CONSUMED, 1);
-        metric_observe_us(M_REACT_TIME, i % 2 == 0 ? 200 : 20000000);
+        metric_add(M_WATERED, 1);
+        metric_observe_us(M_GROWTH, i % 2 == 0 ? 200 : 20000000);
     }
     return NULL;
 }
@@ -40,27 +52,49 @@ static void threads_lose_nothing(void **state) {
         free(scrape()); /* scraped meanwhile */
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(metric_value(M_CONSUMED), 400000);
-    expect_line("\nonsale_consumer_records_total 400000\n");
-    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"0.0001\"} 0\n");
-    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"0.0002\"} 200000\n");
-    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"10\"} 200000\n");
-    expect_line("\nonsale_consumer_delay_seconds_bucket{le=\"+Inf\"} 400000\n");
-    expect_line("\nonsale_consumer_delay_seconds_sum 4000040.000000\n");
-    expect_line("\nonsale_consumer_delay_seconds_count 400000\n");
+    assert_int_equal(metric_value(M_WATERED), 400000);
+    expect_line("\nplant_watered_total 400000\n");
+    expect_line("\nplant_growth_seconds_bucket{le=\"0.0001\"} 0\n");
+    expect_line("\nplant_growth_seconds_bucket{le=\"0.0002\"} 200000\n");
+    expect_line("\nplant_growth_seconds_bucket{le=\"10\"} 200000\n");
+    expect_line("\nplant_growth_seconds_bucket{le=\"+Inf\"} 400000\n");
+    expect_line("\nplant_growth_seconds_sum 4000040.000000\n");
+    expect_line("\nplant_growth_seconds_count 400000\n");
 }
 
 static void types_and_help(void **state) {
     (void)state;
-    metric_set(M_PUBLISHER_ACTIVE, 1);
-    metric_set(M_PUBLISHER_ACTIVE, 0);
-    metric_set(M_CONSUMER_LAG, -1);
-    expect_line(
-        "# HELP onsale_consumer_lag_records Records between our position and the end of our partitions\n"
-        "# TYPE onsale_consumer_lag_records gauge\nonsale_consumer_lag_records -1\n");
-    expect_line("# TYPE onsale_db_batches_total counter\nonsale_db_batches_total 0\n");
-    expect_line("# TYPE onsale_db_batch_duration_seconds histogram\n");
-    expect_line("\nonsale_publisher_active 0\n");
+    metrics_register(plant_metrics);
+    metric_set(M_HEIGHT, 1);
+    metric_set(M_HEIGHT, 0);
+    expect_line("\nplant_height 0\n");
+    metric_set(M_HEIGHT, -1);
+    expect_line("# HELP plant_height Of the tallest\n# TYPE plant_height gauge\nplant_height -1\n");
+    expect_line("# HELP plant_watered_total Times it was watered\n# TYPE plant_watered_total counter\n"
+                "plant_watered_total ");
+    expect_line("# HELP plant_growth_seconds From seed to leaf\n# TYPE plant_growth_seconds histogram\n"
+                "plant_growth_seconds_bucket{le=\"0.0001\"} ");
+}
+
+static void who_is_not_registered_is_not_written(void **state) {
+    (void)state;
+    metrics_register(plant_metrics);
+    metric_add(M_STONES, 2);
+    char *text = scrape();
+    assert_null(strstr(text, "stones_total"));
+    free(text);
+    metrics_register(stone_metrics);
+    expect_line("\nstones_total 2\n"); /* what was counted before is not lost */
+}
+
+static void registered_twice_is_written_once(void **state) {
+    (void)state;
+    metrics_register(plant_metrics);
+    metrics_register(plant_metrics);
+    char *text = scrape(), *first = strstr(text, "# TYPE plant_height ");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "# TYPE plant_height "));
+    free(text);
 }
 
 static void say(struct buf *out, void *arg) {
@@ -103,6 +137,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_lose_nothing),
         cmocka_unit_test(types_and_help),
+        cmocka_unit_test(who_is_not_registered_is_not_written),
+        cmocka_unit_test(registered_twice_is_written_once),
         cmocka_unit_test(sources_come_and_go),
         cmocka_unit_test(labelled_histograms_merge),
     };

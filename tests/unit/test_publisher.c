@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "events.h"
 #include "fake_http.h"
-#include "metrics.h"
+#include "priv/publisher_metrics.h"
 #include "publisher.h"
 
 #include <librdkafka/rdkafka_mock.h> /* after rdkafka.h */

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
-#include "metrics.h"
+#include "expiration_metrics.h"
 #include "timers.h"
 
 static struct timers timers;

@@ -1,0 +1,14 @@
+/* stripe_metrics: what is asked of Stripe. */
+#pragma once
+
+#include "metrics.h"
+
+#define STRIPE_METRICS(X)                                                                                    \
+    X(M_STRIPE_REQUESTS, COUNTER, "onsale_stripe_requests_total", "Requests sent to Stripe")                 \
+    X(M_STRIPE_RETRIES, COUNTER, "onsale_stripe_retries_total",                                              \
+      "Of these, repetitions after an answer that was none")                                                 \
+    X(M_STRIPE_UNKNOWN, COUNTER, "onsale_stripe_unknown_total",                                              \
+      "Questions to Stripe that ended without an answer; they are asked again")                              \
+    X(M_STRIPE_TIME, HISTOGRAM, "onsale_stripe_duration_seconds",                                            \
+      "From a question to Stripe to its answer, with all its tries")
+METRICS_DECLARE(stripe_metrics, STRIPE_METRICS);
