@@ -34,7 +34,7 @@ static void one_turn_is_one_execution(void **state) {
     assert_int_equal(metric_value(M_DB_ITEMS), carried + 50);
 }
 
-/* Items that come one by one while their lane is busy end up in one execution. */
+/* Items that come one by one while their connection is busy end up in one execution. */
 static void the_next_batch_grows_while_one_is_in_flight(void **state) {
     (void)state;
     struct item items[100] = {0};
@@ -83,7 +83,7 @@ static void an_execution_carries_at_most_batch_items(void **state) {
     }
 }
 
-static void the_oldest_batch_of_a_lane_goes_first(void **state) {
+static void the_oldest_batch_of_a_connection_goes_first(void **state) {
     (void)state;
     struct item gated[2] = {0}, echo[3] = {0}, late = {.n = 9};
     open_with(1000, 500);
@@ -154,7 +154,7 @@ static void a_full_queue_refuses(void **state) {
     int64_t refused = metric_value(M_DB_REFUSED);
     fx_close_gate();
     fx_join_all(&fx_gated_write, items, 6);
-    fx_join_all(&fx_gated_read, items + 6, 4); /* the bound is over both lanes */
+    fx_join_all(&fx_gated_read, items + 6, 4); /* the bound is over both connections */
     assert_int_equal(fx_join(&fx_echo, &more), ST_FULL);
     fx_until_at_gate(2);
     assert_int_equal(fx_join(&fx_gated_write, &more), ST_FULL); /* on their way counts too */
@@ -414,7 +414,7 @@ int main(void) {
         TEST(the_next_batch_grows_while_one_is_in_flight),
         TEST(a_result_sends_the_next_batch),
         TEST(an_execution_carries_at_most_batch_items),
-        TEST(the_oldest_batch_of_a_lane_goes_first),
+        TEST(the_oldest_batch_of_a_connection_goes_first),
         TEST(what_may_gather_lets_others_go_first),
         TEST(what_gathers_goes_when_its_time_is_over),
         TEST(reads_do_not_wait_for_writes),

@@ -82,18 +82,18 @@ static void admin_again(void) {
 }
 
 /* The server process behind a connection of ours. */
-static pid_t backend(const char *lane) {
+static pid_t backend(const char *which) {
     char text[256];
     snprintf(text, sizeof text,
              "select pid from pg_stat_activity where datname = current_database()"
              " and application_name = 'onsale-test_db_loss-%s'",
-             lane);
+             which);
     return (pid_t)test_count(fx_admin, text);
 }
 
-static void terminate(const char *lane) {
+static void terminate(const char *which) {
     char text[128];
-    snprintf(text, sizeof text, "select pg_terminate_backend(%d)", (int)backend(lane));
+    snprintf(text, sizeof text, "select pg_terminate_backend(%d)", (int)backend(which));
     assert_int_equal(test_count(fx_admin, text), 0); /* "t" */
 }
 
