@@ -92,7 +92,8 @@ struct sql_params *db_add(struct db *db, const struct sql *sql, db_done *done, v
     struct db_statement *s = find(p, sql);
     if (!db_pipeline_ready(p)) return refuse(st, ST_LOST);
     if (db->pending >= db->queue_items) return refuse(st, ST_FULL);
-    struct db_batch *b = db_pipeline_batch(p, s);
+    struct db_batch *b = s->open;
+    if (b == NULL || b->nwaiters == s->batch_items) b = db_pipeline_begin(p, s);
     assert(b->params.items == b->nwaiters && b->params.next == 0); /* the last item is complete */
     b->waiters[b->nwaiters++] = (struct db_waiter){done, ctx};
     db->pending++;

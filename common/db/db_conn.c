@@ -17,7 +17,6 @@
 enum { CONNECT_MS = 5000 };
 /* A restarted Postgres is back within a second, so the first tries come soon. */
 enum { BACKOFF_MS = 50, BACKOFF_MAX_MS = 2000 };
-
 /* How much longer than the server's own statement_timeout to wait: it acts first, unless it or the network is
  * gone. */
 enum { GRACE_MS = 1000 };
@@ -64,7 +63,7 @@ static void disconnect(struct db_conn *c) {
 }
 
 void db_conn_lose(struct db_conn *c, const char *reason) {
-    struct why now = first_line(reason); /* before PQfinish */
+    struct why now = first_line(reason); /* before PQfinish, which may end it */
     if (log_news(&c->said, &now))
         log_warn("db", "%s connection: %s; trying again", c->options.name, now.text);
     disconnect(c);

@@ -276,10 +276,10 @@ void db_pipeline_free(struct db_pipeline *p) {
     free(p->prepared);
 }
 
-struct db_batch *db_pipeline_batch(struct db_pipeline *p, struct db_statement *s) {
-    if (s->open == NULL || s->open->nwaiters == s->batch_items)
-        db_batch_append(&p->waiting, db_batch_open(s));
-    return s->open;
+struct db_batch *db_pipeline_begin(struct db_pipeline *p, struct db_statement *s) {
+    struct db_batch *b = db_batch_open(s);
+    db_batch_append(&p->waiting, b);
+    return b;
 }
 
 void db_pipeline_flush(struct db_pipeline *p) {

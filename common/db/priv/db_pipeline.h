@@ -51,7 +51,7 @@ static inline bool db_pipeline_ready(const struct db_pipeline *p) {
     return db_conn_ready(&p->conn);
 }
 
-/* The statement's open batch with room for an item. Only while ready. */
-struct db_batch *db_pipeline_batch(struct db_pipeline *p, struct db_statement *s);
+/* A new open batch of the statement, the last to be sent. Only while ready. */
+struct db_batch *db_pipeline_begin(struct db_pipeline *p, struct db_statement *s);
 /* Sends what may be sent, after acting on a deadline that is over. Once a turn of the loop. */
 void db_pipeline_flush(struct db_pipeline *p);
