@@ -1,7 +1,6 @@
 /* db: connections that are lost, never come up, or fall silent; with a Postgres cluster of its own to be
  * restarted and stopped. */
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -22,12 +21,10 @@ static struct {
 } cluster;
 
 static void run_with_postgres(int input, int output) {
-    char here[] = __FILE__, tool[512];
-    snprintf(tool, sizeof tool, "%s/../../tools/with-postgres", dirname(here));
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
-    execl(tool, tool, "sh", "-c", "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA; exec cat",
-          NULL);
+    execl(WITH_POSTGRES, WITH_POSTGRES, "sh", "-c",
+          "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA; exec cat", NULL);
     _exit(127);
 }
 
