@@ -1,11 +1,11 @@
 /* db: one HTTP thread's connections to Postgres. Statements are sent in batches, and no call blocks.
  *
  * db_add gives a place in the open batch of a statement; the caller fills it with put_ calls. The thread's
- * loop calls db_flush once an iteration: what was added during it is sent as one execution. While another one
- * is on its way, the batch waits and grows. So under load one round trip and one commit carry hundreds of
- * items, and at low load nobody waits. Statements that write and those that only read use two connections, so
- * a read never waits for a commit. A statement may gather items for a while (sql.gather_ms); others then go
- * before it.
+ * loop calls db_flush once an iteration: what was added during it is sent as one execution. While one is on
+ * its way on the same connection, the batch waits and grows. So under load one round trip and one commit
+ * carry hundreds of items, and at low load nobody waits. Statements that write and those that only read use
+ * two connections, so a read never waits for a commit. A statement may gather items for a while
+ * (sql.gather_ms); others then go before it.
  *
  * If a batch fails because of the data of an item (a constraint, a cast), it is halved and sent again until
  * that item stands alone: the other items succeed. After a serialization failure or a deadlock the batch is

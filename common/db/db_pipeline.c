@@ -24,7 +24,7 @@ static void answer(struct db_pipeline *p, struct db_batch *b, enum status st) {
 }
 
 /* The connection is gone: what was sent is answered `sent`, what was not ST_LOST. */
-static void answer_all(struct db_pipeline *p, enum status sent) {
+static void end_batches(struct db_pipeline *p, enum status sent) {
     if (p->sent != NULL) answer(p, p->sent, sent);
     p->sent = NULL;
     for (struct db_batch *b; (b = db_batch_take(&p->waiting)) != NULL;)
@@ -35,7 +35,7 @@ static void answer_all(struct db_pipeline *p, enum status sent) {
 
 static void lose(struct db_pipeline *p, const char *reason) {
     db_conn_lose(&p->conn, reason);
-    answer_all(p, ST_LOST);
+    end_batches(p, ST_LOST);
 }
 
 /* --- out --- */
@@ -235,7 +235,7 @@ static void on_due(void *owner) {
 
 static void on_lost(void *owner, enum status sent) {
     struct db_pipeline *p = owner;
-    answer_all(p, sent);
+    end_batches(p, sent);
     p->on_answered(p->owner);
 }
 
@@ -266,7 +266,7 @@ void db_pipeline_open(struct db_pipeline *p, h2o_loop_t *loop, const struct db_o
 
 void db_pipeline_close(struct db_pipeline *p) {
     db_conn_close(&p->conn);
-    answer_all(p, ST_LOST);
+    end_batches(p, ST_LOST);
 }
 
 void db_pipeline_free(struct db_pipeline *p) {
