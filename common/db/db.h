@@ -1,18 +1,18 @@
-/* db: one HTTP thread's way to Postgres. Batched statements, never blocking.
+/* db: one HTTP thread's connections to Postgres. Statements are sent in batches, and no call blocks.
  *
  * db_add gives a place in the open batch of a statement; the caller fills it with put_ calls. The thread's
- * loop calls db_flush once an iteration: what was joined during it goes out as one execution, unless one is
- * on its way: then it waits and grows, so under load one round trip and one commit carry hundreds of items,
- * and at low load nobody waits. Statements that write and those that only read go down two connections, so a
- * read never waits for a commit. A statement whose askers are in no hurry gathers items for a while
- * (sql.gather_ms), and others go before it.
+ * loop calls db_flush once an iteration: what was added during it is sent as one execution. While one is on
+ * its way on the same connection, the batch waits and grows. So under load one round trip and one commit
+ * carry hundreds of items, and at low load nobody waits. Statements that write and those that only read use
+ * two connections, so a read never waits for a commit. A statement may gather items for a while
+ * (sql.gather_ms); others then go before it.
  *
- * If a batch fails by the data of an item (a constraint, a cast), it is cut in halves and sent again until
- * the culprit stands alone: a neighbour's bad luck is never ours. Serialization failures and deadlocks are
- * sent again as they are. A lost connection ends every waiter with ST_LOST at once and reconnects with
- * back-off; what is joined meanwhile fails with ST_LOST, at once. A server that falls silent is given up a
- * second after it should have cut the statement off; what waits longer than a statement may take, because
- * others before it did, is answered ST_TIMEOUT unsent. All calls from the owning thread. */
+ * If a batch fails because of the data of an item (a constraint, a cast), it is halved and sent again until
+ * that item stands alone: the other items succeed. After a serialization failure or a deadlock the batch is
+ * sent again as it is. When a connection is lost, all that waits for it ends with ST_LOST at once, and so
+ * does what is added before it is back; it connects again after pauses that grow. A server that is silent is
+ * given up one second after it should have cancelled the statement. What waits longer than a statement may
+ * take, because of slow ones before it, ends with ST_TIMEOUT unsent. All calls from the owning thread. */
 #pragma once
 
 #include <h2o.h>
@@ -41,4 +41,4 @@ struct sql_params *db_add(struct db *db, const struct sql *sql, db_done *done, v
 void db_flush(struct db *db);
 
 bool db_ready(const struct db *db);    /* both connections up and prepared */
-int db_in_flight(const struct db *db); /* items joined and not done */
+int db_in_flight(const struct db *db); /* items added and not done */

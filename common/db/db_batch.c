@@ -1,4 +1,4 @@
-#include "priv/db_priv.h"
+#include "priv/db_batch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ enum { SPARE_BATCHES = 4 };
 /* A batch that grew beyond this (many long texts at once) is not kept: an idle service stays small. */
 enum { SPARE_BYTES = 256 * 1024 };
 
-void batches_append(struct batches *list, struct batch *b) {
+void db_batch_append(struct db_batch_list *list, struct db_batch *b) {
     b->next = NULL;
     if (list->first == NULL) {
         list->first = b;
@@ -21,35 +21,35 @@ void batches_append(struct batches *list, struct batch *b) {
     list->last = b;
 }
 
-void batches_prepend(struct batches *list, struct batch *b) {
+void db_batch_prepend(struct db_batch_list *list, struct db_batch *b) {
     b->next = list->first;
     if (list->first == NULL) list->last = b;
     list->first = b;
 }
 
-struct batch *batches_take(struct batches *list) {
-    struct batch *b = list->first;
+struct db_batch *db_batch_take(struct db_batch_list *list) {
+    struct db_batch *b = list->first;
     if (b == NULL) return NULL;
     list->first = b->next;
     b->next = NULL;
     return b;
 }
 
-static int64_t due_us(const struct batch *b) {
-    const struct statement *s = b->statement;
-    bool full = b->nwaiters == s->lane->db->options.batch_items;
+static int64_t due_us(const struct db_batch *b) {
+    const struct db_statement *s = b->statement;
+    bool full = b->nwaiters == s->batch_items;
     return full ? b->opened_us : b->opened_us + s->sql->gather_ms * INT64_C(1000);
 }
 
-struct batch *batches_take_due(struct batches *list, int64_t now_us, int64_t *at_us) {
+struct db_batch *db_batch_take_due(struct db_batch_list *list, int64_t now_us, int64_t *at_us) {
     *at_us = INT64_MAX;
-    for (struct batch *b = list->first, *before = NULL; b != NULL; before = b, b = b->next) {
+    for (struct db_batch *b = list->first, *before = NULL; b != NULL; before = b, b = b->next) {
         int64_t due = due_us(b);
         if (due > now_us) {
             if (due < *at_us) *at_us = due;
             continue;
         }
-        if (before == NULL) return batches_take(list);
+        if (before == NULL) return db_batch_take(list);
         before->next = b->next;
         if (list->last == b) list->last = before;
         b->next = NULL;
@@ -58,8 +58,8 @@ struct batch *batches_take_due(struct batches *list, int64_t now_us, int64_t *at
     return NULL;
 }
 
-static struct batch *batch_new(struct statement *s) {
-    struct batch *b = s->spare;
+static struct db_batch *batch_new(struct db_statement *s) {
+    struct db_batch *b = s->spare;
     if (b != NULL) {
         s->spare = b->next;
         s->nspare--;
@@ -69,20 +69,19 @@ static struct batch *batch_new(struct statement *s) {
     b = mem_alloc(sizeof *b);
     b->statement = s;
     sql_params_init(&b->params, s->sql);
-    b->waiters = mem_alloc((size_t)s->lane->db->options.batch_items * sizeof *b->waiters);
+    b->waiters = mem_alloc((size_t)s->batch_items * sizeof *b->waiters);
     return b;
 }
 
-struct batch *batch_open(struct statement *s) {
-    struct batch *b = batch_new(s);
+struct db_batch *db_batch_open(struct db_statement *s) {
+    struct db_batch *b = batch_new(s);
     b->opened_us = clock_mono_us();
-    batches_append(&s->lane->waiting, b);
     s->open = b;
     return b;
 }
 
-struct batch *batch_part(const struct batch *b, int first, int count) {
-    struct batch *part = batch_new(b->statement);
+struct db_batch *db_batch_part(const struct db_batch *b, int first, int count) {
+    struct db_batch *part = batch_new(b->statement);
     part->opened_us = b->opened_us;
     sql_params_copy(&part->params, &b->params, first, count);
     memcpy(part->waiters, b->waiters + first, (size_t)count * sizeof *b->waiters);
@@ -90,29 +89,24 @@ struct batch *batch_part(const struct batch *b, int first, int count) {
     return part;
 }
 
-void batch_destroy(struct batch *b) {
+static void batch_free(struct db_batch *b) {
     PQclear(b->result);
     sql_params_free(&b->params);
     free(b->waiters);
     free(b);
 }
 
-static size_t batch_bytes(const struct batch *b) {
+static size_t batch_bytes(const struct db_batch *b) {
     size_t bytes = 0;
     for (int i = 0; i < b->params.sql->nparams; i++)
         bytes += b->params.arrays[i].cap;
     return bytes;
 }
 
-void batch_answer(struct batch *b, enum status st) {
-    b->answer = st;
-    batches_append(&b->statement->lane->db->answered, b);
-}
-
-void batch_release(struct batch *b) {
-    struct statement *s = b->statement;
+void db_batch_release(struct db_batch *b) {
+    struct db_statement *s = b->statement;
     if (s->nspare == SPARE_BATCHES || batch_bytes(b) > SPARE_BYTES) {
-        batch_destroy(b);
+        batch_free(b);
         return;
     }
     PQclear(b->result);
@@ -124,12 +118,21 @@ void batch_release(struct batch *b) {
     s->nspare++;
 }
 
+void db_batch_free_spare(struct db_statement *s) {
+    for (struct db_batch *b = s->spare, *next; b != NULL; b = next) {
+        next = b->next;
+        batch_free(b);
+    }
+    s->spare = NULL;
+    s->nspare = 0;
+}
+
 static int64_t ordinal(const PGresult *result, int row) {
     struct rows all = {result, 0, PQntuples(result)};
     return row_int(&all, row, 0);
 }
 
-bool batch_rows_valid(const struct batch *b, struct why *w) {
+bool db_batch_rows_valid(const struct db_batch *b, struct why *w) {
     int rows = PQntuples(b->result);
     int64_t last = 1;
     for (int row = 0; row < rows; row++) {
@@ -149,7 +152,7 @@ bool batch_rows_valid(const struct batch *b, struct why *w) {
     return true;
 }
 
-void batch_rows_next(const struct batch *b, int item, struct rows *rows) {
+void db_batch_rows_next(const struct db_batch *b, int item, struct rows *rows) {
     int end = PQntuples(b->result);
     rows->result = b->result;
     rows->first += rows->count;

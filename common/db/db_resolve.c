@@ -1,15 +1,18 @@
-#include "priv/db_priv.h"
+#include "priv/db_resolve.h"
 
 #include <arpa/inet.h>
+#include <libpq-fe.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Shared by the lane and the thread that looks up; whoever drops it last frees it. */
-struct lookup {
+#include "mem.h"
+
+struct db_resolve {
     atomic_int owners;
     int event; /* an eventfd, readable when done */
     char *host;
@@ -30,7 +33,7 @@ static const char *value_of(const PQconninfoOption *options, const char *key) {
     return "";
 }
 
-char *lookup_needed(const char *url) {
+char *db_resolve_needed(const char *url) {
     PQconninfoOption *options = PQconninfoParse(url, NULL);
     if (options == NULL) return NULL;
     const char *host = value_of(options, "host");
@@ -47,7 +50,7 @@ static void add_to_list(struct buf *list, const char *text) {
 }
 
 static void *look_up(void *arg) {
-    struct lookup *l = arg;
+    struct db_resolve *l = arg;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     l->error = getaddrinfo(l->host, NULL, &hints, &found);
     for (struct addrinfo *a = found; a != NULL; a = a->ai_next) {
@@ -59,19 +62,19 @@ static void *look_up(void *arg) {
     if (found != NULL) freeaddrinfo(found);
     atomic_store(&l->done, true);
     eventfd_write(l->event, 1);
-    lookup_drop(l);
+    db_resolve_drop(l);
     return NULL;
 }
 
-struct lookup *lookup_start(const char *host, int *fd) {
-    struct lookup *l = mem_alloc(sizeof *l);
+struct db_resolve *db_resolve_start(const char *host, int *fd) {
+    struct db_resolve *l = mem_alloc(sizeof *l);
     l->owners = 2;
     l->host = mem_strdup(host);
     l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_t thread;
     if (l->event < 0 || pthread_create(&thread, NULL, look_up, l) != 0) {
-        lookup_drop(l);
-        lookup_drop(l);
+        db_resolve_drop(l);
+        db_resolve_drop(l);
         return NULL;
     }
     pthread_detach(thread);
@@ -79,7 +82,7 @@ struct lookup *lookup_start(const char *host, int *fd) {
     return l;
 }
 
-bool lookup_result(struct lookup *l, const char **hosts, const char **addresses, struct why *w) {
+bool db_resolve_result(struct db_resolve *l, const char **hosts, const char **addresses, struct why *w) {
     if (!atomic_load(&l->done) || l->addresses.len == 0) {
         why(w, ST_LOST, "cannot look up host %s: %s", l->host,
             l->error != 0 ? gai_strerror(l->error) : "no address");
@@ -90,7 +93,7 @@ bool lookup_result(struct lookup *l, const char **hosts, const char **addresses,
     return true;
 }
 
-void lookup_drop(struct lookup *l) {
+void db_resolve_drop(struct db_resolve *l) {
     if (atomic_fetch_sub(&l->owners, 1) > 1) return;
     if (l->event >= 0) close(l->event);
     buf_free(&l->hosts);

@@ -43,7 +43,7 @@ def test_a_library_that_is_not_linked_is_not_seen(folder, include, tmp_path):
 
 @pytest.mark.parametrize("folder, include", [
     ("common/service", "priv/req_priv.h"),
-    ("common/http", "priv/db_priv.h"),
+    ("common/http", "priv/db_pipeline.h"),
     ("common/publisher", "priv/avro_shape.h"),
     ("services/auth", "priv/session_priv.h"),
     ("services/tickets", "priv/consumer_batch.h"),

@@ -82,8 +82,8 @@ static inline void fx_done(void *ctx, enum status st, const struct rows *rows) {
     item->batch = row_int(rows, 0, 2);
 }
 
-/* Joins an item whose statement takes one int. */
-static inline enum status fx_join(const struct sql *sql, struct item *item) {
+/* Adds an item whose statement takes one int. */
+static inline enum status fx_add(const struct sql *sql, struct item *item) {
     enum status st;
     struct sql_params *c = db_add(fx_db, sql, fx_done, item, &st);
     assert_int_equal(c == NULL, st != ST_OK);
@@ -91,10 +91,10 @@ static inline enum status fx_join(const struct sql *sql, struct item *item) {
     return st;
 }
 
-static inline void fx_join_all(const struct sql *sql, struct item *items, int count) {
+static inline void fx_add_all(const struct sql *sql, struct item *items, int count) {
     for (int i = 0; i < count; i++) {
         items[i].n = i;
-        assert_int_equal(fx_join(sql, &items[i]), ST_OK);
+        assert_int_equal(fx_add(sql, &items[i]), ST_OK);
     }
 }
 

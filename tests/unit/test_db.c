@@ -18,7 +18,7 @@ static void one_turn_is_one_execution(void **state) {
     struct item items[50] = {0};
     open_with(1000, 500);
     int64_t batches = metric_value(M_DB_BATCHES), carried = metric_value(M_DB_ITEMS);
-    fx_join_all(&fx_echo, items, 50);
+    fx_add_all(&fx_echo, items, 50);
     assert_int_equal(db_in_flight(fx_db), 50);
     assert_int_equal(metric_value(M_DB_BATCHES), batches); /* not before the flush */
     fx_until(fx_answered == 50);
@@ -34,17 +34,17 @@ static void one_turn_is_one_execution(void **state) {
     assert_int_equal(metric_value(M_DB_ITEMS), carried + 50);
 }
 
-/* Items that come one by one while their lane is busy end up in one execution. */
+/* Items that come one by one while their connection is busy end up in one execution. */
 static void the_next_batch_grows_while_one_is_in_flight(void **state) {
     (void)state;
     struct item items[100] = {0};
     open_with(1000, 500);
     fx_close_gate();
-    fx_join_all(&fx_gated_write, items, 1);
+    fx_add_all(&fx_gated_write, items, 1);
     fx_until_at_gate(1);
     for (int i = 1; i < 100; i++) {
         items[i].n = i;
-        assert_int_equal(fx_join(&fx_gated_write, &items[i]), ST_OK);
+        assert_int_equal(fx_add(&fx_gated_write, &items[i]), ST_OK);
         db_flush(fx_db);
     }
     fx_open_gate();
@@ -62,7 +62,7 @@ static void a_result_sends_the_next_batch(void **state) {
     struct item items[20] = {0};
     open_with(1000, 2);
     fx_close_gate();
-    fx_join_all(&fx_gated_write, items, 20);
+    fx_add_all(&fx_gated_write, items, 20);
     db_flush(fx_db);
     fx_until_at_gate(1);
     fx_open_gate();
@@ -74,7 +74,7 @@ static void an_execution_carries_at_most_batch_items(void **state) {
     (void)state;
     struct item items[250] = {0};
     open_with(1000, 100);
-    fx_join_all(&fx_echo, items, 250);
+    fx_add_all(&fx_echo, items, 250);
     fx_until(fx_answered == 250);
     fx_check_all(items, 250, ST_OK);
     for (int i = 0; i < 250; i++) {
@@ -83,17 +83,17 @@ static void an_execution_carries_at_most_batch_items(void **state) {
     }
 }
 
-static void the_oldest_batch_of_a_lane_goes_first(void **state) {
+static void the_oldest_batch_of_a_connection_goes_first(void **state) {
     (void)state;
     struct item gated[2] = {0}, echo[3] = {0}, late = {.n = 9};
     open_with(1000, 500);
     fx_close_gate();
     for (int i = 0; i < 2; i++) { /* one that is on its way, and one that opens first */
-        fx_join(&fx_gated_read, &gated[i]);
+        fx_add(&fx_gated_read, &gated[i]);
         db_flush(fx_db);
     }
-    fx_join_all(&fx_echo, echo, 3);
-    fx_join(&fx_gated_read, &late); /* joins the second, so it goes before echo */
+    fx_add_all(&fx_echo, echo, 3);
+    fx_add(&fx_gated_read, &late); /* to the second batch, so it goes before echo */
     fx_until_at_gate(1);
     fx_open_gate();
     fx_until(fx_answered == 6);
@@ -111,12 +111,12 @@ static void what_may_gather_lets_others_go_first(void **state) {
     struct item first[10] = {0}, other = {0}, last[10] = {0};
     open_with(1000, 20);
     int64_t before = sent();
-    fx_join_all(&endless, first, 10);
+    fx_add_all(&endless, first, 10);
     db_flush(fx_db);
-    fx_join(&fx_gated_write, &other);
+    fx_add(&fx_gated_write, &other);
     fx_until(other.answers == 1);
     assert_int_equal(fx_answered, 1);
-    fx_join_all(&endless, last, 10); /* it is full now */
+    fx_add_all(&endless, last, 10); /* it is full now */
     fx_until(fx_answered == 21);
     assert_int_equal(first[0].batch, 20);
     assert_int_equal(sent(), before + 2);
@@ -126,7 +126,7 @@ static void what_gathers_goes_when_its_time_is_over(void **state) {
     (void)state;
     struct item items[2] = {0};
     open_with(1000, 500);
-    fx_join_all(&patient, items, 2);
+    fx_add_all(&patient, items, 2);
     db_flush(fx_db);
     fx_until_answered_without_flush(2);
     assert_int_equal(items[0].batch, 2);
@@ -137,9 +137,9 @@ static void reads_do_not_wait_for_writes(void **state) {
     struct item write = {0}, read = {.n = 5};
     open_with(1000, 500);
     fx_close_gate();
-    fx_join(&fx_gated_write, &write);
+    fx_add(&fx_gated_write, &write);
     fx_until_at_gate(1);
-    fx_join(&fx_echo, &read);
+    fx_add(&fx_echo, &read);
     fx_until(read.answers == 1);
     assert_int_equal(read.got, 5);
     assert_int_equal(write.answers, 0);
@@ -153,11 +153,11 @@ static void a_full_queue_refuses(void **state) {
     open_with(10, 500);
     int64_t refused = metric_value(M_DB_REFUSED);
     fx_close_gate();
-    fx_join_all(&fx_gated_write, items, 6);
-    fx_join_all(&fx_gated_read, items + 6, 4); /* the bound is over both lanes */
-    assert_int_equal(fx_join(&fx_echo, &more), ST_FULL);
+    fx_add_all(&fx_gated_write, items, 6);
+    fx_add_all(&fx_gated_read, items + 6, 4); /* the bound is over both connections */
+    assert_int_equal(fx_add(&fx_echo, &more), ST_FULL);
     fx_until_at_gate(2);
-    assert_int_equal(fx_join(&fx_gated_write, &more), ST_FULL); /* on their way counts too */
+    assert_int_equal(fx_add(&fx_gated_write, &more), ST_FULL); /* on their way counts too */
     assert_int_equal(metric_value(M_DB_REFUSED), refused + 2);
     assert_int_equal(metric_value(M_DB_WAITING), 10);
     fx_open_gate();
@@ -165,32 +165,32 @@ static void a_full_queue_refuses(void **state) {
     assert_int_equal(metric_value(M_DB_WAITING), 0);
     fx_check_all(items, 10, ST_OK);
     assert_int_equal(more.answers, 0);
-    assert_int_equal(fx_join(&fx_echo, &more), ST_OK);
+    assert_int_equal(fx_add(&fx_echo, &more), ST_OK);
     fx_until(more.answers == 1);
 }
 
-/* --- joining from within an answer --- */
+/* --- adding from within an answer --- */
 
 static struct item chained;
 static int chain_left;
-static bool joining;
+static bool adding;
 
 static void chain(void *ctx, enum status st, const struct rows *rows) {
-    assert_false(joining);
+    assert_false(adding);
     fx_done(ctx, st, rows);
     if (chain_left-- == 0) return;
     struct item *item = ctx;
     assert_int_equal(item->got, item->n);
     item->n++;
-    joining = true;
+    adding = true;
     struct sql_params *c = db_add(fx_db, &fx_echo, chain, item, &st);
-    joining = false;
+    adding = false;
     assert_non_null(c);
     put_int(c, item->n);
     if (chain_left % 3 == 0) db_flush(fx_db);
 }
 
-static void an_answer_may_join_the_same_statement(void **state) {
+static void an_answer_may_add_to_the_same_statement(void **state) {
     (void)state;
     enum status st;
     chained = (struct item){0};
@@ -263,10 +263,10 @@ static void rows_out_of_order_fail_the_whole_batch(void **state) {
     (void)state;
     struct item items[3] = {0}, far[3] = {0}, none[2] = {0}, good = {.n = 3};
     open_rows();
-    fx_join_all(&unordered, items, 3);
-    fx_join_all(&beyond, far, 3);
-    fx_join_all(&without, none, 2);
-    fx_join(&fx_echo, &good);
+    fx_add_all(&unordered, items, 3);
+    fx_add_all(&beyond, far, 3);
+    fx_add_all(&without, none, 2);
+    fx_add(&fx_echo, &good);
     fx_until(fx_answered == 9);
     fx_check_all(items, 3, ST_FAILED);
     fx_check_all(far, 3, ST_FAILED);
@@ -308,7 +308,7 @@ static void large_batches_go_in_pieces(void **state) {
     for (int i = 0; i < 4; i++)
         put_text(db_add(fx_db, &big, big_done, NULL, &st), big_text);
     struct item small = {.n = 1};
-    fx_join(&fx_echo, &small);
+    fx_add(&fx_echo, &small);
     db_flush(fx_db);
     fx_until_answered_without_flush(5); /* the socket itself must ask for the rest */
     assert_int_equal(small.got, 1);
@@ -341,7 +341,7 @@ static void statements_are_prepared_where_they_run(void **state) {
     struct item item = {0};
     struct db_options options = fx_options(list);
     fx_open(&options);
-    fx_join_all(&prepared, &item, 1);
+    fx_add_all(&prepared, &item, 1);
     fx_until(item.answers == 1);
     assert_int_equal(item.batch, 2);
 }
@@ -383,7 +383,7 @@ static const struct sql stamped = {
 
 static int64_t plan_number(void) {
     struct item item = {0};
-    fx_join_all(&stamped, &item, 1);
+    fx_add_all(&stamped, &item, 1);
     fx_until(item.answers == 1);
     assert_int_equal(item.st, ST_OK);
     return item.got;
@@ -414,12 +414,12 @@ int main(void) {
         TEST(the_next_batch_grows_while_one_is_in_flight),
         TEST(a_result_sends_the_next_batch),
         TEST(an_execution_carries_at_most_batch_items),
-        TEST(the_oldest_batch_of_a_lane_goes_first),
+        TEST(the_oldest_batch_of_a_connection_goes_first),
         TEST(what_may_gather_lets_others_go_first),
         TEST(what_gathers_goes_when_its_time_is_over),
         TEST(reads_do_not_wait_for_writes),
         TEST(a_full_queue_refuses),
-        TEST(an_answer_may_join_the_same_statement),
+        TEST(an_answer_may_add_to_the_same_statement),
         TEST(an_item_gets_none_one_or_several_rows),
         TEST(rows_out_of_order_fail_the_whole_batch),
         TEST(large_batches_go_in_pieces),

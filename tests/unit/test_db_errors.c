@@ -89,14 +89,14 @@ static void open_db(int statement_timeout_ms) {
 
 /* --- the culprit alone --- */
 
-/* Joins ns as one batch; those that are 13 (or 1013, ...) must fail, their neighbours must not. */
+/* Adds ns as one batch; those that are 13 (or 1013, ...) must fail, their neighbours must not. */
 static void check_culprits(const struct sql *sql, const char *table, const int *ns, int count) {
     struct item *items = calloc((size_t)count, sizeof *items);
     char text[64];
     int good = 0;
     for (int i = 0; i < count; i++) {
         items[i].n = ns[i];
-        assert_int_equal(fx_join(sql, &items[i]), ST_OK);
+        assert_int_equal(fx_add(sql, &items[i]), ST_OK);
     }
     fx_until(fx_answered == count);
     fx_check_answered_once(items, count);
@@ -148,7 +148,7 @@ static void one_culprit_costs_few_executions(void **state) {
     struct item items[500] = {0};
     open_db(5000);
     int64_t before = metric_value(M_DB_BATCHES);
-    fx_join_all(&divide, items, 500); /* item 0 divides by zero */
+    fx_add_all(&divide, items, 500); /* item 0 divides by zero */
     fx_until(fx_answered == 500);
     fx_check_all(items + 1, 499, ST_OK);
     assert_int_equal(items[0].st, ST_FAILED);
@@ -162,7 +162,7 @@ static void of_two_alike_one_wins(void **state) {
     struct item items[3] = {{.n = 7}, {.n = 8}, {.n = 7}};
     open_db(5000);
     for (int i = 0; i < 3; i++)
-        fx_join(&insert_checked, &items[i]);
+        fx_add(&insert_checked, &items[i]);
     fx_until(fx_answered == 3);
     fx_check_answered_once(items, 3);
     assert_int_equal(items[1].st, ST_OK);
@@ -176,11 +176,11 @@ static void a_failed_batch_leaves_the_next_alone(void **state) {
     (void)state;
     struct item bad = {.n = 13}, good[2] = {{.n = 1}, {.n = 2}};
     open_db(5000);
-    fx_join(&insert_checked, &bad);
+    fx_add(&insert_checked, &bad);
     db_flush(fx_db);
-    fx_join(&insert_checked, &good[0]);
+    fx_add(&insert_checked, &good[0]);
     db_flush(fx_db);
-    fx_join(&insert_checked, &good[1]);
+    fx_add(&insert_checked, &good[1]);
     fx_until(fx_answered == 3);
     assert_int_equal(bad.st, ST_FAILED);
     fx_check_all(good, 2, ST_OK);
@@ -198,7 +198,7 @@ static void a_serialization_failure_is_tried_again(void **state) {
     test_exec(fx_admin, "select setval('tries', 1, false)");
     for (int i = 0; i < 5; i++) {
         items[i].n = 4;
-        fx_join(&again, &items[i]);
+        fx_add(&again, &items[i]);
     }
     fx_until(fx_answered == 5);
     fx_check_all(items, 5, ST_OK);
@@ -211,13 +211,13 @@ static void tries_are_bounded(void **state) {
     struct item items[2] = {{.n = 1000}, {.n = 1000}}, next = {.n = 1};
     open_db(5000);
     test_exec(fx_admin, "select setval('tries', 1, false)");
-    fx_join(&again, &items[0]);
-    fx_join(&again, &items[1]);
+    fx_add(&again, &items[0]);
+    fx_add(&again, &items[1]);
     fx_until(fx_answered == 2);
     fx_check_all(items, 2, ST_FAILED);
     long tries = (long)test_count(fx_admin, "select last_value from tries");
     assert_in_range(tries, 3, 50);
-    fx_join(&again, &next);
+    fx_add(&again, &next);
     fx_until(next.answers == 1);
     assert_int_equal(next.st, ST_OK);
 }
@@ -235,7 +235,7 @@ static void a_deadlock_is_tried_again(void **state) {
     open_db(5000);
     test_exec(other, "set deadlock_timeout = '60s'; begin; update pair set n = n + 1 where id = 1");
     fx_close_gate();
-    fx_join_all(&swap, items, 3);
+    fx_add_all(&swap, items, 3);
     fx_until_at_gate(1);
     int64_t before = metric_value(M_DB_BATCHES);
     assert_int_equal(PQsendQuery(other, "update pair set n = n + 1 where id = 2"), 1);
@@ -267,12 +267,12 @@ static void an_error_of_the_server_fails_the_batch_at_once(void **state) {
     test_exec(fx_admin, "select setval('tries', 1, false)");
     for (int i = 0; i < 50; i++) {
         items[i].n = 2;
-        fx_join(&refuse, &items[i]);
+        fx_add(&refuse, &items[i]);
     }
     fx_until(fx_answered == 50);
     fx_check_all(items, 50, ST_FAILED);
     assert_int_equal(metric_value(M_DB_BATCHES), before + 1);
-    fx_join(&refuse, &next);
+    fx_add(&refuse, &next);
     fx_until(next.answers == 1);
     assert_int_equal(next.st, ST_OK);
 }
@@ -285,12 +285,12 @@ static void a_statement_that_takes_too_long_times_out(void **state) {
     open_db(200);
     fx_close_gate();
     int64_t reconnects = metric_value(M_DB_RECONNECTS);
-    fx_join_all(&fx_gated_write, items, 3);
+    fx_add_all(&fx_gated_write, items, 3);
     fx_until(fx_answered == 3);
     fx_check_all(items, 3, ST_TIMEOUT);
     fx_open_gate();
     assert_true(db_ready(fx_db));
-    fx_join(&fx_gated_write, &next);
+    fx_add(&fx_gated_write, &next);
     fx_until(next.answers == 1);
     assert_int_equal(next.st, ST_OK);
     assert_int_equal(metric_value(M_DB_RECONNECTS), reconnects);
@@ -335,16 +335,16 @@ static void a_changed_column_type_is_healed_by_connecting_again(void **state) {
     (void)state;
     struct item item = {.n = 1}, next = {.n = 2};
     open_db(5000);
-    fx_join(&count_pairs, &item);
+    fx_add(&count_pairs, &item);
     fx_until(item.answers == 1);
     assert_int_equal(item.st, ST_OK);
     test_exec(fx_admin, "alter table pair alter n type bigint");
     item = (struct item){.n = 1};
-    fx_join(&count_pairs, &item);
+    fx_add(&count_pairs, &item);
     fx_until(item.answers == 1);
     assert_int_equal(item.st, ST_LOST); /* "cached plan must not change result type" */
     fx_until(db_ready(fx_db));
-    fx_join(&count_pairs, &next);
+    fx_add(&count_pairs, &next);
     fx_until(next.answers == 1);
     assert_int_equal(next.st, ST_OK);
     test_exec(fx_admin, "alter table pair alter n type int");

@@ -1,7 +1,6 @@
 /* db: connections that are lost, never come up, or fall silent; with a Postgres cluster of its own to be
  * restarted and stopped. */
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -22,12 +21,10 @@ static struct {
 } cluster;
 
 static void run_with_postgres(int input, int output) {
-    char here[] = __FILE__, tool[512];
-    snprintf(tool, sizeof tool, "%s/../../tools/with-postgres", dirname(here));
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
-    execl(tool, tool, "sh", "-c", "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA; exec cat",
-          NULL);
+    execl(WITH_POSTGRES, WITH_POSTGRES, "sh", "-c",
+          "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA; exec cat", NULL);
     _exit(127);
 }
 
@@ -82,18 +79,18 @@ static void admin_again(void) {
 }
 
 /* The server process behind a connection of ours. */
-static pid_t backend(const char *lane) {
+static pid_t backend(const char *which) {
     char text[256];
     snprintf(text, sizeof text,
              "select pid from pg_stat_activity where datname = current_database()"
              " and application_name = 'onsale-test_db_loss-%s'",
-             lane);
+             which);
     return (pid_t)test_count(fx_admin, text);
 }
 
-static void terminate(const char *lane) {
+static void terminate(const char *which) {
     char text[128];
-    snprintf(text, sizeof text, "select pg_terminate_backend(%d)", (int)backend(lane));
+    snprintf(text, sizeof text, "select pg_terminate_backend(%d)", (int)backend(which));
     assert_int_equal(test_count(fx_admin, text), 0); /* "t" */
 }
 
@@ -146,8 +143,8 @@ static void open_with(int statement_timeout_ms, int batch_items) {
 static void check_works(void) {
     struct item read = {.n = 8}, write = {.n = 9};
     fx_until(db_ready(fx_db));
-    fx_join(&fx_echo, &read);
-    fx_join(&fx_gated_write, &write);
+    fx_add(&fx_echo, &read);
+    fx_add(&fx_gated_write, &write);
     fx_until(read.answers == 1 && write.answers == 1);
     assert_int_equal(read.got, 8);
     assert_int_equal(write.got, 9);
@@ -160,8 +157,8 @@ static void a_killed_backend_answers_every_waiter_once(void **state) {
     struct item writes[40] = {0}, reads[5] = {0}, late = {0};
     open_with(5000, 10);
     fx_close_gate();
-    fx_join_all(&fx_gated_write, writes, 40); /* some on their way, some waiting */
-    fx_join_all(&fx_gated_read, reads, 5);
+    fx_add_all(&fx_gated_write, writes, 40); /* some on their way, some waiting */
+    fx_add_all(&fx_gated_read, reads, 5);
     fx_until_at_gate(2);
     int64_t reconnects = metric_value(M_DB_RECONNECTS);
     catch_log();
@@ -170,7 +167,7 @@ static void a_killed_backend_answers_every_waiter_once(void **state) {
     assert_int_equal(logged("write connection: terminating connection due to administrator command"), 1);
     fx_check_all(writes, 40, ST_LOST);
     assert_false(db_ready(fx_db));
-    assert_int_equal(fx_join(&fx_gated_write, &late), ST_LOST);
+    assert_int_equal(fx_add(&fx_gated_write, &late), ST_LOST);
     assert_int_equal(db_in_flight(fx_db), 5); /* the other connection is none the wiser */
     fx_open_gate();
     fx_until(fx_answered == 45);
@@ -193,7 +190,7 @@ static void check_restart(const char *how) {
     struct item items[20] = {0};
     open_with(5000, 5);
     fx_close_gate();
-    fx_join_all(&fx_gated_write, items, 20);
+    fx_add_all(&fx_gated_write, items, 20);
     fx_until_at_gate(1);
     control(how);
     fx_until(fx_answered == 20);
@@ -212,7 +209,7 @@ static void a_crashed_server_is_found_again(void **state) {
     check_restart("-m immediate restart");
 }
 
-/* Nobody listens for a while: joins fail at once, tries get rarer, the log is not flooded. */
+/* Nobody listens for a while: adding fails at once, tries get rarer, the log is not flooded. */
 static void a_stopped_server_is_waited_for(void **state) {
     (void)state;
     struct item late = {0};
@@ -223,7 +220,7 @@ static void a_stopped_server_is_waited_for(void **state) {
     fx_until(logged("onnection refused") == 2); /* each connection says it once */
     int64_t end = clock_mono_us() + 3000000;
     while (clock_mono_us() < end) {
-        assert_int_equal(fx_join(&fx_echo, &late), ST_LOST);
+        assert_int_equal(fx_add(&fx_echo, &late), ST_LOST);
         fx_turn();
     }
     assert_int_equal(logged("onnection refused"), 2);
@@ -251,7 +248,7 @@ static void a_silent_backend_is_given_up(void **state) {
     pid_t pid = backend("write");
     assert_int_equal(kill(pid, SIGSTOP), 0);
     int64_t begin = clock_mono_us();
-    fx_join_all(&fx_gated_write, items, 30);
+    fx_add_all(&fx_gated_write, items, 30);
     fx_until(fx_answered == 30);
     int64_t took = clock_mono_us() - begin;
     kill(pid, SIGCONT);
@@ -278,7 +275,7 @@ static void a_clock_that_is_set_back_puts_nothing_off(void **state) {
     open_with(300, 5);
     pid_t pid = backend("write");
     assert_int_equal(kill(pid, SIGSTOP), 0);
-    fx_join(&fx_gated_write, &item);
+    fx_add(&fx_gated_write, &item);
     fx_turn(); /* it is sent, its deadline set */
     clock_set_by_s = -3600;
     fx_until(item.answers == 1);
@@ -313,7 +310,7 @@ static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state)
     alarm(PATIENCE_MS / 1000); /* a loop that stands still cannot tell */
     enum status st;
     put_text(db_add(fx_db, &keep, fx_done, &large, &st), (struct str){text, n});
-    fx_join(&fx_echo, &read);
+    fx_add(&fx_echo, &read);
     fx_until(read.answers == 1);
     alarm(0);
     assert_int_equal(large.answers, 0);
@@ -333,10 +330,10 @@ static const struct sql slow = {
 
 static bool keep_busy;
 
-static void join_another(void *ctx, enum status st, const struct rows *rows) {
+static void add_another(void *ctx, enum status st, const struct rows *rows) {
     fx_done(ctx, st, rows);
     assert_int_equal(st, ST_OK);
-    if (keep_busy) put_int(db_add(fx_db, &slow, join_another, ctx, &st), 0);
+    if (keep_busy) put_int(db_add(fx_db, &slow, add_another, ctx, &st), 0);
 }
 
 /* The deadline is of each batch, not of the time since the connection had nothing to do; and an idle one has
@@ -353,7 +350,7 @@ static void busy_or_idle_is_not_silent(void **state) {
     enum status st;
     keep_busy = true;
     for (int i = 0; i < 6; i++)
-        put_int(db_add(fx_db, &slow, join_another, &items[i], &st), 0);
+        put_int(db_add(fx_db, &slow, add_another, &items[i], &st), 0);
     fx_until(clock_mono_us() - begin > 1800000);
     keep_busy = false;
     fx_until(db_in_flight(fx_db) == 0);
@@ -383,7 +380,7 @@ static void a_server_that_never_answers_is_tried_again(void **state) {
     fx_db = db_open(&options, fx_loop);
     fx_until(logged("did not answer") == 2);
     struct item item = {0};
-    assert_int_equal(fx_join(&fx_echo, &item), ST_LOST);
+    assert_int_equal(fx_add(&fx_echo, &item), ST_LOST);
     close(fd);
     fx_until(logged("onnection refused") == 2); /* it has tried again */
 }
@@ -408,10 +405,10 @@ static void missing_migrations_are_waited_for(void **state) {
     fx_until(logged("cannot prepare test_missing: ERROR:  relation \\\"later\\\" does not exist") == 1);
     assert_false(db_ready(fx_db));
     struct item item = {.n = 3};
-    assert_int_equal(fx_join(&fx_echo, &item), ST_LOST);
+    assert_int_equal(fx_add(&fx_echo, &item), ST_LOST);
     test_exec(fx_admin, "create table later as select 3 as n");
     fx_until(db_ready(fx_db));
-    assert_int_equal(fx_join(&missing, &item), ST_OK);
+    assert_int_equal(fx_add(&missing, &item), ST_OK);
     fx_until(item.answers == 1);
     assert_int_equal(item.got, 3);
     test_exec(fx_admin, "drop table later");
@@ -432,7 +429,7 @@ static void a_malformed_url_is_not_quoted(void **state) {
 
 static struct db *being_freed;
 
-static void join_while_freed(void *ctx, enum status st, const struct rows *rows) {
+static void add_while_freed(void *ctx, enum status st, const struct rows *rows) {
     fx_done(ctx, st, rows);
     assert_null(db_add(being_freed, &fx_echo, fx_done, ctx, &st));
     assert_int_equal(st, ST_LOST);
@@ -446,7 +443,7 @@ static void free_answers_every_waiter(void **state) {
     fx_close_gate();
     for (int i = 0; i < 30; i++) {
         if (i == 25) fx_until_at_gate(1); /* the last five were never flushed */
-        put_int(db_add(fx_db, &fx_gated_write, join_while_freed, &items[i], &st), i);
+        put_int(db_add(fx_db, &fx_gated_write, add_while_freed, &items[i], &st), i);
     }
     being_freed = fx_db;
     fx_db = NULL;
@@ -503,7 +500,7 @@ static void tls_carries_large_rows(void **state) {
     struct item items[40] = {0};
     for (int i = 0; i < 40; i++) {
         items[i].n = 1000 * i * i;
-        assert_int_equal(fx_join(&wide, &items[i]), ST_OK);
+        assert_int_equal(fx_add(&wide, &items[i]), ST_OK);
     }
     fx_until(fx_answered == 40);
     fx_check_all(items, 40, ST_OK);

@@ -67,7 +67,7 @@ static void open_by_name(void) {
     fx_db = db_open(&options, fx_loop);
 }
 
-/* While nobody answers, the loop turns and joins are refused at once. */
+/* While nobody answers, the loop turns, and what is added is refused at once. */
 static void the_loop_does_not_wait_for_a_name(void **state) {
     (void)state;
     open_by_name();
@@ -75,13 +75,13 @@ static void the_loop_does_not_wait_for_a_name(void **state) {
     struct item item = {.n = 4};
     int64_t begin = clock_mono_us();
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(fx_join(&fx_echo, &item), ST_LOST);
+        assert_int_equal(fx_add(&fx_echo, &item), ST_LOST);
         fx_turn();
     }
     assert_in_range(clock_mono_us() - begin, 0, 2000000);
     let_answer("127.0.0.1", 2);
     fx_until(db_ready(fx_db));
-    fx_join(&fx_echo, &item);
+    fx_add(&fx_echo, &item);
     fx_until(item.answers == 1);
     assert_int_equal(item.got, 4);
 }

@@ -10,7 +10,7 @@ struct work {
     enum kind kind;
     int n;
     char text[24];
-    bool joined;
+    bool added;
     int answers;
     enum status st;
 };
@@ -73,15 +73,15 @@ static void done(void *ctx, enum status st, const struct rows *rows);
 
 static int next_work;
 
-/* Joins the next one; it is drawn whether it joins or not. False: refused, or there is no more. */
-static bool join_next(void) {
+/* Adds the next one; it is drawn whether it is added or not. False: refused, or there is no more. */
+static bool add_next(void) {
     if (next_work == WORKS) return false;
     struct work *w = &works[next_work];
     *w = (struct work){.kind = draw(KINDS), .n = next_work++};
     snprintf(w->text, sizeof w->text, "%d-%u", w->n, draw(1000000));
     enum status st;
     struct sql_params *c = db_add(fx_db, by_kind[w->kind], done, w, &st);
-    w->joined = c != NULL;
+    w->added = c != NULL;
     if (c == NULL) {
         assert_true(st == ST_LOST || st == ST_FULL);
         if (st == ST_FULL) next_work--; /* later */
@@ -103,7 +103,7 @@ static void done(void *ctx, enum status st, const struct rows *rows) {
     } else {
         assert_true(st == ST_LOST || (st == ST_FAILED && culprit(w)));
     }
-    if (draw(4) == 0) join_next();
+    if (draw(4) == 0) add_next();
     if (draw(50) == 0) db_flush(fx_db);
 }
 
@@ -128,8 +128,8 @@ static void check_ledger(void) {
         if (w->kind == READ_ROWS) continue;
         bool there = found[i][0] != '\0';
         if (there) assert_string_equal(found[i], w->text);
-        if (!w->joined || w->st == ST_FAILED) assert_false(there);
-        if (w->joined && w->st == ST_OK) assert_true(there);
+        if (!w->added || w->st == ST_FAILED) assert_false(there);
+        if (w->added && w->st == ST_OK) assert_true(there);
     }
     free(found);
 }
@@ -152,7 +152,7 @@ static void every_item_is_answered_once_with_its_own(void **state) {
     for (int kills = 0; next_work < WORKS;) {
         fx_until(db_ready(fx_db));
         for (unsigned i = draw(60); i > 0; i--)
-            join_next();
+            add_next();
         if (draw(3) > 0) fx_turn();
         if (kills < KILLS && next_work > (kills + 1) * (WORKS / (KILLS + 1))) {
             kills++;
@@ -161,13 +161,13 @@ static void every_item_is_answered_once_with_its_own(void **state) {
         }
     }
     fx_until(db_in_flight(fx_db) == 0);
-    int joined = 0, ok = 0;
+    int added = 0, ok = 0;
     for (int i = 0; i < WORKS; i++) {
-        assert_int_equal(works[i].answers, works[i].joined);
-        joined += works[i].joined;
-        ok += works[i].joined && works[i].st == ST_OK;
+        assert_int_equal(works[i].answers, works[i].added);
+        added += works[i].added;
+        ok += works[i].added && works[i].st == ST_OK;
     }
-    assert_int_equal(answers, joined);
+    assert_int_equal(answers, added);
     assert_in_range(ok, WORKS / 2, WORKS); /* it was not all refused */
     assert_int_equal(metric_value(M_DB_WAITING), 0);
     check_ledger();
