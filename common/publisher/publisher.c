@@ -93,7 +93,7 @@ static void *run(void *arg) {
 
 struct publisher *publisher_start(const struct publisher_options *options) {
     struct why w;
-    if (sink_check(options->brokers, &w) != ST_OK) {
+    if (producer_check(options->brokers, &w) != ST_OK) {
         fprintf(stderr, "%s: %s\n", options->service, w.text);
         exit(EX_CONFIG);
     }

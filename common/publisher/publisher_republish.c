@@ -14,9 +14,9 @@ enum { WAIT_MS = 500 };
 
 static enum status wait_for_kafka(struct session *s) {
     if (publisher_out_of_time(s->p)) return ST_STOPPED;
-    struct pollfd fd = {sink_fd(&s->sink), POLLIN, 0};
+    struct pollfd fd = {producer_fd(&s->producer), POLLIN, 0};
     poll(&fd, 1, WAIT_MS);
-    sink_poll(&s->sink);
+    producer_poll(&s->producer);
     return ST_OK;
 }
 
@@ -28,7 +28,7 @@ static enum status publish_row(struct session *s, const PGresult *res, int row) 
                                             .n = PQgetisnull(res, row, i) ? -1 : PQgetlength(res, row, i)};
     }
     enum status full = session_publish(s, values, n), st = ST_OK;
-    for (; full == ST_FULL && st == ST_OK; full = sink_push(&s->sink))
+    for (; full == ST_FULL && st == ST_OK; full = producer_push(&s->producer))
         st = wait_for_kafka(s);
     return st;
 }
@@ -41,7 +41,7 @@ static enum status publish_some(struct session *s, int *rows, struct why *w) {
     for (int i = 0; i < *rows && st == ST_OK; i++)
         st = publish_row(s, res, i);
     metric_add(M_REPUBLISHED, *rows);
-    sink_poll(&s->sink);
+    producer_poll(&s->producer);
     PQclear(res);
     return st;
 }
@@ -61,14 +61,14 @@ static enum status open_log(struct session *s, const char *snapshot, struct why 
 enum status session_republish(struct session *s, const char *snapshot, int64_t *count, struct why *w) {
     enum status st = open_log(s, snapshot, w);
     if (st != ST_OK) return st;
-    s->position = (struct position){0};
-    acks_begin(&s->sink.acks, 0);
+    s->position = (struct log_position){0};
+    acks_begin(&s->producer.acks, 0);
     for (int rows = 1; rows > 0 && st == ST_OK;) {
         st = publish_some(s, &rows, w);
         *count += rows;
     }
-    acks_commit(&s->sink.acks, 0);
-    while (s->sink.acks.unacked > 0 && st == ST_OK)
+    acks_commit(&s->producer.acks, 0);
+    while (s->producer.acks.unacked > 0 && st == ST_OK)
         st = wait_for_kafka(s);
     return st == ST_OK ? pg_exec(s->sql, w, "commit") : st;
 }

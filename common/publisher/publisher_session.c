@@ -38,7 +38,7 @@ static enum status log_in(struct session *s, struct why *w) {
     s->sql = pg_open(o->database_url, "publisher", STATEMENT_MS, w);
     if (s->sql == NULL) return ST_LOST;
     enum status st = describe_table(s, w);
-    return st == ST_OK ? tails_check_topic(o->brokers, o->topic, ANSWER_MS, w) : st;
+    return st == ST_OK ? published_tail_check_topic(o->brokers, o->topic, ANSWER_MS, w) : st;
 }
 
 static enum status open_replication(struct session *s, struct why *w) {
@@ -47,10 +47,10 @@ static enum status open_replication(struct session *s, struct why *w) {
     return s->replication == NULL ? ST_LOST : ST_OK;
 }
 
-static enum status open_sink(struct session *s, struct why *w) {
+static enum status open_producer(struct session *s, struct why *w) {
     const struct publisher_options *o = &s->p->options;
-    return sink_open(&s->sink, &(struct sink_options){o->brokers, o->topic, s->p->schema_id, s->slot.epoch},
-                     w);
+    return producer_open(&s->producer,
+                         &(struct producer_options){o->brokers, o->topic, s->p->schema_id, s->slot.epoch}, w);
 }
 
 static void own(struct session *s) {
@@ -81,11 +81,11 @@ static enum status start_stream(struct session *s, const char *slot, struct why 
     return replication_start(s->replication, slot, PUBLICATION, w);
 }
 
-static enum status read_tails(struct session *s, struct why *w) {
+static enum status read_tail(struct session *s, struct why *w) {
     const struct publisher_options *o = &s->p->options;
-    const struct tails_options options = {o->brokers,       o->topic,  s->slot.epoch,
-                                          s->slot.since_ms, hold_slot, s};
-    return tails_read(&s->tails, &options, w);
+    const struct published_tail_options options = {o->brokers,       o->topic,  s->slot.epoch,
+                                                   s->slot.since_ms, hold_slot, s};
+    return published_tail_read(&s->tail, &options, w);
 }
 
 /* The topic may not be ahead of the database. If it is, a copy of the database was put in place of a newer
@@ -95,7 +95,7 @@ static enum status check_not_behind(struct session *s, struct why *w) {
     enum status st = pg_status(s->sql, res, w);
     uint64_t now = st == ST_OK ? strtoull(PQgetvalue(res, 0, 0), NULL, 10) : 0;
     PQclear(res);
-    if (st != ST_OK || tails_end(s->tails) <= now) return st;
+    if (st != ST_OK || published_tail_end(s->tail) <= now) return st;
     s->p->given_up = s->slot.epoch;
     return why(w, ST_FAILED,
                "topic %s is ahead of the database, which must be an older copy: the log is published again",
@@ -111,8 +111,8 @@ static enum status take_slot(struct session *s, struct why *w) {
     if (st == ST_NOT_FOUND) s->p->given_up = s->slot.epoch;
     if (st != ST_OK) return st;
     own(s);
-    st = open_sink(s, w);
-    if (st == ST_OK) st = read_tails(s, w);
+    st = open_producer(s, w);
+    if (st == ST_OK) st = read_tail(s, w);
     if (st == ST_OK) st = check_not_behind(s, w);
     if (st == ST_OK) st = slot_drop_others(s->sql, s->p->options.service, s->slot.epoch, w);
     return st;
@@ -143,7 +143,7 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     slot_name(o->service, s->slot.epoch, name);
     st = open_replication(s, w);
     if (st == ST_OK) st = replication_create_slot(s->replication, name, snapshot, w);
-    if (st == ST_OK) st = open_sink(s, w);
+    if (st == ST_OK) st = open_producer(s, w);
     if (st == ST_OK) own(s); /* however long the log is: the service can do its work meanwhile */
     if (st == ST_OK) st = session_republish(s, snapshot, &count, w);
     if (st == ST_OK) st = slot_mark_republished(s->sql, s->slot.epoch, w);
@@ -206,11 +206,12 @@ enum status session_publish(struct session *s, const struct pgoutput_value *valu
         _exit(EX_SOFTWARE);
     }
     s->position.ordinal++;
-    if (s->tails != NULL && tails_have(s->tails, sink_partition(&s->sink, s->event), s->position)) {
+    if (s->tail != NULL &&
+        published_tail_have(s->tail, producer_partition(&s->producer, s->event), s->position)) {
         metric_add(M_PUBLISH_SKIPPED, 1);
         return ST_OK;
     }
-    return sink_send(&s->sink, s->event, s->position, traceparent);
+    return producer_send(&s->producer, s->event, s->position, traceparent);
 }
 
 enum status session_run(struct publisher *p, struct why *w) {
@@ -221,9 +222,9 @@ enum status session_run(struct publisher *p, struct why *w) {
     metric_set(M_PUBLISHER_ACTIVE, 0);
     metric_set(M_PUBLISHER_LAG, 0);
     metric_set(M_PUBLISHER_UNACKED, 0);
-    sink_close(&s.sink); /* first: from now on the slot may be another's */
+    producer_close(&s.producer); /* first: from now on the slot may be another's */
     replication_close(s.replication);
-    tails_free(s.tails);
+    published_tail_free(s.tail);
     PQfinish(s.sql);
     free(s.event);
     return st;

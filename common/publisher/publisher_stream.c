@@ -24,7 +24,7 @@ enum { REST_US_AN_EVENT = 200, LEAST_REST_US = 1000, LONGEST_REST_US = 10 * 1000
 
 enum { LEAVE_MS = 1000 };
 
-enum { FD_STREAM, FD_SINK, FD_SQL, FD_STOP, FDS };
+enum { FD_STREAM, FD_PRODUCER, FD_SQL, FD_STOP, FDS };
 
 struct stream {
     struct session *s;
@@ -45,11 +45,11 @@ static enum status on_relation(struct session *s, const struct pgoutput_message 
 }
 
 static void on_begin(struct session *s, const struct pgoutput_message *m) {
-    s->position = (struct position){.lsn = m->lsn};
-    acks_begin(&s->sink.acks, m->committed_us);
-    if (s->tails == NULL || m->lsn <= tails_end(s->tails)) return;
-    tails_free(s->tails); /* from here on all is new */
-    s->tails = NULL;
+    s->position = (struct log_position){.lsn = m->lsn};
+    acks_begin(&s->producer.acks, m->committed_us);
+    if (s->tail == NULL || m->lsn <= published_tail_end(s->tail)) return;
+    published_tail_free(s->tail); /* from here on all is new */
+    s->tail = NULL;
 }
 
 static enum status on_message(struct stream *t, const struct pgoutput_frame *frame, struct why *w) {
@@ -62,7 +62,7 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
         on_begin(s, &m);
         return ST_OK;
     case PGOUTPUT_COMMIT:
-        acks_commit(&s->sink.acks, m.lsn);
+        acks_commit(&s->producer.acks, m.lsn);
         return ST_OK;
     case PGOUTPUT_RELATION:
         return on_relation(s, &m, w);
@@ -78,19 +78,19 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
 }
 
 static enum status tell(struct stream *t, struct why *w) {
-    t->told_lsn = t->s->sink.acks.confirmed;
+    t->told_lsn = t->s->producer.acks.confirmed;
     return session_hold_slot(t->s, t->told_lsn, w);
 }
 
 static enum status on_frame(struct stream *t, const struct pgoutput_frame *frame, struct why *w) {
     if (frame->kind == FRAME_DATA) return on_message(t, frame, w);
-    acks_passed(&t->s->sink.acks, frame->wal_end);
+    acks_passed(&t->s->producer.acks, frame->wal_end);
     return frame->reply_now ? tell(t, w) : ST_OK;
 }
 
 static enum status read_burst(struct stream *t, struct why *w) {
     enum status st = session_check_awake(t->s, w);
-    if (st == ST_OK) t->full = sink_push(&t->s->sink) == ST_FULL;
+    if (st == ST_OK) t->full = producer_push(&t->s->producer) == ST_FULL;
     for (int i = 0; i < BURST && !t->full && st == ST_OK; i++) {
         struct pgoutput_frame frame;
         st = replication_next(t->s->replication, &frame, w);
@@ -118,7 +118,7 @@ static bool resting(const struct stream *t) {
 }
 
 static int64_t confirmation_due(const struct stream *t) {
-    bool news = t->s->sink.acks.confirmed > t->told_lsn;
+    bool news = t->s->producer.acks.confirmed > t->told_lsn;
     return t->s->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
 }
 
@@ -154,7 +154,7 @@ static enum status set_horizon(struct stream *t, struct why *w) {
 
 /* ST_STOPPED: all is out, or the time is. */
 static enum status check_stop(struct stream *t, struct why *w) {
-    const struct acks *acks = &t->s->sink.acks;
+    const struct acks *acks = &t->s->producer.acks;
     if (!publisher_stopping(t->s->p)) return ST_OK;
     enum status st = t->horizon == 0 ? set_horizon(t, w) : ST_OK;
     if (st != ST_OK) return st;
@@ -162,7 +162,7 @@ static enum status check_stop(struct stream *t, struct why *w) {
     if (!done && !publisher_out_of_time(t->s->p)) return ST_OK;
     if (!done) log_warn("publisher", "stops with events not published: they follow after the next start");
     tell(t, w);
-    sink_close(&t->s->sink); /* before the slot can be another's */
+    producer_close(&t->s->producer); /* before the slot can be another's */
     replication_end(t->s->replication, LEAVE_MS);
     return ST_STOPPED;
 }
@@ -170,9 +170,9 @@ static enum status check_stop(struct stream *t, struct why *w) {
 static enum status turn(struct stream *t, struct why *w) {
     enum status st = wait(t, w);
     if (st == ST_OK) st = read_burst(t, w);
-    sink_poll(&t->s->sink);
+    producer_poll(&t->s->producer);
     if (st == ST_OK && clock_mono_us() >= confirmation_due(t)) st = tell(t, w);
-    if (st == ST_OK && t->horizon == 0) st = expiry_step(&t->expiry, t->s->sink.acks.confirmed, w);
+    if (st == ST_OK && t->horizon == 0) st = expiry_step(&t->expiry, t->s->producer.acks.confirmed, w);
     return st == ST_OK ? check_stop(t, w) : st;
 }
 
@@ -187,7 +187,7 @@ enum status session_stream(struct session *s, struct why *w) {
     struct stream t = {
         .s = s,
         .fds = {[FD_STREAM] = {.fd = replication_socket(s->replication)},
-                [FD_SINK] = {.fd = sink_fd(&s->sink), .events = POLLIN},
+                [FD_PRODUCER] = {.fd = producer_fd(&s->producer), .events = POLLIN},
                 [FD_SQL] = {.fd = PQsocket(s->sql), .events = POLLIN},
                 [FD_STOP] = {.fd = s->p->stop_fd}},
     };

@@ -4,8 +4,8 @@
  *   publisher_session.c    from logging in to owning the slot, or standing by
  *   publisher_republish.c  a new epoch: the whole log again
  *   publisher_stream.c     the steady state: one poll loop
- * Under these, each with a header of its own: replication, pgoutput, publisher_slot, _row, _sink, _acks,
- * _tails, _expiry. */
+ * Under these, each with a header of its own: replication, pgoutput, publisher_slot, _row, _producer, _acks,
+ * published_tail, _expiry. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -15,11 +15,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "priv/published_tail.h"
 #include "priv/publisher_expiry.h"
+#include "priv/publisher_producer.h"
 #include "priv/publisher_row.h"
-#include "priv/publisher_sink.h"
 #include "priv/publisher_slot.h"
-#include "priv/publisher_tails.h"
 #include "publisher.h"
 #include "replication.h"
 
@@ -50,13 +50,13 @@ struct session {
     PGconn *sql; /* for all but the stream */
     struct replication *replication;
     struct slot_state slot;
-    struct sink sink;
-    struct tails *tails; /* NULL: all that comes is new to the topic */
+    struct producer producer;
+    struct published_tail *tail; /* NULL: all that comes is new to the topic */
     struct row_map row_map;
     uint32_t relation; /* its id in the stream; 0: not seen yet */
     void *event;
-    struct position position; /* of the last event */
-    int64_t told_us;          /* when Postgres last heard of us on the stream, by the monotonic clock */
+    struct log_position position; /* of the last event */
+    int64_t told_us;              /* when Postgres last heard of us on the stream, by the monotonic clock */
 };
 
 /* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED. */
@@ -65,7 +65,7 @@ enum status session_run(struct publisher *p, struct why *w);
  * long. */
 enum status session_hold_slot(struct session *s, uint64_t confirmed, struct why *w);
 enum status session_check_awake(const struct session *s, struct why *w);
-/* Publishes a row, or skips it when the topic has it. ST_OK, ST_FULL as sink_send. A row that can't be
+/* Publishes a row, or skips it when the topic has it. ST_OK, ST_FULL as producer_send. A row that can't be
  * published ends the process with exit 70. */
 enum status session_publish(struct session *s, const struct pgoutput_value *values, int n);
 
