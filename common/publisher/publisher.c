@@ -1,8 +1,6 @@
 #include "publisher.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 
 #include "log.h"
 #include "priv/publisher_producer.h"
@@ -53,12 +51,8 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct publisher *publisher_start(const struct publisher_options *options) {
-    struct why w;
-    if (producer_check(options->brokers, &w) != ST_OK) {
-        fprintf(stderr, "%s: %s\n", options->service, w.text);
-        exit(EX_CONFIG);
-    }
+struct publisher *publisher_start(const struct publisher_options *options, struct why *w) {
+    if (producer_check(options->brokers, w) != ST_OK) return NULL;
     struct publisher *p = mem_alloc(sizeof *p);
     p->options = *options;
     p->given_up = -1;
