@@ -288,10 +288,9 @@ static enum status read_news(struct published_tail *t, struct why *w) {
 
 static enum status stand_still(struct published_tail *t, int64_t us, struct why *w) {
     int64_t until_us = clock_mono_us() + us;
-    for (int64_t left_us; (left_us = until_us - clock_mono_us()) > 0;) {
+    for (int left_ms; (left_ms = clock_ms_until(until_us)) > 0;) {
         enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
-        int left_ms = (int)(left_us / 1000) + 1;
         rd_kafka_poll(t->rk, left_ms < TICK_MS ? left_ms : TICK_MS);
     }
     return ST_OK;

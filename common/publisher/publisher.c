@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 
+#include "backoff.h"
 #include "log.h"
 #include "priv/publisher_producer.h"
 #include "priv/publisher_session.h"
 #include "registry.h"
 #include "thread.h"
 
-/* Between tries, doubling. The last is short: nobody reads a service's events while its publisher waits. */
+/* Between tries. The last is short: nobody reads a service's events while its publisher waits. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
 
 struct publisher {
@@ -37,16 +38,16 @@ static enum status register_schema(struct publisher *p, struct why *w) {
 
 static void *run(void *arg) {
     struct publisher *p = arg;
-    for (int retry_ms = FIRST_RETRY_MS; !publisher_state_stopping(&p->state);) {
+    struct backoff retry = {.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
+    while (!publisher_state_stopping(&p->state)) {
         struct why w = {0};
         p->state.settled = false;
         enum status st = register_schema(p, &w);
         if (st == ST_OK) st = publisher_session_run(&p->options, p->schema_id, &p->state, &p->given_up, &w);
         if (st == ST_STOPPED) break;
-        if (p->state.settled) retry_ms = FIRST_RETRY_MS;
+        if (p->state.settled) backoff_reset(&retry);
         publisher_state_say(&p->state, false, "%s", w.text);
-        publisher_state_wait(&p->state, retry_ms);
-        retry_ms = 2 * retry_ms < LAST_RETRY_MS ? 2 * retry_ms : LAST_RETRY_MS;
+        publisher_state_wait(&p->state, backoff_fail(&retry));
     }
     return NULL;
 }

@@ -1,9 +1,9 @@
 #include "priv/publisher_republish.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "metrics.h"
 #include "pg.h"
 
@@ -21,8 +21,7 @@ struct republish {
 
 static enum status wait_for_kafka(struct republish *r) {
     if (publisher_state_out_of_time(r->state)) return ST_STOPPED;
-    struct pollfd fd = {producer_fd(&r->emit->producer), POLLIN, 0};
-    poll(&fd, 1, WAIT_MS);
+    clock_wait(producer_fd(&r->emit->producer), clock_mono_us() + WAIT_MS * INT64_C(1000));
     producer_poll(&r->emit->producer);
     return ST_OK;
 }

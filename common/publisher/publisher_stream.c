@@ -131,8 +131,7 @@ static int64_t next_due_us(const struct stream *t) {
 }
 
 static int wait_ms(const struct stream *t) {
-    int64_t left_us = next_due_us(t) - clock_mono_us();
-    return left_us <= 0 || rest_us(t) > 0 ? 0 : (int)(left_us / 1000) + 1;
+    return rest_us(t) > 0 ? 0 : clock_ms_until(next_due_us(t));
 }
 
 static enum status wait(struct stream *t, struct why *w) {
