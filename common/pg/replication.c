@@ -2,7 +2,6 @@
 
 #include <endian.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,31 +137,31 @@ enum status replication_confirm(struct replication *r, uint64_t lsn, struct why 
     return ST_OK;
 }
 
-/* False: nothing came within the time, or the connection is lost. */
-static bool wait_for_input(struct replication *r, int64_t deadline_us) {
-    int64_t left_ms = (deadline_us - clock_mono_us()) / 1000;
-    struct pollfd fd = {PQsocket(r->conn), POLLIN, 0};
-    return left_ms > 0 && poll(&fd, 1, (int)left_ms) == 1 && PQconsumeInput(r->conn) == 1;
+/* False: the time is over, or the connection is lost. The time is asked first: the server may send without
+ * end. */
+static bool wait_for_input(struct replication *r, int64_t until_us) {
+    return clock_ms_until(until_us) > 0 && clock_wait(PQsocket(r->conn), until_us) &&
+           PQconsumeInput(r->conn) == 1;
 }
 
 /* What is still on its way here comes again later: it was not confirmed. */
-static bool drop_rest(struct replication *r, int64_t deadline_us) {
+static bool drop_rest(struct replication *r, int64_t until_us) {
     for (;;) {
         char *rest = NULL;
         int n = PQgetCopyData(r->conn, &rest, 1);
         PQfreemem(rest);
         if (n < 0) return true;
-        if (n == 0 && !wait_for_input(r, deadline_us)) return false;
+        if (n == 0 && !wait_for_input(r, until_us)) return false;
     }
 }
 
 void replication_end(struct replication *r, int timeout_ms) {
-    int64_t deadline_us = clock_mono_us() + timeout_ms * 1000LL;
+    int64_t until_us = clock_mono_us() + timeout_ms * 1000LL;
     if (replication_confirm(r, 0, NULL) != ST_OK || PQputCopyEnd(r->conn, NULL) < 0 || PQflush(r->conn) < 0)
         return;
-    if (!drop_rest(r, deadline_us)) return;
+    if (!drop_rest(r, until_us)) return;
     for (bool more = true; more;) { /* until the command has ended: the slot has been let go */
-        if (PQisBusy(r->conn) && !wait_for_input(r, deadline_us)) return;
+        if (PQisBusy(r->conn) && !wait_for_input(r, until_us)) return;
         if (PQisBusy(r->conn)) continue;
         PGresult *res = PQgetResult(r->conn);
         more = res != NULL;

@@ -1,68 +1,29 @@
 #include "publisher.h"
 
-#include <assert.h>
-#include <ctype.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sysexits.h>
-#include <unistd.h>
 
-#include "clock.h"
+#include "backoff.h"
 #include "log.h"
 #include "priv/publisher_metrics.h"
-#include "priv/publisher_priv.h"
+#include "priv/publisher_producer.h"
+#include "priv/publisher_session.h"
 #include "registry.h"
 #include "thread.h"
 
 METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);
 
-/* Between tries, doubling. The last is short: nobody reads a service's events while its publisher waits. */
+/* Between tries. The last is short: nobody reads a service's events while its publisher waits. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
 
-bool publisher_stopping(const struct publisher *p) {
-    return p->stop_by_us != 0;
-}
-
-bool publisher_out_of_time(const struct publisher *p) {
-    return publisher_stopping(p) && clock_mono_us() >= p->stop_by_us;
-}
-
-void publisher_wait(const struct publisher *p, int ms) {
-    struct pollfd fd = {p->stop_fd, POLLIN, 0};
-    poll(&fd, 1, ms);
-}
-
-/* Times and port numbers vary from one try to the next, and are no news. */
-static bool same_but_numbers(const char *a, const char *b) {
-    for (;;) {
-        while (isdigit((unsigned char)*a))
-            a++;
-        while (isdigit((unsigned char)*b))
-            b++;
-        if (*a != *b) return false;
-        if (*a == 0) return true;
-        a++;
-        b++;
-    }
-}
-
-void publisher_say(struct publisher *p, bool ready, const char *fmt, ...) {
-    struct why now;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(now.text, sizeof now.text, fmt, ap);
-    va_end(ap);
-    pthread_mutex_lock(&p->lock);
-    bool news = ready != p->ready || !same_but_numbers(now.text, p->state.text);
-    p->ready = ready;
-    p->state = now;
-    pthread_mutex_unlock(&p->lock);
-    p->settled = p->settled || ready;
-    if (news) log_at(ready ? LOG_INFO : LOG_WARN, "publisher", "%s", now.text);
-}
+struct publisher {
+    struct publisher_options options;
+    struct publisher_state state;
+    pthread_t thread;
+    /* the thread's own */
+    bool registered; /* has a schema id */
+    int32_t schema_id;
+    int64_t given_up; /* see publisher_session.h */
+};
 
 /* Before the first event, once in the process's life. */
 static enum status register_schema(struct publisher *p, struct why *w) {
@@ -80,44 +41,33 @@ static enum status register_schema(struct publisher *p, struct why *w) {
 
 static void *run(void *arg) {
     struct publisher *p = arg;
-    for (int retry_ms = FIRST_RETRY_MS; !publisher_stopping(p);) {
+    struct backoff retry = {.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
+    while (!publisher_state_stopping(&p->state)) {
         struct why w = {0};
-        p->settled = false;
+        p->state.settled = false;
         enum status st = register_schema(p, &w);
-        if (st == ST_OK) st = session_run(p, &w);
+        if (st == ST_OK) st = publisher_session_run(&p->options, p->schema_id, &p->state, &p->given_up, &w);
         if (st == ST_STOPPED) break;
-        if (p->settled) retry_ms = FIRST_RETRY_MS;
-        publisher_say(p, false, "%s", w.text);
-        publisher_wait(p, retry_ms);
-        retry_ms = 2 * retry_ms < LAST_RETRY_MS ? 2 * retry_ms : LAST_RETRY_MS;
+        if (p->state.settled) backoff_reset(&retry);
+        publisher_state_say(&p->state, false, "%s", w.text);
+        publisher_state_wait(&p->state, backoff_fail(&retry));
     }
     return NULL;
 }
 
-struct publisher *publisher_start(const struct publisher_options *options) {
-    struct why w;
-    if (sink_check(options->brokers, &w) != ST_OK) {
-        fprintf(stderr, "%s: %s\n", options->service, w.text);
-        exit(EX_CONFIG);
-    }
+struct publisher *publisher_start(const struct publisher_options *options, struct why *w) {
+    if (producer_check(options->brokers, w) != ST_OK) return NULL;
     struct publisher *p = mem_alloc(sizeof *p);
     metrics_register(publisher_metrics);
     p->options = *options;
     p->given_up = -1;
-    p->stop_fd = eventfd(0, EFD_CLOEXEC);
-    assert(p->stop_fd >= 0);
-    pthread_mutex_init(&p->lock, NULL);
-    why(&p->state, ST_OK, "starting");
+    publisher_state_init(&p->state);
     p->thread = thread_start("publisher", run, p);
     return p;
 }
 
 bool publisher_ready(struct publisher *p, struct why *w) {
-    pthread_mutex_lock(&p->lock);
-    bool ready = p->ready;
-    if (!ready && w != NULL) *w = p->state;
-    pthread_mutex_unlock(&p->lock);
-    return ready;
+    return publisher_state_ready(&p->state, w);
 }
 
 /* What the thread may take after its time is up: leaving the slot, closing connections, a call that cannot be
@@ -125,15 +75,11 @@ bool publisher_ready(struct publisher *p, struct why *w) {
 enum { LEAVE_US = 2000 * 1000 };
 
 void publisher_stop(struct publisher *p, int timeout_ms) {
-    p->stop_by_us = clock_mono_us() + 1 + timeout_ms * 1000LL;
-    uint64_t one = 1;
-    ssize_t written = write(p->stop_fd, &one, sizeof one);
-    assert(written == sizeof one);
-    if (!thread_join(p->thread, p->stop_by_us + LEAVE_US)) {
+    publisher_state_stop(&p->state, timeout_ms);
+    if (!thread_join(p->thread, p->state.stop_by_us + LEAVE_US)) {
         log_error("publisher", "did not stop in time; what is committed is published after the next start");
         return; /* the thread still uses p */
     }
-    close(p->stop_fd);
-    pthread_mutex_destroy(&p->lock);
+    publisher_state_free(&p->state);
     free(p);
 }

@@ -23,8 +23,8 @@ struct publisher_options {
 };
 
 struct publisher;
-/* A Kafka property in the environment that cannot be had: one line on stderr, exit 78. */
-struct publisher *publisher_start(const struct publisher_options *options);
+/* NULL: a Kafka property in the environment cannot be had; w says which. */
+struct publisher *publisher_start(const struct publisher_options *options, struct why *w);
 /* Ready: publishing, or standing by for another replica that does. Not before Kafka and the registry have
  * answered once; that Kafka goes away later does not count: the events are safe in the log, and the service
  * can do its work. */

@@ -1,10 +1,11 @@
-#include <poll.h>
+#include "priv/publisher_republish.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "pg.h"
 #include "priv/publisher_metrics.h"
-#include "priv/publisher_priv.h"
 
 /* Rows a round trip: about a megabyte. */
 #define FETCH_ROWS "2000"
@@ -12,41 +13,46 @@
 /* How long to wait for Kafka before looking whether to stop. */
 enum { WAIT_MS = 500 };
 
-static enum status wait_for_kafka(struct session *s) {
-    if (publisher_out_of_time(s->p)) return ST_STOPPED;
-    struct pollfd fd = {sink_fd(&s->sink), POLLIN, 0};
-    poll(&fd, 1, WAIT_MS);
-    sink_poll(&s->sink);
+struct republish {
+    const struct publisher_state *state;
+    PGconn *sql;
+    struct emit *emit;
+};
+
+static enum status wait_for_kafka(struct republish *r) {
+    if (publisher_state_out_of_time(r->state)) return ST_STOPPED;
+    clock_wait(producer_fd(&r->emit->producer), clock_mono_us() + WAIT_MS * INT64_C(1000));
+    producer_poll(&r->emit->producer);
     return ST_OK;
 }
 
-static enum status publish_row(struct session *s, const PGresult *res, int row) {
+static enum status publish_row(struct republish *r, const PGresult *res, int row) {
     struct pgoutput_value values[PGOUTPUT_MAX_COLUMNS];
     int n = PQnfields(res);
     for (int i = 0; i < n; i++) {
         values[i] = (struct pgoutput_value){.bytes = (const uint8_t *)PQgetvalue(res, row, i),
                                             .n = PQgetisnull(res, row, i) ? -1 : PQgetlength(res, row, i)};
     }
-    enum status full = session_publish(s, values, n), st = ST_OK;
-    for (; full == ST_FULL && st == ST_OK; full = sink_push(&s->sink))
-        st = wait_for_kafka(s);
+    enum status full = emit_row(r->emit, values, n), st = ST_OK;
+    for (; full == ST_FULL && st == ST_OK; full = producer_push(&r->emit->producer))
+        st = wait_for_kafka(r);
     return st;
 }
 
 /* The next rows; *rows is how many. */
-static enum status publish_some(struct session *s, int *rows, struct why *w) {
-    PGresult *res = PQexecParams(s->sql, "fetch " FETCH_ROWS " from log", 0, NULL, NULL, NULL, NULL, 1);
-    enum status st = pg_status(s->sql, res, w);
+static enum status publish_some(struct republish *r, int *rows, struct why *w) {
+    PGresult *res = PQexecParams(r->sql, "fetch " FETCH_ROWS " from log", 0, NULL, NULL, NULL, NULL, 1);
+    enum status st = pg_status(r->sql, res, w);
     *rows = st == ST_OK ? PQntuples(res) : 0;
     for (int i = 0; i < *rows && st == ST_OK; i++)
-        st = publish_row(s, res, i);
+        st = publish_row(r, res, i);
     metric_add(M_REPUBLISHED, *rows);
-    sink_poll(&s->sink);
+    producer_poll(&r->emit->producer);
     PQclear(res);
     return st;
 }
 
-static enum status open_log(struct session *s, const char *snapshot, struct why *w) {
+static enum status open_log(struct republish *r, const char *snapshot, struct why *w) {
     char text[512];
     /* seq is given to a row while the row it tells of is locked: in order for each key, which is what counts.
      */
@@ -54,21 +60,22 @@ static enum status open_log(struct session *s, const char *snapshot, struct why 
         text, sizeof text,
         "begin isolation level repeatable read read only; set transaction snapshot '%s';"
         "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; declare log no scroll cursor for select * from \"%s\" order by seq",
-        snapshot, s->p->options.table);
-    return pg_exec(s->sql, w, text);
+        snapshot, r->emit->table);
+    return pg_exec(r->sql, w, text);
 }
 
-enum status session_republish(struct session *s, const char *snapshot, int64_t *count, struct why *w) {
-    enum status st = open_log(s, snapshot, w);
+enum status publisher_republish(const struct publisher_state *state, PGconn *sql, const char *snapshot,
+                                struct emit *emit, int64_t *count, struct why *w) {
+    struct republish r = {state, sql, emit};
+    enum status st = open_log(&r, snapshot, w);
     if (st != ST_OK) return st;
-    s->position = (struct position){0};
-    acks_begin(&s->sink.acks, 0);
+    emit_begin(emit, 0, 0);
     for (int rows = 1; rows > 0 && st == ST_OK;) {
-        st = publish_some(s, &rows, w);
+        st = publish_some(&r, &rows, w);
         *count += rows;
     }
-    acks_commit(&s->sink.acks, 0);
-    while (s->sink.acks.unacked > 0 && st == ST_OK)
-        st = wait_for_kafka(s);
-    return st == ST_OK ? pg_exec(s->sql, w, "commit") : st;
+    emit_commit(emit, 0);
+    while (emit->producer.acks.unacked > 0 && st == ST_OK)
+        st = wait_for_kafka(&r);
+    return st == ST_OK ? pg_exec(sql, w, "commit") : st;
 }

@@ -124,7 +124,7 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
-static void start_events(struct process *p) {
+static void start_events(struct process *p, struct why *w) {
     const struct service *s = p->service;
     if (s->publishes != NULL) {
         p->publisher =
@@ -134,7 +134,9 @@ static void start_events(struct process *p) {
                                                         .registry_url = p->settings->registry_url,
                                                         .topic = s->publishes,
                                                         .table = s->event_table,
-                                                        .retention_ms = p->settings->event_retention_ms});
+                                                        .retention_ms = p->settings->event_retention_ms},
+                            w);
+        if (p->publisher == NULL) die(s, EX_CONFIG, w->text);
         add_probe(p, "publisher", publisher_part_ready, p->publisher);
     }
     if (s->reactions != NULL) {
@@ -170,7 +172,7 @@ static void start(struct process *p) {
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
-    start_events(p);
+    start_events(p, &w);
     start_stream(p, &w);
     if (p->http != NULL)
         log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "events.h"
 #include "log.h"
@@ -62,7 +63,7 @@ int main(int argc, char **argv) {
 
     struct topic topic = topic_tickets;
     topic.name = argv[5];
-    struct publisher *p = publisher_start(&(struct publisher_options){
+    const struct publisher_options options = {
         .service = argv[1],
         .database_url = argv[2],
         .brokers = argv[3],
@@ -70,7 +71,13 @@ int main(int argc, char **argv) {
         .topic = &topic,
         .table = argv[6],
         .retention_ms = strtoll(argv[7], NULL, 10),
-    });
+    };
+    struct why w;
+    struct publisher *p = publisher_start(&options, &w);
+    if (p == NULL) {
+        fprintf(stderr, "%s: %s\n", argv[1], w.text);
+        return EX_CONFIG;
+    }
     watch(p, &signals);
     publisher_stop(p, STOP_MS);
     return 0;

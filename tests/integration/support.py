@@ -276,7 +276,7 @@ class Event(dict):
 
 
 # Events that requests may carry which a publisher leaves behind when it is killed. A broker that has no time for them for longer than the
-# next publisher looks out for them (common/publisher/priv/publisher_tails.h) puts these on the topic a second time.
+# next publisher looks out for them (common/publisher/priv/published_tail.h) puts these on the topic a second time.
 LATE = 50
 
 

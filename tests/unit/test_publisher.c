@@ -60,15 +60,23 @@ static int teardown(void **state) {
     return 0;
 }
 
-static struct publisher *start(void) {
-    return publisher_start(&(struct publisher_options){
+static struct publisher *start_or_not(struct why *w) {
+    const struct publisher_options options = {
         .service = "auth",
         .database_url = url,
         .brokers = rd_kafka_mock_cluster_bootstraps(kafka),
         .registry_url = registry_url,
         .topic = &topic,
         .table = "user_events",
-    });
+    };
+    return publisher_start(&options, w);
+}
+
+static struct publisher *start(void) {
+    struct why w;
+    struct publisher *p = start_or_not(&w);
+    if (p == NULL) fail_msg("%s", w.text);
+    return p;
 }
 
 #define until(condition)                                                                                     \
@@ -313,6 +321,16 @@ static void says_what_it_waits_for(void **state) {
     publisher_stop(p, STOP_MS);
 }
 
+static void a_property_that_cannot_be_had(void **state) {
+    (void)state;
+    struct why w = {0};
+    setenv("RDKAFKA_LINGER_MS", "soon", 1);
+    struct publisher *p = start_or_not(&w);
+    unsetenv("RDKAFKA_LINGER_MS");
+    assert_null(p);
+    assert_non_null(strstr(w.text, "linger.ms"));
+}
+
 #define WITH_ALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -326,6 +344,7 @@ int main(void) {
         WITH_ALL(lost_connections),
         WITH_ALL(can_be_stopped_at_any_moment),
         WITH_ALL(says_what_it_waits_for),
+        WITH_ALL(a_property_that_cannot_be_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

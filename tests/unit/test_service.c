@@ -445,6 +445,19 @@ static void a_stream_refuses_a_setting(void **state) {
     expect_refused(EX_CONFIG, "things: Kafka property x: no such property\n");
 }
 
+static void a_publisher_refuses_a_setting(void **state) {
+    (void)state;
+    setenv("KAFKA_BROKERS", "b:1", 1);
+    setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
+    setenv("RDKAFKA_ACKS", "0", 1);
+    struct service publishing = service;
+    publishing.publishes = &(const struct topic){.name = "things"};
+    running = &publishing;
+    expect_refused(EX_CONFIG,
+                   "things: Kafka property acks must stay -1: unset the RDKAFKA_ variable that says 0\n");
+    unsetenv("RDKAFKA_ACKS");
+}
+
 static int set_up(void **state) {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
@@ -478,6 +491,7 @@ int main(void) {
         TEST(a_part_that_hangs_does_not_keep_it),
         TEST(a_stream_has_no_api_and_no_database),
         TEST(a_stream_refuses_a_setting),
+        TEST(a_publisher_refuses_a_setting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,4 +1,4 @@
-#include "priv/publisher_tails.h"
+#include "priv/published_tail.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -30,11 +30,11 @@ struct tail {
     int64_t from, until; /* being read */
     bool reading;
     bool found;
-    struct position last; /* the newest of this epoch */
+    struct log_position last; /* the newest of this epoch */
 };
 
-struct tails {
-    struct tails_options o;
+struct published_tail {
+    struct published_tail_options o;
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
     char epoch[24];
@@ -61,12 +61,13 @@ static const struct kafka_property properties[] = {
  */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
     (void)rk;
-    struct tails *t = opaque;
+    struct published_tail *t = opaque;
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) why(&t->trouble, ST_OK, "%s", reason);
 }
 
-static enum status connect_to(struct tails *t, const struct tails_options *o, struct why *w) {
-    *t = (struct tails){.o = *o, .partitions = o->topic->partitions};
+static enum status connect_to(struct published_tail *t, const struct published_tail_options *o,
+                              struct why *w) {
+    *t = (struct published_tail){.o = *o, .partitions = o->topic->partitions};
     rd_kafka_conf_t *conf = kafka_conf(o->brokers, properties, w);
     if (conf == NULL) return ST_INVALID;
     rd_kafka_conf_set_log_cb(conf, NULL);
@@ -80,14 +81,14 @@ static enum status connect_to(struct tails *t, const struct tails_options *o, st
     return ST_OK;
 }
 
-static void disconnect(struct tails *t) {
+static void disconnect(struct published_tail *t) {
     if (t->rk == NULL) return;
     rd_kafka_topic_destroy(t->rkt);
     rd_kafka_destroy(t->rk);
     t->rk = NULL;
 }
 
-static const char *trouble(struct tails *t, rd_kafka_resp_err_t err) {
+static const char *trouble(struct published_tail *t, rd_kafka_resp_err_t err) {
     rd_kafka_poll(t->rk, 0);
     return t->trouble.text[0] != 0 ? t->trouble.text : rd_kafka_err2str(err);
 }
@@ -106,7 +107,7 @@ static enum status check_topic(const struct topic *topic, const rd_kafka_metadat
     return ST_OK;
 }
 
-static enum status ask_topic(struct tails *t, int timeout_ms, struct why *w) {
+static enum status ask_topic(struct published_tail *t, int timeout_ms, struct why *w) {
     const struct topic *topic = t->o.topic;
     const rd_kafka_metadata_t *metadata;
     rd_kafka_resp_err_t err = rd_kafka_metadata(t->rk, 0, t->rkt, &metadata, timeout_ms);
@@ -119,9 +120,10 @@ static enum status ask_topic(struct tails *t, int timeout_ms, struct why *w) {
     return st;
 }
 
-enum status tails_check_topic(const char *brokers, const struct topic *topic, int timeout_ms, struct why *w) {
-    struct tails t;
-    enum status st = connect_to(&t, &(struct tails_options){.brokers = brokers, .topic = topic}, w);
+enum status published_tail_check_topic(const char *brokers, const struct topic *topic, int timeout_ms,
+                                       struct why *w) {
+    struct published_tail t;
+    enum status st = connect_to(&t, &(struct published_tail_options){.brokers = brokers, .topic = topic}, w);
     if (st == ST_OK) st = ask_topic(&t, timeout_ms, w);
     disconnect(&t);
     free(t.tails);
@@ -129,9 +131,9 @@ enum status tails_check_topic(const char *brokers, const struct topic *topic, in
 }
 
 /* Asks a question until Kafka answers, as long as tick says so. */
-typedef rd_kafka_resp_err_t question(struct tails *t, int partition);
+typedef rd_kafka_resp_err_t question(struct published_tail *t, int partition);
 
-static enum status ask(struct tails *t, question *q, int partition, struct why *w) {
+static enum status ask(struct published_tail *t, question *q, int partition, struct why *w) {
     for (rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;;) {
         enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
@@ -147,13 +149,13 @@ static enum status ask(struct tails *t, question *q, int partition, struct why *
     }
 }
 
-static rd_kafka_resp_err_t ask_ends(struct tails *t, int partition) {
+static rd_kafka_resp_err_t ask_ends(struct published_tail *t, int partition) {
     struct tail *tail = &t->tails[partition];
     return rd_kafka_query_watermark_offsets(t->rk, t->o.topic->name, partition, &tail->low, &tail->high,
                                             ANSWER_MS);
 }
 
-static enum status ends(struct tails *t, struct why *w) {
+static enum status ends(struct published_tail *t, struct why *w) {
     enum status st = ST_OK;
     for (int p = 0; p < t->partitions && st == ST_OK; p++)
         st = ask(t, ask_ends, p, w);
@@ -161,7 +163,7 @@ static enum status ends(struct tails *t, struct why *w) {
 }
 
 /* Puts the first offset that may be of this epoch, by its time, into low. */
-static rd_kafka_resp_err_t ask_since(struct tails *t, int partition) {
+static rd_kafka_resp_err_t ask_since(struct published_tail *t, int partition) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *want = rd_kafka_topic_partition_list_add(list, t->o.topic->name, partition);
     want->offset = t->o.since_ms - CLOCKS_DIFFER_MS;
@@ -182,17 +184,17 @@ static struct str header(const rd_kafka_headers_t *headers, const char *name) {
     return (struct str){value, n};
 }
 
-static void look_at(struct tails *t, struct tail *tail, const rd_kafka_message_t *record) {
+static void look_at(struct published_tail *t, struct tail *tail, const rd_kafka_message_t *record) {
     rd_kafka_headers_t *headers;
-    struct position position;
+    struct log_position position;
     if (rd_kafka_message_headers(record, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
     if (!str_eq(header(headers, "epoch"), str_of(t->epoch))) return;
-    if (!position_parse(header(headers, "position"), &position)) return;
-    if (!tail->found || position_after(position, tail->last)) tail->last = position;
+    if (!log_position_parse(header(headers, "position"), &position)) return;
+    if (!tail->found || log_position_after(position, tail->last)) tail->last = position;
     tail->found = t->seen = true;
 }
 
-static bool take_record(struct tails *t, const rd_kafka_message_t *record) {
+static bool take_record(struct published_tail *t, const rd_kafka_message_t *record) {
     struct tail *tail = &t->tails[record->partition];
     if (record->err == RD_KAFKA_RESP_ERR_NO_ERROR) look_at(t, tail, record);
     /* Other errors librdkafka mends by itself. */
@@ -204,7 +206,7 @@ static bool take_record(struct tails *t, const rd_kafka_message_t *record) {
     return true;
 }
 
-static enum status drain(struct tails *t, rd_kafka_queue_t *queue, int reading, struct why *w) {
+static enum status drain(struct published_tail *t, rd_kafka_queue_t *queue, int reading, struct why *w) {
     while (reading > 0) {
         enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
@@ -219,7 +221,7 @@ static enum status drain(struct tails *t, rd_kafka_queue_t *queue, int reading, 
 }
 
 /* Reads [from, until) of all partitions where that is not empty. */
-static enum status read_ranges(struct tails *t, struct why *w) {
+static enum status read_ranges(struct published_tail *t, struct why *w) {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
     int reading = 0;
     for (int p = 0; p < t->partitions; p++) {
@@ -237,7 +239,7 @@ static enum status read_ranges(struct tails *t, struct why *w) {
     return st;
 }
 
-static void first_window(struct tails *t) {
+static void first_window(struct published_tail *t) {
     for (int p = 0; p < t->partitions; p++) {
         struct tail *tail = &t->tails[p];
         tail->until = tail->high;
@@ -248,7 +250,7 @@ static void first_window(struct tails *t) {
 
 /* The window before the last one, where nothing of this epoch was in that. ST_NOT_FOUND: nowhere is there
  * one. */
-static enum status window_before(struct tails *t, int64_t size, struct why *w) {
+static enum status window_before(struct published_tail *t, int64_t size, struct why *w) {
     enum status found = ST_NOT_FOUND;
     for (int p = 0; p < t->partitions; p++) {
         struct tail *tail = &t->tails[p];
@@ -264,7 +266,7 @@ static enum status window_before(struct tails *t, int64_t size, struct why *w) {
     return found;
 }
 
-static enum status walk_back(struct tails *t, struct why *w) {
+static enum status walk_back(struct published_tail *t, struct why *w) {
     enum status st = ST_OK;
     for (int64_t size = FIRST_WINDOW; st == ST_OK;) {
         size *= WINDOW_GROWTH;
@@ -275,7 +277,7 @@ static enum status walk_back(struct tails *t, struct why *w) {
 }
 
 /* Reads what came since the ends were last asked for. */
-static enum status read_news(struct tails *t, struct why *w) {
+static enum status read_news(struct published_tail *t, struct why *w) {
     for (int p = 0; p < t->partitions; p++)
         t->tails[p].from = t->tails[p].high;
     enum status st = ends(t, w);
@@ -284,24 +286,25 @@ static enum status read_news(struct tails *t, struct why *w) {
     return st == ST_OK ? read_ranges(t, w) : st;
 }
 
-static enum status stand_still(struct tails *t, int64_t us, struct why *w) {
+static enum status stand_still(struct published_tail *t, int64_t us, struct why *w) {
     int64_t until_us = clock_mono_us() + us;
-    for (int64_t left_us; (left_us = until_us - clock_mono_us()) > 0;) {
+    for (int left_ms; (left_ms = clock_ms_until(until_us)) > 0;) {
         enum status st = t->o.tick(t->o.arg, w);
         if (st != ST_OK) return st;
-        int left_ms = (int)(left_us / 1000) + 1;
         rd_kafka_poll(t->rk, left_ms < TICK_MS ? left_ms : TICK_MS);
     }
     return ST_OK;
 }
 
 /* A broker that takes its time to answer us takes it with what a dead owner left, too. */
-static int64_t quiet_us(const struct tails *t) {
+static int64_t quiet_us(const struct published_tail *t) {
     int64_t us = SLOWEST_ANSWERS * t->slowest_us;
-    return us < TAILS_QUIET_MS * 1000 ? TAILS_QUIET_MS * 1000 : us < LONGEST_QUIET_US ? us : LONGEST_QUIET_US;
+    return us < PUBLISHED_TAIL_QUIET_MS * 1000 ? PUBLISHED_TAIL_QUIET_MS * 1000
+           : us < LONGEST_QUIET_US             ? us
+                                               : LONGEST_QUIET_US;
 }
 
-static enum status until_still(struct tails *t, struct why *w) {
+static enum status until_still(struct published_tail *t, struct why *w) {
     t->slowest_us = 0; /* until here it was connecting, too */
     for (int64_t stood_us = 0;;) {
         int64_t stand_us = quiet_us(t);
@@ -315,7 +318,7 @@ static enum status until_still(struct tails *t, struct why *w) {
     }
 }
 
-static enum status read_tails(struct tails *t, struct why *w) {
+static enum status read_tails(struct published_tail *t, struct why *w) {
     enum status st = ends(t, w);
     if (st == ST_OK) first_window(t);
     if (st == ST_OK) st = read_ranges(t, w);
@@ -324,29 +327,30 @@ static enum status read_tails(struct tails *t, struct why *w) {
     return st;
 }
 
-enum status tails_read(struct tails **out, const struct tails_options *options, struct why *w) {
-    struct tails *t = *out = mem_alloc(sizeof *t);
+enum status published_tail_read(struct published_tail **out, const struct published_tail_options *options,
+                                struct why *w) {
+    struct published_tail *t = *out = mem_alloc(sizeof *t);
     enum status st = connect_to(t, options, w);
     if (st == ST_OK) st = read_tails(t, w);
     disconnect(t);
     if (st == ST_OK) return ST_OK;
-    tails_free(t);
+    published_tail_free(t);
     *out = NULL;
     return st;
 }
 
-void tails_free(struct tails *t) {
+void published_tail_free(struct published_tail *t) {
     if (t == NULL) return;
     free(t->tails);
     free(t);
 }
 
-bool tails_have(const struct tails *t, int partition, struct position position) {
+bool published_tail_have(const struct published_tail *t, int partition, struct log_position position) {
     const struct tail *tail = &t->tails[partition];
-    return tail->found && !position_after(position, tail->last);
+    return tail->found && !log_position_after(position, tail->last);
 }
 
-uint64_t tails_end(const struct tails *t) {
+uint64_t published_tail_end(const struct published_tail *t) {
     uint64_t end = 0;
     for (int p = 0; p < t->partitions; p++)
         if (t->tails[p].found && t->tails[p].last.lsn > end) end = t->tails[p].last.lsn;

@@ -7,14 +7,14 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "priv/publisher_position.h"
+#include "priv/log_position.h"
 
 static void written_as_the_contract_says(void **state) {
     (void)state;
-    char text[POSITION_TEXT];
-    int n = position_format((struct position){0x194edc8, 3}, text);
+    char text[LOG_POSITION_TEXT];
+    int n = log_position_format((struct log_position){0x194edc8, 3}, text);
     assert_true(str_eq((struct str){text, (size_t)n}, STR("000000000194edc8/00000003")));
-    n = position_format((struct position){UINT64_MAX, 0x123456789}, text);
+    n = log_position_format((struct log_position){UINT64_MAX, 0x123456789}, text);
     assert_true(str_eq((struct str){text, (size_t)n}, STR("ffffffffffffffff/0000000123456789")));
 }
 
@@ -27,19 +27,19 @@ static void there_and_back(void **state) {
     (void)state;
     srandom(3);
     for (int i = 0; i < 100000; i++) {
-        struct position p = {any_number(), any_number()}, q = {0};
-        char text[POSITION_TEXT];
-        int n = position_format(p, text);
-        assert_true(position_parse((struct str){text, (size_t)n}, &q));
+        struct log_position p = {any_number(), any_number()}, q = {0};
+        char text[LOG_POSITION_TEXT];
+        int n = log_position_format(p, text);
+        assert_true(log_position_parse((struct str){text, (size_t)n}, &q));
         assert_true(p.lsn == q.lsn && p.ordinal == q.ordinal);
     }
 }
 
 static void later_is_greater(void **state) {
     (void)state;
-    struct position a = {5, 9}, b = {6, 1}, c = {6, 2};
-    assert_true(position_after(b, a) && position_after(c, b) && position_after(c, a));
-    assert_false(position_after(a, b) || position_after(b, b));
+    struct log_position a = {5, 9}, b = {6, 1}, c = {6, 2};
+    assert_true(log_position_after(b, a) && log_position_after(c, b) && log_position_after(c, a));
+    assert_false(log_position_after(a, b) || log_position_after(b, b));
 }
 
 static void what_is_none(void **state) {
@@ -47,12 +47,12 @@ static void what_is_none(void **state) {
     static const char *const texts[] = {
         "",     "/",     "1",   "1/",   "/1",   "1/2/3", "1 /2", " 1/2",
         "1/2 ", "0x1/2", "g/1", "+1/2", "1/-2", "1/2\n", "1//2", "11112222333344445/1"};
-    struct position p;
+    struct log_position p;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (position_parse(str_of(texts[i]), &p)) fail_msg("%s", texts[i]);
-    assert_true(position_parse(STR("A/b"), &p));
+        if (log_position_parse(str_of(texts[i]), &p)) fail_msg("%s", texts[i]);
+    assert_true(log_position_parse(STR("A/b"), &p));
     assert_true(p.lsn == 10 && p.ordinal == 11);
-    assert_false(position_parse((struct str){0}, &p));
+    assert_false(log_position_parse((struct str){0}, &p));
 }
 
 int main(void) {

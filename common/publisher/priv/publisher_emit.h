@@ -1,0 +1,36 @@
+/* publisher_emit: rows of the log onto the topic: each becomes an event with its position, and is passed over
+ * when the topic has it. One owner thread; it owns all that is in it.
+ *
+ * Its user begins and commits transactions, in the order of commits, and emits the rows between. Then it
+ * looks after the producer: producer_push, producer_poll, and what its acks say. */
+#pragma once
+
+#ifndef PUBLISHER_PRIV
+#error "private to common/publisher"
+#endif
+
+#include "priv/published_tail.h"
+#include "priv/publisher_producer.h"
+#include "priv/publisher_row.h"
+
+struct emit {
+    const struct topic *topic;
+    const char *table;
+    struct producer producer;
+    struct published_tail *tail; /* NULL: all that comes is new to the topic */
+    struct row_map row_map;
+    void *event;
+    struct log_position position; /* of the last event */
+};
+
+void emit_init(struct emit *e, const struct topic *topic, const char *table);
+void emit_free(struct emit *e); /* drops what is not acknowledged */
+
+/* The columns of the rows that come. ST_INVALID: they do not fit the topic's schema. */
+enum status emit_columns(struct emit *e, const struct pgoutput_column *columns, int n, struct why *w);
+
+/* lsn: of the transaction's commit; 0: rows from the log, before the slot. committed_us: as acks_begin. */
+void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us);
+/* ST_OK, ST_FULL: as producer_send. A row that can't be published ends the process with exit 70. */
+enum status emit_row(struct emit *e, const struct pgoutput_value *values, int n);
+void emit_commit(struct emit *e, uint64_t end_lsn);

@@ -1,0 +1,46 @@
+/* publisher_producer: events into Kafka, and the count of what is acknowledged. One owner thread.
+ *
+ * The producer is idempotent and never gives up: a broker that is away delays events, it does not lose them.
+ * It lives as long as we own the slot, no longer. A record that Kafka refuses for good ends the process with
+ * exit 70: passing it over would lose an event, and what follows it must not overtake it. */
+#pragma once
+
+#ifndef PUBLISHER_PRIV
+#error "private to common/publisher"
+#endif
+
+#include "avro.h"
+#include "priv/log_position.h"
+#include "priv/publisher_acks.h"
+
+struct producer_options {
+    const char *brokers;
+    const struct topic *topic;
+    int32_t schema_id;
+    int64_t epoch;
+};
+
+struct producer {
+    struct acks acks;
+    /* the rest is publisher_producer.c's */
+    struct producer_kafka *kafka;
+};
+
+/* Whether the Kafka properties that the environment gives can be had. */
+enum status producer_check(const char *brokers, struct why *w);
+
+/* p must stay where it is until producer_close, which drops what is not acknowledged. */
+enum status producer_open(struct producer *p, const struct producer_options *options, struct why *w);
+void producer_close(struct producer *p);
+
+/* The partition of an event, by its key. */
+int producer_partition(const struct producer *p, const void *event);
+
+/* Hands an event over, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it is kept back, and
+ * nothing else may be sent, until producer_push says ST_OK. */
+enum status producer_send(struct producer *p, const void *event, struct log_position position,
+                          struct str traceparent);
+enum status producer_push(struct producer *p);
+
+int producer_fd(const struct producer *p); /* readable when producer_poll has something to do */
+void producer_poll(struct producer *p);    /* takes acknowledgements in */

@@ -1,0 +1,16 @@
+/* publisher_republish: a new epoch: the whole log again. The publisher's thread. */
+#pragma once
+
+#ifndef PUBLISHER_PRIV
+#error "private to common/publisher"
+#endif
+
+#include <libpq-fe.h>
+
+#include "priv/publisher_emit.h"
+#include "priv/publisher_state.h"
+
+/* With the lock held and the new slot made: publishes what its snapshot shows of the log, and waits until
+ * Kafka has it all. ST_STOPPED: the time was over before. */
+enum status publisher_republish(const struct publisher_state *state, PGconn *sql, const char *snapshot,
+                                struct emit *emit, int64_t *count, struct why *w);

@@ -1,0 +1,38 @@
+/* publisher_session: one connection's life: from logging in to owning the slot, or standing by. All of it is
+ * the publisher's thread's own.
+ *
+ * The files of this folder, from the top down. Each includes and calls those below it only. Those above learn
+ * of it by what it returns, or by a callback that they gave it.
+ *
+ *               publisher            the thread, and trying again
+ *                   |
+ *                session             one connection's life
+ *               /        \
+ *          stream      republish     the steady state: one poll loop | a new epoch: the whole log again
+ *          |     \        /
+ *          |        emit             a row becomes an event at its position, or is skipped
+ *          |      /  |   \
+ *          |  row    |    \          a row's columns into the fields of the event
+ *          |     producer  \         events into Kafka
+ *          |         |      \
+ *          |       acks      \       up to where all is acknowledged
+ *          |         published_tail  what the topic has already
+ *          |
+ *       expiry                       deletes what is old and published
+ *
+ * Under stream and session: hold (the stream's connection) and slot (the epoch and its slot, as SQL). Under
+ * the four at the top: state (what the service is told, and whether to stop). log_position is under all. */
+#pragma once
+
+#ifndef PUBLISHER_PRIV
+#error "private to common/publisher"
+#endif
+
+#include "priv/publisher_state.h"
+#include "publisher.h"
+
+/* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED.
+ * *given_up: an epoch that cannot go on, although its slot may be there; -1: none. It is kept from one
+ * session to the next. */
+enum status publisher_session_run(const struct publisher_options *options, int32_t schema_id,
+                                  struct publisher_state *state, int64_t *given_up, struct why *w);

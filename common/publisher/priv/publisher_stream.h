@@ -1,0 +1,18 @@
+/* publisher_stream: the steady state of the owner of the slot: one poll loop over the stream, Kafka's
+ * acknowledgements, the expiry of old events, and being told to stop. The publisher's thread. */
+#pragma once
+
+#ifndef PUBLISHER_PRIV
+#error "private to common/publisher"
+#endif
+
+#include <libpq-fe.h>
+
+#include "priv/publisher_emit.h"
+#include "priv/publisher_hold.h"
+#include "priv/publisher_state.h"
+
+/* Streams until something breaks, or until all that was committed when it was told to stop is out
+ * (ST_STOPPED: the slot is free then). ST_NOT_FOUND: the slot, or what its WAL needs, is gone for good. */
+enum status publisher_stream_run(const struct publisher_state *state, PGconn *sql, struct hold *hold,
+                                 struct emit *emit, int64_t retention_ms, struct why *w);

@@ -1,0 +1,222 @@
+#include "priv/publisher_producer.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "kafka.h"
+#include "log.h"
+#include "priv/publisher_metrics.h"
+#include "registry.h"
+
+struct producer_kafka {
+    const struct topic *topic;
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *rkt;
+    rd_kafka_queue_t *queue;
+    int fd;
+    bool closing;
+    uint64_t most; /* events on their way at once, since memory was last given back */
+    char epoch[24];
+    uint8_t wire[WIRE_HEADER];
+    /* the record being sent */
+    bool kept_back;
+    int partition;
+    uint64_t number;
+    char key[UUID_TEXT], position[LOG_POSITION_TEXT];
+    int position_size;
+    const char *type;
+    char traceparent[64]; /* W3C's has 55 characters */
+    size_t traceparent_size;
+    struct buf value;
+};
+
+/* Events on their way at once that leave some megabytes behind. */
+enum { BACKLOG = 5000 };
+
+/* Chosen by bench/publisher.py, bench/write.py and bench/system.py: half a millisecond brings together what
+ * one transaction wrote; waiting for more is publisher_stream.c's, which does so only when much comes. lz4
+ * costs as little as none at all, where zstd and snappy halve the rate of a backlog and worse. */
+static const struct kafka_property properties[] = {
+    {"enable.idempotence", "true", true},
+    {"acks", "all", true},
+    {"message.timeout.ms", "0", true}, /* never gives up */
+    {"partitioner", "murmur2_random", true},
+    {"linger.ms", "0.5", false},
+    {"compression.type", "lz4", false},
+    /* Bounds the memory of events on their way; when it is reached, reading from Postgres stops. */
+    {"queue.buffering.max.messages", "20000", false},
+    {"queue.buffering.max.kbytes", "32768", false},
+    {0},
+};
+
+enum status producer_check(const char *brokers, struct why *w) {
+    rd_kafka_conf_t *conf = kafka_conf(brokers, properties, w);
+    if (conf == NULL) return ST_INVALID;
+    rd_kafka_conf_destroy(conf);
+    return ST_OK;
+}
+
+static void die(const struct producer_kafka *k, const char *error) {
+    log_error("publisher", "Kafka refuses a record of topic %s for good, ending the process: %s",
+              k->topic->name, error);
+    _exit(EX_SOFTWARE);
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *opaque) {
+    (void)rk;
+    struct producer *p = opaque;
+    if (p->kafka->closing) return;
+    if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(p->kafka, rd_kafka_err2str(record->err));
+    acks_acknowledged(&p->acks, (uint64_t)(uintptr_t)record->_private);
+    metric_add(M_PUBLISHED, 1);
+}
+
+/* Makes fd readable when the producer's queue of reports stops being empty. */
+static void watch(struct producer_kafka *k) {
+    static const uint64_t one = 1;
+    k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert(k->fd >= 0);
+    k->queue = rd_kafka_queue_get_main(k->rk);
+    rd_kafka_queue_io_event_enable(k->queue, k->fd, &one, sizeof one);
+}
+
+enum status producer_open(struct producer *p, const struct producer_options *options, struct why *w) {
+    rd_kafka_conf_t *conf = kafka_conf(options->brokers, properties, w);
+    if (conf == NULL) return ST_INVALID;
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_opaque(conf, p);
+    rd_kafka_t *rk = kafka_client(RD_KAFKA_PRODUCER, conf, w);
+    if (rk == NULL) return ST_INVALID;
+    struct producer_kafka *k = p->kafka = mem_alloc(sizeof *k);
+    k->topic = options->topic;
+    k->rk = rk;
+    k->rkt = rd_kafka_topic_new(rk, options->topic->name, NULL);
+    snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
+    wire_header(k->wire, options->schema_id);
+    watch(k);
+    acks_init(&p->acks);
+    return ST_OK;
+}
+
+void producer_close(struct producer *p) {
+    struct producer_kafka *k = p->kafka;
+    if (k == NULL) return;
+    /* We may not own the slot any more: what waits here must not follow what its next owner publishes. */
+    k->closing = true;
+    rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_queue_io_event_enable(k->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(k->queue);
+    rd_kafka_topic_destroy(k->rkt);
+    rd_kafka_destroy(k->rk);
+    close(k->fd);
+    buf_free(&k->value);
+    free(k);
+    p->kafka = NULL;
+    acks_free(&p->acks);
+}
+
+static const void *field(const struct topic *topic, int i, const void *event) {
+    return (const uint8_t *)event + topic->type->fields[i].offset;
+}
+
+static int partition_of(const struct producer_kafka *k, const char key[UUID_TEXT]) {
+    return rd_kafka_msg_partitioner_murmur2(k->rkt, key, UUID_TEXT, k->topic->partitions, NULL, NULL);
+}
+
+int producer_partition(const struct producer *p, const void *event) {
+    char key[UUID_TEXT];
+    uuid_format(field(p->kafka->topic, p->kafka->topic->key_field, event), key);
+    return partition_of(p->kafka, key);
+}
+
+static void encode(struct producer_kafka *k, const void *event) {
+    const struct avro_type *type = k->topic->type;
+    size_t most = type->max_size(event);
+    k->value.len = 0;
+    buf_reserve(&k->value, WIRE_HEADER + most);
+    memcpy(k->value.data, k->wire, WIRE_HEADER);
+    size_t n = type->encode(event, k->value.data + WIRE_HEADER, most);
+    assert(n > 0);
+    k->value.len = WIRE_HEADER + n;
+}
+
+enum status producer_send(struct producer *p, const void *event, struct log_position position,
+                          struct str traceparent) {
+    struct producer_kafka *k = p->kafka;
+    const struct topic *topic = k->topic;
+    assert(!k->kept_back);
+    encode(k, event);
+    uuid_format(field(topic, topic->key_field, event), k->key);
+    k->partition = partition_of(k, k->key);
+    k->position_size = log_position_format(position, k->position);
+    int type = *(const int *)field(topic, topic->type_field, event);
+    k->type = topic->type->fields[topic->type_field].symbols[type];
+    k->traceparent_size = traceparent.n <= sizeof k->traceparent ? traceparent.n : 0;
+    if (k->traceparent_size > 0) memcpy(k->traceparent, traceparent.p, traceparent.n);
+    k->number = acks_event(&p->acks);
+    k->kept_back = true;
+    return producer_push(p);
+}
+
+static rd_kafka_vu_t header(const char *name, const char *value, size_t n) {
+    return (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {name, value, (ssize_t)n}};
+}
+
+static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->rkt},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = k->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {k->key, sizeof k->key}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {k->value.data, k->value.len}},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)k->number},
+        header("epoch", k->epoch, strlen(k->epoch)),
+        header("position", k->position, (size_t)k->position_size),
+        header("type", k->type, strlen(k->type)),
+        header("traceparent", k->traceparent, k->traceparent_size), /* last: left out when empty */
+    };
+    size_t n = sizeof parts / sizeof *parts - (k->traceparent_size == 0);
+    rd_kafka_error_t *error = rd_kafka_produceva(k->rk, parts, n);
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+    return code;
+}
+
+enum status producer_push(struct producer *p) {
+    struct producer_kafka *k = p->kafka;
+    if (!k->kept_back) return ST_OK;
+    rd_kafka_resp_err_t code = produce(k);
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ST_FULL;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) die(k, rd_kafka_err2str(code));
+    k->kept_back = false;
+    return ST_OK;
+}
+
+int producer_fd(const struct producer *p) {
+    return p->kafka->fd;
+}
+
+/* A backlog leaves malloc with thousands of free records. When it is through, the memory goes back to the
+ * system. */
+static void give_back(struct producer *p) {
+    struct producer_kafka *k = p->kafka;
+    if (p->acks.unacked > k->most) k->most = p->acks.unacked;
+    if (p->acks.unacked > 0 || k->most < BACKLOG) return;
+    malloc_trim(0);
+    k->most = 0;
+}
+
+void producer_poll(struct producer *p) {
+    uint64_t count; /* emptied before the queue is, so that what comes meanwhile wakes us again */
+    while (read(p->kafka->fd, &count, sizeof count) > 0)
+        continue;
+    rd_kafka_poll(p->kafka->rk, 0);
+    metric_set(M_PUBLISHER_UNACKED, (int64_t)p->acks.unacked);
+    give_back(p);
+}
