@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "priv/consumer_commit.h"
 #include "topic_thread.h"
+#include "wire.h"
 
 enum {
     TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */

@@ -12,7 +12,7 @@
 #include "kafka.h"
 #include "log.h"
 #include "metrics.h"
-#include "registry.h"
+#include "wire.h"
 
 struct sink_producer {
     const struct topic *topic;

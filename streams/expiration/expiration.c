@@ -9,6 +9,7 @@
 #include "signals.h"
 #include "timers.h"
 #include "topic_thread.h"
+#include "wire.h"
 
 enum {
     TICK_MS = 1000,          /* gauges, and the offsets that are committed */

@@ -8,7 +8,7 @@
 #include "kafka.h"
 #include "log.h"
 #include "metrics.h"
-#include "registry.h"
+#include "wire.h"
 
 enum {
     MOST_UNACKED = 20000,

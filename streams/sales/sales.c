@@ -6,6 +6,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "sales_state.h"
+#include "wire.h"
 
 enum {
     TICK_MS = 1000,  /* gauges */
