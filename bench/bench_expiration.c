@@ -10,7 +10,7 @@
 
 #include "clock.h"
 #include "events.h"
-#include "registry.h"
+#include "wire.h"
 
 static int64_t failed;
 

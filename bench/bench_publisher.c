@@ -16,7 +16,7 @@
 
 #include "clock.h"
 #include "events.h"
-#include "registry.h"
+#include "wire.h"
 
 enum { WRITERS = 8, GIVE_UP_S = 30 };
 

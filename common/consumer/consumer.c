@@ -10,6 +10,7 @@
 #include "priv/consumer_commit.h"
 #include "priv/consumer_metrics.h"
 #include "topic_thread.h"
+#include "wire.h"
 
 METRICS_DEFINE(consumer_metrics, CONSUMER_METRICS);
 

@@ -1,22 +1,21 @@
 #include "fetch.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "clock.h"
+#include "inbox.h"
+#include "priv/fetch_transfer.h"
 #include "thread.h"
 
 /* Nothing is missed meanwhile: fetch_submit wakes the thread, and curl knows of its own deadlines. */
 enum { IDLE_MS = 10000 };
 
 struct transfer {
-    struct transfer *next; /* among the submitted */
+    struct inbox_item item; /* while submitted */
     struct fetch *owner;
-    char *method, *url;
-    struct curl_slist *headers;
-    struct buf body, answer;
+    struct fetch_transfer about;
     int64_t due_us, deadline_us;
     uint64_t order; /* of those due at the same moment */
     fetch_done *done;
@@ -30,9 +29,8 @@ struct fetch {
     struct fetch_options options;
     CURLM *multi;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next three */
-    struct transfer *submitted, **last;
-    bool stopping;
+    struct inbox submitted;
+    atomic_bool stopping;
     _Atomic int in_flight;
 
     /* the thread's alone */
@@ -51,28 +49,12 @@ static struct transfer *transfer_new(struct fetch *f, const struct fetch_request
                                      void *ctx) {
     struct transfer *t = mem_alloc(sizeof *t);
     t->owner = f;
-    t->method = mem_strdup(r->method);
-    t->url = mem_strdup(r->url);
-    for (int i = 0; r->headers != NULL && r->headers[i] != NULL; i++) {
-        struct curl_slist *longer = curl_slist_append(t->headers, r->headers[i]);
-        if (longer == NULL) abort();
-        t->headers = longer;
-    }
-    buf_add(&t->body, r->body.p, r->body.n);
+    fetch_transfer_init(&t->about, r, &f->options);
     t->due_us = clock_mono_us() + r->delay_ms * INT64_C(1000);
     t->deadline_us = t->due_us + r->timeout_ms * INT64_C(1000);
     t->done = done;
     t->ctx = ctx;
     return t;
-}
-
-static void transfer_free(struct transfer *t) {
-    curl_slist_free_all(t->headers);
-    buf_free(&t->body);
-    buf_free(&t->answer);
-    free(t->method);
-    free(t->url);
-    free(t);
 }
 
 static void keep_handle(struct fetch *f, CURL *easy) {
@@ -81,26 +63,22 @@ static void keep_handle(struct fetch *f, CURL *easy) {
 }
 
 /* Tells how it ended, and forgets it. */
-static void end(struct transfer *t, enum status st, const char *words) {
+static void end(struct transfer *t, const struct fetch_answer *answer) {
     struct fetch *f = t->owner;
-    struct fetch_answer answer = {.st = st, .why = words, .easy = t->easy};
     if (t->easy != NULL) {
         curl_multi_remove_handle(f->multi, t->easy);
         f->active[t->place] = f->active[--f->nactive];
         f->active[t->place]->place = t->place;
     }
-    if (st == ST_OK) {
-        long code = 0;
-        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
-        answer.code = (int)code;
-        buf_reserve(&t->answer, 1);
-        t->answer.data[t->answer.len] = '\0';
-        answer.body = (struct str){(const char *)t->answer.data, t->answer.len};
-    }
     atomic_fetch_sub(&f->in_flight, 1);
-    t->done(t->ctx, &answer);
+    t->done(t->ctx, answer);
     if (t->easy != NULL) keep_handle(f, t->easy);
-    transfer_free(t);
+    fetch_transfer_destroy(&t->about);
+    free(t);
+}
+
+static void end_without(struct transfer *t, enum status st, const char *words) {
+    end(t, &(struct fetch_answer){.st = st, .why = words});
 }
 
 const char *fetch_header(const struct fetch_answer *answer, const char *name) {
@@ -143,37 +121,12 @@ static struct transfer *take_first(struct fetch *f) {
 
 /* --- on their way --- */
 
-static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg) {
-    struct transfer *t = arg;
-    if (size * n > t->owner->options.max_answer - t->answer.len) return 0; /* curl ends the transfer */
-    buf_add(&t->answer, bytes, size * n);
-    return size * n;
-}
-
-static void describe(struct transfer *t, int64_t left_ms) {
-    CURL *easy = t->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_URL, t->url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->owner->options.connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    if (t->body.len > 0) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body.data); /* not copied: lives with t */
-    } else if (strcmp(t->method, "POST") == 0)
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method);
-}
-
-static void send_off(struct fetch *f, struct transfer *t, int64_t left_ms) {
+static void send_off(struct fetch *f, struct transfer *t, int left_ms) {
     t->easy = f->nspare > 0 ? f->spare[--f->nspare] : curl_easy_init();
     if (t->easy == NULL) abort();
-    describe(t, left_ms);
+    fetch_transfer_describe(&t->about, t->easy, &f->options, left_ms);
+    curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     t->place = f->nactive;
     f->active[f->nactive++] = t;
     if (curl_multi_add_handle(f->multi, t->easy) != CURLM_OK) abort();
@@ -181,11 +134,10 @@ static void send_off(struct fetch *f, struct transfer *t, int64_t left_ms) {
 
 /* Sends off what is due, as long as there is room. */
 static void send_due(struct fetch *f) {
-    int64_t now = clock_mono_us();
-    while (f->nwaiting > 0 && f->waiting[0]->due_us <= now) {
-        int64_t left_ms = (f->waiting[0]->deadline_us - now) / 1000;
-        if (left_ms <= 0)
-            end(take_first(f), ST_TIMEOUT, "others before it took too long");
+    while (f->nwaiting > 0 && clock_ms_until(f->waiting[0]->due_us) == 0) {
+        int left_ms = clock_ms_until(f->waiting[0]->deadline_us);
+        if (left_ms == 0)
+            end_without(take_first(f), ST_TIMEOUT, "others before it took too long");
         else if (f->nactive < f->options.connections)
             send_off(f, take_first(f), left_ms);
         else
@@ -193,45 +145,30 @@ static void send_due(struct fetch *f) {
     }
 }
 
-static enum status status_of(CURLcode result) {
-    switch (result) {
-    case CURLE_OK:
-        return ST_OK;
-    case CURLE_OPERATION_TIMEDOUT:
-        return ST_TIMEOUT;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return ST_INVALID;
-    default:
-        return ST_LOST;
-    }
-}
-
 static void end_finished(struct fetch *f) {
     int left;
     for (CURLMsg *m; (m = curl_multi_info_read(f->multi, &left)) != NULL;) {
-        CURLcode result = m->data.result;
         struct transfer *t;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
-        end(t, status_of(result), t->error[0] != '\0' ? t->error : curl_easy_strerror(result));
+        struct fetch_answer answer = fetch_transfer_answer(&t->about, t->easy, m->data.result);
+        if (answer.st != ST_OK && t->error[0] != '\0') answer.why = t->error; /* says more */
+        end(t, &answer);
     }
 }
 
 /* --- the thread --- */
 
-/* Takes over what was submitted. false: it is to stop. */
-static bool take_submitted(struct fetch *f) {
-    pthread_mutex_lock(&f->lock);
-    struct transfer *t = f->submitted;
-    f->submitted = NULL;
-    f->last = &f->submitted;
-    bool stopping = f->stopping;
-    pthread_mutex_unlock(&f->lock);
-    for (struct transfer *next; t != NULL; t = next) {
-        next = t->next;
-        put_waiting(f, t);
+static void wake(void *arg) {
+    struct fetch *f = arg;
+    curl_multi_wakeup(f->multi);
+}
+
+static void take_submitted(struct fetch *f) {
+    struct inbox_item *item = inbox_take(&f->submitted);
+    for (struct inbox_item *next; item != NULL; item = next) {
+        next = item->next;
+        put_waiting(f, (struct transfer *)item);
     }
-    return !stopping;
 }
 
 /* Until somebody waiting can go, or has waited too long. */
@@ -239,23 +176,24 @@ static int patience_ms(const struct fetch *f) {
     if (f->nwaiting == 0) return IDLE_MS;
     const struct transfer *first = f->waiting[0];
     int64_t until_us = f->nactive < f->options.connections ? first->due_us : first->deadline_us;
-    int64_t ms = (until_us - clock_mono_us() + 999) / 1000;
-    return ms < 0 ? 0 : ms > IDLE_MS ? IDLE_MS : (int)ms;
+    int ms = clock_ms_until(until_us);
+    return ms > IDLE_MS ? IDLE_MS : ms;
 }
 
 static void end_all(struct fetch *f) {
     while (f->nactive > 0)
-        end(f->active[f->nactive - 1], ST_STOPPED, "shutting down");
+        end_without(f->active[f->nactive - 1], ST_STOPPED, "shutting down");
     do
         while (f->nwaiting > 0)
-            end(take_first(f), ST_STOPPED, "shutting down");
+            end_without(take_first(f), ST_STOPPED, "shutting down");
     while (take_submitted(f), f->nwaiting > 0);
 }
 
 static void *run(void *arg) {
     struct fetch *f = arg;
-    while (take_submitted(f)) {
+    while (!atomic_load(&f->stopping)) {
         int running;
+        take_submitted(f);
         send_due(f);
         curl_multi_perform(f->multi, &running);
         end_finished(f);
@@ -268,12 +206,7 @@ static void *run(void *arg) {
 void fetch_submit(struct fetch *f, const struct fetch_request *request, fetch_done *done, void *ctx) {
     struct transfer *t = transfer_new(f, request, done, ctx);
     atomic_fetch_add(&f->in_flight, 1);
-    pthread_mutex_lock(&f->lock);
-    bool first = f->submitted == NULL; /* whoever submitted the first has woken the thread */
-    *f->last = t;
-    f->last = &t->next;
-    pthread_mutex_unlock(&f->lock);
-    if (first) curl_multi_wakeup(f->multi);
+    inbox_put(&f->submitted, &t->item);
 }
 
 int fetch_in_flight(const struct fetch *f) {
@@ -286,29 +219,26 @@ struct fetch *fetch_start(const struct fetch_options *options) {
     size_t n = (size_t)options->connections;
     struct fetch *f = mem_alloc(sizeof *f);
     f->options = *options;
-    f->last = &f->submitted;
     f->active = mem_alloc(n * sizeof *f->active);
     f->spare = mem_alloc(n * sizeof *f->spare);
     curl_global_init(CURL_GLOBAL_DEFAULT); /* counted, and safe from several threads since 7.84 */
     f->multi = curl_multi_init();
     if (f->multi == NULL) abort();
     curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
-    pthread_mutex_init(&f->lock, NULL);
+    inbox_init(&f->submitted, wake, f);
     f->thread = thread_start("fetch", run, f);
     return f;
 }
 
 void fetch_free(struct fetch *f) {
-    pthread_mutex_lock(&f->lock);
-    f->stopping = true;
-    pthread_mutex_unlock(&f->lock);
+    atomic_store(&f->stopping, true);
     curl_multi_wakeup(f->multi);
     pthread_join(f->thread, NULL);
     for (int i = 0; i < f->nspare; i++)
         curl_easy_cleanup(f->spare[i]);
     curl_multi_cleanup(f->multi);
     curl_global_cleanup();
-    pthread_mutex_destroy(&f->lock);
+    inbox_destroy(&f->submitted);
     free(f->waiting);
     free(f->active);
     free(f->spare);

@@ -4,8 +4,11 @@
  * again. Every request ends by one call of `done`, on the fetch thread: it must not block, and may submit
  * again. A redirect is an answer like any other. Nothing is tried twice here, but for a request that went out
  * on a kept connection which the other side had just closed: the other side may have acted on it, so requests
- * that change something carry what tells it that they are the same. */
+ * that change something carry what tells it that they are the same. For a thread that may wait there is
+ * fetch_blocking. */
 #pragma once
+
+#include <stdbool.h>
 
 #include "mem.h"
 #include "status.h"
@@ -18,12 +21,12 @@ struct fetch_request {
     const char *const *headers; /* "Name: value", ended by a NULL; may be NULL */
     struct str body;            /* empty: none */
     int timeout_ms;             /* from when it is due to the last byte of the answer */
-    int delay_ms;               /* due this much later */
+    int delay_ms;               /* due this much later; the blocking client does not look at it */
 };
 
 struct fetch_answer {
     enum status st;  /* ST_OK: an answer came, of whatever code; ST_TIMEOUT; ST_LOST: no connection, or broken
-                        off; ST_INVALID: the request is none; ST_STOPPED: by fetch_free */
+                        off; ST_INVALID: the request is none; ST_STOPPED: the client was */
     int code;        /* of HTTP; 0 without an answer */
     struct str body; /* ends with a NUL that is not counted */
     const char *why; /* in curl's words, when st is not ST_OK */
@@ -37,6 +40,7 @@ struct fetch_options {
     int connections;        /* most requests on their way at a time */
     int connect_timeout_ms; /* of one attempt to connect, TLS included */
     size_t max_answer;      /* bytes of a body; a longer one is broken off: ST_LOST */
+    bool no_reuse;          /* each request over a connection of its own, which is closed after it */
 };
 
 struct fetch *fetch_start(const struct fetch_options *options);

@@ -1,9 +1,10 @@
 /* The client: one request at a time over one connection, each with a deadline. */
 #include "registry.h"
 
-#include <curl/curl.h>
 #include <jansson.h>
 #include <stdlib.h>
+
+#include "fetch_blocking.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 2000,
@@ -16,69 +17,55 @@ enum {
 
 struct registry {
     char *url; /* without a slash at the end; never shown, it may hold a password */
-    CURL *easy;
-    struct curl_slist *headers;
-    struct buf answer;
+    struct fetch_blocking *client;
 };
 
 /* What came back. */
 struct answer {
-    long code;    /* of HTTP */
+    int code;     /* of HTTP */
     json_t *body; /* an object, or NULL */
 };
-
-static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg) {
-    struct buf *answer = arg;
-    if (size * n > MAX_ANSWER - answer->len) return 0; /* curl ends the transfer */
-    buf_add(answer, bytes, size * n);
-    return size * n;
-}
 
 struct registry *registry_new(const char *url) {
     struct registry *r = mem_alloc(sizeof *r);
     r->url = mem_strdup(url);
     for (size_t n = strlen(r->url); n > 0 && r->url[n - 1] == '/'; n--)
         r->url[n - 1] = '\0';
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted, and safe from several threads since 7.84 */
-    r->easy = curl_easy_init();
-    r->headers = curl_slist_append(NULL, "Content-Type: application/vnd.schemaregistry.v1+json");
-    if (r->easy == NULL || r->headers == NULL) abort();
-    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
-    curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)ANSWER_TIMEOUT_MS);
-    curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, &r->answer);
+    r->client = fetch_blocking_new(
+        &(struct fetch_options){.connect_timeout_ms = CONNECT_TIMEOUT_MS, .max_answer = MAX_ANSWER});
     return r;
 }
 
 void registry_free(struct registry *r) {
     if (r == NULL) return;
-    curl_easy_cleanup(r->easy);
-    curl_slist_free_all(r->headers);
-    curl_global_cleanup();
-    buf_free(&r->answer);
+    fetch_blocking_free(r->client);
     free(r->url);
     free(r);
 }
 
 /* --- one request --- */
 
-static void set_request(struct registry *r, const char *method, const char *body) {
-    curl_easy_setopt(r->easy, CURLOPT_HTTPGET, 1L); /* forgets the body and the method of the one before */
-    curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, NULL);
-    if (body == NULL) return;
-    curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-    curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, body); /* not copied: lives until the answer */
-    curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, method);
+static struct fetch_answer perform(struct registry *r, const char *method, const char *path,
+                                   const char *body) {
+    static const char *const headers[] = {"Content-Type: application/vnd.schemaregistry.v1+json", NULL};
+    struct buf url = {0};
+    buf_printf(&url, "%s%s", r->url, path);
+    buf_add(&url, "", 1);
+    struct fetch_answer answer =
+        fetch_blocking_perform(r->client, &(struct fetch_request){.method = method,
+                                                                  .url = (const char *)url.data,
+                                                                  .headers = headers,
+                                                                  .body = str_of(body),
+                                                                  .timeout_ms = ANSWER_TIMEOUT_MS});
+    buf_free(&url);
+    return answer;
 }
 
 /* The status of an answer that is not the one hoped for: busy or broken may pass, anything else is a no. */
 static enum status refusal(const struct answer *a, const char *method, const char *path, struct why *w) {
     const char *words = json_string_value(json_object_get(a->body, "message"));
     enum status st = a->code >= 500 || a->code == 408 || a->code == 429 ? ST_LOST : ST_FAILED;
-    return why(w, st, "schema registry: %s %s: %ld %s", method, path, a->code,
+    return why(w, st, "schema registry: %s %s: %d %s", method, path, a->code,
                words != NULL ? words : "without a registry's words; is its URL right?");
 }
 
@@ -86,18 +73,10 @@ static enum status refusal(const struct answer *a, const char *method, const cha
  * another code a->body is there too, if the answer had one. */
 static enum status ask(struct registry *r, const char *method, const char *path, const char *body,
                        struct answer *a, struct why *w) {
-    *a = (struct answer){0};
-    char url[1024];
-    if ((size_t)snprintf(url, sizeof url, "%s%s", r->url, path) >= sizeof url)
-        return why(w, ST_FAILED, "schema registry: its URL is too long");
-    r->answer.len = 0;
-    curl_easy_setopt(r->easy, CURLOPT_URL, url);
-    set_request(r, method, body);
-    CURLcode result = curl_easy_perform(r->easy);
-    if (result != CURLE_OK)
-        return why(w, ST_LOST, "schema registry: %s %s: %s", method, path, curl_easy_strerror(result));
-    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &a->code);
-    a->body = json_loadb((const char *)r->answer.data, r->answer.len, 0, NULL);
+    struct fetch_answer came = perform(r, method, path, body);
+    *a = (struct answer){.code = came.code};
+    if (came.st != ST_OK) return why(w, ST_LOST, "schema registry: %s %s: %s", method, path, came.why);
+    a->body = json_loadb(came.body.p, came.body.n, 0, NULL);
     if (!json_is_object(a->body)) {
         json_decref(a->body);
         a->body = NULL;

@@ -12,7 +12,7 @@
 #include "kafka.h"
 #include "log.h"
 #include "priv/publisher_metrics.h"
-#include "registry.h"
+#include "wire.h"
 
 struct producer_kafka {
     const struct topic *topic;

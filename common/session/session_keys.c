@@ -3,12 +3,12 @@
  * Request threads do not lock: they read `version` and, only when it has moved, take the new set under the
  * mutex (a few times a day). An unknown kid sets a flag and, if it was not set, wakes the thread; neither
  * waits. */
-#include <curl/curl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "backoff.h"
 #include "clock.h"
+#include "fetch_blocking.h"
 #include "log.h"
 #include "priv/session_priv.h"
 #include "thread.h"
@@ -31,11 +31,9 @@ struct session_keys {
     /* from a URL */
     char *url;
     int refresh_ms;
-    CURLM *multi;
-    CURL *easy;
-    struct buf answer;
+    struct fetch_blocking *client; /* the thread's; others wake and stop it */
     pthread_t thread;
-    atomic_bool wanted, stopping;
+    atomic_bool wanted; /* a kid was seen that current does not have */
 };
 
 /* --- taking keys --- */
@@ -62,7 +60,7 @@ bool session_keys_ready(struct session_keys *keys, struct why *w) {
 
 void session_keys_missing(struct session_keys *keys) {
     if (keys->url == NULL) return;
-    if (!atomic_exchange(&keys->wanted, true)) curl_multi_wakeup(keys->multi);
+    if (!atomic_exchange(&keys->wanted, true)) fetch_blocking_wake(keys->client);
 }
 
 /* --- renewing them --- */
@@ -85,50 +83,24 @@ static void put_set(struct session_keys *keys, struct keyset *set) {
 /* Says a problem once, not at each try. */
 static void put_problem(struct session_keys *keys, const struct why *problem) {
     pthread_mutex_lock(&keys->lock);
-    bool news = strcmp(keys->problem.text, problem->text) != 0;
-    keys->problem = *problem;
+    bool news = log_news(&keys->problem, problem);
     pthread_mutex_unlock(&keys->lock);
     if (news) log_warn("session", "no new keys: %s", problem->text);
 }
 
-static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg) {
-    struct buf *answer = arg;
-    size_t n = size * count;
-    if (answer->len + n > MAX_JWKS) return 0; /* ends the transfer */
-    buf_add(answer, bytes, n);
-    return n;
-}
-
-/* Drives the one transfer to its end, or leaves it when the thread is to stop. */
-static CURLcode transfer(struct session_keys *keys) {
-    CURLcode result = CURLE_ABORTED_BY_CALLBACK;
-    int running = 1, left;
-    keys->answer.len = 0;
-    curl_multi_add_handle(keys->multi, keys->easy);
-    while (!atomic_load(&keys->stopping)) {
-        curl_multi_perform(keys->multi, &running);
-        if (running == 0) break;
-        curl_multi_poll(keys->multi, NULL, 0, ANSWER_TIMEOUT_MS, NULL);
-    }
-    for (CURLMsg *msg; (msg = curl_multi_info_read(keys->multi, &left)) != NULL;)
-        result = msg->data.result;
-    curl_multi_remove_handle(keys->multi, keys->easy);
-    return result;
-}
-
-static enum status fetch(struct session_keys *keys) {
+static enum status renew(struct session_keys *keys) {
     struct why w = {0};
-    long code = 0;
     struct keyset *set = NULL;
-    CURLcode result = transfer(keys);
-    if (atomic_load(&keys->stopping)) return ST_STOPPED;
-    if (result == CURLE_OK) curl_easy_getinfo(keys->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (result != CURLE_OK)
-        why(&w, ST_LOST, "%s: %s", keys->url, curl_easy_strerror(result));
-    else if (code != 200)
-        why(&w, ST_LOST, "%s answered %ld", keys->url, code);
+    struct fetch_answer answer = fetch_blocking_perform(
+        keys->client,
+        &(struct fetch_request){.method = "GET", .url = keys->url, .timeout_ms = ANSWER_TIMEOUT_MS});
+    if (answer.st == ST_STOPPED) return ST_STOPPED;
+    if (answer.st != ST_OK)
+        why(&w, ST_LOST, "%s: %s", keys->url, answer.why);
+    else if (answer.code != 200)
+        why(&w, ST_LOST, "%s answered %d", keys->url, answer.code);
     else
-        set = keyset_parse((struct str){(char *)keys->answer.data, keys->answer.len}, &w);
+        set = keyset_parse(answer.body, &w);
     if (set == NULL) {
         put_problem(keys, &w);
         return ST_LOST;
@@ -137,30 +109,28 @@ static enum status fetch(struct session_keys *keys) {
     return ST_OK;
 }
 
-/* Until `pause` has passed since `began`, or an unknown kid shortens it, or the end. */
-static void wait_turn(struct session_keys *keys, int64_t began, int pause) {
-    while (!atomic_load(&keys->stopping)) {
-        int due = atomic_load(&keys->wanted) && pause > MISSING_PAUSE_MS ? MISSING_PAUSE_MS : pause;
-        int64_t left = due - (clock_mono_us() - began) / 1000;
-        if (left <= 0) return;
-        curl_multi_poll(keys->multi, NULL, 0, (int)left, NULL);
+/* Until pause_ms have passed since began_us, or an unknown kid shortens that. false: it is to stop. */
+static bool wait_turn(struct session_keys *keys, int64_t began_us, int pause_ms) {
+    for (;;) {
+        bool sooner = atomic_load(&keys->wanted) && pause_ms > MISSING_PAUSE_MS;
+        int64_t due_us = began_us + (sooner ? MISSING_PAUSE_MS : pause_ms) * INT64_C(1000);
+        if (!fetch_blocking_wait(keys->client, due_us)) return false;
+        if (clock_ms_until(due_us) == 0) return true;
     }
 }
 
-static void *renew(void *arg) {
+static void *run(void *arg) {
     struct session_keys *keys = arg;
-    int retry = FIRST_RETRY_MS;
-    while (!atomic_load(&keys->stopping)) {
-        int64_t began = clock_mono_us();
+    struct backoff retry = {.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
+    int64_t began_us;
+    int pause_ms;
+    do {
+        began_us = clock_mono_us();
         atomic_store(&keys->wanted, false);
-        if (fetch(keys) == ST_OK) {
-            retry = FIRST_RETRY_MS;
-            wait_turn(keys, began, keys->refresh_ms);
-        } else {
-            wait_turn(keys, began, retry);
-            retry = 2 * retry < LAST_RETRY_MS ? 2 * retry : LAST_RETRY_MS;
-        }
-    }
+        bool renewed = renew(keys) == ST_OK;
+        if (renewed) backoff_reset(&retry);
+        pause_ms = renewed ? keys->refresh_ms : backoff_fail(&retry);
+    } while (wait_turn(keys, began_us, pause_ms));
     return NULL;
 }
 
@@ -179,41 +149,26 @@ struct session_keys *session_keys_fixed(struct keyset *set) {
     return keys;
 }
 
-static void prepare_easy(struct session_keys *keys) {
-    curl_easy_setopt(keys->easy, CURLOPT_URL, keys->url);
-    curl_easy_setopt(keys->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(keys->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(keys->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(keys->easy, CURLOPT_TIMEOUT_MS, (long)ANSWER_TIMEOUT_MS);
-    curl_easy_setopt(keys->easy, CURLOPT_FORBID_REUSE,
-                     1L); /* an idle connection would hold up auth's drain */
-    curl_easy_setopt(keys->easy, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(keys->easy, CURLOPT_WRITEDATA, &keys->answer);
-}
-
 struct session_keys *session_keys_from_url(const char *url, int refresh_ms) {
     struct session_keys *keys = new_keys();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     keys->url = mem_strdup(url);
     keys->refresh_ms = refresh_ms;
     why(&keys->problem, ST_AGAIN, "asking %s", url);
-    keys->multi = curl_multi_init();
-    keys->easy = curl_easy_init();
-    if (keys->multi == NULL || keys->easy == NULL) abort(); /* out of memory */
-    prepare_easy(keys);
-    keys->thread = thread_start("session keys", renew, keys);
+    keys->client = fetch_blocking_new(&(struct fetch_options){
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .max_answer = MAX_JWKS,
+        .no_reuse = true, /* an idle connection would hold up auth's drain */
+    });
+    keys->thread = thread_start("session keys", run, keys);
     return keys;
 }
 
 void session_keys_free(struct session_keys *keys) {
     if (keys == NULL) return;
     if (keys->url != NULL) {
-        atomic_store(&keys->stopping, true);
-        curl_multi_wakeup(keys->multi);
+        fetch_blocking_stop(keys->client);
         pthread_join(keys->thread, NULL);
-        curl_easy_cleanup(keys->easy);
-        curl_multi_cleanup(keys->multi);
-        buf_free(&keys->answer);
+        fetch_blocking_free(keys->client);
         free(keys->url);
     }
     keyset_unref(keys->current);

@@ -3,10 +3,11 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "backoff.h"
 #include "clock.h"
 #include "form.h"
 #include "log.h"
@@ -16,7 +17,8 @@ METRICS_DEFINE(stripe_metrics, STRIPE_METRICS);
 
 enum {
     TRIES = 4,
-    BACKOFF_MS = 100, /* before the second try; then twice that, and so on */
+    FIRST_PAUSE_MS = 100, /* before the second try; then twice that, and so on */
+    MOST_ASKED_S = 86400, /* nobody waits as long */
     CONNECT_TIMEOUT_MS = 3000,
     MAX_ANSWER = 256 * 1024, /* an intent is some kilobytes */
 };
@@ -132,19 +134,12 @@ static void call_end(struct call *call, const struct stripe_told *told) {
     free(call);
 }
 
-static int random_below(int n) {
-    uint32_t r;
-    while (getrandom(&r, sizeof r, 0) != (ssize_t)sizeof r)
-        ;
-    return n <= 0 ? 0 : (int)(r % (uint32_t)n);
-}
-
-/* Half of it for sure, the other half by chance: what failed together does not come back together. */
-static int backoff_ms(const struct call *call, const struct fetch_answer *answer) {
-    int ms = BACKOFF_MS << (call->tries - 1);
+/* Not sooner than Stripe asks for, if it does; a part of that is chance, too. */
+static int pause_ms(const struct call *call, const struct fetch_answer *answer) {
     const char *later = fetch_header(answer, "retry-after");
-    int asked_ms = later == NULL ? 0 : atoi(later) * 1000;
-    return (asked_ms > 0 ? asked_ms : ms / 2) + random_below(ms / 2);
+    int asked_s = later == NULL ? 0 : atoi(later), ms = backoff_ms(FIRST_PAUSE_MS, INT_MAX, call->tries - 1);
+    if (asked_s > MOST_ASKED_S) asked_s = MOST_ASKED_S;
+    return asked_s > 0 ? asked_s * 1000 + ms / 2 : ms;
 }
 
 static void send(struct call *call, int delay_ms);
@@ -152,7 +147,7 @@ static void send(struct call *call, int delay_ms);
 /* false: no time is left, or it has been tried often enough. */
 static bool try_again(struct call *call, const struct fetch_answer *answer) {
     if (answer->st == ST_STOPPED || call->tries == TRIES) return false;
-    int delay_ms = backoff_ms(call, answer);
+    int delay_ms = pause_ms(call, answer);
     if (clock_mono_us() + delay_ms * INT64_C(1000) >= call->deadline_us) return false;
     metric_add(M_STRIPE_RETRIES, 1);
     send(call, delay_ms);
@@ -188,7 +183,6 @@ static void send(struct call *call, int delay_ms) {
     const char *headers[] = {s->authorization, "Stripe-Version: " STRIPE_VERSION,
                              "Content-Type: application/x-www-form-urlencoded",
                              r->idempotency_key[0] != '\0' ? key : NULL, NULL};
-    int64_t left_ms = (call->deadline_us - clock_mono_us()) / 1000 - delay_ms;
     call->tries++;
     metric_add(M_STRIPE_REQUESTS, 1);
     fetch_submit(s->fetch,
@@ -196,7 +190,7 @@ static void send(struct call *call, int delay_ms) {
                                          .url = url,
                                          .headers = headers,
                                          .body = {(const char *)r->body.data, r->body.len},
-                                         .timeout_ms = (int)left_ms,
+                                         .timeout_ms = clock_ms_until(call->deadline_us) - delay_ms,
                                          .delay_ms = delay_ms},
                  on_answer, call);
 }

@@ -8,6 +8,7 @@
 #include "live_metrics.h"
 #include "log.h"
 #include "topic_thread.h"
+#include "wire.h"
 
 enum {
     TICK_MS = 1000,     /* the threads are told the place at least so often */

@@ -10,6 +10,7 @@
 #include "signals.h"
 #include "timers.h"
 #include "topic_thread.h"
+#include "wire.h"
 
 METRICS_DEFINE(expiration_metrics, EXPIRATION_METRICS);
 

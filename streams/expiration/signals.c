@@ -8,7 +8,7 @@
 #include "expiration_metrics.h"
 #include "kafka.h"
 #include "log.h"
-#include "registry.h"
+#include "wire.h"
 
 enum {
     MOST_UNACKED = 20000,

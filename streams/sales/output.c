@@ -7,7 +7,7 @@
 #include "changelog.h"
 #include "clock.h"
 #include "log.h"
-#include "registry.h"
+#include "wire.h"
 
 enum {
     INIT_MS = 2000,

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "sales_metrics.h"
 #include "sales_state.h"
+#include "wire.h"
 
 METRICS_DEFINE(sales_metrics, SALES_METRICS);
 

@@ -15,6 +15,7 @@
 #include "avro.h"
 #include "events.h"
 #include "registry.h"
+#include "wire.h"
 
 static const char *text_of(json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));

@@ -13,6 +13,7 @@
 #include "events.h"
 #include "fake_http.h"
 #include "registry.h"
+#include "wire.h"
 
 #define HEAD(code) "HTTP/1.1 " code "\r\nConnection: close\r\n\r\n"
 #define OK(body)   HEAD("200 OK") body

@@ -1,4 +1,6 @@
 /* The wire format, and what is known of each schema id that was seen in it. */
+#include "wire.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 

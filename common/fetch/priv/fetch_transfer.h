@@ -1,0 +1,30 @@
+/* fetch_transfer: one request and its answer, as libcurl is told of them. What the two clients share.
+ *
+ * A transfer belongs to the thread that drives it. It holds copies of all that the request says. The handle
+ * is the client's and refers to the transfer: reset it before fetch_transfer_destroy. */
+#pragma once
+
+#ifndef FETCH_PRIV
+#error "private to common/fetch"
+#endif
+
+#include <curl/curl.h>
+
+#include "fetch.h"
+
+struct fetch_transfer {
+    char *method, *url;
+    struct curl_slist *headers;
+    struct buf body, answer;
+    size_t max_answer;
+};
+
+void fetch_transfer_init(struct fetch_transfer *t, const struct fetch_request *r,
+                         const struct fetch_options *options);
+void fetch_transfer_destroy(struct fetch_transfer *t);
+
+/* Describes it to a handle that is new or reset. */
+void fetch_transfer_describe(struct fetch_transfer *t, CURL *easy, const struct fetch_options *options,
+                             int timeout_ms);
+/* What came of it. The answer lives as long as the transfer and the handle, as it is. */
+struct fetch_answer fetch_transfer_answer(struct fetch_transfer *t, CURL *easy, CURLcode result);
