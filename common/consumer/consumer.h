@@ -24,16 +24,16 @@ struct consumer_options {
     const char *service; /* the group is onsale-SERVICE */
     const char *database_url;
     const char *brokers, *registry_url;
-    const char *instance;             /* as consumer_group.h says */
+    const char *instance;             /* as in group_options */
     int gather_ms;                    /* likewise */
     const struct reaction *reactions; /* ends with a NULL topic */
     int batch_records;                /* most records of a transaction */
 };
 
 struct consumer;
-/* The texts and the reactions stay the caller's, and outlive the consumer. A Kafka property that cannot be
- * had ends the process. */
-struct consumer *consumer_start(const struct consumer_options *options);
+/* The texts and the reactions stay the caller's, and outlive the consumer. NULL: a Kafka property is wrong.
+ */
+struct consumer *consumer_start(const struct consumer_options *options, struct why *w);
 /* Ready: Kafka has answered, and the database has what is needed. A place in the group may take until a dead
  * instance's session ends. Once ready it stays so. Requests are answered while a rebalance, or trouble with
  * Kafka, goes on; metrics tell of these. */

@@ -1,4 +1,4 @@
-/* consumer_group: a place in a Kafka consumer group, for one thread that polls it.
+/* group: a place in a Kafka consumer group, for one thread that polls it.
  *
  * Kafka says which partitions are ours; where to read them from is the owner's knowledge (the consumer's is
  * in Postgres, a stream's is what it told Kafka). So an assignment arrives *held*: the owner fills in each
@@ -34,11 +34,11 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;      /* where the owner stands: what group_fetch begins with and group_commit tells */
-    int64_t reached;   /* behind the last record taken, by the owner; group_fetch sets it to next */
-    int64_t committed; /* what Kafka was told of it */
-    bool gone;         /* Kafka has no record `next`: set by group_poll, which holds the group then */
-    int64_t gone_at;   /* which one that was the last time; the group's own */
+    int64_t next;        /* where the owner stands: what group_fetch begins with and group_commit tells */
+    int64_t reached;     /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t committed;   /* what Kafka was told of it */
+    bool gone;           /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_offset; /* which one that was the last time; the group's own */
 };
 
 enum group_state {
@@ -64,9 +64,6 @@ typedef enum status group_take(void *arg, struct group_partition *from, const rd
                                struct why *w);
 enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
                        struct why *w);
-/* How long a reader is to wait after that many setbacks in a row before: 50 ms, and twice that each time, up
- * to 5 s. */
-int group_backoff_ms(int setbacks);
 void group_wake(
     struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
 

@@ -124,7 +124,7 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
-static void start_events(struct process *p) {
+static void start_events(struct process *p, struct why *w) {
     const struct service *s = p->service;
     if (s->publishes != NULL) {
         p->publisher =
@@ -146,13 +146,15 @@ static void start_events(struct process *p) {
                                                       .instance = p->settings->instance,
                                                       .gather_ms = s->gather_ms,
                                                       .reactions = s->reactions,
-                                                      .batch_records = (int)p->settings->consumer_batch});
+                                                      .batch_records = (int)p->settings->consumer_batch},
+                           w);
+        if (p->consumer == NULL) die(s, EX_CONFIG, w->text);
         add_probe(p, "consumer", consumer_part_ready, p->consumer);
     }
 }
 
 static void start_stream(struct process *p, struct why *w) {
-    const struct stream *stream = p->service->stream;
+    const struct service_stream *stream = p->service->stream;
     if (stream == NULL) return;
     p->stream = stream->start(&(struct stream_options){.name = p->service->name,
                                                        .brokers = p->settings->brokers,
@@ -170,7 +172,7 @@ static void start(struct process *p) {
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
-    start_events(p);
+    start_events(p, &w);
     start_stream(p, &w);
     if (p->http != NULL)
         log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));

@@ -5,6 +5,7 @@
  * thread in a batch; questions it answers behind the batches that it told before. */
 #pragma once
 
+#include "inbox.h"
 #include "live_index.h"
 #include "live_view.h"
 #include "status.h"
@@ -23,7 +24,7 @@ void live_batch_unref(struct live_batch *batch);
 
 /* What a page that comes asks. The asker's memory until it is answered. */
 struct live_question {
-    struct live_question *next;
+    struct inbox_item item;
     struct live_want *wants;
     int count;
     struct str since;

@@ -9,4 +9,4 @@
 #include "service.h"
 
 extern const struct config_var expiration_config[];
-extern const struct stream expiration_stream;
+extern const struct service_stream expiration_stream;

@@ -27,4 +27,4 @@
 #include "service.h"
 
 extern const struct config_var sales_config[];
-extern const struct stream sales_stream;
+extern const struct service_stream sales_stream;

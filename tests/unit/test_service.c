@@ -90,7 +90,7 @@ static void stop_stream(void *stream, int timeout_ms) {
     log_info("stream", "has %s to stop", timeout_ms > 8000 && timeout_ms < 10000 ? "enough" : "not enough");
 }
 
-static const struct stream stream = {start_stream, stream_ready, stop_stream};
+static const struct service_stream stream = {start_stream, stream_ready, stop_stream};
 static const struct service streaming = {.name = "things", .config = own, .stream = &stream};
 static const struct service *running = &service;
 
