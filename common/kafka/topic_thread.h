@@ -1,5 +1,4 @@
-/* topic_thread: a thread that reads topics as a member of a consumer group: a consumer, a stream, or web's
- * live_tap.
+/* topic_thread: a thread that reads topics as a member of a consumer group.
  *
  * It joins, calls its owner's `step` again and again, and leaves. It keeps what each such thread needs: the
  * place in the group, a client of the schema registry, whether it is ready and what it waits for if not, and
