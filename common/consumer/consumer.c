@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sysexits.h>
 
 #include "clock.h"
 #include "group_metrics.h"
@@ -15,7 +14,6 @@
 METRICS_DEFINE(consumer_metrics, CONSUMER_METRICS);
 
 enum {
-    TICK_MS = 1000,  /* gauges, whether the connection is there, the positions for Kafka's dashboards */
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
     MOST_TOPICS = 8,
@@ -31,22 +29,17 @@ struct source {
 };
 
 struct consumer {
-    struct topic_thread thread; /* ready once, ready for good */
+    struct topic_thread thread; /* once ready, it stays so */
     struct consumer_options options;
     struct source sources[MOST_TOPICS];
     const char *topics[MOST_TOPICS + 1]; /* their names, for the group */
-    char group_id[64];
-    struct group_options group_options;
 
-    struct group *group;
-    struct registry *registry;
     PGconn *conn; /* NULL: to be opened */
     struct batch batch;
     struct sql_params positions;
 
     int most_records; /* of a batch; shrinks to find the record that a statement refuses */
     bool fenced;      /* the last batch was: once is normal, again waits */
-    int64_t tick_at;
 };
 
 /* --- from records to a batch --- */
@@ -112,7 +105,7 @@ static enum status gather(struct consumer *c, int wait_ms, struct why *w) {
     enum status st = ST_OK;
     while (st == ST_OK && !batch_full(&c->batch, c->most_records)) {
         struct group_partition *p;
-        rd_kafka_message_t *m = group_poll(c->group, c->batch.records == 0 ? wait_ms : 0, &p);
+        rd_kafka_message_t *m = group_poll(c->thread.group, c->batch.records == 0 ? wait_ms : 0, &p);
         if (m == NULL) break;
         st = take(c, p, m, w);
         rd_kafka_message_destroy(m);
@@ -124,7 +117,7 @@ static enum status gather(struct consumer *c, int wait_ms, struct why *w) {
 
 static void put_positions(struct consumer *c) {
     int count;
-    struct group_partition *p = group_partitions(c->group, &count);
+    struct group_partition *p = group_partitions(c->thread.group, &count);
     sql_params_reset(&c->positions);
     for (int i = 0; i < count; i++)
         if (p[i].reached != p[i].next)
@@ -133,14 +126,14 @@ static void put_positions(struct consumer *c) {
 
 static void committed(struct consumer *c) {
     int count;
-    struct group_partition *p = group_partitions(c->group, &count);
+    struct group_partition *p = group_partitions(c->thread.group, &count);
     for (int i = 0; i < count; i++)
         p[i].next = p[i].reached;
 
-    int64_t now = clock_wall_us();
+    int64_t now_us = clock_wall_us();
     for (int i = 0; i < c->batch.records; i++) {
-        int64_t delay = now - c->batch.timestamps[i] * 1000;
-        metric_observe_us(M_REACT_TIME, delay > 0 ? delay : 0);
+        int64_t delay_us = now_us - c->batch.timestamps_ms[i] * 1000;
+        metric_observe_us(M_REACT_TIME, delay_us > 0 ? delay_us : 0);
     }
     metric_add(M_CONSUMED, c->batch.records);
     metric_add(M_CONSUMER_BATCHES, 1);
@@ -163,9 +156,9 @@ static enum status commit(struct consumer *c, struct why *w) {
 /* What was at hand when it happened, for the log. */
 static void describe_batch(struct consumer *c, char *text, size_t size) {
     int count;
-    struct group_partition *p = group_partitions(c->group, &count);
+    struct group_partition *p = group_partitions(c->thread.group, &count);
     text[0] = '\0';
-    if (group_state(c->group) != GROUP_FETCHING) return;
+    if (group_state(c->thread.group) != GROUP_FETCHING) return;
     for (int i = 0; i < count; i++)
         if (p[i].reached != p[i].next) {
             snprintf(text, size, " (%d records, from %s/%d@%lld on)", c->batch.records, c->topics[p[i].topic],
@@ -178,6 +171,7 @@ static void describe_batch(struct consumer *c, char *text, size_t size) {
  * batches all that come before it are done, and the log names it. */
 static void narrow(struct consumer *c) {
     int most = c->batch.records < c->most_records ? c->batch.records : c->most_records;
+    if (most > 1) c->thread.said = (struct why){0}; /* which records they are is news each time */
     c->most_records = most > 1 ? most / 2 : 1;
 }
 
@@ -193,7 +187,6 @@ static void set_back(struct consumer *c, enum status st, const struct why *w) {
         PQfinish(c->conn);
         c->conn = NULL;
     }
-    group_hold(c->group);
 }
 
 /* Somebody else moved on: we were taken for dead, or our last commit's answer got lost. Nothing was done; go
@@ -207,11 +200,10 @@ static void fenced(struct consumer *c, const struct why *w) {
     log_info("consumer", "another instance has moved on; dropped %d records, reading the positions again",
              c->batch.records);
     c->fenced = true;
-    group_hold(c->group);
+    group_hold(c->thread.group);
 }
 
 static void gone_well(struct consumer *c) {
-    if (c->thread.setbacks > 0) log_info("consumer", "going on after %d setbacks", c->thread.setbacks);
     topic_thread_went_well(&c->thread);
     c->fenced = false;
     if (c->most_records < c->options.batch_records) c->most_records *= 2;
@@ -221,7 +213,7 @@ static void gone_well(struct consumer *c) {
 
 static enum status read_positions(struct consumer *c, struct why *w) {
     int count;
-    struct group_partition *p = group_partitions(c->group, &count);
+    struct group_partition *p = group_partitions(c->thread.group, &count);
     struct commit_place *places = mem_alloc((size_t)(count + 1) * sizeof *places);
     for (int i = 0; i < count; i++)
         places[i] = (struct commit_place){.topic = c->topics[p[i].topic], .partition = p[i].partition};
@@ -239,7 +231,7 @@ static enum status read_positions(struct consumer *c, struct why *w) {
  * nothing that was done already. */
 static enum status start_over(struct consumer *c, struct group_partition *p, struct why *w) {
     int64_t earliest;
-    enum status st = group_earliest(c->group, p, &earliest, w);
+    enum status st = group_earliest(c->thread.group, p, &earliest, w);
     if (st != ST_OK) return st;
     sql_params_reset(&c->positions);
     put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
@@ -262,11 +254,11 @@ static enum status place(struct consumer *c, struct why *w) {
     enum status st = connect_to(c, w);
     if (st == ST_OK) st = read_positions(c, w);
     int count;
-    struct group_partition *p = group_partitions(c->group, &count);
+    struct group_partition *p = group_partitions(c->thread.group, &count);
     for (int i = 0; st == ST_OK && i < count; i++)
         if (p[i].gone) st = start_over(c, &p[i], w);
     if (st != ST_OK) return st;
-    group_fetch(c->group);
+    group_fetch(c->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, count);
     log_info("consumer", "reading %d partitions", count);
     topic_thread_say_ready(&c->thread);
@@ -274,11 +266,6 @@ static enum status place(struct consumer *c, struct why *w) {
 }
 
 /* --- the thread --- */
-
-static int ms_until(int64_t at) {
-    int64_t left = at - clock_mono_us();
-    return left <= 0 ? 0 : (int)(left / 1000) + 1;
-}
 
 /* A crash of Postgres takes our last batches back. While no record comes, nothing else would tell us. */
 static void notice_loss(struct consumer *c) {
@@ -288,24 +275,18 @@ static void notice_loss(struct consumer *c) {
 }
 
 static void tick(struct consumer *c) {
-    if (clock_mono_us() < c->tick_at) return;
-    c->tick_at = clock_mono_us() + TICK_MS * INT64_C(1000);
+    if (!topic_thread_tick(&c->thread)) return;
     notice_loss(c);
-    if (group_state(c->group) == GROUP_OUT) {
-        metric_set(M_CONSUMER_PARTITIONS, 0);
-        if (group_last_error(c->group)[0] != '\0')
-            topic_thread_say_waiting(&c->thread, group_last_error(c->group));
-    } else {
-        group_commit(c->group);
-    }
-    metric_set(M_CONSUMER_LAG, group_lag(c->group));
+    if (group_state(c->thread.group) != GROUP_OUT) group_commit(c->thread.group); /* for Kafka's dashboards */
+    topic_thread_measure(&c->thread);
 }
 
 /* Out of the group, or held back: nothing comes, but being polled is what membership asks for. */
-static void wait_for_group(struct consumer *c, int64_t until) {
+static void wait_for_group(struct consumer *c, int64_t until_us) {
     struct group_partition *p;
-    int64_t next = until < c->tick_at ? until : c->tick_at;
-    rd_kafka_message_t *m = group_poll(c->group, ms_until(next), &p);
+    int64_t tick_us = c->thread.tick_at_us;
+    rd_kafka_message_t *m =
+        group_poll(c->thread.group, clock_ms_until(until_us < tick_us ? until_us : tick_us), &p);
     assert(m == NULL);
 }
 
@@ -316,24 +297,24 @@ static void get_ready(struct consumer *c) {
     enum status st = connect_to(c, &w);
     if (st != ST_OK)
         set_back(c, st, &w);
-    else if (group_last_error(c->group)[0] == '\0' && group_connected(c->group))
+    else if (group_last_error(c->thread.group)[0] == '\0' && group_connected(c->thread.group))
         topic_thread_say_ready(&c->thread);
 }
 
 static void stay_out(struct consumer *c) {
-    int64_t again = c->tick_at;
+    int64_t again_us = c->thread.tick_at_us;
     if (!topic_thread_ready(&c->thread, NULL)) {
         if (topic_thread_may_try(&c->thread)) get_ready(c);
-        again = clock_mono_us() + MEET_MS * INT64_C(1000);
+        again_us = clock_mono_us() + MEET_MS * INT64_C(1000);
     }
-    wait_for_group(c, again);
+    wait_for_group(c, again_us);
 }
 
 static void react(struct consumer *c) {
     struct why w = {0};
     batch_reset(&c->batch);
-    enum status taken = gather(c, ms_until(c->tick_at), &w);
-    if (group_state(c->group) != GROUP_FETCHING || (taken == ST_OK && c->batch.records == 0)) return;
+    enum status taken = gather(c, clock_ms_until(c->thread.tick_at_us), &w);
+    if (group_state(c->thread.group) != GROUP_FETCHING || (taken == ST_OK && c->batch.records == 0)) return;
 
     struct why refused = {0};
     enum status st = c->batch.records > 0 ? commit(c, &refused) : ST_OK;
@@ -347,16 +328,17 @@ static void react(struct consumer *c) {
         gone_well(c);
 }
 
-static void step(struct consumer *c) {
+static void step(void *consumer) {
+    struct consumer *c = consumer;
     tick(c);
     struct why w = {0};
-    switch (group_state(c->group)) {
+    switch (group_state(c->thread.group)) {
     case GROUP_OUT:
         stay_out(c);
         break;
     case GROUP_HELD:
         if (!topic_thread_may_try(&c->thread)) {
-            wait_for_group(c, c->thread.retry_at);
+            wait_for_group(c, c->thread.backoff.until_us);
         } else {
             enum status st = place(c, &w);
             if (st != ST_OK) set_back(c, st, &w);
@@ -368,16 +350,10 @@ static void step(struct consumer *c) {
     }
 }
 
-static void *run(void *arg) {
-    struct consumer *c = arg;
-    c->group = topic_thread_join(&c->thread, &c->group_options);
-    while (!topic_thread_stopping(&c->thread))
-        step(c);
-    if (group_state(c->group) != GROUP_OUT) group_commit(c->group);
-    topic_thread_leave(&c->thread, LEAVE_MS);
+static void finish(void *consumer) {
+    struct consumer *c = consumer;
+    if (group_state(c->thread.group) != GROUP_OUT) group_commit(c->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, 0);
-    PQfinish(c->conn);
-    return NULL;
 }
 
 /* --- starting and stopping --- */
@@ -392,48 +368,50 @@ static void list_sources(struct consumer *c) {
         assert(n < MOST_TOPICS);
         c->sources[n] = (struct source){
             .topic = r->topic,
-            .decoder = wire_decoder_new(c->registry, r->topic->type),
+            .decoder = wire_decoder_new(c->thread.registry, r->topic->type),
             .event = mem_alloc(r->topic->type->size),
         };
         c->topics[n++] = r->topic->name;
     }
 }
 
-static void consumer_free(struct consumer *c) {
+static void consumer_close(void *consumer) {
+    struct consumer *c = consumer;
     for (int i = 0; c->topics[i] != NULL; i++) {
         wire_decoder_free(c->sources[i].decoder);
         free(c->sources[i].event);
     }
-    registry_free(c->registry);
+    PQfinish(c->conn);
     batch_free(&c->batch);
     sql_params_free(&c->positions);
     topic_thread_free(&c->thread);
     free(c);
 }
 
-struct consumer *consumer_start(const struct consumer_options *options) {
+static const struct topic_thread_work work = {.step = step, .finish = finish, .close = consumer_close};
+
+struct consumer *consumer_start(const struct consumer_options *options, struct why *w) {
     struct consumer *c = mem_alloc(sizeof *c);
+    const struct topic_thread_options thread = {.name = "consumer",
+                                                .group = options->service,
+                                                .instance = options->instance,
+                                                .brokers = options->brokers,
+                                                .topics = c->topics,
+                                                .gather_ms = options->gather_ms,
+                                                .leave_ms = LEAVE_MS,
+                                                .registry_url = options->registry_url};
+    if (topic_thread_init(&c->thread, &thread, &work, c, w) != ST_OK) {
+        free(c);
+        return NULL;
+    }
     c->options = *options;
     c->most_records = options->batch_records;
-    c->registry = registry_new(options->registry_url);
     list_sources(c);
     batch_init(&c->batch, options->reactions, options->batch_records);
     positions_init(&c->positions);
-    snprintf(c->group_id, sizeof c->group_id, "onsale-%s", options->service);
-    c->group_options = (struct group_options){.id = c->group_id,
-                                              .instance = options->instance,
-                                              .brokers = options->brokers,
-                                              .topics = c->topics,
-                                              .gather_ms = options->gather_ms};
-    struct why w;
-    if (group_check(&c->group_options, &w) != ST_OK) {
-        log_error("consumer", "ending the process: %s", w.text);
-        exit(EX_CONFIG);
-    }
-    topic_thread_init(&c->thread, "consumer", "starting");
     metrics_register(consumer_metrics);
     metrics_register(group_metrics);
-    topic_thread_start(&c->thread, run, c);
+    topic_thread_start(&c->thread);
     return c;
 }
 
@@ -442,5 +420,5 @@ bool consumer_ready(struct consumer *c, struct why *w) {
 }
 
 void consumer_stop(struct consumer *c, int timeout_ms) {
-    if (topic_thread_stop(&c->thread, timeout_ms)) consumer_free(c);
+    topic_thread_stop(&c->thread, timeout_ms);
 }

@@ -1,11 +1,14 @@
-/* consumer: a service's reactions to events. A thread of its own.
+/* consumer: carries out a service's reactions to events, on a thread of its own.
  *
- * A batch of records becomes one transaction, sent in one round trip: the positions (advance_offsets: fails
- * unless they are where we left them, so a paused former owner cannot write), the effects as set statements,
- * undecodable records into dead_letters. The batch is cut into runs in which no key comes twice, so order a
- * key holds (consumer_batch.h). Positions come from Postgres. An error of the database or the registry is
- * retried with back-off, never skipped: also a record whose data a statement refuses. The log names it, what
- * comes before it is done, what comes after it waits. */
+ * A batch of records becomes one transaction, sent in one round trip: the positions (they are moved only if
+ * they are where this consumer left them, so a paused former owner cannot write), the effects as set
+ * statements, and records that cannot be decoded into dead_letters. The batch is cut into runs in which no
+ * key comes twice, so the records of a key take effect in their order (consumer_batch.h). Positions are kept
+ * in Postgres.
+ *
+ * After an error of the database or the registry the same records are tried again, with longer and longer
+ * pauses; none is skipped. If a statement refuses the data of a record, the log names that record; those
+ * before it take effect, those behind it wait. */
 #pragma once
 
 #include "avro.h"
@@ -24,20 +27,20 @@ struct consumer_options {
     const char *service; /* the group is onsale-SERVICE */
     const char *database_url;
     const char *brokers, *registry_url;
-    const char *instance;             /* as consumer_group.h says */
+    const char *instance;             /* as in group_options */
     int gather_ms;                    /* likewise */
     const struct reaction *reactions; /* ends with a NULL topic */
     int batch_records;                /* most records of a transaction */
 };
 
 struct consumer;
-/* The texts and the reactions stay the caller's, and outlive the consumer. A Kafka property that cannot be
- * had ends the process. */
-struct consumer *consumer_start(const struct consumer_options *options);
-/* Ready: Kafka has answered, and the database has what is needed. A place in the group may take until a dead
- * instance's session ends. Once ready it stays so. Requests are answered while a rebalance, or trouble with
- * Kafka, goes on; metrics tell of these. */
+/* The texts and the reactions stay the caller's, and outlive the consumer. NULL: a Kafka property is wrong.
+ */
+struct consumer *consumer_start(const struct consumer_options *options, struct why *w);
+/* Ready: Kafka has answered, and the database has what is needed. Partitions are not waited for: after a
+ * crash they come only when the session of the process that crashed has ended. Once ready it stays so:
+ * requests are answered during a rebalance or trouble with Kafka, which metrics show. */
 bool consumer_ready(struct consumer *c, struct why *w);
-/* Finishes the batch at hand and leaves the group. What has not ended by then is left behind: the process is
- * to end. */
+/* Finishes the batch at hand, leaves the group, and frees. If that takes longer, the thread is left behind:
+ * the process is to end. */
 void consumer_stop(struct consumer *c, int timeout_ms);

@@ -38,7 +38,7 @@ void batch_init(struct batch *b, const struct reaction *reactions, int capacity)
     while (b->slots < 2 * (uint32_t)capacity)
         b->slots *= 2;
     b->keys = mem_alloc(b->slots * sizeof *b->keys);
-    b->timestamps = mem_alloc((size_t)capacity * sizeof *b->timestamps);
+    b->timestamps_ms = mem_alloc((size_t)capacity * sizeof *b->timestamps_ms);
     sql_params_init(&b->dead_letters, &sql_dead_letters);
     list_statements(b);
 }
@@ -52,7 +52,7 @@ void batch_free(struct batch *b) {
     }
     free(b->statements);
     free(b->keys);
-    free(b->timestamps);
+    free(b->timestamps_ms);
     sql_params_free(&b->dead_letters);
     *b = (struct batch){0};
 }
@@ -81,7 +81,7 @@ bool batch_full(const struct batch *b, int records) {
 
 void batch_record(struct batch *b, int64_t timestamp_ms, size_t bytes) {
     assert(b->records < b->capacity);
-    b->timestamps[b->records++] = timestamp_ms;
+    b->timestamps_ms[b->records++] = timestamp_ms;
     b->bytes += bytes;
 }
 

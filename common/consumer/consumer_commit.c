@@ -48,15 +48,15 @@ static bool send_statement(PGconn *conn, struct sql_params *c) {
 
 /* Until PQgetResult would not block. Answers are read before the rest is written: else each side could wait
  * for the other to read. */
-static enum status await_result(PGconn *conn, int64_t deadline, struct why *w) {
+static enum status await_result(PGconn *conn, int64_t until_us, struct why *w) {
     for (;;) {
         int unsent = PQflush(conn);
         if (unsent < 0) return pg_status(conn, NULL, w);
         if (!PQisBusy(conn)) return ST_OK;
-        int64_t left = (deadline - clock_mono_us()) / 1000;
+        int left_ms = clock_ms_until(until_us);
         struct pollfd fd = {.fd = PQsocket(conn), .events = (short)(POLLIN | (unsent > 0 ? POLLOUT : 0))};
         /* An answer that is there counts, though we were paused for so long. */
-        if (poll(&fd, 1, left > 0 ? (int)left : 0) == 0 && left <= 0)
+        if (poll(&fd, 1, left_ms) == 0 && left_ms == 0)
             return why(w, ST_LOST, "Postgres did not answer for %d s", COMMIT_WAIT_MS / 1000);
         if (!PQconsumeInput(conn)) return pg_status(conn, NULL, w);
     }
@@ -65,11 +65,11 @@ static enum status await_result(PGconn *conn, int64_t deadline, struct why *w) {
 /* Sends what is queued and reads to the pipeline's end. The first error counts: what follows it was not run.
  * rows (may be NULL) gets the first result that has any; the caller clears it. */
 static enum status finish(PGconn *conn, PGresult **rows, struct why *w) {
-    int64_t deadline = clock_mono_us() + COMMIT_WAIT_MS * INT64_C(1000);
+    int64_t until_us = clock_mono_us() + COMMIT_WAIT_MS * INT64_C(1000);
     enum status st = ST_OK;
     if (PQpipelineSync(conn) != 1) return pg_status(conn, NULL, w);
     for (;;) {
-        enum status waited = await_result(conn, deadline, st == ST_OK ? w : NULL);
+        enum status waited = await_result(conn, until_us, st == ST_OK ? w : NULL);
         if (waited != ST_OK) return waited;
         PGresult *res = PQgetResult(conn);
         if (res == NULL) continue; /* between two statements */

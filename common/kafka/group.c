@@ -1,8 +1,4 @@
-#include "group.h"
-
 #include <assert.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,31 +8,15 @@
 #include "group_metrics.h"
 #include "log.h"
 #include "mem.h"
+#include "priv/group_priv.h"
 
 METRICS_DEFINE(group_metrics, GROUP_METRICS);
-
-struct group {
-    struct group_options options;
-    rd_kafka_t *rk;
-    rd_kafka_queue_t *queue; /* what consumer_poll reads */
-    int fd;                  /* readable: look at the queue, or at woken */
-    atomic_bool woken;
-    enum group_state state;
-    struct group_partition *partitions;
-    int count, last; /* last: where the previous record came from, as the next one mostly does */
-    bool read;       /* something, since fetch_on looked */
-    int64_t fetch_on_at;
-    struct why trouble;
-};
 
 static const uint64_t one = 1;
 
 enum {
-    ASK_MS = 5000, /* most time that a question to the brokers may take, of those that block */
     FETCH_ON_MS = 10,
     LONGEST_FETCH_MS = 100,
-    BACKOFF_MS = 50,
-    BACKOFF_MOST_MS = 5000,
 };
 
 static bool is_static(const struct group_options *options) {
@@ -76,20 +56,6 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
     return kafka_conf(options->brokers, properties, w);
 }
 
-static const char *topic_name(const struct group *g, const struct group_partition *p) {
-    return g->options.topics[p->topic];
-}
-
-/* The partitions from `first` on, as librdkafka takes them. */
-static rd_kafka_topic_partition_list_t *list_of(const struct group *g, const struct group_partition *first,
-                                                int count, int64_t offset) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-    for (int i = 0; i < count; i++)
-        rd_kafka_topic_partition_list_add(list, topic_name(g, &first[i]), first[i].partition)->offset =
-            offset;
-    return list;
-}
-
 static void drop(struct group *g) {
     free(g->partitions);
     g->partitions = NULL;
@@ -118,7 +84,7 @@ static void assign(struct group *g, bool fetch) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
     for (int i = 0; fetch && i < g->count; i++) {
         struct group_partition *p = &g->partitions[i];
-        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition)->offset = p->next;
+        rd_kafka_topic_partition_list_add(list, group_topic_name(g, p), p->partition)->offset = p->next;
     }
     rd_kafka_resp_err_t err = rd_kafka_assign(g->rk, list);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -147,8 +113,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 }
 
 /* Without it librdkafka warns of each one that failed; nothing depends on them. */
-static void on_noted(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
-                     void *opaque) {
+static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
+                         void *opaque) {
     (void)rk, (void)list, (void)opaque;
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__NO_OFFSET)
         log_debug("consumer", "telling Kafka the positions: %s", rd_kafka_err2str(err));
@@ -159,7 +125,7 @@ static rd_kafka_t *new_client(struct group *g, struct why *w) {
     if (conf == NULL) return NULL;
     rd_kafka_conf_set_opaque(conf, g);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    rd_kafka_conf_set_offset_commit_cb(conf, on_noted);
+    rd_kafka_conf_set_offset_commit_cb(conf, on_committed);
     return kafka_client(RD_KAFKA_CONSUMER, conf, w);
 }
 
@@ -206,7 +172,7 @@ static struct group_partition *find(struct group *g, const rd_kafka_message_t *m
     const char *topic = rd_kafka_topic_name(m->rkt);
     for (int i = 0, at = g->last; i < g->count; i++, at = at + 1 == g->count ? 0 : at + 1) {
         struct group_partition *p = &g->partitions[at];
-        if (p->partition != m->partition || strcmp(topic_name(g, p), topic) != 0) continue;
+        if (p->partition != m->partition || strcmp(group_topic_name(g, p), topic) != 0) continue;
         g->last = at;
         return p;
     }
@@ -220,12 +186,14 @@ static void lose(struct group *g, struct group_partition *p) {
 
 static void take_error(struct group *g, const rd_kafka_message_t *m) {
     struct group_partition *p = find(g, m);
-    why(&g->trouble, ST_FAILED, "%s", rd_kafka_message_errstr(m));
+    struct why now;
+    why(&now, ST_FAILED, "%s", rd_kafka_message_errstr(m));
+    bool news = log_news(&g->trouble, &now);
     if (m->err == RD_KAFKA_RESP_ERR__FATAL) kafka_fatal(g->rk);
     if (m->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || p == NULL || g->state != GROUP_FETCHING) {
-        log_warn("consumer", "%s", g->trouble.text);
-    } else if (m->offset == p->reached || m->offset != p->gone_at) { /* else said once more, late */
-        p->gone_at = m->offset;
+        if (news) log_warn("consumer", "%s", now.text);
+    } else if (m->offset == p->reached || m->offset != p->gone_offset) { /* else said once more, late */
+        p->gone_offset = m->offset;
         lose(g, p);
     }
 }
@@ -233,24 +201,23 @@ static void take_error(struct group *g, const rd_kafka_message_t *m) {
 /* librdkafka stops fetching while it has enough ahead, and looks whether it still has each second only (2.2
  * has a setting for that), or when its broker's thread is woken: by a question, for whose answer nobody
  * waits. So what is fetched ahead may be little, and still no second is lost behind a backlog. Nothing is at
- * hand; returns how soon to call again while that is so, in microseconds. */
+ * hand; returns when to call again while that is so. */
 static int64_t fetch_on(struct group *g) {
-    int64_t now = clock_mono_us();
+    int64_t now_us = clock_mono_us();
     if (g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
-    if (now < g->fetch_on_at) return g->fetch_on_at - now;
+    if (now_us < g->fetch_on_at_us) return g->fetch_on_at_us;
     g->read = false;
-    g->fetch_on_at = now + FETCH_ON_MS * INT64_C(1000);
+    g->fetch_on_at_us = now_us + FETCH_ON_MS * INT64_C(1000);
     if (group_lag(g) == 0) return INT64_MAX;
-    rd_kafka_topic_partition_list_t *list = list_of(g, g->partitions, g->count, RD_KAFKA_OFFSET_END);
+    rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_END);
     rd_kafka_offsets_for_times(g->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
     return INT64_MAX;
 }
 
-static void await(const struct group *g, int64_t left_us) {
-    struct pollfd fd = {.fd = g->fd, .events = POLLIN};
+static void await(const struct group *g, int64_t until_us) {
     uint64_t count;
-    if (poll(&fd, 1, (int)((left_us + 999) / 1000)) <= 0) return;
+    if (!clock_wait(g->fd, until_us)) return;
     while (read(g->fd, &count, sizeof count) > 0)
         continue;
 }
@@ -258,14 +225,14 @@ static void await(const struct group *g, int64_t left_us) {
 /* librdkafka's own wait is until a time of the wall clock: when that is set back an hour, it lasts an hour.
  */
 static rd_kafka_message_t *next_message(struct group *g, int timeout_ms) {
-    int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000), left;
+    int64_t until_us = clock_mono_us() + timeout_ms * INT64_C(1000);
     enum group_state before = g->state;
     for (;;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(g->rk, 0);
-        int64_t soon = m == NULL ? fetch_on(g) : 0;
+        int64_t again_us = m == NULL ? fetch_on(g) : 0;
         if (m != NULL || timeout_ms == 0 || g->state != before) return m;
-        if (atomic_exchange(&g->woken, false) || (left = deadline - clock_mono_us()) <= 0) return NULL;
-        await(g, left < soon ? left : soon);
+        if (atomic_exchange(&g->woken, false) || clock_ms_until(until_us) == 0) return NULL;
+        await(g, until_us < again_us ? until_us : again_us);
     }
 }
 
@@ -294,10 +261,6 @@ enum status group_read(struct group *g, int wait_ms, int most, group_take *each,
         rd_kafka_message_destroy(m);
     }
     return st;
-}
-
-int group_backoff_ms(int setbacks) {
-    return setbacks < 7 ? BACKOFF_MS << setbacks : BACKOFF_MOST_MS;
 }
 
 void group_wake(struct group *g) {
@@ -352,102 +315,11 @@ void group_hold(struct group *g) {
     g->state = GROUP_HELD;
 }
 
-/* The partitions' offsets out of an answer, negative where there is none; its first error ends that. Frees
- * the list. */
-static rd_kafka_resp_err_t read_offsets(const struct group *g, const struct group_partition *first, int count,
-                                        rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t err,
-                                        int64_t *offsets) {
-    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        const rd_kafka_topic_partition_t *answer =
-            rd_kafka_topic_partition_list_find(list, topic_name(g, &first[i]), first[i].partition);
-        err = answer->err;
-        offsets[i] = answer->offset;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return err;
-}
-
-/* Asks for offsets by their place (beginning, end) or time. Not rd_kafka_query_watermark_offsets, which may
- * wait forever before 2.3. */
-static rd_kafka_resp_err_t ask(struct group *g, const struct group_partition *first, int count, int64_t place,
-                               int64_t *offsets) {
-    rd_kafka_topic_partition_list_t *list = list_of(g, first, count, place);
-    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
-    return read_offsets(g, first, count, list, err, offsets);
-}
-
-static enum status ask_place(struct group *g, const struct group_partition *first, int count, int64_t place,
-                             int64_t *offsets, struct why *w) {
-    rd_kafka_resp_err_t err = ask(g, first, count, place, offsets);
-    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-        if (offsets[i] < 0) err = RD_KAFKA_RESP_ERR__NO_OFFSET;
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
-    return why(w, ST_LOST, "cannot learn the %s offsets of %s: %s",
-               place == RD_KAFKA_OFFSET_END ? "last" : "first", topic_name(g, first), rd_kafka_err2str(err));
-}
-
-enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
-    return ask_place(g, p, 1, RD_KAFKA_OFFSET_BEGINNING, offset, w);
-}
-
-enum status group_ends(struct group *g, int64_t *ends, struct why *w) {
-    return g->count == 0 ? ST_OK : ask_place(g, g->partitions, g->count, RD_KAFKA_OFFSET_END, ends, w);
-}
-
-/* The ends first: what is written after them is of that time, too, so it is not passed over. */
-enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w) {
-    enum status st = group_ends(g, offsets, w);
-    if (st != ST_OK || g->count == 0) return st;
-    int64_t *found = mem_alloc((size_t)g->count * sizeof *found);
-    rd_kafka_resp_err_t err = ask(g, g->partitions, g->count, unix_ms, found);
-    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-        if (found[i] >= 0) offsets[i] = found[i];
-    free(found);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
-    return why(w, ST_LOST, "cannot learn the offsets of a time: %s", rd_kafka_err2str(err));
-}
-
-enum status group_committed(struct group *g, struct why *w) {
-    if (g->count == 0) return ST_OK;
-    rd_kafka_topic_partition_list_t *list = list_of(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
-    int64_t *committed = mem_alloc((size_t)g->count * sizeof *committed);
-    rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, ASK_MS);
-    err = read_offsets(g, g->partitions, g->count, list, err, committed);
-    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-        g->partitions[i].next = g->partitions[i].committed = committed[i] < 0 ? -1 : committed[i];
-    free(committed);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
-    return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
-}
-
-int64_t group_lag(struct group *g) {
-    int64_t lag = 0, low, high;
-    for (int i = 0; i < g->count; i++) {
-        struct group_partition *p = &g->partitions[i];
-        if (rd_kafka_get_watermark_offsets(g->rk, topic_name(g, p), p->partition, &low, &high) == 0 &&
-            high > p->reached)
-            lag += high - p->reached;
-    }
-    return lag;
-}
-
-void group_commit(struct group *g) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
-    for (int i = 0; i < g->count; i++) {
-        struct group_partition *p = &g->partitions[i];
-        if (p->committed == p->next) continue;
-        rd_kafka_topic_partition_list_add(list, topic_name(g, p), p->partition)->offset = p->next;
-        p->committed = p->next;
-    }
-    if (list->cnt > 0) rd_kafka_commit(g->rk, list, 1);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
 /* A static member that is closed stays one until its session ends, for it might come back. One that gives up
  * its topics before does leave. It has done so when its id is gone. */
-static void give_up_topics(struct group *g, int64_t deadline) {
+static void give_up_topics(struct group *g, int64_t until_us) {
     rd_kafka_unsubscribe(g->rk);
-    for (bool member = true; member && clock_mono_us() < deadline;) {
+    for (bool member = true; member && clock_mono_us() < until_us;) {
         rd_kafka_message_t *m = next_message(g, 10);
         if (m != NULL) rd_kafka_message_destroy(m);
         char *id = rd_kafka_memberid(g->rk);
@@ -458,13 +330,13 @@ static void give_up_topics(struct group *g, int64_t deadline) {
 
 /* rd_kafka_consumer_close, but bounded. Records that were fetched come out of the queue as well. */
 static void close_group(struct group *g, int timeout_ms) {
-    int64_t deadline = clock_mono_us() + timeout_ms * INT64_C(1000);
-    if (is_static(&g->options)) give_up_topics(g, deadline);
+    int64_t until_us = clock_mono_us() + timeout_ms * INT64_C(1000);
+    if (is_static(&g->options)) give_up_topics(g, until_us);
     rd_kafka_queue_t *events = rd_kafka_queue_new(g->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(g->rk, events);
-    for (int64_t left; error == NULL && !rd_kafka_consumer_closed(g->rk);) {
-        if ((left = deadline - clock_mono_us()) <= 0) break;
-        rd_kafka_message_t *m = rd_kafka_consume_queue(events, (int)(left / 1000) + 1);
+    for (int left_ms; error == NULL && !rd_kafka_consumer_closed(g->rk);) {
+        if ((left_ms = clock_ms_until(until_us)) == 0) break;
+        rd_kafka_message_t *m = rd_kafka_consume_queue(events, left_ms);
         if (m != NULL) rd_kafka_message_destroy(m);
     }
     rd_kafka_error_destroy(error);

@@ -1,12 +1,14 @@
-/* consumer_group: a place in a Kafka consumer group, for one thread that polls it.
+/* group: membership of a Kafka consumer group. One thread owns a group and polls it; group_wake alone may be
+ * called by any thread.
  *
- * Kafka says which partitions are ours; where to read them from is the owner's knowledge (the consumer's is
- * in Postgres, a stream's is what it told Kafka). So an assignment arrives *held*: the owner fills in each
- * partition's `next` and calls group_fetch. group_hold goes back to that state without leaving the group:
- * whatever keeps the owner from going on (its database is away), it goes on polling, stays a member, and
- * starts again from where it finds itself to be. What was fetched and not used is dropped by it.
+ * Kafka says which partitions are ours. Where to read them from, the owner knows: the consumer from Postgres,
+ * a stream from what it committed to Kafka. So partitions are *held* when they come: the owner sets `next` of
+ * each and calls group_fetch. group_hold goes back to that state without leaving the group, and drops what
+ * was fetched and not used. An owner that cannot go on (its database is away) holds the group and still polls
+ * it, so that it stays a member; then it sets `next` anew and fetches again.
  *
- * Records come one by one. A batch, with pausing and resuming, loses some in librdkafka before 2.1. */
+ * Records come one by one: librdkafka before 2.1 loses some when batches, pausing and resuming come together.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -16,14 +18,14 @@
 
 struct group_options {
     const char *id; /* the group's name */
-    /* Of this instance alone, and the same again when it comes back from a crash: Kafka gives it its
-     * partitions back at once then, where a stranger waits for the end of the dead one's session. Of two that
-     * have the same, the elder's process ends. NULL or "": a stranger each time. */
+    /* A name that no other instance has, and that this one has again after a crash: then Kafka gives it its
+     * partitions back at once. Without one (NULL or "") they are given away when the session of the process
+     * that crashed has ended. If two have the same name, the process of the older one ends. */
     const char *instance;
     const char *brokers;
     const char *const *topics; /* end with NULL; the texts outlive the group */
-    /* A record may wait so long at the broker for others: of small answers each costs the broker and us as
-     * much as a hundred records do. 0: none waits. */
+    /* How long a record may wait at the broker for others: a small answer costs the broker and us as much as
+     * a hundred records do. 0: none waits. */
     int gather_ms;
     /* Partitions are about to go: the last moment to look at them and to group_commit. Called from within
      * group_poll and group_leave. May be NULL. */
@@ -34,11 +36,11 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;      /* where the owner stands: what group_fetch begins with and group_commit tells */
-    int64_t reached;   /* behind the last record taken, by the owner; group_fetch sets it to next */
-    int64_t committed; /* what Kafka was told of it */
-    bool gone;         /* Kafka has no record `next`: set by group_poll, which holds the group then */
-    int64_t gone_at;   /* which one that was the last time; the group's own */
+    int64_t next;        /* where the owner stands: what group_fetch begins with and group_commit tells */
+    int64_t reached;     /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t committed;   /* what Kafka was told of it */
+    bool gone;           /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_offset; /* which one that was the last time; the group's own */
 };
 
 enum group_state {
@@ -49,7 +51,7 @@ enum group_state {
 
 struct group;
 
-/* Whether the Kafka properties that the environment gives can be had. */
+/* ST_INVALID: a Kafka property that the environment sets is wrong. */
 enum status group_check(const struct group_options *options, struct why *w);
 /* Joins in the background. NULL: why. */
 struct group *group_join(const struct group_options *options, struct why *w);
@@ -64,9 +66,6 @@ typedef enum status group_take(void *arg, struct group_partition *from, const rd
                                struct why *w);
 enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
                        struct why *w);
-/* How long a reader is to wait after that many setbacks in a row before: 50 ms, and twice that each time, up
- * to 5 s. */
-int group_backoff_ms(int setbacks);
 void group_wake(
     struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
 
@@ -74,16 +73,17 @@ enum group_state group_state(const struct group *g);
 bool group_connected(struct group *g);               /* has Kafka ever answered? Does not wait */
 const char *group_last_error(const struct group *g); /* the last error Kafka told, or "" */
 struct group_partition *group_partitions(struct group *g, int *count);
-/* Who we are as the owner of what is assigned now, for transactions that commit positions: once it is no
- * longer ours, Kafka refuses them. To be asked for while HELD, kept with the assignment, and destroyed by
- * `on_revoke` (a later one could be nobody's, which Kafka does not check). NULL: it is being lost. */
+/* Our membership with what is assigned now, for transactions that commit offsets: Kafka refuses them once
+ * the partitions are no longer ours. To be asked for while the group is held, kept with the assignment, and
+ * destroyed by `on_revoke` (one asked for later could be of no member, which Kafka does not check). NULL: the
+ * partitions are being lost. */
 rd_kafka_consumer_group_metadata_t *group_membership(struct group *g);
 
 void group_fetch(struct group *g); /* fetches each partition from `next` */
 void group_hold(struct group *g);
 
-/* Sets each partition's `next` to what group_commit told last, or to -1. ST_OK, or ST_LOST: no answer within
- * a few seconds. */
+/* Sets each partition's `next` to what was committed last, or to -1. ST_OK, or ST_LOST: no answer within a
+ * few seconds. */
 enum status group_committed(struct group *g, struct why *w);
 /* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
 enum status group_ends(struct group *g, int64_t *ends, struct why *w);
@@ -94,7 +94,8 @@ enum status group_earliest(struct group *g, const struct group_partition *p, int
 enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w);
 
 int64_t group_lag(struct group *g); /* records behind `reached`, as far as Kafka's last answers tell */
-void group_commit(struct group *g); /* tells Kafka the positions; does not wait for its answer */
+void group_commit(struct group *g); /* commits each partition's `next`; does not wait for the answer */
 
-/* Leaves and frees. After timeout_ms without an answer the others notice by the session's end instead. */
+/* Leaves and frees. If there is no answer within timeout_ms, our partitions are given to others only when the
+ * session ends. */
 void group_leave(struct group *g, int timeout_ms);

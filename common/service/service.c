@@ -148,13 +148,15 @@ static void start_events(struct process *p, struct why *w) {
                                                       .instance = p->settings->instance,
                                                       .gather_ms = s->gather_ms,
                                                       .reactions = s->reactions,
-                                                      .batch_records = (int)p->settings->consumer_batch});
+                                                      .batch_records = (int)p->settings->consumer_batch},
+                           w);
+        if (p->consumer == NULL) die(s, EX_CONFIG, w->text);
         add_probe(p, "consumer", consumer_part_ready, p->consumer);
     }
 }
 
 static void start_stream(struct process *p, struct why *w) {
-    const struct stream *stream = p->service->stream;
+    const struct service_stream *stream = p->service->stream;
     if (stream == NULL) return;
     p->stream = stream->start(&(struct stream_options){.name = p->service->name,
                                                        .brokers = p->settings->brokers,

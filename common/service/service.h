@@ -17,11 +17,12 @@
 struct stream_options {
     const char *name;
     const char *brokers, *registry_url;
-    const char *instance; /* as consumer_group.h says */
+    const char *instance; /* as in group_options */
 };
 
-/* A thread between topics, with no database and no API. */
-struct stream {
+/* How the process starts and ends a stream: a thread that reads and writes topics, with no database and no
+ * API (stream.h). */
+struct service_stream {
     /* NULL: a Kafka property is wrong, why says which (exit 78). The texts outlive the stream. */
     void *(*start)(const struct stream_options *options, struct why *w);
     bool (*ready)(void *stream, struct why *w);
@@ -40,10 +41,10 @@ struct service {
     bool no_sessions;              /* nobody signs in here: no JWKS_URL */
     const struct topic *publishes; /* may be NULL */
     const char *event_table;
-    const struct reaction *reactions; /* may be NULL */
-    int gather_ms;                    /* as in consumer_options */
-    const struct stream *stream;      /* may be NULL */
-    bool reads_topics;                /* by itself: it has the settings of Kafka */
+    const struct reaction *reactions;    /* may be NULL */
+    int gather_ms;                       /* as in consumer_options */
+    const struct service_stream *stream; /* may be NULL */
+    bool reads_topics;                   /* by itself: it has the settings of Kafka */
     /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
      * (req_service) and may set the session keys (auth does: it has its own; otherwise they come from
      * JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight any more;

@@ -30,10 +30,7 @@ static const char *const topics[] = {[TICKETS] = "tickets", [ORDERS] = "orders",
 struct live_tap {
     struct topic_thread thread;
     struct live_tap_options options;
-    struct group_options group_options;
-    char group_id[64];
-    struct group *group;
-    struct registry *registry;
+    char group[64];
     struct wire_decoder *tickets, *orders;
     struct live_view *view;
 
@@ -43,11 +40,10 @@ struct live_tap {
     int64_t *ends; /* of each partition, as it was placed the first time; NULL: read up to there */
     bool caught_up;
 
-    int64_t tick_at;
+    int64_t told_at_us;
 
-    pthread_mutex_t lock; /* of the next one */
-    struct live_question *asked;
-    struct live_question *waiting; /* the thread's */
+    struct inbox asked;
+    struct inbox_item *waiting; /* of these, what cannot be answered yet */
 };
 
 void live_batch_unref(struct live_batch *batch) {
@@ -60,15 +56,16 @@ void live_batch_unref(struct live_batch *batch) {
 
 /* --- where to read from --- */
 
-static enum status place(struct live_tap *tap, struct why *w) {
+static enum status place(void *arg, struct why *w) {
+    struct live_tap *tap = arg;
     int count;
-    struct group_partition *p = group_partitions(tap->group, &count);
+    struct group_partition *p = group_partitions(tap->thread.group, &count);
     int64_t *from = mem_alloc((size_t)(count + 1) * sizeof *from),
             *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
-    enum status st = group_offsets_for_time(tap->group, clock_wall_us() / 1000 - window_ms, from, w);
-    if (st == ST_OK) st = group_ends(tap->group, ends, w);
+    enum status st = group_offsets_for_time(tap->thread.group, clock_wall_us() / 1000 - window_ms, from, w);
+    if (st == ST_OK) st = group_ends(tap->thread.group, ends, w);
     for (int i = 0; st == ST_OK && i < count; i++)
-        if (p[i].gone) st = group_earliest(tap->group, &p[i], &from[i], w);
+        if (p[i].gone) st = group_earliest(tap->thread.group, &p[i], &from[i], w);
     for (int i = 0; st == ST_OK && i < count; i++) {
         p[i].next = live_view_begin(tap->view, p[i].topic, p[i].partition, from[i], p[i].gone);
         p[i].gone = false;
@@ -76,24 +73,14 @@ static enum status place(struct live_tap *tap, struct why *w) {
     free(from);
     free(tap->ends);
     tap->ends = ends;
-    if (st == ST_OK) group_fetch(tap->group);
+    if (st == ST_OK) group_fetch(tap->thread.group);
     return st;
-}
-
-static void try_place(struct live_tap *tap) {
-    struct why w = {0};
-    if (!topic_thread_may_try(&tap->thread)) return;
-    enum status st = place(tap, &w);
-    if (st != ST_OK)
-        topic_thread_set_back(&tap->thread, st, &w);
-    else
-        topic_thread_went_well(&tap->thread);
 }
 
 static void look_whether_caught_up(struct live_tap *tap) {
     int count;
-    struct group_partition *p = group_partitions(tap->group, &count);
-    if (tap->caught_up || group_state(tap->group) != GROUP_FETCHING || count == 0) return;
+    struct group_partition *p = group_partitions(tap->thread.group, &count);
+    if (tap->caught_up || group_state(tap->thread.group) != GROUP_FETCHING || count == 0) return;
     for (int i = 0; i < count; i++)
         if (p[i].reached < tap->ends[i]) return;
     tap->caught_up = true;
@@ -136,16 +123,6 @@ static enum status take(void *arg, struct group_partition *p, const rd_kafka_mes
     return ST_OK;
 }
 
-static void read_topics(struct live_tap *tap, int wait_ms) {
-    struct why w = {0};
-    int records;
-    enum status st = group_read(tap->group, wait_ms, SLICE, take, tap, &records, &w);
-    metric_add(M_LIVE_RECORDS, records);
-    if (st == ST_OK) return;
-    topic_thread_set_back(&tap->thread, st, &w);
-    group_hold(tap->group);
-}
-
 /* --- telling --- */
 
 static struct live_batch *new_batch(struct live_tap *tap) {
@@ -167,9 +144,9 @@ static struct live_batch *new_batch(struct live_tap *tap) {
 
 /* Kafka keeps what the threads cannot take yet. */
 static void tell(struct live_tap *tap) {
-    int64_t now = clock_mono_us();
-    if (tap->count == 0 && now < tap->tick_at) return;
-    tap->tick_at = now + TICK_MS * INT64_C(1000);
+    int64_t now_us = clock_mono_us();
+    if (tap->count == 0 && now_us - tap->told_at_us < TICK_MS * INT64_C(1000)) return;
+    tap->told_at_us = now_us;
     metric_set(M_LIVE_ITEMS, (int64_t)live_view_count(tap->view));
     while (tap->options.busy(tap->options.arg) && !topic_thread_stopping(&tap->thread))
         poll(NULL, 0, BUSY_MS);
@@ -193,95 +170,102 @@ static void answer(struct live_tap *tap, struct live_question *q, enum status st
 }
 
 static void take_questions(struct live_tap *tap) {
-    pthread_mutex_lock(&tap->lock);
-    struct live_question *asked = tap->asked;
-    tap->asked = NULL;
-    pthread_mutex_unlock(&tap->lock);
-    for (struct live_question *next; asked != NULL; asked = next) {
-        next = asked->next;
-        asked->next = tap->waiting;
-        tap->waiting = asked;
-    }
+    struct inbox_item **last = &tap->waiting;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = inbox_take(&tap->asked);
 }
 
 static void answer_questions(struct live_tap *tap) {
     take_questions(tap);
-    struct live_question **at = &tap->waiting;
-    int64_t late = clock_mono_us() - PATIENCE_MS * INT64_C(1000);
+    struct inbox_item **at = &tap->waiting;
+    int64_t late_us = clock_mono_us() - PATIENCE_MS * INT64_C(1000);
     bool stopping = topic_thread_stopping(&tap->thread);
-    for (struct live_question *q; (q = *at) != NULL;) {
-        if (!tap->caught_up && !stopping && q->asked_us > late) {
-            at = &q->next;
+    while (*at != NULL) {
+        struct live_question *q = (struct live_question *)*at;
+        if (!tap->caught_up && !stopping && q->asked_us > late_us) {
+            at = &q->item.next;
             continue;
         }
-        *at = q->next;
+        *at = q->item.next;
         answer(tap, q, tap->caught_up && !stopping ? ST_OK : ST_AGAIN);
     }
 }
 
 /* --- the thread --- */
 
-static void *run(void *arg) {
+static void step(void *arg) {
     struct live_tap *tap = arg;
-    tap->group = topic_thread_join(&tap->thread, &tap->group_options);
-    while (!topic_thread_stopping(&tap->thread)) {
-        if (group_state(tap->group) == GROUP_HELD) try_place(tap);
-        read_topics(tap, group_state(tap->group) == GROUP_FETCHING ? TICK_MS : OUT_MS);
-        look_whether_caught_up(tap);
-        tell(tap);
-        answer_questions(tap);
-    }
+    struct topic_thread *thread = &tap->thread;
+    if (group_state(thread->group) == GROUP_HELD) topic_thread_place(thread, place);
+    int wait_ms = group_state(thread->group) == GROUP_FETCHING ? TICK_MS : OUT_MS;
+    metric_add(M_LIVE_RECORDS, topic_thread_read(thread, wait_ms, SLICE, take));
+    look_whether_caught_up(tap);
+    tell(tap);
     answer_questions(tap);
-    topic_thread_leave(&tap->thread, LEAVE_MS);
-    return NULL;
+    topic_thread_tick(thread);
 }
 
-struct live_tap *live_tap_new(const struct live_tap_options *options, struct why *w) {
-    struct live_tap *tap = mem_alloc(sizeof *tap);
-    tap->options = *options;
-    struct uuid id = uuid_v7();
-    char text[UUID_TEXT];
-    uuid_format(&id, text);
-    snprintf(tap->group_id, sizeof tap->group_id, "onsale-web-%.*s", UUID_TEXT, text);
-    tap->group_options = (struct group_options){
-        .id = tap->group_id, .brokers = options->brokers, .topics = topics, .gather_ms = GATHER_MS};
-    if (group_check(&tap->group_options, w) != ST_OK) {
-        free(tap);
-        return NULL;
-    }
-    topic_thread_init(&tap->thread, "live", "starting");
-    pthread_mutex_init(&tap->lock, NULL);
-    tap->registry = registry_new(options->registry_url);
-    tap->tickets = wire_decoder_new(tap->registry, topic_tickets.type);
-    tap->orders = wire_decoder_new(tap->registry, topic_orders.type);
-    tap->view = live_view_new(options->items);
-    return tap;
+/* Answers who still asks, before it takes the time to leave. */
+static void finish(void *arg) {
+    answer_questions(arg);
 }
 
-void live_tap_start(struct live_tap *tap) {
-    topic_thread_start(&tap->thread, run, tap);
-}
-
-void live_tap_ask(struct live_tap *tap, struct live_question *q) {
-    q->asked_us = clock_mono_us();
-    pthread_mutex_lock(&tap->lock);
-    bool first = tap->asked == NULL;
-    q->next = tap->asked;
-    tap->asked = q;
-    pthread_mutex_unlock(&tap->lock);
-    if (first) topic_thread_wake(&tap->thread);
-}
-
-void live_tap_stop(struct live_tap *tap) {
-    if (!topic_thread_stop(&tap->thread, STOP_MS)) return; /* what the thread uses must stay */
+static void live_tap_close(void *arg) {
+    struct live_tap *tap = arg;
+    answer_questions(tap);
     for (size_t i = 0; i < tap->count; i++)
         live_item_unref(tap->items[i]);
     free(tap->ends);
     live_view_free(tap->view);
     wire_decoder_free(tap->tickets);
     wire_decoder_free(tap->orders);
-    registry_free(tap->registry);
-    pthread_mutex_destroy(&tap->lock);
+    inbox_destroy(&tap->asked);
     topic_thread_free(&tap->thread);
     free(tap);
+}
+
+static const struct topic_thread_work work = {.step = step, .finish = finish, .close = live_tap_close};
+
+static void wake(void *arg) {
+    struct live_tap *tap = arg;
+    topic_thread_wake(&tap->thread);
+}
+
+struct live_tap *live_tap_new(const struct live_tap_options *options, struct why *w) {
+    struct live_tap *tap = mem_alloc(sizeof *tap);
+    struct uuid id = uuid_v7();
+    char text[UUID_TEXT];
+    uuid_format(&id, text);
+    snprintf(tap->group, sizeof tap->group, "web-%.*s", UUID_TEXT, text);
+    const struct topic_thread_options thread = {.name = "live",
+                                                .group = tap->group,
+                                                .brokers = options->brokers,
+                                                .topics = topics,
+                                                .gather_ms = GATHER_MS,
+                                                .leave_ms = LEAVE_MS,
+                                                .registry_url = options->registry_url};
+    if (topic_thread_init(&tap->thread, &thread, &work, tap, w) != ST_OK) {
+        free(tap);
+        return NULL;
+    }
+    tap->options = *options;
+    inbox_init(&tap->asked, wake, tap);
+    tap->tickets = wire_decoder_new(tap->thread.registry, topic_tickets.type);
+    tap->orders = wire_decoder_new(tap->thread.registry, topic_orders.type);
+    tap->view = live_view_new(options->items);
+    return tap;
+}
+
+void live_tap_start(struct live_tap *tap) {
+    topic_thread_start(&tap->thread);
+}
+
+void live_tap_ask(struct live_tap *tap, struct live_question *q) {
+    q->asked_us = clock_mono_us();
+    inbox_put(&tap->asked, &q->item);
+}
+
+void live_tap_stop(struct live_tap *tap) {
+    topic_thread_stop(&tap->thread, STOP_MS);
 }

@@ -1,10 +1,11 @@
-/* live_tap: reads the topics for the live pages, all partitions, in a group of its own. A thread of its own,
- * which alone has the live_view.
+/* live_tap: a thread that reads the topics for the live pages: all partitions, in a group of its own. It
+ * alone uses the live_view.
  *
- * It begins some minutes back, for pages that come back after a restart. What it reads it tells each HTTP
- * thread in a batch; questions it answers behind the batches that it told before. */
+ * It begins some minutes back, for pages that come back after a restart. Each HTTP thread gets what it reads,
+ * in batches. A question is answered after the batches that came before it. */
 #pragma once
 
+#include "inbox.h"
 #include "live_index.h"
 #include "live_view.h"
 #include "status.h"
@@ -23,7 +24,7 @@ void live_batch_unref(struct live_batch *batch);
 
 /* What a page that comes asks. The asker's memory until it is answered. */
 struct live_question {
-    struct live_question *next;
+    struct inbox_item item;
     struct live_want *wants;
     int count;
     struct str since;
@@ -37,9 +38,9 @@ struct live_question {
 struct live_tap_options {
     const char *brokers, *registry_url;
     size_t items;
-    /* Takes a reference of its own. false: others first, the threads are busy. */
+    /* Hands a batch to each HTTP thread. Takes references of its own. */
     void (*tell)(void *arg, struct live_batch *batch);
-    bool (*busy)(void *arg);
+    bool (*busy)(void *arg); /* true: the HTTP threads have not caught up, the next batch waits */
     void *arg;
 };
 
@@ -47,4 +48,5 @@ struct live_tap;
 struct live_tap *live_tap_new(const struct live_tap_options *options, struct why *w);
 void live_tap_start(struct live_tap *tap);
 void live_tap_ask(struct live_tap *tap, struct live_question *q); /* from any thread */
-void live_tap_stop(struct live_tap *tap);                         /* answers who still asks, and frees */
+/* Ends the thread, which answers all questions that are left, and frees. */
+void live_tap_stop(struct live_tap *tap);

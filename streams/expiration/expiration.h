@@ -1,12 +1,13 @@
-/* expiration: from the topic orders, through the wheel, to the topic expirations. A thread of its own.
+/* expiration: reads the topic orders and writes a signal to the topic expirations when an order's time to pay
+ * is over. One thread, with no database: the state is the topic.
  *
- * There is no database: the state is the topic. An order stays pending until the topic shows it completed or
- * cancelled, so a signal that nobody acted on is given again, less and less often. The offset committed for a
- * partition is that of its oldest pending order; a start reads on from there, and nothing of a partition
- * fires before it is read to its end: an order that is over already is not signalled. */
+ * An order is pending until the topic shows it completed or cancelled. While it is pending its signal is
+ * repeated, less and less often, in case nobody acted on it. The offset committed for a partition is that of
+ * its oldest pending order. A start reads on from there, and gives no signal of a partition before it has
+ * read it to its end, so there is none for an order that is over already. */
 #pragma once
 
 #include "service.h"
 
 extern const struct config_var expiration_config[];
-extern const struct stream expiration_stream;
+extern const struct service_stream expiration_stream;

@@ -25,6 +25,7 @@ struct signals {
     uint8_t wire[WIRE_HEADER];
     int unacked;
     int64_t acked_us; /* by the monotonic clock: the last acknowledgement, or when none was awaited */
+    struct why said;  /* the trouble that was logged last */
 };
 
 static const struct kafka_property properties[] = {
@@ -41,6 +42,13 @@ static const struct kafka_property properties[] = {
     {0},
 };
 
+/* Thousands of signals may meet the same trouble. */
+static void say_once(struct signals *s, const char *what, const char *reason) {
+    struct why now;
+    why(&now, ST_FAILED, "%s: %s", what, reason);
+    if (log_news(&s->said, &now)) log_warn("signals", "%s", now.text);
+}
+
 /* The opaque of a record is its first signal's expiresAt, in milliseconds; 0 for one that is repeated. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *opaque) {
     (void)rk;
@@ -48,10 +56,10 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *
     int64_t due_ms = (int64_t)(intptr_t)record->_private;
     s->unacked--;
     s->acked_us = clock_mono_us();
+    if (record->err == RD_KAFKA_RESP_ERR_NO_ERROR) s->said = (struct why){0};
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        say_once(s, "Kafka refuses a signal, it will be given again", rd_kafka_err2str(record->err));
         metric_add(M_SIGNALS_FAILED, 1);
-        log_warn("signals", "Kafka refuses a signal, it will be given again: %s",
-                 rd_kafka_err2str(record->err));
     } else if (due_ms != 0) {
         int64_t late_us = clock_wall_us() - due_ms * 1000;
         metric_add(M_SIGNALS, 1);
@@ -133,7 +141,7 @@ bool signals_give(struct signals *s, const struct wheel_timer *timer, int64_t no
     };
     rd_kafka_error_t *error = rd_kafka_produceva(s->rk, parts, sizeof parts / sizeof *parts);
     if (error != NULL) {
-        log_warn("signals", "a signal waits: %s", rd_kafka_error_string(error));
+        say_once(s, "a signal waits", rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
         metric_add(M_SIGNALS_FAILED, 1);
         return false;

@@ -1,8 +1,8 @@
-/* signals: OrderExpired onto the topic expirations. One owner thread.
+/* signals: writes OrderExpired to the topic expirations. One owner thread.
  *
- * Nothing is kept here until it is delivered: the timer stays set until the order is over, so a signal that
- * got lost is given again. What is on its way is bounded, and nothing is added to it while Kafka does not
- * acknowledge: timers wait in the wheel, where they take no more memory than before. */
+ * A signal that gets lost is not sent again from here: its timer stays set until the order is over, and fires
+ * again. The number of signals that Kafka has not acknowledged is bounded, and none is added while Kafka
+ * acknowledges nothing: timers wait in the wheel, where they take no more memory than before. */
 #pragma once
 
 #include "status.h"

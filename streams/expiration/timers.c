@@ -123,13 +123,13 @@ void timers_fire(struct timers *t, int64_t now_ms, int most,
 }
 
 int64_t timers_next_ms(const struct timers *t) {
-    int64_t next = INT64_MAX;
+    int64_t next_ms = INT64_MAX;
     for (int i = 0; i < t->count; i++) {
         if (!t->all[i].firing) continue;
-        int64_t at = wheel_next_ms(t->all[i].wheel);
-        if (at < next) next = at;
+        int64_t due_ms = wheel_next_ms(t->all[i].wheel);
+        if (due_ms < next_ms) next_ms = due_ms;
     }
-    return next;
+    return next_ms;
 }
 
 void timers_measure(const struct timers *t) {

@@ -1,8 +1,8 @@
 /* timers: the pending orders of each partition of the topic orders, and how far each partition was read.
  *
- * What is known of a partition is the outcome of its records up to a position, so it stays true when the
- * partition goes elsewhere and comes back: reading goes on where it ended. It fires only while the partition
- * is ours and was read to where it ended when it came. One owner thread. */
+ * What is known of a partition follows from its records up to a position. So it stays true when another
+ * instance gets the partition and we get it back: reading goes on where it ended. Timers fire only while the
+ * partition is ours, and after it was read to where it ended when we got it. One owner thread. */
 #pragma once
 
 #include "events.h"

@@ -28,7 +28,7 @@ struct wheel *wheel_new(int64_t now_ms) {
     struct wheel *w = mem_alloc(sizeof *w);
     entries_init(&w->entries);
     index_init(&w->index);
-    w->slots.now = within(now_ms, 0, WHEEL_LAST_MS - 1);
+    w->slots.now_ms = within(now_ms, 0, WHEEL_LAST_MS - 1);
     return w;
 }
 
@@ -51,10 +51,10 @@ bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *tic
     struct entry *e = &w->entries.at[i];
     e->order = *order;
     e->ticket = *ticket;
-    e->due = within(due_ms, 0, WHEEL_LAST_MS);
+    e->due_ms = within(due_ms, 0, WHEEL_LAST_MS);
     e->attempt = 0;
     e->span = offsets_enter(&w->offsets, offset);
-    slots_enter(&w->slots, w->entries.at, i, e->due);
+    slots_enter(&w->slots, w->entries.at, i, e->due_ms);
     index_put(&w->index, hash, i);
     return true;
 }
@@ -99,43 +99,45 @@ void wheel_prefetch(const struct wheel *w, const struct uuid *orders, const int6
 
 /* --- time --- */
 
-static void fire_one(struct wheel *w, uint32_t i, int64_t now,
+static void fire_one(struct wheel *w, uint32_t i, int64_t now_ms,
                      int64_t (*fire)(void *ctx, const struct wheel_timer *t), void *ctx) {
     struct entry *e = &w->entries.at[i];
     __builtin_prefetch(&w->entries.at[e->next], 1);
-    struct wheel_timer t = {.order = e->order, .ticket = e->ticket, .due_ms = e->due, .attempt = e->attempt};
-    e->again = within(fire(ctx, &t), now + 1, now + WHEEL_MAX_BACKOFF_MS);
+    struct wheel_timer t = {
+        .order = e->order, .ticket = e->ticket, .due_ms = e->due_ms, .attempt = e->attempt};
+    e->again_ms = within(fire(ctx, &t), now_ms + 1, now_ms + WHEEL_MAX_BACKOFF_MS);
     if (e->attempt < INT_MAX) e->attempt++;
     slots_leave(&w->slots, w->entries.at, i);
-    slots_enter(&w->slots, w->entries.at, i, e->again);
+    slots_enter(&w->slots, w->entries.at, i, e->again_ms);
 }
 
 int wheel_expire(struct wheel *w, int64_t now_ms, int max,
                  int64_t (*fire)(void *ctx, const struct wheel_timer *t), void *ctx) {
     assert(!w->firing);
-    int64_t now = within(now_ms, 0, WHEEL_LAST_MS - 1), start;
+    int64_t start_ms;
     int fired = 0;
     uint32_t slot;
-    if (now < w->slots.now - WHEEL_SET_BACK_MS) slots_turn_back(&w->slots, w->entries.at, now);
+    now_ms = within(now_ms, 0, WHEEL_LAST_MS - 1);
+    if (now_ms < w->slots.now_ms - WHEEL_SET_BACK_MS) slots_turn_back(&w->slots, w->entries.at, now_ms);
     w->firing = true;
-    while (fired < max && slots_next(&w->slots, &slot, &start) && start <= now) {
-        w->slots.now = start;
+    while (fired < max && slots_next(&w->slots, &slot, &start_ms) && start_ms <= now_ms) {
+        w->slots.now_ms = start_ms;
         if (slot >= WHEEL_LEVEL_SLOTS) {
             slots_move_down(&w->slots, w->entries.at, slot);
         } else {
             for (; fired < max && !ring_is_empty(w->entries.at, slot); fired++)
-                fire_one(w, w->entries.at[slot].next, now, fire, ctx);
+                fire_one(w, w->entries.at[slot].next, now_ms, fire, ctx);
         }
     }
     w->firing = false;
-    if (fired < max && now > w->slots.now) w->slots.now = now;
+    if (fired < max && now_ms > w->slots.now_ms) w->slots.now_ms = now_ms;
     return fired;
 }
 
 int64_t wheel_next_ms(const struct wheel *w) {
     uint32_t slot;
-    int64_t start;
-    return slots_next(&w->slots, &slot, &start) ? start : INT64_MAX;
+    int64_t start_ms;
+    return slots_next(&w->slots, &slot, &start_ms) ? start_ms : INT64_MAX;
 }
 
 int64_t wheel_oldest_offset(const struct wheel *w) {

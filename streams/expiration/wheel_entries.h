@@ -21,7 +21,7 @@ enum {
 
 struct entry {
     struct uuid order, ticket;
-    int64_t due, again; /* again: when to fire, from the second attempt on */
+    int64_t due_ms, again_ms; /* again_ms: when to fire, from the second attempt on */
     uint32_t prev, next;
     uint32_t span; /* of offsets (wheel_offsets.h) */
     int attempt;

@@ -1,11 +1,12 @@
 /* wheel_index: which entry an order has. A hash table of buckets of a cache line: 7 times (hash, entry), at
  * most 3/4 full.
  *
- * Who finds his bucket full goes on to the next, and is counted in each that he passed: a search ends where
- * nobody did, mostly in the first, and what is deleted leaves no mark. The hash beside the entry's number
- * spares a cache miss: an entry is looked at only when the hash is equal, and neither growing nor deleting
- * looks at any. It grows a little with each addition, while two tables are in use, so that no addition waits
- * for millions to move. The hash has a secret key: who can choose ids can't make them collide. */
+ * An order whose bucket is full goes into the next one that has room, and each bucket that it passed counts
+ * it. So a search ends at the first bucket that nothing has passed, which is mostly the order's own; deleting
+ * takes it out of the counts again. The hash beside the entry's number spares a cache miss: an entry is
+ * looked at only when the hash is equal, and neither growing nor deleting looks at any. The table grows a
+ * little with each addition, while two tables are in use, so no addition waits for millions to move. The hash
+ * has a secret key: whoever can choose ids cannot make them collide. */
 #pragma once
 
 #include "wheel_entries.h"

@@ -35,28 +35,28 @@ static void join(struct slots *s, struct entry *at, uint32_t slot, uint32_t i) {
     ring_insert(at, at[slot].prev, i);
 }
 
-static int64_t number(int64_t when, int level) {
-    return when >> level * WHEEL_DIGIT_BITS;
+static int64_t number(int64_t when_ms, int level) {
+    return when_ms >> level * WHEEL_DIGIT_BITS;
 }
 
-static int level_of(int64_t now, int64_t when) {
+static int level_of(int64_t now_ms, int64_t when_ms) {
     int level = 0;
-    while (number(when, level) - number(now, level) >= WHEEL_LEVEL_SLOTS)
+    while (number(when_ms, level) - number(now_ms, level) >= WHEEL_LEVEL_SLOTS)
         level++;
-    return level; /* the last reaches past WHEEL_LAST_MS from any now */
+    return level; /* the last reaches past WHEEL_LAST_MS from any now_ms */
 }
 
-static uint32_t slot_of(int64_t when, int level) {
-    return (uint32_t)(level * WHEEL_LEVEL_SLOTS + (number(when, level) & DIGIT_MASK));
+static uint32_t slot_of(int64_t when_ms, int level) {
+    return (uint32_t)(level * WHEEL_LEVEL_SLOTS + (number(when_ms, level) & DIGIT_MASK));
 }
 
-uint32_t slots_head(const struct slots *s, int64_t when) {
-    if (when < s->now) when = s->now;
-    return slot_of(when, level_of(s->now, when));
+uint32_t slots_head(const struct slots *s, int64_t when_ms) {
+    if (when_ms < s->now_ms) when_ms = s->now_ms;
+    return slot_of(when_ms, level_of(s->now_ms, when_ms));
 }
 
-void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when) {
-    join(s, at, slots_head(s, when), i);
+void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when_ms) {
+    join(s, at, slots_head(s, when_ms), i);
 }
 
 void slots_leave(struct slots *s, struct entry *at, uint32_t i) {
@@ -65,16 +65,16 @@ void slots_leave(struct slots *s, struct entry *at, uint32_t i) {
     if (head < WHEEL_SLOTS && ring_is_empty(at, head)) vacate(s, head);
 }
 
-bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start) {
+bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start_ms) {
     bool any = false;
     for (int level = WHEEL_LEVELS - 1; level >= 0; level--) {
-        int64_t current = number(s->now, level);
+        int64_t current = number(s->now_ms, level);
         int d = distance(s->occupied[level], (int)(current & DIGIT_MASK));
         if (d < 0) continue;
-        int64_t begin = (current + d) << level * WHEEL_DIGIT_BITS;
-        if (any && begin >= *start) continue;
-        *slot = slot_of(begin, level);
-        *start = begin;
+        int64_t begin_ms = (current + d) << level * WHEEL_DIGIT_BITS;
+        if (any && begin_ms >= *start_ms) continue;
+        *slot = slot_of(begin_ms, level);
+        *start_ms = begin_ms;
         any = true;
     }
     return any;
@@ -83,7 +83,7 @@ bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start) {
 /* Before its first signal when it is due; then when fire said, but not before it is due: the clock may have
  * been set back meanwhile. */
 static int64_t when_of(const struct entry *e) {
-    return e->attempt == 0 || e->again < e->due ? e->due : e->again;
+    return e->attempt == 0 || e->again_ms < e->due_ms ? e->due_ms : e->again_ms;
 }
 
 static void enter_all(struct slots *s, struct entry *at, uint32_t head) {
@@ -98,8 +98,8 @@ void slots_move_down(struct slots *s, struct entry *at, uint32_t slot) {
     enter_all(s, at, slot);
 }
 
-void slots_turn_back(struct slots *s, struct entry *at, int64_t now) {
-    int64_t back = s->now - now;
+void slots_turn_back(struct slots *s, struct entry *at, int64_t now_ms) {
+    int64_t back_ms = s->now_ms - now_ms;
     ring_init(at, ENTRIES_LIMBO);
     for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++) {
         if (!is_occupied(s, slot)) continue;
@@ -107,7 +107,7 @@ void slots_turn_back(struct slots *s, struct entry *at, int64_t now) {
         vacate(s, slot);
     }
     for (uint32_t i = at[ENTRIES_LIMBO].next; i != ENTRIES_LIMBO; i = at[i].next)
-        at[i].again -= back;
-    s->now = now;
+        at[i].again_ms -= back_ms;
+    s->now_ms = now_ms;
     enter_all(s, at, ENTRIES_LIMBO);
 }

@@ -1,6 +1,6 @@
-/* changelog: reads partitions of sales-changelog from their beginning to their end, and what comes behind it.
- * By a client of its own, for as long as it takes: what it takes in memory is given back. One owner thread.
- */
+/* changelog: reads partitions of the topic sales-changelog from their beginning to their end, and what is
+ * written meanwhile. It has a Kafka client of its own, whose memory is given back when it is closed. One
+ * owner thread. */
 #pragma once
 
 #include "kafka.h"

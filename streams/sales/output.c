@@ -74,8 +74,8 @@ static enum status judge(struct output *o, const char *what, rd_kafka_error_t *e
 }
 
 /* Whether a call that is to be made again may be. */
-static void give_up_after(int64_t since, const struct why *w) {
-    if (clock_mono_us() - since < GIVE_UP_MS * INT64_C(1000)) return;
+static void give_up_after(int64_t since_us, const struct why *w) {
+    if (clock_mono_us() - since_us < GIVE_UP_MS * INT64_C(1000)) return;
     log_error("output", "ending the process: %s", w->text);
     _exit(EX_SOFTWARE);
 }
@@ -86,7 +86,7 @@ enum status output_init(struct output *o, struct why *w) {
 
 void output_abort(struct output *o) {
     struct why w = {0};
-    for (int64_t since = clock_mono_us();; give_up_after(since, &w)) {
+    for (int64_t since_us = clock_mono_us();; give_up_after(since_us, &w)) {
         enum status st = judge(o, "abort", rd_kafka_abort_transaction(o->rk, CALL_MS), &w);
         if (st == ST_OK) return;
         if (st == ST_FAILED) give_up_after(0, &w);
@@ -100,13 +100,13 @@ enum status output_begin(struct output *o, struct why *w) {
 }
 
 static enum status produce(struct output *o, const rd_kafka_vu_t *parts, size_t count, struct why *w) {
-    for (int64_t since = clock_mono_us();;) {
+    for (int64_t since_us = clock_mono_us();;) {
         rd_kafka_error_t *error = rd_kafka_produceva(o->rk, parts, count);
         if (error == NULL) return ST_OK;
         bool full = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__QUEUE_FULL;
         why(w, ST_FAILED, "cannot write: %.200s", rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
-        if (!full || clock_mono_us() - since > FULL_MS * INT64_C(1000)) return ST_FAILED;
+        if (!full || clock_mono_us() - since_us > FULL_MS * INT64_C(1000)) return ST_FAILED;
         rd_kafka_poll(o->rk, 10);
     }
 }
@@ -144,7 +144,7 @@ enum status output_state(struct output *o, int32_t partition, struct str key, st
 
 static enum status send_offsets(struct output *o, const rd_kafka_topic_partition_list_t *offsets,
                                 const rd_kafka_consumer_group_metadata_t *member, struct why *w) {
-    for (int64_t since = clock_mono_us();; give_up_after(since, w)) {
+    for (int64_t since_us = clock_mono_us();; give_up_after(since_us, w)) {
         enum status st = judge(o, "add positions to",
                                rd_kafka_send_offsets_to_transaction(o->rk, offsets, member, CALL_MS), w);
         if (st != ST_AGAIN) return st;
@@ -153,7 +153,7 @@ static enum status send_offsets(struct output *o, const rd_kafka_topic_partition
 
 /* Until it is known whether it is committed: who went on without knowing could count twice. */
 static enum status commit(struct output *o, struct why *w) {
-    for (int64_t since = clock_mono_us();; give_up_after(since, w)) {
+    for (int64_t since_us = clock_mono_us();; give_up_after(since_us, w)) {
         enum status st = judge(o, "commit", rd_kafka_commit_transaction(o->rk, CALL_MS), w);
         if (st != ST_AGAIN) return st;
     }

@@ -1,12 +1,12 @@
-/* output: what sales writes, in transactions: rows onto sales-by-minute, the state onto sales-changelog, and
- * how far orders has been read into the consumer group. All of a transaction is there, or nothing. One owner
- * thread; calls block.
+/* output: what sales writes, in transactions: rows to sales-by-minute, the state to sales-changelog, and to
+ * the consumer group how far orders has been read. A transaction takes effect as a whole or not at all. One
+ * owner thread; calls block.
  *
- * A transaction is open for the moment only that it takes to write it. Kafka's refusal to commit as a member
- * who is none any more is what keeps a process that was paused from overwriting what its successor wrote: see
- * sales.h. Trouble that passes is waited for, up to a minute (but for the group's coordinator, which
- * librdkafka waits for as long as it takes); then, or when the producer is fenced, the process ends: whatever
- * was not committed is void by that. */
+ * A transaction is open only while it is written. A process that was paused cannot overwrite what its
+ * successor wrote, because Kafka refuses a commit of one that is no longer a member: see sales.h. A call that
+ * fails for a reason that may pass is repeated for a minute (librdkafka itself waits for the group's
+ * coordinator as long as it takes). After that, or when the producer is fenced, the process ends, and what
+ * was not committed is void. */
 #pragma once
 
 #include "events.h"

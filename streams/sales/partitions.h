@@ -1,5 +1,5 @@
 /* partitions: what is known of each of our partitions of orders: its windows, how far it is counted, and,
- * while that is being rebuilt, whether it is whole. No I/O; one owner thread. */
+ * while these are rebuilt from the changelog, whether they are complete. No I/O; one owner thread. */
 #pragma once
 
 #include "events.h"

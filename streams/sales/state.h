@@ -1,14 +1,13 @@
 /* state: the records of the topic sales-changelog.
  *
- * Not Avro: nobody else reads them, a window's list of 20-byte identities would be what Avro is worst at, and
- * what one version of this program writes another need not resolve field by field. Each value begins with the
- * number of its format; whoever meets a number that he does not know stops instead of guessing.
+ * Not Avro: only this program reads them, and a window's list of 20-byte identities is what Avro is worst at.
+ * Each value begins with the number of its format; a number that is not known is an error.
  *
  * - The key of a window is the ticket (16 bytes) and the minute (4). Its value: 1, currency (3), milliseconds
  *   of the newest change (2), revenue (8), then of each change counted: order (16), version and kind (4).
  * - The same key without a value: nothing of the ticket is remembered any more.
- * - The key "p" has the value 1, offset (8), number (8): all that stands before the offset in orders is
- *   counted, and there are so many windows. Who finds another number has not got all of them.
+ * - The key "p" has the value 1, offset (8), number (8): all records of orders before the offset are counted,
+ *   and there are so many windows. With another number of windows, some are missing.
  *
  * Numbers are big endian.
  */

@@ -1,10 +1,10 @@
 /* windows: what was counted of the tickets of one partition, minute by minute. No I/O; one owner thread.
  *
- * A window is a ticket's minute, by the time at which the changes were made, and keeps *which* changes it has
- * counted: order and version of each, which is what the event log and the warehouse know them by. So counting
- * is adding to a set: a change that is read again, for whatever reason, changes nothing, and the order in
- * which changes are read does not matter. An identity belongs to one window for good, as the moment of a
- * change is part of it: nobody has to search the others. */
+ * A window is one minute of a ticket, by the time at which the changes were made. It keeps *which* changes it
+ * has counted: order and version of each, by which the event log and the warehouse know them, too. So
+ * counting is adding to a set: a change that is read again changes nothing, and the order in which changes
+ * are read does not matter. A change is always of the same window, because its time is a part of it: the
+ * others need not be searched. */
 #pragma once
 
 #include <stdbool.h>

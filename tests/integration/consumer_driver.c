@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -129,7 +130,11 @@ int main(int argc, char **argv) {
         .reactions = reactions,
         .batch_records = batch == NULL ? 500 : atoi(batch),
     };
-    struct consumer *c = consumer_start(&options);
+    struct consumer *c = consumer_start(&options, &w);
+    if (c == NULL) {
+        log_error("driver", "%s", w.text);
+        return EX_CONFIG;
+    }
     serve(c, signals);
     int64_t before = clock_mono_us();
     consumer_stop(c, 8000);

@@ -53,14 +53,16 @@ static void its_group_is_there_until_it_is_woken(void **state) {
         .name = "s", .text = "select $1::uuid[]", .nparams = 1, .types = types};
     static const struct reaction reactions[] = {{&topic_orders, ORDER_CREATED, &statement, bind_nothing},
                                                 {0}};
+    struct why w = {0}; /* what it waits for once it has its group: the database, or Kafka */
     struct consumer *c =
         consumer_start(&(struct consumer_options){.service = "test",
                                                   .database_url = "postgresql://127.0.0.1:1/x",
                                                   .brokers = "127.0.0.1:1",
                                                   .registry_url = "http://127.0.0.1:1",
                                                   .reactions = reactions,
-                                                  .batch_records = 10});
-    struct why w = {0}; /* what it waits for once it has its group: the database, or Kafka */
+                                                  .batch_records = 10},
+                       &w);
+    assert_non_null(c);
     while (!consumer_ready(c, &w) && strstr(w.text, "127.0.0.1") == NULL)
         poll(NULL, 0, 10);
     stopping = true;

@@ -2,7 +2,7 @@
 #include "pg_test.h"
 
 #include "clock.h"
-#include "metrics.h"
+#include "priv/db_metrics.h"
 #include "priv/db_conn.h"
 
 enum { PATIENCE_MS = 20000 };

@@ -90,7 +90,7 @@ static void stop_stream(void *stream, int timeout_ms) {
     log_info("stream", "has %s to stop", timeout_ms > 8000 && timeout_ms < 10000 ? "enough" : "not enough");
 }
 
-static const struct stream stream = {start_stream, stream_ready, stop_stream};
+static const struct service_stream stream = {start_stream, stream_ready, stop_stream};
 static const struct service streaming = {.name = "things", .config = own, .stream = &stream};
 static const struct service *running = &service;
 
@@ -458,6 +458,26 @@ static void a_publisher_refuses_a_setting(void **state) {
     unsetenv("RDKAFKA_ACKS");
 }
 
+static void bind_nothing(struct sql_params *item, const void *event, struct str traceparent) {
+    (void)item, (void)event, (void)traceparent;
+}
+
+static void a_consumer_refuses_a_setting(void **state) {
+    (void)state;
+    static const struct avro_type type = {.name = "Thing", .size = 1};
+    static const struct topic topic = {.name = "things", .type = &type};
+    static const struct reaction reactions[] = {{&topic, 0, &gated, bind_nothing}, {0}};
+    static const struct service reacting = {
+        .name = "things", .migrations = migrations, .reactions = reactions};
+    running = &reacting;
+    setenv("KAFKA_BROKERS", "b:1", 1);
+    setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
+    setenv("RDKAFKA_GROUP_ID", "other", 1);
+    expect_refused(EX_CONFIG, "things: Kafka property group.id must stay onsale-things: unset the RDKAFKA_ "
+                              "variable that says other\n");
+    unsetenv("RDKAFKA_GROUP_ID");
+}
+
 static int set_up(void **state) {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
@@ -492,6 +512,7 @@ int main(void) {
         TEST(a_stream_has_no_api_and_no_database),
         TEST(a_stream_refuses_a_setting),
         TEST(a_publisher_refuses_a_setting),
+        TEST(a_consumer_refuses_a_setting),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -32,7 +32,7 @@ struct batch {
     struct sql_params dead_letters;
     int records, capacity;
     size_t bytes;
-    int64_t *timestamps; /* of each record, in milliseconds */
+    int64_t *timestamps_ms; /* of each record */
 };
 
 void batch_init(struct batch *b, const struct reaction *reactions, int capacity);

@@ -1,7 +1,7 @@
 #include "clock.h"
 #include "group_metrics.h"
+#include "priv/sales_priv.h"
 #include "sales_metrics.h"
-#include "sales_state.h"
 
 struct writing {
     struct sales *sales;
@@ -87,12 +87,12 @@ static void committed(struct sales *x, int rows) {
         windows_free_gone(x->partitions.all[i].windows);
     }
     x->gathered = 0;
-    x->due_at = INT64_MAX;
+    x->due_at_us = INT64_MAX;
 }
 
 enum status sales_commit(struct sales *x, struct why *w) {
     int rows = 0;
-    if (x->due_at == INT64_MAX) return ST_OK;
+    if (x->due_at_us == INT64_MAX) return ST_OK;
     enum status st = output_begin(x->output, w);
     if (st == ST_OK) st = write_all(x, &rows, w);
     if (st == ST_OK)

@@ -1,8 +1,12 @@
-/* sales_state: what the parts of streams/sales's thread share: sales.c (its loop), rebuild.c, commit.c. */
+/* sales_priv: the state of the stream, as its three parts have it: sales.c (the loop), sales_rebuild.c,
+ * sales_commit.c. It is the stream's thread's own. */
 #pragma once
 
+#ifndef SALES_PRIV
+#error "private to streams/sales"
+#endif
+
 #include "changelog.h"
-#include "group.h"
 #include "output.h"
 #include "partitions.h"
 #include "topic_thread.h"
@@ -14,11 +18,7 @@ enum {
 struct sales {
     struct topic_thread thread;
     const char *brokers;
-    struct group_options options;
-    char group_id[64], owner[320]; /* an INSTANCE_ID is 255 at the most: Kafka's own limit */
-    struct group *group;
     struct output *output;
-    struct registry *registry;
     struct wire_decoder *decoder;
 
     struct partitions partitions;
@@ -26,22 +26,22 @@ struct sales {
     struct changelog *changelog; /* while it is being read */
     rd_kafka_consumer_group_metadata_t *member;
     bool rebuilding; /* not yet where orders ended when its partitions became ours */
-    int64_t placed_at, tick_at;
+    int64_t placed_at_us;
 
     struct buf scratch;
     int read;     /* records since the last commit */
     int gathered; /* of these, changes, and when they came into Kafka */
     int64_t came_ms[COMMIT_MOST];
-    int64_t due_at; /* to commit at the latest; INT64_MAX: nothing */
+    int64_t due_at_us; /* to commit at the latest; INT64_MAX: nothing */
 };
 
 extern const char *const sales_topics[]; /* what is counted */
 
-/* commit.c: what is gathered, in one transaction. Not ST_OK: it is void, and what is in memory of no worth.
- */
+/* Commits what is gathered, in one transaction. Not ST_OK: it is void, and what is in memory is worth
+ * nothing. */
 enum status sales_commit(struct sales *x, struct why *w);
 
-/* rebuild.c: to be called until it fetches, while the partitions are ours and nothing is known of them; goes
- * on where it was. Not ST_OK: sales_forget, then from the start. */
+/* To be called until it fetches, while the partitions are ours and nothing is known of them; goes on where it
+ * was. Not ST_OK: what is in memory is to be forgotten, then it begins again. */
 enum status sales_rebuild(struct sales *x, struct why *w);
 void sales_look_at_rebuilding(struct sales *x); /* says how far it is, and when all is counted */

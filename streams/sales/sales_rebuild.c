@@ -4,8 +4,8 @@
 #include "clock.h"
 #include "group_metrics.h"
 #include "log.h"
+#include "priv/sales_priv.h"
 #include "sales_metrics.h"
-#include "sales_state.h"
 
 enum {
     SLICE = 1000, /* records read before something else has its turn */
@@ -14,11 +14,11 @@ enum {
 
 static enum status begin_rebuilding(struct sales *x, struct why *w) {
     int count;
-    struct group_partition *p = group_partitions(x->group, &count);
+    struct group_partition *p = group_partitions(x->thread.group, &count);
     int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
     int32_t *numbers = mem_alloc((size_t)(count + 1) * sizeof *numbers);
-    enum status st = group_committed(x->group, w);
-    if (st == ST_OK) st = group_ends(x->group, ends, w);
+    enum status st = group_committed(x->thread.group, w);
+    if (st == ST_OK) st = group_ends(x->thread.group, ends, w);
     if (st == ST_OK) partitions_begin(&x->partitions, count, x->keep_minutes);
     for (int i = 0; st == ST_OK && i < count; i++) {
         x->partitions.all[i].number = numbers[i] = p[i].partition;
@@ -52,13 +52,13 @@ static int64_t go_on_from(const struct partition *p, const struct group_partitio
 
 static enum status begin_reading(struct sales *x, struct why *w) {
     int count;
-    struct group_partition *g = group_partitions(x->group, &count);
-    x->member = group_membership(x->group);
+    struct group_partition *g = group_partitions(x->thread.group, &count);
+    x->member = group_membership(x->thread.group);
     if (x->member == NULL) return why(w, ST_AGAIN, "the place in the consumer group is being lost");
     for (int i = 0; i < count; i++) {
         struct partition *p = &x->partitions.all[i];
         g[i].next = go_on_from(p, &g[i]);
-        enum status st = g[i].next < 0 ? group_earliest(x->group, &g[i], &g[i].next, w) : ST_OK;
+        enum status st = g[i].next < 0 ? group_earliest(x->thread.group, &g[i], &g[i].next, w) : ST_OK;
         if (st != ST_OK) return st;
         p->position = p->published = g[i].next;
     }
@@ -66,7 +66,7 @@ static enum status begin_reading(struct sales *x, struct why *w) {
         g[i].gone = false;
     changelog_close(x->changelog);
     x->changelog = NULL;
-    group_fetch(x->group);
+    group_fetch(x->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, count);
     return ST_OK;
 }
@@ -95,7 +95,7 @@ static enum status read_changelog(struct sales *x, struct why *w) {
 enum status sales_rebuild(struct sales *x, struct why *w) {
     if (x->changelog == NULL) {
         x->rebuilding = true;
-        x->placed_at = clock_mono_us();
+        x->placed_at_us = clock_mono_us();
         enum status st = begin_rebuilding(x, w);
         if (st != ST_OK) return st;
     }
@@ -119,7 +119,7 @@ static int64_t left_to_read(const struct sales *x) {
 void sales_look_at_rebuilding(struct sales *x) {
     int64_t left = left_to_read(x);
     metric_set(M_SALES_REBUILD_LEFT, left);
-    if (x->changelog != NULL || left > 0 || group_state(x->group) != GROUP_FETCHING) {
+    if (x->changelog != NULL || left > 0 || group_state(x->thread.group) != GROUP_FETCHING) {
         char text[80];
         snprintf(text, sizeof text, "reading %s, %lld records to go",
                  x->changelog != NULL ? changelog_topic : "orders", (long long)left);
@@ -129,7 +129,7 @@ void sales_look_at_rebuilding(struct sales *x) {
     partitions_measure(&x->partitions);
     log_info("sales", "the counts of %d partitions are whole, of %lld tickets, after %lld ms",
              x->partitions.count, (long long)metric_value(M_SALES_TICKETS),
-             (long long)(clock_mono_us() - x->placed_at) / 1000);
+             (long long)(clock_mono_us() - x->placed_at_us) / 1000);
     x->rebuilding = false;
     topic_thread_say_ready(&x->thread);
 }

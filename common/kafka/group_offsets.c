@@ -1,0 +1,111 @@
+#include <stdlib.h>
+
+#include "mem.h"
+#include "priv/group_priv.h"
+
+enum { ASK_MS = 5000 }; /* most time that a question to the brokers may take */
+
+const char *group_topic_name(const struct group *g, const struct group_partition *p) {
+    return g->options.topics[p->topic];
+}
+
+rd_kafka_topic_partition_list_t *group_list(const struct group *g, const struct group_partition *first,
+                                            int count, int64_t offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, group_topic_name(g, &first[i]), first[i].partition)->offset =
+            offset;
+    return list;
+}
+
+/* The partitions' offsets out of an answer, negative where there is none; its first error ends that. Frees
+ * the list. */
+static rd_kafka_resp_err_t read_offsets(const struct group *g, const struct group_partition *first, int count,
+                                        rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t err,
+                                        int64_t *offsets) {
+    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        const rd_kafka_topic_partition_t *answer =
+            rd_kafka_topic_partition_list_find(list, group_topic_name(g, &first[i]), first[i].partition);
+        err = answer->err;
+        offsets[i] = answer->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return err;
+}
+
+/* Asks for offsets by their place (beginning, end) or time. Not rd_kafka_query_watermark_offsets, which may
+ * wait forever before 2.3. */
+static rd_kafka_resp_err_t ask(struct group *g, const struct group_partition *first, int count, int64_t place,
+                               int64_t *offsets) {
+    rd_kafka_topic_partition_list_t *list = group_list(g, first, count, place);
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(g->rk, list, ASK_MS);
+    return read_offsets(g, first, count, list, err, offsets);
+}
+
+static enum status ask_place(struct group *g, const struct group_partition *first, int count, int64_t place,
+                             int64_t *offsets, struct why *w) {
+    rd_kafka_resp_err_t err = ask(g, first, count, place, offsets);
+    for (int i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (offsets[i] < 0) err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the %s offsets of %s: %s",
+               place == RD_KAFKA_OFFSET_END ? "last" : "first", group_topic_name(g, first),
+               rd_kafka_err2str(err));
+}
+
+enum status group_earliest(struct group *g, const struct group_partition *p, int64_t *offset, struct why *w) {
+    return ask_place(g, p, 1, RD_KAFKA_OFFSET_BEGINNING, offset, w);
+}
+
+enum status group_ends(struct group *g, int64_t *ends, struct why *w) {
+    return g->count == 0 ? ST_OK : ask_place(g, g->partitions, g->count, RD_KAFKA_OFFSET_END, ends, w);
+}
+
+/* The ends first: what is written after them is of that time, too, so it is not passed over. */
+enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w) {
+    enum status st = group_ends(g, offsets, w);
+    if (st != ST_OK || g->count == 0) return st;
+    int64_t *found = mem_alloc((size_t)g->count * sizeof *found);
+    rd_kafka_resp_err_t err = ask(g, g->partitions, g->count, unix_ms, found);
+    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (found[i] >= 0) offsets[i] = found[i];
+    free(found);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the offsets of a time: %s", rd_kafka_err2str(err));
+}
+
+enum status group_committed(struct group *g, struct why *w) {
+    if (g->count == 0) return ST_OK;
+    rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
+    int64_t *committed = mem_alloc((size_t)g->count * sizeof *committed);
+    rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, ASK_MS);
+    err = read_offsets(g, g->partitions, g->count, list, err, committed);
+    for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        g->partitions[i].next = g->partitions[i].committed = committed[i] < 0 ? -1 : committed[i];
+    free(committed);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
+}
+
+int64_t group_lag(struct group *g) {
+    int64_t lag = 0, low, high;
+    for (int i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        if (rd_kafka_get_watermark_offsets(g->rk, group_topic_name(g, p), p->partition, &low, &high) == 0 &&
+            high > p->reached)
+            lag += high - p->reached;
+    }
+    return lag;
+}
+
+void group_commit(struct group *g) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
+    for (int i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        if (p->committed == p->next) continue;
+        rd_kafka_topic_partition_list_add(list, group_topic_name(g, p), p->partition)->offset = p->next;
+        p->committed = p->next;
+    }
+    if (list->cnt > 0) rd_kafka_commit(g->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}
