@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "payments",
                             .config = payments_config,
-                            .migrations = payments_migrations,
+                            .schema = &payments_schema,
                             .statements = payments_statements,
                             .routes = payments_routes,
                             .publishes = &topic_payments,

@@ -2,8 +2,8 @@
  *
  * A question is tried again, with the same Idempotency-Key, after an answer that is none (the connection
  * broke off, 409, 429, 5xx), as long as there is time. What Stripe says comes back as the input of the
- * charge's rules (migrations/011_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an intent
- * for short. */
+ * charge's rules (functions/charge_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an
+ * intent for short. */
 #pragma once
 
 #include "fetch.h"
