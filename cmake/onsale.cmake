@@ -17,11 +17,13 @@ function(embed_sql target)
     if(NOT files)
         return()
     endif()
+    # A file that is renamed or gone makes nothing newer: the list of them does.
+    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/sql_files.txt CONTENT "${files}")
     set(made ${CMAKE_CURRENT_BINARY_DIR}/queries.h ${CMAKE_CURRENT_BINARY_DIR}/queries.c)
     add_custom_command(
         OUTPUT ${made}
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/sqlgen.py ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}
-        DEPENDS ${files} ${PROJECT_SOURCE_DIR}/tools/sqlgen.py
+        DEPENDS ${files} ${CMAKE_CURRENT_BINARY_DIR}/sql_files.txt ${PROJECT_SOURCE_DIR}/tools/sqlgen.py
         VERBATIM)
     target_sources(${target} PRIVATE ${made})
 endfunction()
