@@ -97,7 +97,7 @@ class Ground:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute("create database bench")
         self.url = admin.rsplit("/", 1)[0] + "/bench"
-        for migration in sorted((ROOT / "common/pg/migrations").glob("*_publisher*.sql")):
+        for migration in sorted((ROOT / "common/publisher/migrations").glob("*.sql")):
             self.sql(migration.read_text())
         self.sql(TABLES)
         self.kafka = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})

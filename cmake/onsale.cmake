@@ -1,7 +1,7 @@
 # onsale_library(NAME LINKED...)   the folder's sources as the static library onsale_NAME
 # onsale_service(NAME LINKED...)   the same, and the program NAME from its main.c
 #
-# What the folder has decides what is made: sql/ and migrations/ become queries.h (tools/sqlgen.py), templates/ and static/ become
+# What the folder has decides what is made: sql/, migrations/ and functions/ become queries.h (tools/sqlgen.py), templates/ and static/ become
 # templates.h (tools/templategen.py, tools/staticgen.py). Headers in priv/ compile only where NAME_PRIV is defined: in the library
 # itself, and in tests of it.
 
@@ -11,17 +11,19 @@ function(private_name name out)
     set(${out} ${upper}_PRIV PARENT_SCOPE)
 endfunction()
 
-# Embeds sql/*.sql and migrations/*.sql as queries.h and queries.c.
+# Embeds the .sql files of the folder as queries.h and queries.c.
 function(embed_sql target)
-    file(GLOB files CONFIGURE_DEPENDS sql/*.sql migrations/*.sql)
+    file(GLOB files CONFIGURE_DEPENDS sql/*.sql sql/background/*.sql migrations/*.sql functions/*.sql)
     if(NOT files)
         return()
     endif()
+    # A file that is renamed or gone makes nothing newer: the list of them does.
+    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/sql_files.txt CONTENT "${files}")
     set(made ${CMAKE_CURRENT_BINARY_DIR}/queries.h ${CMAKE_CURRENT_BINARY_DIR}/queries.c)
     add_custom_command(
         OUTPUT ${made}
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/sqlgen.py ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}
-        DEPENDS ${files} ${PROJECT_SOURCE_DIR}/tools/sqlgen.py
+        DEPENDS ${files} ${CMAKE_CURRENT_BINARY_DIR}/sql_files.txt ${PROJECT_SOURCE_DIR}/tools/sqlgen.py
         VERBATIM)
     target_sources(${target} PRIVATE ${made})
 endfunction()

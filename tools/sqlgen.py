@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""Embeds DIR/sql/*.sql and DIR/migrations/*.sql as OUT/queries.h and OUT/queries.c.
+"""Embeds DIR/sql/*.sql, DIR/migrations/*.sql and DIR/functions/*.sql as OUT/queries.h and OUT/queries.c.
 
     sqlgen.py DIR OUT
 
-sql/NAME.sql becomes `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of its parameters are read from
-the casts in its text ($1::uuid[] ...), and whether it writes from its words (a function that writes is named write_...). Files
-named on_*.sql are for threads other than those of HTTP (reactions are prepared by the consumer); all others are listed in
-`DIRNAME_statements` (prepared by the HTTP threads). A line `-- @gather 10 ms` lets its items wait that long for others. migrations/NNN_x.sql are listed, in order, in `DIRNAME_migrations`.
+sql/NAME.sql and sql/background/NAME.sql become `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of the
+parameters are read from the casts in the text ($1::uuid[] ...), and whether it writes from its words (a function that writes is named
+write_...). A line `-- @gather 10 ms` lets its items wait that long for others. Who prepares a statement, and by which list:
+
+    sql/background/NAME.sql   a thread of the service, by DIRNAME_background
+    sql/on_NAME.sql           the consumer, by the table of reactions
+    sql/NAME.sql              the HTTP threads, by DIRNAME_statements
+
+migrations/NNN_x.sql, in order, and functions/NAME.sql become `const struct migrate_set DIRNAME_schema` (common/pg/migrate.h).
 """
 import pathlib
 import re
@@ -93,23 +98,48 @@ const struct sql sql_{name} = {{
 """
 
 
+def function_text(path):
+    text = path.read_text(encoding="utf-8")
+    if not path.stem.isidentifier():
+        fail(path, "its name: letters, digits and _ only")
+    code = without_quoted(without_comments(text))
+    if re.search(r"\bcreate\s+(function|procedure)\b", code, re.I):
+        fail(path, "is applied again when it changes: create or replace")
+    if re.search(r"\b(commit|rollback)\b", code, re.I):
+        fail(path, "is run in a transaction with all others: without commit and rollback")
+    return text
+
+
+def migrate_files(name, files):
+    return [f"static const struct migrate_file {name}[] = {{", *(f'    {{"{stem}",\n    {c_text(text)}}},' for stem, text in files),
+            "    {0},", "};"]
+
+
+def list_of(name, statements):
+    return f"const struct sql *const {name}[] = {{{''.join(f'&sql_{p.stem}, ' for p in statements)}NULL}};"
+
+
 def main():
     source, out = map(pathlib.Path, sys.argv[1:])
-    statements = sorted((source / "sql").glob("*.sql"))
-    migrations = sorted((source / "migrations").glob("*.sql"))
-    requests = [p.stem for p in statements if not p.stem.startswith("on_")]
+    foreground, background = (sorted((source / folder).glob("*.sql")) for folder in ("sql", "sql/background"))
+    statements = foreground + background
+    requests = [p for p in foreground if not p.stem.startswith("on_")]
+    migrations = [(p.stem, p.read_text(encoding="utf-8")) for p in sorted((source / "migrations").glob("*.sql"))]
+    functions = [(p.stem, function_text(p)) for p in sorted((source / "functions").glob("*.sql"))]
+    for path in background:
+        if path.stem.startswith("on_") or (source / "sql" / path.name).exists():
+            fail(path, "on_ is for reactions" if path.stem.startswith("on_") else "its name is taken in sql/")
     owner = source.resolve().name.replace("-", "_")  # part of C names, too
 
     header = ["#pragma once", '#include "migrate.h"', '#include "sql.h"', ""]
     header += [f"extern const struct sql sql_{p.stem};" for p in statements]
-    header += ["", f"extern const struct sql *const {owner}_statements[];",
-               f"extern const struct migration {owner}_migrations[];", ""]
+    header += ["", f"extern const struct sql *const {owner}_statements[];", f"extern const struct sql *const {owner}_background[];",
+               f"extern const struct migrate_set {owner}_schema;", ""]
     body = ['#include "queries.h"', ""]
     body += [statement(p, owner) for p in statements]
-    body += [f"const struct sql *const {owner}_statements[] = {{{''.join(f'&sql_{n}, ' for n in requests)}NULL}};",
-             f"const struct migration {owner}_migrations[] = {{"]
-    body += [f'    {{"{p.stem}",\n    {c_text(p.read_text(encoding="utf-8"))}}},' for p in migrations]
-    body += ["    {0},", "};", ""]
+    body += [list_of(f"{owner}_statements", requests), list_of(f"{owner}_background", background)]
+    body += migrate_files("migrations", migrations) + migrate_files("functions", functions)
+    body += [f"const struct migrate_set {owner}_schema = {{migrations, functions}};", ""]
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "queries.h").write_text("\n".join(header), encoding="utf-8")

@@ -12,7 +12,11 @@
 #pragma once
 
 #include "avro.h"
+#include "migrate.h"
 #include "sql.h"
+
+/* Its tables: positions, dead letters. */
+extern const struct migrate_set consumer_schema;
 
 /* What a service does about one type of event: the statement, and how an event becomes an item of it. */
 struct reaction {

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "pg.h"
+#include "priv/functions.h"
 
 /* Held for the session: each file is a transaction of its own. The number is "onsale" in ASCII. */
 static const char LOCK[] = "select pg_advisory_lock(x'6f6e73616c65'::bigint)";
@@ -20,12 +21,12 @@ static const char APPLIED[] =
 static const char NOTE[] = "insert into migrations (name, checksum)"
                            " values ($1::text, encode(sha256(convert_to($2::text, 'UTF8')), 'hex'))";
 
-static PGresult *with_file(PGconn *conn, const char *text, const struct migration *m) {
+static PGresult *with_file(PGconn *conn, const char *text, const struct migrate_file *m) {
     return PQexecParams(conn, text, 2, NULL, (const char *const[]){m->name, m->text}, NULL, NULL, 0);
 }
 
 /* ST_OK: applied before, as it is now. ST_NOT_FOUND: not yet. */
-static enum status look_up(PGconn *conn, const struct migration *m, struct why *w) {
+static enum status look_up(PGconn *conn, const struct migrate_file *m, struct why *w) {
     PGresult *res = with_file(conn, APPLIED, m);
     enum status st = pg_status(conn, res, w);
     if (st == ST_OK && PQntuples(res) == 0)
@@ -39,14 +40,14 @@ static enum status look_up(PGconn *conn, const struct migration *m, struct why *
     return st;
 }
 
-static enum status note(PGconn *conn, const struct migration *m, struct why *w) {
+static enum status note(PGconn *conn, const struct migrate_file *m, struct why *w) {
     PGresult *res = with_file(conn, NOTE, m);
     enum status st = pg_status(conn, res, w);
     PQclear(res);
     return st;
 }
 
-static enum status apply(PGconn *conn, const struct migration *m, struct why *w) {
+static enum status apply(PGconn *conn, const struct migrate_file *m, struct why *w) {
     struct why cause = {0};
     enum status st = pg_exec(conn, &cause, "begin");
     if (st == ST_OK) st = pg_exec(conn, &cause, m->text);
@@ -59,7 +60,7 @@ static enum status apply(PGconn *conn, const struct migration *m, struct why *w)
     return ST_OK;
 }
 
-static enum status apply_missing(PGconn *conn, const struct migration *m, struct why *w) {
+static enum status apply_missing(PGconn *conn, const struct migrate_file *m, struct why *w) {
     for (; m->name != NULL; m++) {
         enum status st = look_up(conn, m, w);
         if (st == ST_NOT_FOUND) st = apply(conn, m, w);
@@ -68,14 +69,14 @@ static enum status apply_missing(PGconn *conn, const struct migration *m, struct
     return ST_OK;
 }
 
-enum status migrate(const char *url, const struct migration *common, const struct migration *own,
-                    struct why *w) {
+enum status migrate(const char *url, const struct migrate_set *const sets[], struct why *w) {
     PGconn *conn = pg_open(url, "migrate", 0, w);
     if (conn == NULL) return ST_LOST;
     enum status st = pg_exec(conn, w, LOCK);
     if (st == ST_OK) st = pg_exec(conn, w, TABLE);
-    if (st == ST_OK) st = apply_missing(conn, common, w);
-    if (st == ST_OK) st = apply_missing(conn, own, w);
+    for (int i = 0; st == ST_OK && sets[i] != NULL; i++)
+        st = apply_missing(conn, sets[i]->migrations, w);
+    if (st == ST_OK) st = functions_apply(conn, sets, w);
     PQfinish(conn); /* rolls back what is open, and gives the lock back */
     return st;
 }

@@ -80,6 +80,30 @@ enum status pg_prepare(PGconn *conn, const struct sql *sql, struct why *w) {
     return st;
 }
 
+PGconn *pg_open_prepared(const char *url, const char *name, int statement_timeout_ms,
+                         const struct sql *const statements[], struct why *w) {
+    PGconn *conn = pg_open(url, name, statement_timeout_ms, w);
+    if (conn == NULL) return NULL;
+    enum status st = pg_exec(conn, w, "select " PG_PLANNING);
+    for (; st == ST_OK && *statements != NULL; statements++)
+        st = pg_prepare(conn, *statements, w);
+    if (st == ST_OK) return conn;
+    PQfinish(conn);
+    return NULL;
+}
+
+enum status pg_run(PGconn *conn, struct sql_params *params, PGresult **res, struct why *w) {
+    const char *values[SQL_MAX_PARAMS];
+    int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
+    sql_params_values(params, values, lengths, formats);
+    *res = PQexecPrepared(conn, params->sql->name, params->sql->nparams, values, lengths, formats, 1);
+    enum status st = pg_status(conn, *res, w);
+    if (st == ST_OK) return ST_OK;
+    PQclear(*res);
+    *res = NULL;
+    return st;
+}
+
 enum status pg_exec(PGconn *conn, struct why *w, const char *text) {
     PGresult *res = PQexec(conn, text);
     enum status st = pg_status(conn, res, w);

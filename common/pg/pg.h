@@ -9,6 +9,13 @@
 PGconn *pg_open(const char *url, const char *name, int statement_timeout_ms, struct why *w);
 /* Whether url can be parsed; why says no more than that, as what cannot be parsed may hold the password. */
 bool pg_url_valid(const char *url, struct why *w);
+/* The same, for a thread that runs these set statements (ends with NULL): prepared, planned as PG_PLANNING
+ * says. */
+PGconn *pg_open_prepared(const char *url, const char *name, int statement_timeout_ms,
+                         const struct sql *const statements[], struct why *w);
+/* Runs params' statement, which was prepared, and waits for its rows (binary): *res is the caller's to clear;
+ * NULL unless ST_OK. */
+enum status pg_run(PGconn *conn, struct sql_params *params, PGresult **res, struct why *w);
 enum status pg_prepare(PGconn *conn, const struct sql *sql, struct why *w);
 /* Runs text (simple protocol, may be several statements), dropping its rows. */
 enum status pg_exec(PGconn *conn, struct why *w, const char *text);

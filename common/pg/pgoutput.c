@@ -3,8 +3,7 @@
 #include <endian.h>
 #include <string.h>
 
-/* 30 years, 7 of them leap years, after 1970. */
-static const int64_t POSTGRES_EPOCH_US = (30 * 365 + 7) * 86400LL * 1000000;
+#include "pg_time.h"
 
 int64_t pgoutput_unix_us(int64_t postgres_us) {
     int64_t unix_us; /* 'infinity' is the largest int64: it stays that */

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <endian.h>
 
+#include "pg_time.h"
 #include "sql.h"
 
 /* A statement and the code that reads its rows are written together: what does not fit is a bug, found by the

@@ -1,5 +1,5 @@
-/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: columns in, rows
- * out.
+/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: parameters in,
+ * rows out.
  *
  * Every statement is a set statement. Its parameters are parallel arrays, written `$1::uuid[]`, `$2::text[]`
  * ... (the generator reads the types there), one element an item; it answers rows whose first column is
@@ -17,9 +17,6 @@
 #include "uuid.h"
 
 enum { SQL_MAX_PARAMS = 32 };
-
-/* Postgres counts its microseconds from 2000-01-01. */
-static const int64_t POSTGRES_EPOCH_US = 946684800 * INT64_C(1000000);
 
 struct sql {
     const char *name; /* SERVICE_FILE; also the name it is prepared under */

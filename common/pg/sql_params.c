@@ -3,11 +3,11 @@
 #include <endian.h>
 #include <limits.h>
 
+#include "pg_time.h"
 #include "sql.h"
 
 /* Postgres' binary form of a one-dimensional array: five big-endian 32-bit words, then each element as a
- * 32-bit length
- * (-1: null) and its bytes. The count is filled in by sql_params_values, when it is known. */
+ * 32-bit length (-1: null) and its bytes. The count is filled in by sql_params_values, when it is known. */
 enum { AT_NDIM = 0, AT_HAS_NULL = 4, AT_TYPE = 8, AT_COUNT = 12, AT_LOWER_BOUND = 16, HEADER = 20 };
 
 /* pg_type.dat; these never change. */

@@ -11,7 +11,11 @@
 #pragma once
 
 #include "avro.h"
+#include "migrate.h"
 #include "status.h"
+
+/* Its table: the epoch. */
+extern const struct migrate_set publisher_schema;
 
 struct publisher_options {
     const char *service;

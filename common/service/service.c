@@ -284,9 +284,8 @@ static int run_migrate(const struct service *service) {
     const struct settings *settings = settings_load(service, false, &w);
     if (settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, settings->log_level);
-    enum status st = service->migrations == NULL
-                         ? ST_OK
-                         : migrate(settings->database_url, pg_migrations, service->migrations, &w);
+    const struct migrate_set *const sets[] = {&consumer_schema, &publisher_schema, service->schema, NULL};
+    enum status st = service->schema == NULL ? ST_OK : migrate(settings->database_url, sets, &w);
     if (st == ST_OK) return EX_OK;
     fprintf(stderr, "%s: migrate: %s\n", service->name, w.text);
     return st == ST_LOST || st == ST_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE;

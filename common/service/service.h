@@ -32,7 +32,7 @@ struct service_stream {
 struct service {
     const char *name;
     const struct config_var *config;     /* its own settings, beside the common ones; may be NULL */
-    const struct migration *migrations;  /* may be NULL */
+    const struct migrate_set *schema;    /* may be NULL */
     const struct sql *const *statements; /* NULL: no database */
     const struct route *routes;          /* NULL: no API */
     req_handler *missing;                /* these three: as in http_options */

@@ -85,7 +85,7 @@ enum { MAX_TABLES = 11 }; /* all of them, for a service that does everything */
 
 static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
     size_t n = 0;
-    bool has_database = s->statements != NULL || s->migrations != NULL;
+    bool has_database = s->statements != NULL || s->schema != NULL;
     if (to_run) tables[n++] = s->config;
     if (to_run) tables[n++] = running;
     if (to_run && s->routes != NULL) tables[n++] = serving;

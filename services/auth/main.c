@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "auth",
                             .config = auth_config,
-                            .migrations = auth_migrations,
+                            .schema = &auth_schema,
                             .statements = auth_statements,
                             .routes = auth_routes,
                             .publishes = &topic_users,

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "orders",
                             .config = orders_config,
-                            .migrations = orders_migrations,
+                            .schema = &orders_schema,
                             .statements = orders_statements,
                             .routes = orders_routes,
                             .publishes = &topic_orders,

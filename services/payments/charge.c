@@ -62,7 +62,7 @@ bool charge_in(const struct charge *c, const char *state) {
     return str_eq(c->state, str_of(state));
 }
 
-/* As the world sees it: charge_status() in migrations/011_rules.sql. */
+/* As the world sees it: functions/charge_status.sql. */
 static struct str status_of(const struct charge *c) {
     if (charge_in(c, "action") || charge_in(c, "abandoned")) return STR("requires_action");
     return charge_in(c, "refunding") ? STR("succeeded") : c->state;

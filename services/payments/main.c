@@ -28,7 +28,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     (void)keys;
     if (!signature_secrets_parse(webhook_secrets, &payments.webhook_secrets))
         return why(w, ST_INVALID, "STRIPE_WEBHOOK_SECRETS: must be one secret, or two separated by a comma");
-    payments.teller = teller_start(&(struct teller_options){
+    payments.worker = charge_worker_start(&(struct charge_worker_options){
         .database_url = settings->database_url,
         .stripe = {.url = stripe_url,
                    .key = secret_key,
@@ -41,7 +41,7 @@ static enum status start(const struct settings *settings, void **state, struct s
 
 static void stop(void *state) {
     (void)state;
-    teller_free(payments.teller);
+    charge_worker_free(payments.worker);
 }
 
 int main(int argc, char **argv) {
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "payments",
                             .config = payments_config,
-                            .migrations = payments_migrations,
+                            .schema = &payments_schema,
                             .statements = payments_statements,
                             .routes = payments_routes,
                             .publishes = &topic_payments,

@@ -102,8 +102,8 @@ static void wait_for_outcome(struct req *rq, req_handler *ask) {
         req_after(rq, POLL_MS, ask);
 }
 
-/* Not known: a webhook may have told, or the teller asks again in a moment. */
-static void on_told(struct req *rq, const struct charge *charge, int64_t stripe_us) {
+/* Not known: a webhook may say it, or the worker asks again in a moment. */
+static void on_asked(struct req *rq, const struct charge *charge, int64_t stripe_us) {
     const struct payment_request *p = req_state(rq);
     metric_observe_us(M_PAYMENT_TIME, clock_mono_us() - p->began_us - stripe_us);
     if (charge == NULL || charge_in(charge, "started"))
@@ -123,7 +123,7 @@ static void begin(struct req *rq, const struct charge *c) {
                              .amount = c->amount};
     memcpy(ask.token, p->token.p, p->token.n);
     memcpy(ask.currency, c->currency.p, c->currency.n < 3 ? c->currency.n : 3);
-    teller_ask(service->teller, &ask, rq, on_told);
+    charge_worker_ask(service->worker, &ask, rq, on_asked);
 }
 
 /* The same request again: it gets the same answer, once there is one. */
@@ -150,7 +150,7 @@ static void on_started(struct req *rq, const struct rows *rows) {
     } else if (str_eq(c.verdict, STR("repeated"))) {
         repeat(rq, &c);
     } else if (str_eq(c.verdict, STR("busy"))) {
-        if (charge_in(&c, "abandoned")) teller_wake(((struct payments *)req_service(rq))->teller);
+        if (charge_in(&c, "abandoned")) charge_worker_wake(((struct payments *)req_service(rq))->worker);
         wait_for_outcome(rq, ask_start);
     } else if (str_eq(c.verdict, STR("missing"))) {
         if (!req_later_within(rq, ask_start, ORDER_WAIT_MS)) req_fail(rq, 404, NULL, "No such order");

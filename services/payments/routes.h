@@ -1,14 +1,14 @@
 /* routes: the HTTP side of payments. */
 #pragma once
 
+#include "charge_worker.h"
 #include "http.h"
 #include "signature.h"
-#include "teller.h"
 
 struct payments {
     int64_t max_attempts, stripe_timeout_ms;
     struct signature_secrets webhook_secrets; /* none: webhooks are refused */
-    struct teller *teller;
+    struct charge_worker *worker;
 };
 
 extern const struct route payments_routes[];

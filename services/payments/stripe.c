@@ -120,16 +120,16 @@ void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *ou
 
 /* --- a question with its tries --- */
 
-static void call_end(struct call *call, const struct stripe_told *told) {
+static void call_end(struct call *call, const struct stripe_result *result) {
     metric_observe_us(M_STRIPE_TIME, clock_mono_us() - call->began_us);
-    if (told->input == NULL) {
+    if (result->input == NULL) {
         metric_add(M_STRIPE_UNKNOWN, 1);
         char id[UUID_TEXT];
         uuid_format(&call->ask.charge, id);
         log_warn("stripe", "%s for charge %.*s, attempt %d: %s", questions[call->ask.question], UUID_TEXT, id,
-                 call->ask.attempt, told->words);
+                 call->ask.attempt, result->error);
     }
-    call->done(call->ctx, &call->ask, told);
+    call->done(call->ctx, &call->ask, result);
     buf_free(&call->request.body);
     free(call);
 }
@@ -154,22 +154,22 @@ static bool try_again(struct call *call, const struct fetch_answer *answer) {
     return true;
 }
 
-static void take_action(const json_t *root, struct stripe_told *told, char **text) {
+static void take_action(const json_t *root, struct stripe_result *result, char **text) {
     const json_t *action = json_object_get(root, "next_action");
     *text = json_is_object(action) ? json_dumps(action, JSON_COMPACT) : NULL;
-    told->action = str_of(*text);
+    result->action = str_of(*text);
 }
 
 static void on_answer(void *ctx, const struct fetch_answer *answer) {
     struct call *call = ctx;
-    struct stripe_told told = {.words = answer->why, .again = true};
+    struct stripe_result result = {.error = answer->why, .again = true};
     json_t *root = NULL;
     char *action = NULL;
     if (answer->st == ST_OK) {
-        stripe_answer_read(&call->ask, answer->code, answer->body, &told, &root);
-        take_action(root, &told, &action);
+        stripe_answer_read(&call->ask, answer->code, answer->body, &result, &root);
+        take_action(root, &result, &action);
     }
-    if (told.input != NULL || !told.again || !try_again(call, answer)) call_end(call, &told);
+    if (result.input != NULL || !result.again || !try_again(call, answer)) call_end(call, &result);
     free(action);
     json_decref(root);
 }

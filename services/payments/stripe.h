@@ -2,8 +2,8 @@
  *
  * A question is tried again, with the same Idempotency-Key, after an answer that is none (the connection
  * broke off, 409, 429, 5xx), as long as there is time. What Stripe says comes back as the input of the
- * charge's rules (migrations/011_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an intent
- * for short. */
+ * charge's rules (functions/charge_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an
+ * intent for short. */
 #pragma once
 
 #include "fetch.h"
@@ -34,18 +34,19 @@ struct stripe_ask {
     char intent[STRIPE_ID_MAX + 1];
 };
 
-struct stripe_told {
+/* What Stripe says of a charge. */
+struct stripe_result {
     const char *input; /* of the rules; NULL: it is not known what became of it */
     struct str intent; /* may be empty */
     struct str reason; /* declined: Stripe's code */
     struct str secret; /* requires_action: what the buyer's browser confirms with */
     struct str action; /* requires_action: what it has to do, as JSON */
-    const char *words; /* unknown: for the log */
-    bool again;        /* unknown: worth another try */
+    const char *error; /* not known: why, for the log */
+    bool again;        /* not known: worth another try */
 };
 
-/* Called once, on a thread of its own; told lives during the call. */
-typedef void stripe_done(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told);
+/* Called once, on a thread of its own; result lives during the call. */
+typedef void stripe_done(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result);
 
 struct stripe_options {
     const char *url, *key;
@@ -67,11 +68,11 @@ struct stripe_request {
     char idempotency_key[80]; /* "": none */
 };
 void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out);
-/* What an answer means. told's strs are in *keep, which the caller json_decrefs. */
+/* What an answer means. result's strs are in *keep, which the caller json_decrefs. */
 struct json_t;
-void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_told *told,
+void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_result *result,
                         struct json_t **keep);
-/* The input that an intent's state is; NULL: none that we know. Fills told from the intent. */
-const char *stripe_intent_read(const struct json_t *intent, struct stripe_told *told);
+/* The input that an intent's state is; NULL: none that we know. Fills result from the intent. */
+const char *stripe_intent_read(const struct json_t *intent, struct stripe_result *result);
 /* Stripe's count of what we count in the currency's minor unit. */
 int64_t stripe_amount(int64_t minor, const char *currency);

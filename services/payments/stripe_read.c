@@ -33,83 +33,83 @@ static const struct {
     {"processing", "processing"},
 };
 
-const char *stripe_intent_read(const json_t *intent, struct stripe_told *told) {
+const char *stripe_intent_read(const json_t *intent, struct stripe_result *result) {
     struct str status = text_of(intent, "status");
-    told->intent = text_of(intent, "id");
-    told->input = NULL;
+    result->intent = text_of(intent, "id");
+    result->input = NULL;
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-        if (is(status, inputs[i].status)) told->input = inputs[i].input;
+        if (is(status, inputs[i].status)) result->input = inputs[i].input;
     const json_t *error = json_object_get(intent, "last_payment_error");
-    if (told->input != NULL && strcmp(told->input, "declined") == 0) {
-        if (!json_is_object(error)) told->input = NULL; /* it was not tried yet */
-        told->reason = reason_of(error);
+    if (result->input != NULL && strcmp(result->input, "declined") == 0) {
+        if (!json_is_object(error)) result->input = NULL; /* it was not tried yet */
+        result->reason = reason_of(error);
     }
-    if (told->input == NULL) return NULL;
-    if (strcmp(told->input, "requires_action") == 0) told->secret = text_of(intent, "client_secret");
-    return told->input;
+    if (result->input == NULL) return NULL;
+    if (strcmp(result->input, "requires_action") == 0) result->secret = text_of(intent, "client_secret");
+    return result->input;
 }
 
-static void not_known(struct stripe_told *told, const char *words, bool again) {
-    *told = (struct stripe_told){.words = words, .again = again};
+static void not_known(struct stripe_result *result, const char *error, bool again) {
+    *result = (struct stripe_result){.error = error, .again = again};
 }
 
 /* A refund that is on its way counts as made: the bank takes days. */
-static void read_refund(const json_t *refund, struct stripe_told *told) {
+static void read_refund(const json_t *refund, struct stripe_result *result) {
     struct str status = text_of(refund, "status");
     if (is(status, "succeeded") || is(status, "pending"))
-        told->input = "refunded";
+        result->input = "refunded";
     else
-        not_known(told, "the refund failed", false);
+        not_known(result, "the refund failed", false);
 }
 
-static void read_object(const struct stripe_ask *ask, json_t *root, struct stripe_told *told) {
+static void read_object(const struct stripe_ask *ask, json_t *root, struct stripe_result *result) {
     if (ask->question == STRIPE_REFUND)
-        read_refund(root, told);
-    else if (stripe_intent_read(root, told) == NULL)
-        not_known(told, "an intent in a state that is not known here", false);
+        read_refund(root, result);
+    else if (stripe_intent_read(root, result) == NULL)
+        not_known(result, "an intent in a state that is not known here", false);
 }
 
 /* The payment method is no good, for a reason that a card's issuer has nothing to do with; or it is the
  * request as a whole. Nothing was charged. */
-static void read_refusal(const json_t *error, struct stripe_told *told) {
+static void read_refusal(const json_t *error, struct stripe_result *result) {
     struct str param = text_of(error, "param"), code = text_of(error, "code");
     bool token = param.n >= 14 && memcmp(param.p, "payment_method", 14) == 0;
-    told->input = "declined";
-    told->reason = token ? STR("invalid_token") : first_of(code, STR("invalid_request"));
+    result->input = "declined";
+    result->reason = token ? STR("invalid_token") : first_of(code, STR("invalid_request"));
 }
 
-static void read_error(const struct stripe_ask *ask, int code, json_t *root, struct stripe_told *told) {
+static void read_error(const struct stripe_ask *ask, int code, json_t *root, struct stripe_result *result) {
     const json_t *error = json_object_get(root, "error"), *intent = json_object_get(error, "payment_intent");
     struct str type = text_of(error, "type"), what = text_of(error, "code");
     bool refused = code == 400 || code == 402 || code == 404;
     if (!refused || is(type, "idempotency_error"))
-        not_known(told, code == 401 || code == 403 ? "the key is not accepted" : "refused", false);
+        not_known(result, code == 401 || code == 403 ? "the key is not accepted" : "refused", false);
     else if (ask->question == STRIPE_REFUND && is(what, "charge_already_refunded"))
-        told->input = "refunded";
+        result->input = "refunded";
     else if (ask->question == STRIPE_REFUND)
-        not_known(told, "the refund is refused", false);
+        not_known(result, "the refund is refused", false);
     else if (is(type, "card_error")) {
-        told->input = "declined";
-        told->reason = reason_of(error);
-        told->intent = text_of(intent, "id");
-    } else if (json_is_object(intent) && stripe_intent_read(intent, told) != NULL)
+        result->input = "declined";
+        result->reason = reason_of(error);
+        result->intent = text_of(intent, "id");
+    } else if (json_is_object(intent) && stripe_intent_read(intent, result) != NULL)
         return; /* it cannot be cancelled: this is why */
     else if (ask->question == STRIPE_CREATE)
-        read_refusal(error, told);
+        read_refusal(error, result);
     else
-        not_known(told, "refused", false);
+        not_known(result, "refused", false);
 }
 
-void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_told *told,
+void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_result *result,
                         json_t **keep) {
-    *told = (struct stripe_told){0};
+    *result = (struct stripe_result){0};
     json_t *root = *keep = body.n == 0 ? NULL : json_loadb(body.p, body.n, 0, NULL);
     if (code >= 500 || code == 409 || code == 429 || code == 408)
-        not_known(told, "busy or broken", true);
+        not_known(result, "busy or broken", true);
     else if (!json_is_object(root))
-        not_known(told, "not the answer of Stripe; is STRIPE_URL right?", false);
+        not_known(result, "not the answer of Stripe; is STRIPE_URL right?", false);
     else if (code >= 200 && code < 300)
-        read_object(ask, root, told);
+        read_object(ask, root, result);
     else
-        read_error(ask, code, root, told);
+        read_error(ask, code, root, result);
 }

@@ -28,10 +28,10 @@ static void take(struct req *rq, const struct webhook *event, struct str action)
     put_text(item, event->id);
     put_uuid(item, &event->order);
     put_int(item, event->attempt);
-    put_text(item, str_of(event->told.input));
-    put_optional_text(item, event->told.intent);
-    put_optional_text(item, event->told.reason);
-    put_optional_text(item, event->told.secret);
+    put_text(item, str_of(event->result.input));
+    put_optional_text(item, event->result.intent);
+    put_optional_text(item, event->result.reason);
+    put_optional_text(item, event->result.secret);
     put_optional_text(item, action);
     put_text(item, req_traceparent(rq));
 }

@@ -10,7 +10,7 @@ struct webhook {
     bool ours; /* about an attempt of ours: then what follows is set */
     struct uuid order;
     int attempt;
-    struct stripe_told told;
+    struct stripe_result result;
 };
 
 /* NULL, or what is wrong with it. strs live as long as root. */

@@ -35,6 +35,6 @@ const char *webhook_read(const json_t *root, struct webhook *out) {
     if (!json_is_object(root)) return "must be a JSON object";
     if (out->id.n == 0 || out->id.n > EVENT_ID_MAX) return "must have an id";
     out->ours = tells(text_of(root, "type")) && is_ours(intent, out) &&
-                stripe_intent_read(intent, &out->told) != NULL;
+                stripe_intent_read(intent, &out->result) != NULL;
     return NULL;
 }

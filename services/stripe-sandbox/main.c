@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "stripe-sandbox",
                             .config = sandbox_config,
-                            .migrations = stripe_sandbox_migrations,
+                            .schema = &stripe_sandbox_schema,
                             .statements = stripe_sandbox_statements,
                             .routes = sandbox_routes,
                             .no_sessions = true,

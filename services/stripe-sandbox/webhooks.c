@@ -15,7 +15,7 @@
 #include "thread.h"
 
 enum {
-    WINDOW = 128,             /* deliveries on their way; on_due.sql knows it too */
+    WINDOW = 128,             /* deliveries on their way; get_due_events.sql knows it too */
     TIMEOUT_MS = 10 * 1000,   /* of one */
     LONGEST_WAIT_MS = 1000,   /* without being woken */
     MOST_DOUBLINGS = 12,      /* of the time to the next try */
@@ -104,30 +104,23 @@ static void deliver(struct webhooks *w, const struct target *to, int64_t seq, in
 
 /* --- the database --- */
 
-static PGresult *run(struct webhooks *w, struct sql_params *c, struct why *why) {
-    const char *values[SQL_MAX_PARAMS];
-    int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
-    sql_params_values(c, values, lengths, formats);
-    PGresult *res = PQexecPrepared(w->conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1);
-    if (pg_status(w->conn, res, why) == ST_OK) return res;
-    PQclear(res);
-    return NULL;
+static PGresult *run(struct webhooks *w, struct sql_params *params, struct why *why) {
+    PGresult *res;
+    pg_run(w->conn, params, &res, why);
+    return res;
 }
 
-static bool run_and_drop(struct webhooks *w, struct sql_params *c, struct why *why) {
-    PGresult *res = run(w, c, why);
+static bool run_and_drop(struct webhooks *w, struct sql_params *params, struct why *why) {
+    PGresult *res = run(w, params, why);
     PQclear(res);
     return res != NULL;
 }
 
 static bool connect_to(struct webhooks *w, struct why *why) {
-    if (w->conn != NULL) return true;
-    w->conn = pg_open(w->database_url, "stripe-sandbox-webhooks", TIMEOUT_MS, why);
-    if (w->conn == NULL) return false;
-    return pg_exec(w->conn, why, "select " PG_PLANNING) == ST_OK &&
-           pg_prepare(w->conn, &sql_on_due, why) == ST_OK &&
-           pg_prepare(w->conn, &sql_on_delivered, why) == ST_OK &&
-           pg_prepare(w->conn, &sql_on_forget, why) == ST_OK;
+    if (w->conn == NULL)
+        w->conn = pg_open_prepared(w->database_url, "stripe-sandbox-webhooks", TIMEOUT_MS,
+                                   stripe_sandbox_background, why);
+    return w->conn != NULL;
 }
 
 /* Twice as late each time. */
@@ -136,8 +129,7 @@ static int64_t next_try_us(const struct webhooks *w, const struct delivery *d) {
     return clock_wall_us() + (ms << (d->tries < MOST_DOUBLINGS ? d->tries : MOST_DOUBLINGS)) * 1000;
 }
 
-/* Tells the database how deliveries ended, and only then forgets them: until then they are not begun again.
- */
+/* Writes how deliveries ended, and only then frees their places: until then none of them is begun again. */
 static bool settle(struct webhooks *w, struct why *why) {
     struct delivery *over[WINDOW];
     int n = 0;
@@ -260,9 +252,9 @@ struct webhooks *webhooks_new(const char *database_url, const struct faults *fau
     w->faults = faults;
     w->url = mem_strdup("");
     w->secret = mem_strdup("");
-    sql_params_init(&w->due, &sql_on_due);
-    sql_params_init(&w->delivered, &sql_on_delivered);
-    sql_params_init(&w->forget, &sql_on_forget);
+    sql_params_init(&w->due, &sql_get_due_events);
+    sql_params_init(&w->delivered, &sql_write_deliveries);
+    sql_params_init(&w->forget, &sql_forget_old);
     init_lock(w);
     w->fetch = fetch_start(
         &(struct fetch_options){.connections = WINDOW, .connect_timeout_ms = 1000, .max_answer = 64 * 1024});

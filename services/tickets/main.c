@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
                         &(struct service){
                             .name = "tickets",
                             .config = tickets_config,
-                            .migrations = tickets_migrations,
+                            .schema = &tickets_schema,
                             .statements = tickets_statements,
                             .routes = tickets_routes,
                             .publishes = &topic_tickets,

@@ -22,9 +22,7 @@
 #include "metrics.h"
 #include "migrate.h"
 
-extern const struct migration pg_migrations[];
-
-static const struct migration migrations[] = {
+static const struct migrate_file migrations[] = {
     {"010_driver",
      "create table tickets (id uuid primary key, version int not null, title text not null check (title <> 'poison'));"
      "create table effects (n bigserial primary key, id uuid not null, version int not null);"
@@ -32,6 +30,9 @@ static const struct migration migrations[] = {
      "                   at timestamptz not null default clock_timestamp());"},
     {0},
 };
+
+static const struct migrate_file no_functions[] = {{0}};
+static const struct migrate_set schema = {migrations, no_functions};
 
 static const uint32_t types[] = {2950, 23, 25, 25};
 
@@ -117,7 +118,8 @@ int main(int argc, char **argv) {
 
     struct why w;
     const char *url = must_have("DATABASE_URL");
-    if (migrate(url, pg_migrations, migrations, &w) != ST_OK) {
+    const struct migrate_set *const sets[] = {&consumer_schema, &schema, NULL};
+    if (migrate(url, sets, &w) != ST_OK) {
         fprintf(stderr, "%s\n", w.text);
         return 1;
     }

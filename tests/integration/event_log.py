@@ -85,7 +85,7 @@ class Log:
         self.url = self.admin_url.rsplit("/", 1)[0] + "/" + self.name
         self.topic = Topic(stack.env, self.name)
         self._admin_sql(f"create database {self.name}")
-        for migration in sorted((ROOT / "common/pg/migrations").glob("*_publisher*.sql")):
+        for migration in sorted((ROOT / "common/publisher/migrations").glob("*.sql")):
             self.sql(migration.read_text())
         self.sql(TABLES)
         self.kafka = AdminClient({"bootstrap.servers": self.brokers})

@@ -7,8 +7,8 @@
 #include "log.h"
 #include "stripe.h"
 
-static void on_told(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told) {
-    printf("%d %s\n", (int)ask->question, told->input != NULL ? told->input : told->words);
+static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
+    printf("%d %s\n", (int)ask->question, result->input != NULL ? result->input : result->error);
     sem_post(ctx);
 }
 
@@ -24,11 +24,11 @@ int main(int argc, char **argv) {
     log_setup("stripe_driver", LOG_ERROR);
     struct stripe *s = stripe_start(&(struct stripe_options){
         .url = argv[1], .key = "sk_test_123", .timeout_ms = 20000, .connections = 1});
-    sem_t told;
-    sem_init(&told, 0, 0);
+    sem_t done;
+    sem_init(&done, 0, 0);
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-        stripe_ask(s, &asks[i], on_told, &told);
-        sem_wait(&told);
+        stripe_ask(s, &asks[i], on_result, &done);
+        sem_wait(&done);
     }
     stripe_free(s);
     return 0;

@@ -1,4 +1,4 @@
-"""The life of a charge, every state on every input: what services/payments/migrations/011_rules.sql makes of it, in a database of
+"""The life of a charge, every state on every input: what services/payments/functions make of it, in a database of
 its own. What is expected is written down here once more, in other words."""
 import itertools
 import random
@@ -40,8 +40,9 @@ def expected(state, ended, given):
 @pytest.fixture(scope="module")
 def db():
     with postgres() as url, psycopg.connect(url, autocommit=True) as connection:
-        for file in sorted((ROOT / "services/payments/migrations").glob("*.sql")):
-            connection.execute(file.read_text())
+        for folder in ("migrations", "functions"):
+            for file in sorted((ROOT / "services/payments" / folder).glob("*.sql")):
+                connection.execute(file.read_text())
         connection.prepare_threshold = None
         yield connection
 

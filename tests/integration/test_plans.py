@@ -42,7 +42,7 @@ def session(stack):
 
 def settings_of_the_service():
     """PG_PLANNING: what its sessions set that plans depend on."""
-    _, _, planning = (ROOT / "common" / "pg.h").read_text().partition("#define PG_PLANNING")
+    _, _, planning = (ROOT / "common" / "pg" / "pg.h").read_text().partition("#define PG_PLANNING")
     found = dict(re.findall(r"set_config\('(\w+)', '([\w.]+)', false\)", planning))
     assert "plan_cache_mode" in found
     return found

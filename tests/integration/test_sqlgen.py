@@ -17,19 +17,25 @@ int main(void) {
         for (int p = 0; p < q->nparams; p++) printf("%u ", q->types[p]);
         printf("|%s\\1", q->text);
     }
-    for (int i = 0; shop_migrations[i].name != NULL; i++)
-        printf("%s|%s\\1", shop_migrations[i].name, shop_migrations[i].text);
+    for (int i = 0; shop_background[i] != NULL; i++)
+        printf("background %s\\1", shop_background[i]->name);
+    const struct migrate_file *files[] = {shop_schema.migrations, shop_schema.functions};
+    for (int set = 0; set < 2; set++)
+        for (const struct migrate_file *f = files[set]; f->name != NULL; f++)
+            printf("%s|%s\\1", f->name, f->text);
     return 0;
 }
 """
 
 
-def generate(tmp_path, statements=(), migrations=()):
+def generate(tmp_path, **folders):
+    """folders: statements, background, migrations, functions: the text of each file."""
     source = tmp_path / "shop"
-    for folder, files in (("sql", dict(statements)), ("migrations", dict(migrations))):
-        (source / folder).mkdir(parents=True)
+    for folder, files in folders.items():
+        path = source / {"statements": "sql", "background": "sql/background"}.get(folder, folder)
+        path.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            (source / folder / name).write_bytes(text.encode())
+            (path / name).write_bytes(text.encode())
     return subprocess.run([sys.executable, ROOT / "tools/sqlgen.py", source, tmp_path / "out"], capture_output=True,
                           text=True, env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
 
@@ -64,7 +70,7 @@ def test_statements_with_names_types_and_direction(tmp_path):
 
 
 def test_what_gathers(tmp_path):
-    assert generate(tmp_path, {"q.sql": "-- Words.\n-- @gather 15 ms\nselect $1::int[]"}).returncode == 0
+    assert generate(tmp_path, statements={"q.sql": "-- Words.\n-- @gather 15 ms\nselect $1::int[]"}).returncode == 0
     assert ".gather_ms = 15," in (tmp_path / "out/queries.c").read_text()
 
 
@@ -83,6 +89,31 @@ def test_migrations_reach_c_unchanged(tmp_path):
     files = {"010_a.sql": "create table a ();\n-- \"kept\" \\ \t\u2028 \x85 \x0c \x7f é 🎫\nselect '??=7';",
              "011_empty.sql": "", "012_end.sql": "select 1;\n\n"}
     assert compiled(tmp_path, migrations=files) == [[name[:-4], text] for name, text in files.items()]
+
+
+def test_statements_of_other_threads_are_listed_apart(tmp_path):
+    entries = compiled(tmp_path, statements={"by_id.sql": "select $1::int[]", "on_order.sql": "select $1::int[]"},
+                       background={"sweep.sql": "select $1::int[]", "forget.sql": "select $1::int[]"})
+    assert entries == [["shop_by_id", "1", "0", "23 ", "select $1::int[]"], ["background shop_forget"], ["background shop_sweep"]]
+
+
+def test_functions_reach_c_unchanged(tmp_path):
+    price = "-- Once create function, now replaced.\ncreate or replace function price() returns text language sql as $$\nselect 'commit'$$;\n"
+    assert compiled(tmp_path, migrations={"010_a.sql": "create function price();"}, functions={"price.sql": price}) == [
+        ["010_a", "create function price();"], ["price", price]]
+
+
+@pytest.mark.parametrize("folder, name, text, words", [
+    ("functions", "price.sql", "create function price() returns int language sql as $$select 1$$", "create or replace"),
+    ("functions", "price.sql", "delete from prices; commit", "without commit"),
+    ("functions", "my-price.sql", "select 1", "letters, digits"),
+    ("background", "on_time.sql", "select $1::int[]", "on_ is for reactions"),
+    ("background", "sweep.sql", "select 1", "no parameter"),
+])
+def test_what_cannot_work_elsewhere_is_refused(tmp_path, folder, name, text, words):
+    done = generate(tmp_path, **{folder: {name: text}})
+    assert done.returncode != 0
+    assert words in done.stderr and name in done.stderr
 
 
 @pytest.mark.parametrize("name, text, words", [

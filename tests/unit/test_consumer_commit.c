@@ -41,8 +41,8 @@ static const struct sql LIMIT = {
 static const struct topic TOPIC = {.name = "things"};
 static const struct reaction REACTIONS[] = {{&TOPIC, 0, &TOUCH, bind}, {&TOPIC, 1, &LIMIT, bind}, {0}};
 
-extern const struct migration pg_migrations[];
-static const struct migration OWN[] = {{"010_things", TABLES}, {0}};
+static const struct migrate_file TABLES_OF_THINGS[] = {{"010_things", TABLES}, {0}}, NONE[] = {{0}};
+static const struct migrate_set THINGS = {TABLES_OF_THINGS, NONE};
 
 enum { CAPACITY = 2000 };
 static char url[256];
@@ -61,7 +61,8 @@ static int setup(void **state) {
     (void)state;
     struct why w = {0};
     test_create_database("commit", url, sizeof url);
-    if (migrate(url, pg_migrations, OWN, &w) != ST_OK) fail_msg("%s", w.text);
+    if (migrate(url, (const struct migrate_set *const[]){&consumer_schema, &THINGS, NULL}, &w) != ST_OK)
+        fail_msg("%s", w.text);
     batch_init(&batch, REACTIONS, CAPACITY);
     positions_init(&positions);
     watcher = test_connect(url);

@@ -148,15 +148,15 @@ static void meanings(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         struct stripe_ask ask = ask_for(answers[i].question);
-        struct stripe_told told;
+        struct stripe_result result;
         json_t *keep;
-        stripe_answer_read(&ask, answers[i].code, str_of(answers[i].body), &told, &keep);
-        const char *input = told.input == NULL ? "(not known)" : told.input;
+        stripe_answer_read(&ask, answers[i].code, str_of(answers[i].body), &result, &keep);
+        const char *input = result.input == NULL ? "(not known)" : result.input;
         if (strcmp(input, answers[i].input == NULL ? "(not known)" : answers[i].input) != 0)
             fail_msg("%zu: %d %s: %s", i, answers[i].code, answers[i].body, input);
-        assert_true(str_eq(told.reason, str_of(answers[i].reason)));
-        assert_int_equal(told.again, answers[i].again);
-        if (told.input == NULL) assert_non_null(told.words);
+        assert_true(str_eq(result.reason, str_of(answers[i].reason)));
+        assert_int_equal(result.again, answers[i].again);
+        if (result.input == NULL) assert_non_null(result.error);
         json_decref(keep);
     }
 }
@@ -164,13 +164,13 @@ static void meanings(void **state) {
 static void what_the_buyer_needs(void **state) {
     (void)state;
     struct stripe_ask ask = ask_for(STRIPE_CREATE);
-    struct stripe_told told;
+    struct stripe_result result;
     json_t *keep;
-    stripe_answer_read(&ask, 200, STR(INTENT("requires_action", "")), &told, &keep);
-    assert_true(str_eq(told.secret, STR("pi_1_secret")) && str_eq(told.intent, STR("pi_1")));
+    stripe_answer_read(&ask, 200, STR(INTENT("requires_action", "")), &result, &keep);
+    assert_true(str_eq(result.secret, STR("pi_1_secret")) && str_eq(result.intent, STR("pi_1")));
     json_decref(keep);
-    stripe_answer_read(&ask, 200, STR(INTENT("succeeded", "")), &told, &keep);
-    assert_int_equal(told.secret.n, 0);
+    stripe_answer_read(&ask, 200, STR(INTENT("succeeded", "")), &result, &keep);
+    assert_int_equal(result.secret.n, 0);
     json_decref(keep);
 }
 
@@ -204,7 +204,7 @@ static void events(void **state) {
         assert_true(str_eq(event.id, STR("evt_1")));
         assert_int_equal(event.ours, webhooks[i].input != NULL);
         if (event.ours) {
-            assert_string_equal(event.told.input, webhooks[i].input);
+            assert_string_equal(event.result.input, webhooks[i].input);
             assert_int_equal(event.attempt, 2);
         }
         json_decref(root);
@@ -227,15 +227,15 @@ static void words(void **state) {
 /* --- asking again --- */
 
 struct outcome {
-    sem_t told;
+    sem_t done;
     char input[32];
 };
 
-static void on_told(void *ctx, const struct stripe_ask *ask, const struct stripe_told *told) {
+static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
     struct outcome *o = ctx;
     assert_int_equal(ask->attempt, 2);
-    snprintf(o->input, sizeof o->input, "%s", told->input == NULL ? "(not known)" : told->input);
-    sem_post(&o->told);
+    snprintf(o->input, sizeof o->input, "%s", result->input == NULL ? "(not known)" : result->input);
+    sem_post(&o->done);
 }
 
 #define ANSWER(code, body) "HTTP/1.1 " code "\r\nConnection: close\r\n\r\n" body
@@ -245,12 +245,12 @@ static const char *ask_server(struct fake_http *server, int timeout_ms, enum str
     static struct outcome o;
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", server->port);
-    sem_init(&o.told, 0, 0);
+    sem_init(&o.done, 0, 0);
     struct stripe *s = stripe_start(
         &(struct stripe_options){.url = url, .key = "sk_test_1", .timeout_ms = timeout_ms, .connections = 2});
     struct stripe_ask ask = ask_for(question);
-    stripe_ask(s, &ask, on_told, &o);
-    sem_wait(&o.told);
+    stripe_ask(s, &ask, on_result, &o);
+    sem_wait(&o.done);
     assert_int_equal(stripe_waiting(s), 0);
     stripe_free(s);
     return o.input;

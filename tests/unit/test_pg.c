@@ -97,6 +97,32 @@ static void a_bad_statement_is_named(void **state) {
     PQfinish(conn);
 }
 
+static void prepared_statements_run(void **state) {
+    (void)state;
+    static const uint32_t ints[] = {23};
+    static const struct sql half = {"half", "select 100 / n from unnest($1::int[]) as r (n)", 1, false, ints,
+                                    0};
+    static const struct sql bad = {"bad", "select nonsense", 1, false, ints, 0};
+    struct why w = {0};
+    assert_null(
+        pg_open_prepared(test_cluster(), "test", 0, (const struct sql *const[]){&half, &bad, NULL}, &w));
+    assert_non_null(strstr(w.text, "cannot prepare bad"));
+    PGconn *conn = pg_open_prepared(test_cluster(), "test", 0, (const struct sql *const[]){&half, NULL}, &w);
+    struct sql_params params;
+    PGresult *res;
+    sql_params_init(&params, &half);
+    put_int(&params, 2);
+    assert_int_equal(pg_run(conn, &params, &res, &w), ST_OK);
+    assert_int_equal(row_int(&(struct rows){res, 0, 1}, 0, 0), 50);
+    PQclear(res);
+    sql_params_reset(&params);
+    put_int(&params, 0);
+    assert_int_equal(pg_run(conn, &params, &res, &w), ST_INVALID);
+    assert_null(res);
+    sql_params_free(&params);
+    PQfinish(conn);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_by_state),
@@ -106,6 +132,7 @@ int main(void) {
         cmocka_unit_test(no_server),
         cmocka_unit_test(the_password_stays_secret),
         cmocka_unit_test(a_bad_statement_is_named),
+        cmocka_unit_test(prepared_statements_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

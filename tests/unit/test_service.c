@@ -41,8 +41,11 @@ static void ask_gated(struct req *rq) {
 }
 
 static const struct route routes[] = {{"GET", "/state", say_state, 0}, {"GET", "/gated", ask_gated, 0}, {0}};
-static const struct migration migrations[] = {{"100_things", "create table things (id int primary key)"},
-                                              {0}};
+static const struct migrate_file migrations[] = {{"100_things", "create table things (id int primary key)"},
+                                                 {0}};
+static const struct migrate_file functions[] = {
+    {"one", "create or replace function one() returns int language sql as $$select 1$$"}, {0}};
+static const struct migrate_set schema = {migrations, functions};
 static const struct config_var own[] = {
     {"T_OWN", CONFIG_INT, &own_setting, "7", "a setting of its own", 1, 9}, {0}};
 
@@ -64,7 +67,7 @@ static void stop(void *state) {
 
 static const struct service service = {.name = "things",
                                        .config = own,
-                                       .migrations = migrations,
+                                       .schema = &schema,
                                        .statements = statements,
                                        .routes = routes,
                                        .start = start,
@@ -295,6 +298,7 @@ static void migrating(void **state) {
         int code = run("migrate");
         if (code != EX_OK) fail_msg("%d: %s", code, said());
         assert_int_equal(test_count(admin, "select count(*) from things"), 0);
+        assert_int_equal(test_count(admin, "select one()"), 1);
     }
     setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none", 1);
     assert_int_equal(run("migrate"), EX_TEMPFAIL);
@@ -468,7 +472,7 @@ static void a_consumer_refuses_a_setting(void **state) {
     static const struct topic topic = {.name = "things", .type = &type};
     static const struct reaction reactions[] = {{&topic, 0, &gated, bind_nothing}, {0}};
     static const struct service reacting = {
-        .name = "things", .migrations = migrations, .reactions = reactions};
+        .name = "things", .schema = &schema, .reactions = reactions};
     running = &reacting;
     setenv("KAFKA_BROKERS", "b:1", 1);
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);

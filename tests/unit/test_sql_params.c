@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "pg_test.h"
+#include "pg_time.h"
 
 static const uint32_t ALL_TYPES[] = {25, 2950, 21, 23, 20, 16, 1184, 17};
 static const struct sql ECHO = {
@@ -61,11 +62,9 @@ static void put_item(struct sql_params *c, const struct item *it) {
 }
 
 static PGresult *run(PGconn *conn, struct sql_params *c) {
-    const char *values[SQL_MAX_PARAMS];
-    int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];
-    sql_params_values(c, values, lengths, formats);
-    PGresult *res = PQexecPrepared(conn, c->sql->name, c->sql->nparams, values, lengths, formats, 1);
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) fail_msg("%s", PQerrorMessage(conn));
+    PGresult *res;
+    struct why w = {0};
+    if (pg_run(conn, c, &res, &w) != ST_OK) fail_msg("%s", w.text);
     return res;
 }
 

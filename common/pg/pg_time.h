@@ -1,0 +1,6 @@
+/* pg_time: Postgres counts its microseconds from 2000-01-01, in rows and in the log. */
+#pragma once
+
+#include <stdint.h>
+
+static const int64_t POSTGRES_EPOCH_US = 946684800 * INT64_C(1000000); /* in Unix time */

@@ -1,0 +1,16 @@
+-- Changes a user whose password is still the one that was checked; null leaves a thing as it is. An e-mail that somebody else has
+-- is found out by the unique index, the only judge that rivals in other transactions respect; `on conflict` would do, but updates
+-- have none, so the error is caught here, before it can end the batch.
+create or replace function change_user(who uuid, checked_hash text, new_email text, new_hash text,
+                                       out verdict text, out version int, out email text)
+language plpgsql as $$
+#variable_conflict use_column
+begin
+    update users u
+       set email = coalesce(new_email, u.email), password_hash = coalesce(new_hash, u.password_hash), version = u.version + 1
+     where u.id = who and u.password_hash = checked_hash
+    returning 'done', u.version, u.email into verdict, version, email;
+    verdict := coalesce(verdict, 'stale');
+exception when unique_violation then
+    verdict := 'taken';
+end $$;

@@ -1,0 +1,383 @@
+#include "charge_worker.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "charge_metrics.h"
+#include "clock.h"
+#include "inbox.h"
+#include "log.h"
+#include "pg.h"
+#include "queries.h"
+#include "thread.h"
+
+METRICS_DEFINE(charge_metrics, CHARGE_METRICS);
+
+enum {
+    SWEEP_US = 1000 * 1000,        /* how often it looks for charges that are due */
+    FORGET_US = 600 * 1000 * 1000, /* and for old webhooks */
+    FORGET_MOST = 1000,
+    BATCH = 500,           /* answers of one statement */
+    MOST_AT_STRIPE = 2000, /* found by the sweep and not answered: more would only wait in our queue */
+    STATEMENT_MS = 5000,
+    RECONNECT_US = 500 * 1000,
+};
+
+/* A question on its way to Stripe, and then its answer. */
+struct stripe_job {
+    struct inbox_item item; /* of `answered` */
+    struct charge_worker *worker;
+    struct req *rq; /* that waits for it; NULL: none */
+    charge_worker_done *done;
+    char traceparent[56]; /* "": none */
+    int64_t began_us, stripe_us;
+    struct stripe_ask ask;
+    const char *input; /* NULL: not known */
+    char *intent, *reason, *secret, *action;
+    struct charge *charge; /* as it is now */
+};
+
+struct charge_worker {
+    char *database_url;
+    struct stripe *stripe;
+    struct inbox answered; /* jobs, from Stripe's thread */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the next four */
+    pthread_cond_t changed;
+    bool has_answers, sweep_now, stopping;
+
+    /* the thread's alone */
+    PGconn *conn;
+    struct sql_params answers, sweep, forget;
+    int64_t sweep_at_us, forget_at_us;
+};
+
+/* --- jobs --- */
+
+static void job_free(struct stripe_job *job) {
+    free(job->intent);
+    free(job->reason);
+    free(job->secret);
+    free(job->action);
+    free(job->charge);
+    free(job);
+}
+
+static void on_resumed(struct req *rq, void *arg) {
+    struct stripe_job *job = arg;
+    job->done(rq, job->charge, job->stripe_us);
+    job_free(job);
+}
+
+static void job_end(struct stripe_job *job) {
+    if (job->rq == NULL)
+        job_free(job);
+    else
+        req_resume(job->rq, on_resumed, job);
+}
+
+static char *copy_of(struct str s) {
+    if (s.n == 0) return NULL;
+    char *copy = mem_alloc(s.n + 1);
+    memcpy(copy, s.p, s.n);
+    return copy;
+}
+
+/* On Stripe's thread. */
+static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
+    struct stripe_job *job = ctx;
+    (void)ask;
+    job->stripe_us = clock_mono_us() - job->began_us;
+    job->input = result->input;
+    if (result->input == NULL) { /* nothing to write; the charge is due again when its row says so */
+        job_end(job);
+        return;
+    }
+    job->intent = copy_of(result->intent);
+    job->reason = copy_of(result->reason);
+    job->secret = copy_of(result->secret);
+    job->action = copy_of(result->action);
+    inbox_put(&job->worker->answered, &job->item);
+}
+
+static struct stripe_job *job_new(struct charge_worker *worker, const struct stripe_ask *ask) {
+    struct stripe_job *job = mem_alloc(sizeof *job);
+    job->worker = worker;
+    job->ask = *ask;
+    job->began_us = clock_mono_us();
+    return job;
+}
+
+void charge_worker_ask(struct charge_worker *worker, const struct stripe_ask *ask, struct req *rq,
+                       charge_worker_done *done) {
+    struct stripe_job *job = job_new(worker, ask);
+    struct str trace = req_traceparent(rq);
+    snprintf(job->traceparent, sizeof job->traceparent, "%.*s", (int)trace.n, trace.p);
+    job->rq = rq;
+    job->done = done;
+    req_hold(rq);
+    stripe_ask(worker->stripe, ask, on_result, job);
+}
+
+/* --- the database --- */
+
+static enum status run(struct charge_worker *worker, struct sql_params *params, PGresult **res,
+                       struct why *w) {
+    if (worker->conn != NULL && PQstatus(worker->conn) != CONNECTION_OK) {
+        PQfinish(worker->conn);
+        worker->conn = NULL;
+    }
+    if (worker->conn == NULL)
+        worker->conn = pg_open_prepared(worker->database_url, "payments-charge-worker", STATEMENT_MS,
+                                        payments_background, w);
+    return worker->conn == NULL ? ST_LOST : pg_run(worker->conn, params, res, w);
+}
+
+/* --- what Stripe answered --- */
+
+static void put_optional(struct sql_params *params, const char *text) {
+    put_optional_text(params, str_of(text));
+}
+
+static void put_answer(struct sql_params *params, const struct stripe_job *job) {
+    put_uuid(params, &job->ask.order);
+    put_int(params, job->ask.attempt);
+    put_text(params, str_of(job->input));
+    put_optional(params, job->intent);
+    put_optional(params, job->reason);
+    put_optional(params, job->secret);
+    put_optional(params, job->action);
+    put_optional(params, job->traceparent);
+}
+
+/* Gives each job its charge. What an answer makes due is looked for at once. */
+static void take_charges(struct charge_worker *worker, const PGresult *res, struct stripe_job **batch) {
+    struct rows rows = {res, 0, PQntuples(res)};
+    for (int i = 0; i < rows.count; i++) {
+        struct charge charge;
+        struct stripe_job *job = batch[row_int(&rows, i, 0) - 1];
+        charge_read(&rows, i, &charge);
+        job->charge = charge_copy(&charge);
+        if (charge_in(&charge, "refunding") || charge_in(&charge, "abandoned")) worker->sweep_at_us = 0;
+        if (job->ask.question == STRIPE_REFUND && charge_in(&charge, "refunded")) metric_add(M_REFUNDS, 1);
+    }
+}
+
+/* ST_OK, or nothing of it was written. */
+static enum status write_batch(struct charge_worker *worker, struct stripe_job **batch, int n,
+                               struct why *w) {
+    sql_params_reset(&worker->answers);
+    for (int i = 0; i < n; i++)
+        put_answer(&worker->answers, batch[i]);
+    PGresult *res;
+    enum status st = run(worker, &worker->answers, &res, w);
+    if (st != ST_OK) return st;
+    take_charges(worker, res, batch);
+    PQclear(res);
+    return ST_OK;
+}
+
+static bool is_stopping(struct charge_worker *worker) {
+    pthread_mutex_lock(&worker->lock);
+    bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return stopping;
+}
+
+static void pause_for(struct charge_worker *worker, int64_t us) {
+    int64_t until = clock_mono_us() + us;
+    struct timespec at = {until / 1000000, until % 1000000 * 1000};
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->stopping && pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0)
+        ;
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* Tries until the answers are written, or the process stops: then the next start asks Stripe again. When the
+ * database refuses a batch its halves are written, so that one bad answer keeps back no other. */
+static void write_answers(struct charge_worker *worker, struct stripe_job **batch, int n) {
+    struct why w = {0};
+    enum status st;
+    while ((st = write_batch(worker, batch, n, &w)) != ST_OK) {
+        log_warn("charge_worker", "%d answers of Stripe could not be written: %s", n, w.text);
+        bool refused = st == ST_INVALID || st == ST_FAILED;
+        if (refused && n > 1) {
+            write_answers(worker, batch, n / 2);
+            write_answers(worker, batch + n / 2, n - n / 2);
+            return;
+        }
+        if (refused || is_stopping(worker)) break;
+        if (st == ST_LOST) pause_for(worker, RECONNECT_US);
+    }
+    for (int i = 0; i < n; i++)
+        job_end(batch[i]);
+}
+
+static void write_all_answers(struct charge_worker *worker, struct inbox_item *list) {
+    struct stripe_job *batch[BATCH];
+    while (list != NULL) {
+        int n = 0;
+        for (; list != NULL && n < BATCH; list = list->next)
+            batch[n++] = (struct stripe_job *)list;
+        write_answers(worker, batch, n);
+    }
+}
+
+/* --- what is due --- */
+
+enum due_column { D_ORDER, D_ID, D_ATTEMPT, D_ASK, D_TOKEN, D_AMOUNT, D_CURRENCY, D_INTENT };
+
+static void copy_text(char *out, size_t size, const struct rows *rows, int row, int column) {
+    struct str s = row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);
+    snprintf(out, size, "%.*s", (int)s.n, s.n == 0 ? "" : s.p);
+}
+
+static void ask_due(struct charge_worker *worker, const struct rows *rows, int row) {
+    struct stripe_ask ask = {.order = row_uuid(rows, row, D_ORDER),
+                             .charge = row_uuid(rows, row, D_ID),
+                             .attempt = (int)row_int(rows, row, D_ATTEMPT),
+                             .amount = row_int(rows, row, D_AMOUNT)};
+    copy_text(ask.token, sizeof ask.token, rows, row, D_TOKEN);
+    copy_text(ask.currency, sizeof ask.currency, rows, row, D_CURRENCY);
+    copy_text(ask.intent, sizeof ask.intent, rows, row, D_INTENT);
+    if (stripe_question_parse(row_text(rows, row, D_ASK), &ask.question))
+        stripe_ask(worker->stripe, &ask, on_result, job_new(worker, &ask));
+}
+
+/* false: there may be more. */
+static bool sweep_some(struct charge_worker *worker) {
+    int room = MOST_AT_STRIPE - stripe_waiting(worker->stripe);
+    struct why w = {0};
+    PGresult *res;
+    if (room <= 0) return true;
+    if (room > BATCH) room = BATCH;
+    sql_params_reset(&worker->sweep);
+    put_int(&worker->sweep, room);
+    if (run(worker, &worker->sweep, &res, &w) != ST_OK) {
+        log_warn("charge_worker", "cannot look for what is due: %s", w.text);
+        return true;
+    }
+    struct rows rows = {res, 0, PQntuples(res)};
+    for (int i = 0; i < rows.count; i++)
+        ask_due(worker, &rows, i);
+    metric_add(M_CHARGES_SWEPT, rows.count);
+    PQclear(res);
+    return rows.count < room;
+}
+
+static void forget_webhooks(struct charge_worker *worker) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&worker->forget);
+    put_int(&worker->forget, FORGET_MOST);
+    if (run(worker, &worker->forget, &res, &w) != ST_OK)
+        log_warn("charge_worker", "cannot forget old webhooks: %s", w.text);
+    else
+        PQclear(res);
+}
+
+static void do_due(struct charge_worker *worker) {
+    int64_t now = clock_mono_us();
+    if (now >= worker->sweep_at_us) {
+        worker->sweep_at_us = now + SWEEP_US;
+        while (!is_stopping(worker) && !sweep_some(worker))
+            ;
+    }
+    if (now >= worker->forget_at_us) {
+        worker->forget_at_us = now + FORGET_US;
+        forget_webhooks(worker);
+    }
+}
+
+/* --- the thread --- */
+
+/* Waits for answers, or for the time of the next sweep. false: it is to stop, and no answers are left.
+ * has_answers is cleared before they are taken, so what comes in between is not missed. */
+static bool take_answers(struct charge_worker *worker, struct inbox_item **list) {
+    struct timespec at = {worker->sweep_at_us / 1000000, worker->sweep_at_us % 1000000 * 1000};
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->has_answers && !worker->stopping && !worker->sweep_now &&
+           pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0)
+        ;
+    if (worker->sweep_now) worker->sweep_at_us = 0;
+    worker->has_answers = worker->sweep_now = false;
+    bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    *list = inbox_take(&worker->answered);
+    return !stopping || *list != NULL;
+}
+
+static void *charge_worker_main(void *arg) {
+    struct charge_worker *worker = arg;
+    for (struct inbox_item *list; take_answers(worker, &list);) {
+        write_all_answers(worker, list);
+        if (!is_stopping(worker)) do_due(worker);
+    }
+    PQfinish(worker->conn);
+    return NULL;
+}
+
+static void set(struct charge_worker *worker, bool *flag) {
+    pthread_mutex_lock(&worker->lock);
+    *flag = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static void on_answers(void *arg) {
+    struct charge_worker *worker = arg;
+    set(worker, &worker->has_answers);
+}
+
+void charge_worker_wake(struct charge_worker *worker) {
+    set(worker, &worker->sweep_now);
+}
+
+/* --- its life --- */
+
+static void init_lock(struct charge_worker *worker) {
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct charge_worker *charge_worker_start(const struct charge_worker_options *options) {
+    struct charge_worker *worker = mem_alloc(sizeof *worker);
+    metrics_register(charge_metrics);
+    worker->database_url = mem_strdup(options->database_url);
+    worker->stripe = stripe_start(&options->stripe);
+    sql_params_init(&worker->answers, &sql_write_answers);
+    sql_params_init(&worker->sweep, &sql_take_due_charges);
+    sql_params_init(&worker->forget, &sql_forget_webhooks);
+    init_lock(worker);
+    inbox_init(&worker->answered, on_answers, worker);
+    worker->thread = thread_start("charge-worker", charge_worker_main, worker);
+    return worker;
+}
+
+/* Of answers that came too late. */
+static void end_all(struct inbox_item *list) {
+    for (struct inbox_item *next; list != NULL; list = next) {
+        next = list->next;
+        job_end((struct stripe_job *)list);
+    }
+}
+
+void charge_worker_free(struct charge_worker *worker) {
+    set(worker, &worker->stopping);
+    pthread_join(worker->thread, NULL);
+    stripe_free(worker->stripe);
+    end_all(inbox_take(&worker->answered));
+    inbox_destroy(&worker->answered);
+    pthread_cond_destroy(&worker->changed);
+    pthread_mutex_destroy(&worker->lock);
+    sql_params_free(&worker->answers);
+    sql_params_free(&worker->sweep);
+    sql_params_free(&worker->forget);
+    free(worker->database_url);
+    free(worker);
+}

@@ -1,0 +1,59 @@
+-- Takes charges a step on, by the rules. attempt: which one the input is about (null: whichever), as an answer about an earlier
+-- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. Answers the
+-- charges as they are then.
+create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
+                                         client_secrets text[], next_actions text[], traceparents text[])
+returns setof charge_answer language plpgsql as $$
+declare rounds int;
+begin
+    perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
+    select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
+    for round in 1 .. coalesce(rounds, 0) loop
+        with item as (
+            select *, row_number() over (partition by order_id order by ordinal) as nth
+              from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
+                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, ordinal)
+        ), step as (
+            select i.order_id, i.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, r.next, r.event, r.ask
+              from item i
+              join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
+              join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled') and r.input = i.input
+             where i.nth = round
+        ), changed as (
+            update charges c
+               set state = s.next, changed_at = now(),
+                   version = c.version + case when s.event is null then 0 else 1 end,
+                   final = case s.next when 'failed' then c.attempt >= c.max_attempts or c.order_status = 'cancelled'
+                                       else s.next = 'refunded' end,
+                   stripe_id = coalesce(s.stripe_id, c.stripe_id),
+                   client_secret = case s.next when 'action' then s.client_secret end,
+                   next_action = case s.next when 'action' then s.next_action end,
+                   reason = case when s.next in ('started', 'succeeded') then null
+                                 when s.next = 'refunding' or s.input = 'order_cancelled' then 'order_ended'
+                                 when s.input = 'replaced' then 'replaced'
+                                 when s.input = 'canceled' then coalesce(c.reason, 'canceled')
+                                 when s.input = 'declined' then s.reason
+                                 else c.reason end,
+                   ask = s.ask, asked = 0,
+                   ask_at = case s.ask when 'look' then ask_again_at(0) else case when s.ask is not null then now() end end
+              from step s
+             where c.order_id = s.order_id
+            returning c.*, s.event, s.traceparent
+        ), failed as (
+            update attempts a set reason = c.reason
+              from changed c
+             where c.state = 'failed' and a.order_id = c.order_id and a.attempt = c.attempt
+        )
+        insert into payment_events (type, id, ticket_id, order_id, version, user_id, status, amount, currency, attempt, final,
+                                    stripe_id, reason, traceparent)
+        select event, id, ticket_id, order_id, version, user_id, charge_status(state), amount, currency, attempt, final, stripe_id,
+               case when state in ('failed', 'refunded') then reason end, traceparent
+          from changed where event is not null order by ticket_id;
+    end loop;
+    return query
+    select i.ordinal, i.input, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
+           c.next_action, c.started_at, c.changed_at
+      from unnest(order_ids, inputs) with ordinality as i (order_id, input, ordinal)
+      join charges c on c.order_id = i.order_id
+     order by i.ordinal;
+end $$;

@@ -1,0 +1,27 @@
+-- Takes in events of Stripe, each once.
+create or replace function write_webhooks(ids text[], order_ids uuid[], attempts int[], inputs text[], stripe_ids text[],
+                                          reasons text[], client_secrets text[], next_actions text[], traceparents text[])
+returns setof bigint language plpgsql as $$
+begin
+    with fresh as (
+        insert into webhook_events (id) select distinct i from unnest(ids) as i order by i
+            on conflict do nothing
+        returning id
+    ), item as (
+        select distinct on (e.id) e.*
+          from unnest(ids, order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
+            as e (id, order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, ordinal)
+          join fresh f on f.id = e.id
+         where e.order_id is not null
+         order by e.id, e.ordinal
+    )
+    select array_agg(order_id order by ordinal), array_agg(attempt order by ordinal), array_agg(input order by ordinal),
+           array_agg(stripe_id order by ordinal), array_agg(reason order by ordinal), array_agg(client_secret order by ordinal),
+           array_agg(next_action order by ordinal), array_agg(traceparent order by ordinal)
+      into order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents
+      from item;
+    if order_ids is not null then
+        perform write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents);
+    end if;
+    return query select generate_series(1, cardinality(ids))::bigint;
+end $$;
