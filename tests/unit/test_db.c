@@ -298,6 +298,7 @@ static void large_batches_go_in_pieces(void **state) {
     (void)state;
     static const struct sql *const list[] = {&big, &fx_echo, NULL};
     struct db_options options = fx_options(list);
+    options.statement_timeout_ms = PATIENCE_MS; /* so much text takes its time on a busy machine */
     fx_open(&options);
     size_t n = 8 << 20;
     char *text = malloc(n);

@@ -301,6 +301,7 @@ static void a_backend_that_reads_nothing_does_not_hold_up_the_loop(void **state)
     static const struct sql *const list[] = {&fx_echo, &keep, NULL};
     struct item large = {0}, read = {.n = 6};
     struct db_options options = fx_options(list);
+    options.statement_timeout_ms = PATIENCE_MS; /* so much text takes its time on a busy machine */
     fx_open(&options);
     size_t n = 64 << 20;
     char *text = malloc(n);
