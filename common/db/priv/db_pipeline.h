@@ -9,7 +9,8 @@
  *          │   └─ db_resolve.c    looking up the server's name without blocking
  *          └─ db_batch.c      items of one statement that travel together
  *
- * What goes up goes by callbacks: db_conn_events, db_pipeline_answered, db_done.
+ * What goes up goes by callbacks: db_conn_events, db_pipeline_answered, db_done. (priv/db_metrics.h, the
+ * table of metrics, is for all of them.)
  *
  * A batch is in exactly one place: in its pipeline's `waiting` (where the open one of a statement grows), in
  * its pipeline's `sent`, in the db's `answered`, or spare. A pipeline only moves batches to `answered`. db.c
