@@ -6,7 +6,7 @@
 #include "clock.h"
 #include "group_metrics.h"
 #include "log.h"
-#include "priv/consumer_commit.h"
+#include "priv/commit.h"
 #include "priv/consumer_metrics.h"
 #include "topic_thread.h"
 #include "wire.h"
@@ -121,7 +121,8 @@ static void put_positions(struct consumer *c) {
     sql_params_reset(&c->positions);
     for (int i = 0; i < count; i++)
         if (p[i].reached != p[i].next)
-            put_position(&c->positions, c->topics[p[i].topic], p[i].partition, p[i].next, p[i].reached);
+            commit_put_position(&c->positions, c->topics[p[i].topic], p[i].partition, p[i].next,
+                                p[i].reached);
 }
 
 static void committed(struct consumer *c) {
@@ -234,7 +235,7 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     enum status st = group_earliest(c->thread.group, p, &earliest, w);
     if (st != ST_OK) return st;
     sql_params_reset(&c->positions);
-    put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
+    commit_put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
     st = commit_batch(c->conn, &c->positions, NULL, w);
     if (st != ST_OK) return st;
     log_warn("consumer", "%s/%d has no record %lld (any more): starting over from its first, %lld",
@@ -408,7 +409,7 @@ struct consumer *consumer_start(const struct consumer_options *options, struct w
     c->most_records = options->batch_records;
     list_sources(c);
     batch_init(&c->batch, options->reactions, options->batch_records);
-    positions_init(&c->positions);
+    commit_positions_init(&c->positions);
     metrics_register(consumer_metrics);
     metrics_register(group_metrics);
     topic_thread_start(&c->thread);

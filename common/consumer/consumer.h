@@ -3,7 +3,7 @@
  * A batch of records becomes one transaction, sent in one round trip: the positions (they are moved only if
  * they are where this consumer left them, so a paused former owner cannot write), the effects as set
  * statements, and records that cannot be decoded into dead_letters. The batch is cut into runs in which no
- * key comes twice, so the records of a key take effect in their order (consumer_batch.h). Positions are kept
+ * key comes twice, so the records of a key take effect in their order (batch.h). Positions are kept
  * in Postgres.
  *
  * After an error of the database or the registry the same records are tried again, with longer and longer

@@ -4,8 +4,8 @@
 
 #include "backoff.h"
 #include "log.h"
+#include "priv/producer.h"
 #include "priv/publisher_metrics.h"
-#include "priv/publisher_producer.h"
 #include "priv/publisher_session.h"
 #include "registry.h"
 #include "thread.h"

@@ -8,8 +8,8 @@
 #include "pg.h"
 #include "priv/publisher_metrics.h"
 #include "priv/publisher_republish.h"
-#include "priv/publisher_slot.h"
 #include "priv/publisher_stream.h"
+#include "priv/slot.h"
 
 /* A standby looks for a free slot this often: most of the time a take-over takes. */
 enum { STANDBY_MS = 200, ANSWER_MS = 2000, STATEMENT_MS = 30 * 1000 };

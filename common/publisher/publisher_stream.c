@@ -7,8 +7,8 @@
 #include "clock.h"
 #include "log.h"
 #include "pg.h"
-#include "priv/publisher_expiry.h"
-#include "priv/publisher_slot.h"
+#include "priv/expiry.h"
+#include "priv/slot.h"
 
 /* A confirmation costs both sides a system call or two and Postgres sometimes a write: 10 a second are prompt
  * enough for WAL to go and for a restart to have little to look through. Without news one a second keeps the

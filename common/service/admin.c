@@ -23,7 +23,7 @@ static bool probe_ready(const struct probe *p, struct why *w) {
     return false;
 }
 
-const struct probe *probes_waiting(const struct probe *probes, struct why *w) {
+const struct probe *admin_waiting(const struct probe *probes, struct why *w) {
     const struct probe *p = probes;
     while (p->name != NULL && probe_ready(p, w))
         p++;
@@ -50,7 +50,7 @@ static void answer_healthz(const struct admin *admin, h2o_req_t *req) {
 static void answer_readyz(const struct admin *admin, h2o_req_t *req) {
     struct json j = {0};
     struct why w;
-    bool ready = probes_waiting(admin->probes, &w) == NULL;
+    bool ready = admin_waiting(admin->probes, &w) == NULL;
     json_open(&j, '{');
     json_key(&j, "status");
     json_text(&j, ready ? STR("ready") : STR("not ready"));

@@ -24,4 +24,4 @@ struct admin *admin_start(h2o_loop_t *loop, const char *address, int port, const
 int admin_port(const struct admin *admin);
 void admin_free(struct admin *admin);
 /* The first that is not ready, why filled; NULL: all are. */
-const struct probe *probes_waiting(const struct probe *probes, struct why *w);
+const struct probe *admin_waiting(const struct probe *probes, struct why *w);

@@ -82,7 +82,7 @@ static void add_probe(struct process *p, const char *name, bool (*ready)(void *,
 }
 
 static void say_when_ready(struct process *p) {
-    if (p->said_ready || probes_waiting(p->probes, NULL) != NULL) return;
+    if (p->said_ready || admin_waiting(p->probes, NULL) != NULL) return;
     p->said_ready = true;
     log_info("service", "ready after %lld ms", (long long)(clock_mono_us() - p->started_us) / 1000);
 }

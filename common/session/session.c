@@ -117,7 +117,7 @@ static enum status verify(struct session_cache *cache, struct str token, int64_t
     if (!base64_decode(parts.header, json, sizeof json, &n))
         return why(w, ST_INVALID, "its header is not base64url");
     bool missing;
-    int key = header_read((struct str){(char *)json, n}, cache->set, &missing, w);
+    int key = claims_read_header((struct str){(char *)json, n}, cache->set, &missing, w);
     if (missing) session_keys_missing(cache->keys);
     if (key < 0) return ST_INVALID;
     if (!base64_decode(parts.signature, signature, sizeof signature, &n))

@@ -54,8 +54,8 @@ static EVP_PKEY *public_key(const char *pem, int length) {
 
 static json_t *jwk_of(const EVP_PKEY *pkey, const char *kid) {
     char n[BASE64_LINE], e[BASE64_LINE];
-    size_t n_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
-           e_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
+    size_t n_length = keyset_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
+           e_length = keyset_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
     return json_pack("{s:s, s:s, s:s, s:s, s:s%, s:s%}", "kty", "RSA", "use", "sig", "alg", "RS256", "kid",
                      kid, "n", n, n_length, "e", e, e_length);
 }
@@ -73,7 +73,7 @@ static enum status add_key(struct session_signer *signer, const char *path, bool
     if (pkey == NULL)
         st = why(w, ST_INVALID, "%s: not a PEM %s key without a pass phrase", path,
                  first ? "private" : "private or public");
-    else if ((st = key_thumbprint(pkey, kid, &reason)) != ST_OK)
+    else if ((st = keyset_thumbprint(pkey, kid, &reason)) != ST_OK)
         why(w, st, "%s: %s", path, reason.text);
     else {
         json_array_append_new(jwks, jwk_of(pkey, kid));

@@ -54,7 +54,7 @@ static const struct problem broken = {.type = "api_error",
 
 static void set_problem(struct call *c, int status, const struct problem *problem) {
     struct json out = {0};
-    write_problem(&out, problem, &c->sandbox->objects);
+    object_write_problem(&out, problem, &c->sandbox->objects);
     c->status = status;
     c->body = call_take(c, &out);
 }
@@ -169,7 +169,7 @@ static void read_intent(struct call *c, const struct rows *rows) {
         .status = kept_text(c, rows, I_STATUS),
         .payment_method = kept_text(c, rows, I_PAYMENT_METHOD),
         .charge = kept_text(c, rows, I_CHARGE),
-        .failure = failure_of(kept_text(c, rows, I_FAILURE)),
+        .failure = card_failure_of(kept_text(c, rows, I_FAILURE)),
         .received = row_int(rows, 0, I_RECEIVED),
         .refunded = row_int(rows, 0, I_REFUNDED),
         .metadata = kept_text(c, rows, I_METADATA),
@@ -308,8 +308,8 @@ static void put_event(struct sql_params *item, struct call *c, const struct act 
                       faults_random(faults_delay(faults, DELAY_WEBHOOK_SHUFFLE));
     char id[ID_TEXT];
     struct json body = {0};
-    new_id(id, "evt_");
-    write_event(&body, id, act->event, now_us, act->object, str_of(c->request), c->key);
+    object_new_id(id, "evt_");
+    object_write_event(&body, id, act->event, now_us, act->object, str_of(c->request), c->key);
     put_text(item, str_of(id));
     put_text(item, str_of(act->event));
     put_text(item, (struct str){(char *)body.out.data, body.out.len});
@@ -475,7 +475,7 @@ static struct call *call_new(struct req *rq, const char *path, struct str intent
     struct call *c = req_alloc(rq, sizeof *c);
     *c = (struct call){
         .rq = rq, .sandbox = req_service(rq), .decide = decide, .path = path, .intent_id = intent_id};
-    new_id(c->request, "req_");
+    object_new_id(c->request, "req_");
     req_set_state(rq, c);
     return c;
 }

@@ -19,13 +19,13 @@ static const struct failure failures[] = {
      "An error occurred while processing your card. Try again in a little bit."},
 };
 
-const struct failure failure_authentication = {
+const struct failure card_failure_authentication = {
     "authentication", "invalid_request_error", "payment_intent_authentication_failure", NULL,
     "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
     "PaymentMethod to attempt to fulfill this PaymentIntent again."};
-const struct failure failure_not_now = {"authentication_required", "card_error", "authentication_required",
-                                        "authentication_required",
-                                        "Your card was declined. This transaction requires authentication."};
+const struct failure card_failure_not_now = {
+    "authentication_required", "card_error", "authentication_required", "authentication_required",
+    "Your card was declined. This transaction requires authentication."};
 
 enum { GENERIC, FUNDS, LOST, STOLEN, FRAUD, VELOCITY, EXPIRED, CVC, PROCESSING, FAILURES };
 static_assert(sizeof failures / sizeof *failures == FAILURES, "a name for each");
@@ -79,10 +79,10 @@ const struct card *card_of(struct str method) {
     return card;
 }
 
-const struct failure *failure_of(struct str name) {
+const struct failure *card_failure_of(struct str name) {
     if (name.n == 0) return NULL;
-    if (str_eq(name, str_of(failure_authentication.name))) return &failure_authentication;
-    if (str_eq(name, str_of(failure_not_now.name))) return &failure_not_now;
+    if (str_eq(name, str_of(card_failure_authentication.name))) return &card_failure_authentication;
+    if (str_eq(name, str_of(card_failure_not_now.name))) return &card_failure_not_now;
     for (size_t i = 0; i < FAILURES; i++)
         if (str_eq(name, str_of(failures[i].name))) return &failures[i];
     return NULL;

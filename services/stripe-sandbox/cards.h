@@ -18,9 +18,9 @@ struct card {
     bool authenticate;             /* before that, 3-D Secure */
 };
 
-extern const struct failure failure_authentication; /* 3-D Secure, not passed */
-extern const struct failure failure_not_now;        /* 3-D Secure wanted where nobody is who could do it */
+extern const struct failure card_failure_authentication; /* 3-D Secure, not passed */
+extern const struct failure card_failure_not_now; /* 3-D Secure wanted where nobody is who could do it */
 
 /* The card that a payment method (pm_card_visa) or a token (tok_visa) stands for; NULL: none. */
 const struct card *card_of(struct str method);
-const struct failure *failure_of(struct str name); /* NULL for an empty name */
+const struct failure *card_failure_of(struct str name); /* NULL for an empty name */

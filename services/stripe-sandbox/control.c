@@ -15,12 +15,12 @@ static void write_settings(struct json *out, const struct sandbox *s) {
     json_open(out, '{');
     char number[32];
     for (int i = 0; i < FAULTS; i++) {
-        json_key(out, fault_names[i]);
+        json_key(out, faults_names[i]);
         json_raw(out,
                  (struct str){number, (size_t)snprintf(number, sizeof number, "%g", s->faults.shares[i])});
     }
     for (int i = 0; i < DELAYS; i++) {
-        json_key(out, delay_names[i]);
+        json_key(out, faults_delay_names[i]);
         json_int(out, s->faults.delays[i]);
     }
     json_close(out, '}');
@@ -102,9 +102,9 @@ void delete_settings(struct req *rq) {
     faults_reset(&s->faults);
     set_target(s, (struct str){0}, (struct str){0});
     for (int i = 0; i < FAULTS; i++)
-        json_object_set_new(doc, fault_names[i], json_null());
+        json_object_set_new(doc, faults_names[i], json_null());
     for (int i = 0; i < DELAYS; i++)
-        json_object_set_new(doc, delay_names[i], json_null());
+        json_object_set_new(doc, faults_delay_names[i], json_null());
     json_object_set_new(doc, "webhook_url", json_null());
     json_object_set_new(doc, "webhook_secret", json_null());
     keep(rq, doc);
@@ -126,7 +126,7 @@ static void restore_rows(struct sandbox *s, const struct rows *rows) {
     set_target(s, url, secret);
 }
 
-enum status settings_restore(struct sandbox *s, struct why *w) {
+enum status control_restore(struct sandbox *s, struct why *w) {
     PGconn *conn = pg_open(s->database_url, "stripe-sandbox", 5000, w);
     if (conn == NULL) return ST_LOST;
     PGresult *res = PQexecParams(conn, "select name, value from settings", 0, NULL, NULL, NULL, NULL, 1);

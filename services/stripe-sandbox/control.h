@@ -5,4 +5,4 @@
 
 req_handler get_settings, post_settings, delete_settings, get_ledger;
 /* What was kept before. Blocks; called at the start. */
-enum status settings_restore(struct sandbox *sandbox, struct why *w);
+enum status control_restore(struct sandbox *sandbox, struct why *w);

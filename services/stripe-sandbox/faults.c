@@ -2,12 +2,12 @@
 
 #include <sys/random.h>
 
-const char *const fault_names[FAULTS] = {
+const char *const faults_names[FAULTS] = {
 #define X(name, text, help) text,
     FAULT_TABLE(X)
 #undef X
 };
-const char *const delay_names[DELAYS] = {
+const char *const faults_delay_names[DELAYS] = {
 #define X(name, text, first, most, help) text,
     DELAY_TABLE(X)
 #undef X
@@ -71,19 +71,19 @@ static bool is_name(struct str name, const char *start, const char *end) {
 const char *faults_set(struct faults *f, struct str name, double value, bool *kept) {
     *kept = true;
     for (int i = 0; i < FAULTS; i++) {
-        if (str_eq(name, str_of(fault_names[i]))) {
+        if (str_eq(name, str_of(faults_names[i]))) {
             if (!(value >= 0 && value <= 1)) return "must be a share from 0 to 1";
             f->shares[i] = value;
             return NULL;
         }
-        if (!is_name(name, fault_names[i], "_next")) continue;
+        if (!is_name(name, faults_names[i], "_next")) continue;
         *kept = false;
         if (!(value >= 0 && value <= 1e9)) return "must be a number from 0 to 1000000000";
         f->next[i] = (int64_t)value;
         return NULL;
     }
     for (int i = 0; i < DELAYS; i++) {
-        if (!str_eq(name, str_of(delay_names[i]))) continue;
+        if (!str_eq(name, str_of(faults_delay_names[i]))) continue;
         if (!(value >= 0 && value <= (double)limits[i].most))
             return "must be milliseconds, and not that many";
         f->delays[i] = (int64_t)value;

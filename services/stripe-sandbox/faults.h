@@ -44,7 +44,7 @@ struct faults {
     _Atomic int64_t delays[DELAYS];
 };
 
-extern const char *const fault_names[FAULTS], *const delay_names[DELAYS];
+extern const char *const faults_names[FAULTS], *const faults_delay_names[DELAYS];
 
 void faults_reset(struct faults *faults);
 bool faults_strike(struct faults *faults, enum fault fault); /* whether it happens now */

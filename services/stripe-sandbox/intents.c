@@ -19,7 +19,7 @@ static struct str copy_text(struct call *c, const char *s) {
 
 static struct str intent_json(struct call *c, const struct intent *in) {
     struct json out = {0};
-    write_intent(&out, in, &c->sandbox->objects);
+    object_write_intent(&out, in, &c->sandbox->objects);
     return call_take(c, &out);
 }
 
@@ -27,13 +27,14 @@ static struct str intent_json(struct call *c, const struct intent *in) {
 
 static struct str decline_json(struct call *c, const struct intent *in) {
     struct json out = {0};
-    write_problem(&out, &(struct problem){.type = in->failure->type, .intent = in}, &c->sandbox->objects);
+    object_write_problem(&out, &(struct problem){.type = in->failure->type, .intent = in},
+                         &c->sandbox->objects);
     return call_take(c, &out);
 }
 
 static void new_charge(struct call *c, struct intent *in) {
     char id[ID_TEXT];
-    new_id(id, "ch_");
+    object_new_id(id, "ch_");
     in->charge = copy_text(c, id);
 }
 
@@ -72,7 +73,7 @@ static void attempt(struct call *c, struct intent *in, bool nobody_there) {
     if (!card_of(in->payment_method)->authenticate) {
         pay(c, in, 402);
     } else if (nobody_there) {
-        fail_payment(c, in, &failure_not_now, 402);
+        fail_payment(c, in, &card_failure_not_now, 402);
     } else {
         in->failure = NULL;
         in->status = STR("requires_action");
@@ -87,7 +88,7 @@ static bool read_method(struct call *c, struct str *out) {
     bool has_method = call_param(c, "payment_method", &method);
     bool has_token = call_param(c, "payment_method_data[card][token]", &token);
     if (has_token && (!call_param(c, "payment_method_data[type]", &type) || !str_eq(type, STR("card")))) {
-        refuse_param(c, "payment_method_data[type]", "parameter_missing",
+        param_refuse(c, "payment_method_data[type]", "parameter_missing",
                      "Missing required param: payment_method_data[type].");
         return false;
     }
@@ -111,7 +112,7 @@ static bool read_return_url(struct call *c, struct str *out) {
         *out = url;
         return true;
     }
-    refuse_param(c, "return_url", "url_invalid", "Not a valid URL");
+    param_refuse(c, "return_url", "url_invalid", "Not a valid URL");
     return false;
 }
 
@@ -132,12 +133,12 @@ static bool read_confirmation(struct call *c, struct intent *in, bool *nobody) {
 static void refuse_state(struct call *c, const struct intent *in, const char *message) {
     /* Stripe keeps this answer for the key, as it depends on more than the parameters. */
     struct json out = {0};
-    write_problem(&out,
-                  &(struct problem){.type = "invalid_request_error",
-                                    .code = "payment_intent_unexpected_state",
-                                    .message = message,
-                                    .intent = in},
-                  &c->sandbox->objects);
+    object_write_problem(&out,
+                         &(struct problem){.type = "invalid_request_error",
+                                           .code = "payment_intent_unexpected_state",
+                                           .message = message,
+                                           .intent = in},
+                         &c->sandbox->objects);
     call_commit(c, 400, call_take(c, &out), &(struct act){0});
 }
 
@@ -147,7 +148,7 @@ static bool may_confirm(struct call *c, const struct intent *in) {
         return false;
     }
     if ((in->flags & (INTENT_AUTOMATIC | INTENT_NO_REDIRECTS)) == INTENT_AUTOMATIC && in->return_url.n == 0) {
-        refuse_param(
+        param_refuse(
             c, "return_url", NULL,
             "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because "
             "some of these payment methods might redirect your customer off of your page, you must provide "
@@ -175,18 +176,18 @@ static const char *const create_params[] = {"amount",
 static bool read_amount(struct call *c, int64_t *out) {
     struct str given;
     if (!call_param(c, "amount", &given)) {
-        refuse_param(c, "amount", "parameter_missing", "Missing required param: amount.");
+        param_refuse(c, "amount", "parameter_missing", "Missing required param: amount.");
         return false;
     }
     if (!param_integer(c, "amount", out)) return false;
     if (*out < 1)
-        refuse_param(c, "amount", "parameter_invalid_integer",
+        param_refuse(c, "amount", "parameter_invalid_integer",
                      "This value must be greater than or equal to 1.");
     else if (*out < LEAST_AMOUNT)
-        refuse_param(c, "amount", "amount_too_small", "Amount must be at least %d of the smallest unit.",
+        param_refuse(c, "amount", "amount_too_small", "Amount must be at least %d of the smallest unit.",
                      LEAST_AMOUNT);
     else if (*out > MOST_AMOUNT)
-        refuse_param(c, "amount", "amount_too_large", "Amount must be no more than %d.", MOST_AMOUNT);
+        param_refuse(c, "amount", "amount_too_large", "Amount must be no more than %d.", MOST_AMOUNT);
     return *out >= LEAST_AMOUNT && *out <= MOST_AMOUNT;
 }
 
@@ -199,7 +200,7 @@ static bool read_automatic(struct call *c, int *flags) {
     if (str_eq(redirects, STR("never")))
         *flags |= INTENT_NO_REDIRECTS;
     else if (!str_eq(redirects, STR("always"))) {
-        refuse_param(c, "automatic_payment_methods[allow_redirects]", NULL,
+        param_refuse(c, "automatic_payment_methods[allow_redirects]", NULL,
                      "Invalid automatic_payment_methods[allow_redirects]: must be one of always or never");
         return false;
     }
@@ -210,11 +211,11 @@ static bool read_automatic(struct call *c, int *flags) {
 static bool is_within_reach(struct call *c) {
     struct str value;
     if (call_param(c, "capture_method", &value) && str_eq(value, STR("manual"))) {
-        refuse_param(c, "capture_method", NULL, "The sandbox captures automatically only.");
+        param_refuse(c, "capture_method", NULL, "The sandbox captures automatically only.");
         return false;
     }
     if (call_param(c, "confirmation_method", &value) && !str_eq(value, STR("automatic"))) {
-        refuse_param(c, "confirmation_method", NULL, "The sandbox confirms automatically only.");
+        param_refuse(c, "confirmation_method", NULL, "The sandbox confirms automatically only.");
         return false;
     }
     return true;
@@ -230,7 +231,7 @@ static void decide_create(struct call *c) {
         !param_metadata(c, &in.metadata) || !read_confirmation(c, &in, &nobody))
         return;
     call_param(c, "description", &in.description);
-    new_id(id, "pi_");
+    object_new_id(id, "pi_");
     in.id = copy_text(c, id);
     if (confirm) {
         if (may_confirm(c, &in)) attempt(c, &in, nobody);
@@ -328,5 +329,5 @@ void intent_authenticated(struct call *c, bool passed) {
     if (passed)
         pay(c, &in, 200);
     else
-        fail_payment(c, &in, &failure_authentication, 200);
+        fail_payment(c, &in, &card_failure_authentication, 200);
 }

@@ -26,7 +26,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     sandbox.keys = keys_new();
     sandbox.webhooks = webhooks_new(sandbox.database_url, &sandbox.faults);
     *state = &sandbox;
-    enum status st = settings_restore(&sandbox, w);
+    enum status st = control_restore(&sandbox, w);
     if (st == ST_OK) webhooks_start(sandbox.webhooks);
     return st;
 }

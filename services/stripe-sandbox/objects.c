@@ -4,7 +4,7 @@
 
 #include "uuid.h"
 
-void new_id(char out[ID_TEXT], const char *prefix) {
+void object_new_id(char out[ID_TEXT], const char *prefix) {
     char text[UUID_TEXT];
     struct uuid id = uuid_v7();
     uuid_format(&id, text);
@@ -130,7 +130,7 @@ static void last_error(struct json *out, const struct intent *in) {
     json_close(out, '}');
 }
 
-void write_problem(struct json *out, const struct problem *p, const struct objects_options *options) {
+void object_write_problem(struct json *out, const struct problem *p, const struct objects_options *options) {
     json_open(out, '{');
     open(out, "error");
     if (p->message == NULL) {
@@ -143,7 +143,7 @@ void write_problem(struct json *out, const struct problem *p, const struct objec
     if (p->param != NULL) word(out, "param", p->param);
     if (p->intent != NULL) {
         json_key(out, "payment_intent");
-        write_intent(out, p->intent, options);
+        object_write_intent(out, p->intent, options);
     }
     word(out, "type", p->type);
     json_close(out, '}');
@@ -209,7 +209,7 @@ static void intent_state(struct json *out, const struct intent *in, const struct
     json_put_text(out, "status", in->status);
 }
 
-void write_intent(struct json *out, const struct intent *in, const struct objects_options *options) {
+void object_write_intent(struct json *out, const struct intent *in, const struct objects_options *options) {
     json_open(out, '{');
     json_put_text(out, "id", in->id);
     word(out, "object", "payment_intent");
@@ -261,7 +261,7 @@ static void charge_outcome(struct json *out, const struct intent *in) {
     word(out, "status", f == NULL ? "succeeded" : "failed");
 }
 
-void write_charge(struct json *out, const struct intent *in) {
+void object_write_charge(struct json *out, const struct intent *in) {
     json_open(out, '{');
     json_put_text(out, "id", in->charge);
     word(out, "object", "charge");
@@ -312,7 +312,7 @@ void write_charge(struct json *out, const struct intent *in) {
 
 /* --- refunds and events --- */
 
-void write_refund(struct json *out, const struct refund *r) {
+void object_write_refund(struct json *out, const struct refund *r) {
     json_open(out, '{');
     json_put_text(out, "id", r->id);
     word(out, "object", "refund");
@@ -331,8 +331,8 @@ void write_refund(struct json *out, const struct refund *r) {
     json_close(out, '}');
 }
 
-void write_event(struct json *out, const char *id, const char *type, int64_t created_us, struct str object,
-                 struct str request, struct str key) {
+void object_write_event(struct json *out, const char *id, const char *type, int64_t created_us,
+                        struct str object, struct str request, struct str key) {
     json_open(out, '{');
     word(out, "id", id);
     word(out, "object", "event");

@@ -47,12 +47,14 @@ struct objects_options {
     const char *public_url; /* where browsers reach this process */
 };
 
-void new_id(char out[ID_TEXT], const char *prefix); /* ascending */
+void object_new_id(char out[ID_TEXT], const char *prefix); /* ascending */
 
-void write_intent(struct json *out, const struct intent *intent, const struct objects_options *options);
-void write_charge(struct json *out, const struct intent *intent);
-void write_refund(struct json *out, const struct refund *refund);
-void write_problem(struct json *out, const struct problem *problem, const struct objects_options *options);
+void object_write_intent(struct json *out, const struct intent *intent,
+                         const struct objects_options *options);
+void object_write_charge(struct json *out, const struct intent *intent);
+void object_write_refund(struct json *out, const struct refund *refund);
+void object_write_problem(struct json *out, const struct problem *problem,
+                          const struct objects_options *options);
 /* The event around an object. request and key: what caused it. */
-void write_event(struct json *out, const char *id, const char *type, int64_t created_us, struct str object,
-                 struct str request, struct str key);
+void object_write_event(struct json *out, const char *id, const char *type, int64_t created_us,
+                        struct str object, struct str request, struct str key);

@@ -13,7 +13,7 @@ static const char currencies[] =
     "nad ngn nio nok npr nzd pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std "
     "szl thb tjs top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw bhd jod kwd omr tnd ";
 
-void refuse_param(struct call *c, const char *name, const char *code, const char *fmt, ...) {
+void param_refuse(struct call *c, const char *name, const char *code, const char *fmt, ...) {
     char message[256];
     va_list ap;
     va_start(ap, fmt);
@@ -38,7 +38,7 @@ bool param_integer(struct call *c, const char *name, int64_t *out) {
     if (ok)
         *out = strtoll(value.p, NULL, 10); /* terminated: it is of the arena */
     else
-        refuse_param(c, name, "parameter_invalid_integer", "Invalid integer: %.*s", shown(value), value.p);
+        param_refuse(c, name, "parameter_invalid_integer", "Invalid integer: %.*s", shown(value), value.p);
     return ok;
 }
 
@@ -49,14 +49,14 @@ bool param_bool(struct call *c, const char *name, bool *out) {
     if (yes || no)
         *out = yes;
     else
-        refuse_param(c, name, NULL, "Invalid boolean: %.*s", shown(value), value.p);
+        param_refuse(c, name, NULL, "Invalid boolean: %.*s", shown(value), value.p);
     return yes || no;
 }
 
 bool param_currency(struct call *c, struct str *out) {
     struct str value;
     if (!call_param(c, "currency", &value)) {
-        refuse_param(c, "currency", "parameter_missing", "Missing required param: currency.");
+        param_refuse(c, "currency", "parameter_missing", "Missing required param: currency.");
         return false;
     }
     char word[6] = " ";
@@ -64,7 +64,7 @@ bool param_currency(struct call *c, struct str *out) {
         word[i + 1] = (char)tolower((unsigned char)value.p[i]);
     word[4] = ' ';
     if (value.n != 3 || strlen(word) != 5 || strstr(currencies, word) == NULL) {
-        refuse_param(c, "currency", NULL, "Invalid currency: %.*s.", shown(value), value.p);
+        param_refuse(c, "currency", NULL, "Invalid currency: %.*s.", shown(value), value.p);
         return false;
     }
     *out = arena_str(req_arena(c->rq), (struct str){word + 1, 3});
@@ -116,6 +116,6 @@ bool param_metadata(struct call *c, struct str *out) {
     }
     json_close(&json, '}');
     *out = call_take(c, &json);
-    if (wrong != NULL) refuse_param(c, "metadata", NULL, "%s", wrong);
+    if (wrong != NULL) param_refuse(c, "metadata", NULL, "%s", wrong);
     return wrong == NULL;
 }

@@ -4,7 +4,7 @@
 #include "call.h"
 
 /* A problem with one parameter: 400. */
-void refuse_param(struct call *c, const char *name, const char *code, const char *fmt, ...)
+void param_refuse(struct call *c, const char *name, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
 bool param_integer(struct call *c, const char *name, int64_t *out); /* left as it was when not given */

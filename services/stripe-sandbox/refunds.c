@@ -15,7 +15,7 @@ static const char *const refund_params[] = {"payment_intent", "amount",  "reason
 /* Kept for the key, as it depends on more than the parameters. */
 static void refuse_refund(struct call *c, const char *code, const char *param, const char *message) {
     struct json out = {0};
-    write_problem(
+    object_write_problem(
         &out,
         &(struct problem){.type = "invalid_request_error", .code = code, .param = param, .message = message},
         &c->sandbox->objects);
@@ -49,7 +49,7 @@ static bool is_coverable(struct call *c, int64_t amount) {
 static void commit_refund(struct call *c, int64_t amount, struct str metadata) {
     struct intent in = c->intent;
     char id[ID_TEXT];
-    new_id(id, "re_");
+    object_new_id(id, "re_");
     struct refund refund = {.id = str_of(id),
                             .intent = in.id,
                             .charge = in.charge,
@@ -61,8 +61,8 @@ static void commit_refund(struct call *c, int64_t amount, struct str metadata) {
     in.version++;
     in.refunded += amount;
     struct json answer = {0}, charge = {0};
-    write_refund(&answer, &refund);
-    write_charge(&charge, &in);
+    object_write_refund(&answer, &refund);
+    object_write_charge(&charge, &in);
     struct str body = call_take(c, &answer);
     call_commit(
         c, 200, body,
@@ -76,7 +76,7 @@ static bool read_reason(struct call *c) {
     if (str_eq(reason, STR("duplicate")) || str_eq(reason, STR("fraudulent")) ||
         str_eq(reason, STR("requested_by_customer")))
         return true;
-    refuse_param(c, "reason", NULL,
+    param_refuse(c, "reason", NULL,
                  "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer");
     return false;
 }
@@ -86,14 +86,14 @@ static void decide_refund(struct call *c) {
     int64_t amount = 0;
     bool partial = call_param(c, "amount", &given);
     if (!c->found) {
-        refuse_param(
+        param_refuse(
             c, "payment_intent", "parameter_missing",
             "One of the following params should be provided for this request: payment_intent or charge.");
         return;
     }
     if (!param_integer(c, "amount", &amount) || !read_reason(c) || !param_metadata(c, &metadata)) return;
     if (partial && amount < 1) {
-        refuse_param(c, "amount", "parameter_invalid_integer",
+        param_refuse(c, "amount", "parameter_invalid_integer",
                      "This value must be greater than or equal to 1.");
         return;
     }
@@ -110,16 +110,16 @@ void post_refund(struct req *rq) {
 enum { R_ORDINAL, R_ID, R_INTENT, R_CHARGE, R_CREATED, R_AMOUNT, R_CURRENCY, R_REASON, R_METADATA };
 
 static void write_row(struct json *out, const struct rows *rows, int row) {
-    write_refund(out,
-                 &(struct refund){.id = row_text(rows, row, R_ID),
-                                  .intent = row_text(rows, row, R_INTENT),
-                                  .charge = row_text(rows, row, R_CHARGE),
-                                  .created_us = row_time(rows, row, R_CREATED),
-                                  .amount = row_int(rows, row, R_AMOUNT),
-                                  .currency = row_text(rows, row, R_CURRENCY),
-                                  .reason = row_null(rows, row, R_REASON) ? (struct str){0}
-                                                                          : row_text(rows, row, R_REASON),
-                                  .metadata = row_text(rows, row, R_METADATA)});
+    object_write_refund(out, &(struct refund){.id = row_text(rows, row, R_ID),
+                                              .intent = row_text(rows, row, R_INTENT),
+                                              .charge = row_text(rows, row, R_CHARGE),
+                                              .created_us = row_time(rows, row, R_CREATED),
+                                              .amount = row_int(rows, row, R_AMOUNT),
+                                              .currency = row_text(rows, row, R_CURRENCY),
+                                              .reason = row_null(rows, row, R_REASON)
+                                                            ? (struct str){0}
+                                                            : row_text(rows, row, R_REASON),
+                                              .metadata = row_text(rows, row, R_METADATA)});
 }
 
 static void on_refund(struct req *rq, const struct rows *rows) {

@@ -38,7 +38,7 @@ static size_t space_at(const char *p, size_t n, bool at_end) {
     return 0;
 }
 
-struct str trim(struct str s) {
+struct str fields_trim(struct str s) {
     size_t n;
     while ((n = space_at(s.p, s.n, false)) > 0)
         s = (struct str){s.p + n, s.n - n};
@@ -51,7 +51,7 @@ static const char *read_title(const json_t *value, void *out, struct arena *aren
     struct str title;
     const char *error = body_text(value, &title, arena);
     if (error != NULL) return error;
-    title = trim(title);
+    title = fields_trim(title);
     size_t length = utf8_length(title);
     if (length < 1 || length > TITLE_MAX) return "must have 1 to 200 characters";
     *(struct str *)out = title;
@@ -107,7 +107,7 @@ const struct body_field ticket_fields[] = {
 
 /* --- headers and queries --- */
 
-bool parse_if_match(struct str s, int32_t *version) {
+bool fields_parse_if_match(struct str s, int32_t *version) {
     if (str_eq(s, STR("*"))) {
         *version = -1;
         return true;
@@ -123,7 +123,7 @@ bool parse_if_match(struct str s, int32_t *version) {
     return true;
 }
 
-struct str ilike_pattern(struct arena *arena, struct str q) {
+struct str fields_ilike_pattern(struct arena *arena, struct str q) {
     char *out = arena_alloc(arena, 2 * q.n + 2);
     size_t n = 0;
     out[n++] = '%';

@@ -16,8 +16,8 @@ void fields_use_currency(struct str code);
 extern const struct body_field ticket_fields[];
 
 /* The version an If-Match asks for: `"3"` or `3`. `*` is any version: -1. false: not a version. */
-bool parse_if_match(struct str header, int32_t *version);
+bool fields_parse_if_match(struct str header, int32_t *version);
 
 /* An ILIKE pattern that finds q anywhere, with the pattern characters of q taken as themselves. */
-struct str ilike_pattern(struct arena *arena, struct str q);
-struct str trim(struct str s); /* without Unicode white space at both ends */
+struct str fields_ilike_pattern(struct arena *arena, struct str q);
+struct str fields_trim(struct str s); /* without Unicode white space at both ends */

@@ -152,7 +152,7 @@ static void put_ticket(struct req *rq) {
     struct str if_match;
     t->if_version = -1;
     if (!req_body(rq, ticket_fields, &t->input)) return;
-    if (req_header(rq, "if-match", &if_match) && !parse_if_match(if_match, &t->if_version)) {
+    if (req_header(rq, "if-match", &if_match) && !fields_parse_if_match(if_match, &t->if_version)) {
         req_fail(rq, 400, NULL, "If-Match must be the ticket's version, like \"3\"");
         return;
     }
@@ -226,7 +226,7 @@ static bool read_list(struct req *rq, struct list *list) {
     }
     if (!req_page(rq, &list->page)) return false;
     if (req_query(rq, "q", &v)) {
-        list->q = trim(v);
+        list->q = fields_trim(v);
         if (!utf8_valid(list->q) || utf8_length(list->q) > QUERY_MAX) {
             req_fail(rq, 400, "q", "must be a text of at most %d characters", QUERY_MAX);
             return false;
@@ -247,7 +247,7 @@ static void list_tickets(struct req *rq) {
     put_uuid(item, &list->page.before);
     put_int(item, list->page.size + 1);
     if (sql == &sql_list_tickets) return;
-    put_optional_text(item, list->q.n == 0 ? list->q : ilike_pattern(req_arena(rq), list->q));
+    put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
     if (list->mine) req_put_user(rq, item);
 }
 

@@ -16,12 +16,12 @@ void send_missing(struct req *rq) {
 
 void go_to_page(struct req *rq) {
     struct str path = visit_begin(rq)->page.path;
-    visit_go(rq, "%.*s", (int)path.n, path.p);
+    page_go(rq, "%.*s", (int)path.n, path.p);
 }
 
 void go_to_account(struct req *rq) {
     visit_begin(rq);
-    visit_go(rq, "/account");
+    page_go(rq, "/account");
 }
 
 /* A name tells its content, so whoever has it need never ask again. */

@@ -173,7 +173,7 @@ static void on_paid(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 404 && req_later_within(rq, send_payment, ORDER_WAIT_MS)) return;
     if (answer->code == 201) {
-        visit_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
+        page_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
         return;
     }
     if (answer->code == 401) {
@@ -213,7 +213,7 @@ void pay_order(struct req *rq) {
 static void on_to_confirm(struct req *rq, const struct api_answer *answer) {
     struct charge charge = view_charge(answer->body);
     struct str where = charge.url.n > 0 ? charge.url : visit_of(rq)->page.path;
-    visit_go(rq, "%.*s", (int)where.n, where.p);
+    page_go(rq, "%.*s", (int)where.n, where.p);
 }
 
 void confirm_order(struct req *rq) {
@@ -229,7 +229,7 @@ void confirm_order(struct req *rq) {
 static void on_cancelled(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 204) {
-        visit_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
+        page_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
     } else if (answer->code == 409) {
         visit->status = 409;
         visit->problem = visit_sentence(rq, api_error(answer, NULL));

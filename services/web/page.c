@@ -43,7 +43,7 @@ void page_end(struct req *rq) {
     req_reply(rq, visit->status == 0 ? 200 : visit->status);
 }
 
-void visit_go(struct req *rq, const char *path, ...) {
+void page_go(struct req *rq, const char *path, ...) {
     char text[2048];
     va_list ap;
     va_start(ap, path);

@@ -8,7 +8,7 @@ static void take_session(struct req *rq, const struct api_answer *answer) {
 
 static void leave_to_next(struct req *rq) {
     struct str next = visit_next(rq);
-    visit_go(rq, "%.*s", (int)next.n, next.p);
+    page_go(rq, "%.*s", (int)next.n, next.p);
 }
 
 /* The ways to sign in and up lead on to where one was, not to themselves. */
@@ -122,7 +122,7 @@ void sign_out(struct req *rq) {
     visit_begin(rq);
     if (!visit_form(rq)) return;
     req_set_cookie(rq, "session", STR(""), 0);
-    visit_go(rq, "/?done=out");
+    page_go(rq, "/?done=out");
 }
 
 /* --- the account --- */
@@ -142,7 +142,7 @@ void show_account(struct req *rq) {
 static bool changed(struct req *rq, const struct api_answer *answer, const char *what) {
     if (answer->code == 200) {
         take_session(rq, answer);
-        visit_go(rq, "/account?done=%s", what);
+        page_go(rq, "/account?done=%s", what);
     } else if (answer->code == 401) {
         page_refusal(rq, answer, "");
     } else {

@@ -60,7 +60,7 @@ static void on_listed(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 201 && view_ticket(answer->body, &ticket)) {
         char id[UUID_TEXT];
         uuid_format(&ticket.card.id, id);
-        visit_go(rq, "/tickets/%.*s?done=listed", UUID_TEXT, id);
+        page_go(rq, "/tickets/%.*s?done=listed", UUID_TEXT, id);
     } else if (answer->code == 401) {
         page_refusal(rq, answer, "");
     } else {
@@ -129,7 +129,7 @@ static void on_to_edit(struct req *rq, const struct api_answer *answer) {
     } else if (p->ticket.card.state != TICKET_STATE_AVAILABLE) {
         char id[UUID_TEXT];
         uuid_format(&p->ticket.card.id, id);
-        visit_go(rq, "/tickets/%.*s", UUID_TEXT, id); /* which says why not */
+        page_go(rq, "/tickets/%.*s", UUID_TEXT, id); /* which says why not */
     } else {
         render_edit(rq);
     }
@@ -153,7 +153,7 @@ static void on_saved(struct req *rq, const struct api_answer *answer) {
     char id[UUID_TEXT];
     visit_id(rq, id);
     if (answer->code == 200)
-        visit_go(rq, "/tickets/%.*s?done=saved", UUID_TEXT, id);
+        page_go(rq, "/tickets/%.*s?done=saved", UUID_TEXT, id);
     else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
         page_refusal(rq, answer, "");
     else
@@ -183,7 +183,7 @@ void edit(struct req *rq) {
 static void on_withdrawn(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 204) {
-        visit_go(rq, "%.*s?done=withdrawn", (int)visit->page.path.n, visit->page.path.p);
+        page_go(rq, "%.*s?done=withdrawn", (int)visit->page.path.n, visit->page.path.p);
     } else if (answer->code == 409) {
         visit->status = 409;
         visit->problem = visit_sentence(rq, api_error(answer, NULL));

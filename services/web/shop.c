@@ -117,7 +117,7 @@ static void on_ordered(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 201 && view_order(answer->body, &order)) {
         char id[UUID_TEXT];
         uuid_format(&order.id, id);
-        visit_go(rq, "/orders/%.*s", UUID_TEXT, id);
+        page_go(rq, "/orders/%.*s", UUID_TEXT, id);
     } else if (answer->code == 401) {
         page_refusal(rq, answer, "");
     } else {

@@ -132,8 +132,8 @@ bool visit_signed_in(struct req *rq) {
     if (visit->user != NULL) return true;
     struct buf next = {0};
     percent_encode(&next, visit->page.path);
-    visit_go(rq, "/signin?first=%s&next=%.*s", visit->session.n > 0 ? "again" : "yes", (int)next.len,
-             (char *)next.data);
+    page_go(rq, "/signin?first=%s&next=%.*s", visit->session.n > 0 ? "again" : "yes", (int)next.len,
+            (char *)next.data);
     buf_free(&next);
     return false;
 }

@@ -59,7 +59,7 @@ struct str visit_sentence(struct req *rq, struct str words); /* the same, with a
 struct str visit_trouble(struct req *rq, const struct api_answer *answer, const char *away);
 
 /* --- ends --- */
-void visit_go(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3))); /* 303 */
+void page_go(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3))); /* 303 */
 struct buf *page_begin(struct req *rq); /* where the page is rendered to */
 void page_end(struct req *rq);
 void page_missing(struct req *rq, int status, const char *heading, const char *words);

@@ -26,17 +26,17 @@ static int64_t within(int64_t x, int64_t least, int64_t most) {
 
 struct wheel *wheel_new(int64_t now_ms) {
     struct wheel *w = mem_alloc(sizeof *w);
-    entries_init(&w->entries);
-    index_init(&w->index);
+    wheel_entries_init(&w->entries);
+    wheel_index_init(&w->index);
     w->slots.now_ms = within(now_ms, 0, WHEEL_LAST_MS - 1);
     return w;
 }
 
 void wheel_free(struct wheel *w) {
     if (w == NULL) return;
-    entries_free(&w->entries);
-    index_free(&w->index);
-    offsets_free(&w->offsets);
+    wheel_entries_free(&w->entries);
+    wheel_index_free(&w->index);
+    wheel_offsets_free(&w->offsets);
     free(w);
 }
 
@@ -45,33 +45,34 @@ void wheel_free(struct wheel *w) {
 bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *ticket, int64_t offset,
                int64_t due_ms) {
     assert(!w->firing);
-    uint32_t hash = index_hash(&w->index, order);
-    if (index_find(&w->index, hash, order, w->entries.at) != 0) return false;
+    uint32_t hash = wheel_index_hash(&w->index, order);
+    if (wheel_index_find(&w->index, hash, order, w->entries.at) != 0) return false;
     uint32_t i = entries_take(&w->entries);
     struct entry *e = &w->entries.at[i];
     e->order = *order;
     e->ticket = *ticket;
     e->due_ms = within(due_ms, 0, WHEEL_LAST_MS);
     e->attempt = 0;
-    e->span = offsets_enter(&w->offsets, offset);
-    slots_enter(&w->slots, w->entries.at, i, e->due_ms);
-    index_put(&w->index, hash, i);
+    e->span = wheel_offsets_enter(&w->offsets, offset);
+    wheel_slots_enter(&w->slots, w->entries.at, i, e->due_ms);
+    wheel_index_put(&w->index, hash, i);
     return true;
 }
 
 static void forget(struct wheel *w, uint32_t hash, uint32_t i) {
-    slots_leave(&w->slots, w->entries.at, i);
-    offsets_leave(&w->offsets, w->entries.at[i].span);
-    index_delete(&w->index, hash, i);
+    wheel_slots_leave(&w->slots, w->entries.at, i);
+    wheel_offsets_leave(&w->offsets, w->entries.at[i].span);
+    wheel_index_delete(&w->index, hash, i);
     entries_give(&w->entries, i);
     if (w->entries.taken > 0 || w->entries.used < WORTH_SHRINKING) return;
-    entries_shrink(&w->entries);
-    index_clear(&w->index);
+    wheel_entries_shrink(&w->entries);
+    wheel_index_clear(&w->index);
 }
 
 bool wheel_remove(struct wheel *w, const struct uuid *order) {
     assert(!w->firing);
-    uint32_t hash = index_hash(&w->index, order), i = index_find(&w->index, hash, order, w->entries.at);
+    uint32_t hash = wheel_index_hash(&w->index, order),
+             i = wheel_index_find(&w->index, hash, order, w->entries.at);
     if (i != 0) forget(w, hash, i);
     return i != 0;
 }
@@ -83,12 +84,12 @@ void wheel_prefetch(const struct wheel *w, const struct uuid *orders, const int6
     uint32_t hash[WHEEL_PREFETCH], entry[WHEEL_PREFETCH];
     if (n > WHEEL_PREFETCH) n = WHEEL_PREFETCH;
     for (size_t i = 0; i < n; i++) {
-        hash[i] = index_hash(&w->index, &orders[i]);
-        index_prefetch(&w->index, hash[i]);
+        hash[i] = wheel_index_hash(&w->index, &orders[i]);
+        wheel_index_prefetch(&w->index, hash[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        entry[i] = index_guess(&w->index, hash[i]);
-        if (entry[i] == 0) entry[i] = slots_head(&w->slots, within(due_ms[i], 0, WHEEL_LAST_MS));
+        entry[i] = wheel_index_guess(&w->index, hash[i]);
+        if (entry[i] == 0) entry[i] = wheel_slots_head(&w->slots, within(due_ms[i], 0, WHEEL_LAST_MS));
         __builtin_prefetch(&at[entry[i]], 1);
     }
     for (size_t i = 0; i < n; i++) {
@@ -107,8 +108,8 @@ static void fire_one(struct wheel *w, uint32_t i, int64_t now_ms,
         .order = e->order, .ticket = e->ticket, .due_ms = e->due_ms, .attempt = e->attempt};
     e->again_ms = within(fire(ctx, &t), now_ms + 1, now_ms + WHEEL_MAX_BACKOFF_MS);
     if (e->attempt < INT_MAX) e->attempt++;
-    slots_leave(&w->slots, w->entries.at, i);
-    slots_enter(&w->slots, w->entries.at, i, e->again_ms);
+    wheel_slots_leave(&w->slots, w->entries.at, i);
+    wheel_slots_enter(&w->slots, w->entries.at, i, e->again_ms);
 }
 
 int wheel_expire(struct wheel *w, int64_t now_ms, int max,
@@ -118,12 +119,12 @@ int wheel_expire(struct wheel *w, int64_t now_ms, int max,
     int fired = 0;
     uint32_t slot;
     now_ms = within(now_ms, 0, WHEEL_LAST_MS - 1);
-    if (now_ms < w->slots.now_ms - WHEEL_SET_BACK_MS) slots_turn_back(&w->slots, w->entries.at, now_ms);
+    if (now_ms < w->slots.now_ms - WHEEL_SET_BACK_MS) wheel_slots_turn_back(&w->slots, w->entries.at, now_ms);
     w->firing = true;
-    while (fired < max && slots_next(&w->slots, &slot, &start_ms) && start_ms <= now_ms) {
+    while (fired < max && wheel_slots_next(&w->slots, &slot, &start_ms) && start_ms <= now_ms) {
         w->slots.now_ms = start_ms;
         if (slot >= WHEEL_LEVEL_SLOTS) {
-            slots_move_down(&w->slots, w->entries.at, slot);
+            wheel_slots_move_down(&w->slots, w->entries.at, slot);
         } else {
             for (; fired < max && !ring_is_empty(w->entries.at, slot); fired++)
                 fire_one(w, w->entries.at[slot].next, now_ms, fire, ctx);
@@ -137,11 +138,11 @@ int wheel_expire(struct wheel *w, int64_t now_ms, int max,
 int64_t wheel_next_ms(const struct wheel *w) {
     uint32_t slot;
     int64_t start_ms;
-    return slots_next(&w->slots, &slot, &start_ms) ? start_ms : INT64_MAX;
+    return wheel_slots_next(&w->slots, &slot, &start_ms) ? start_ms : INT64_MAX;
 }
 
 int64_t wheel_oldest_offset(const struct wheel *w) {
-    return offsets_oldest(&w->offsets);
+    return wheel_offsets_oldest(&w->offsets);
 }
 
 size_t wheel_count(const struct wheel *w) {
@@ -149,5 +150,6 @@ size_t wheel_count(const struct wheel *w) {
 }
 
 size_t wheel_bytes(const struct wheel *w) {
-    return sizeof *w + entries_bytes(&w->entries) + index_bytes(&w->index) + offsets_bytes(&w->offsets);
+    return sizeof *w + wheel_entries_bytes(&w->entries) + wheel_index_bytes(&w->index) +
+           wheel_offsets_bytes(&w->offsets);
 }

@@ -19,24 +19,24 @@ static void fatal(const char *what) {
     abort();
 }
 
-void entries_init(struct entries *e) {
+void wheel_entries_init(struct entries *e) {
     void *p = mmap(NULL, RESERVED_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) fatal("wheel: reserving addresses");
     uintptr_t aligned = ((uintptr_t)p + GRANT - 1) & ~(uintptr_t)(GRANT - 1);
     *e = (struct entries){.at = (struct entry *)aligned, .used = ENTRIES_HEADS, .reserved = p};
-    entries_grow(e);
+    wheel_entries_grow(e);
 }
 
-void entries_free(struct entries *e) {
+void wheel_entries_free(struct entries *e) {
     munmap(e->reserved, RESERVED_BYTES);
     *e = (struct entries){0};
 }
 
-size_t entries_bytes(const struct entries *e) {
+size_t wheel_entries_bytes(const struct entries *e) {
     return (size_t)e->granted * sizeof(struct entry);
 }
 
-void entries_grow(struct entries *e) {
+void wheel_entries_grow(struct entries *e) {
     struct entry *more = &e->at[e->granted];
     if (e->granted >= RESERVED_ENTRIES || mprotect(more, GRANT, PROT_READ | PROT_WRITE) != 0)
         fatal("wheel: out of memory");
@@ -44,9 +44,9 @@ void entries_grow(struct entries *e) {
     e->granted += GRANT_ENTRIES;
 }
 
-void entries_shrink(struct entries *e) {
+void wheel_entries_shrink(struct entries *e) {
     struct entry *first = &e->at[GRANT_ENTRIES];
-    size_t bytes = entries_bytes(e) - GRANT;
+    size_t bytes = wheel_entries_bytes(e) - GRANT;
     if (bytes > 0 && (madvise(first, bytes, MADV_DONTNEED) != 0 || mprotect(first, bytes, PROT_NONE) != 0))
         fatal("wheel: giving memory back");
     e->granted = GRANT_ENTRIES;

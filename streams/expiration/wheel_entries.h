@@ -36,19 +36,19 @@ struct entries {
     void *reserved;
 };
 
-void entries_init(struct entries *e);
-void entries_free(struct entries *e);
-size_t entries_bytes(const struct entries *e);
+void wheel_entries_init(struct entries *e);
+void wheel_entries_free(struct entries *e);
+size_t wheel_entries_bytes(const struct entries *e);
 
-void entries_grow(struct entries *e);
-void entries_shrink(struct entries *e); /* when none is taken: gives all memory but the heads' back */
+void wheel_entries_grow(struct entries *e);
+void wheel_entries_shrink(struct entries *e); /* when none is taken: gives all memory but the heads' back */
 
 static inline uint32_t entries_take(struct entries *e) {
     uint32_t i = e->free;
     if (i != 0) {
         e->free = e->at[i].next;
     } else {
-        if (e->used == e->granted) entries_grow(e);
+        if (e->used == e->granted) wheel_entries_grow(e);
         i = e->used++;
     }
     e->taken++;

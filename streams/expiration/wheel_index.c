@@ -120,24 +120,24 @@ static void grow_if_full(struct index *x) {
 
 /* --- the index --- */
 
-void index_init(struct index *x) {
+void wheel_index_init(struct index *x) {
     *x = (struct index){.table = table_new(SMALLEST)};
     while (getrandom(x->key, sizeof x->key, 0) != sizeof x->key)
         if (errno != EINTR) fatal("wheel: getrandom");
 }
 
-void index_free(struct index *x) {
+void wheel_index_free(struct index *x) {
     table_free(&x->table);
     table_free(&x->old);
 }
 
-size_t index_bytes(const struct index *x) {
+size_t wheel_index_bytes(const struct index *x) {
     return table_bytes(&x->table) + table_bytes(&x->old);
 }
 
 /* The halves of a product of 128 bits, folded: each bit of the id reaches all bits of it. Of ids in a row
  * they are in a row too, more or less, and may crowd: what a second multiplication scatters. */
-uint32_t index_hash(const struct index *x, const struct uuid *order) {
+uint32_t wheel_index_hash(const struct index *x, const struct uuid *order) {
     uint64_t half[2];
     memcpy(half, order->b, sizeof half);
     unsigned __int128 product = (unsigned __int128)(half[0] ^ x->key[0]) * (half[1] ^ x->key[1]);
@@ -146,34 +146,35 @@ uint32_t index_hash(const struct index *x, const struct uuid *order) {
     return (uint32_t)(folded * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
-void index_put(struct index *x, uint32_t hash, uint32_t entry) {
+void wheel_index_put(struct index *x, uint32_t hash, uint32_t entry) {
     grow_if_full(x);
     if (x->old.buckets != NULL) move_some(x);
     table_put(fits_old(x, hash) ? &x->old : &x->table, hash, entry);
     x->count++;
 }
 
-void index_delete(struct index *x, uint32_t hash, uint32_t entry) {
+void wheel_index_delete(struct index *x, uint32_t hash, uint32_t entry) {
     if (!table_delete(&x->table, hash, entry)) table_delete(&x->old, hash, entry);
     x->count--;
 }
 
-void index_clear(struct index *x) {
-    index_free(x);
+void wheel_index_clear(struct index *x) {
+    wheel_index_free(x);
     x->table = table_new(SMALLEST);
     x->count = 0;
 }
 
-uint32_t index_find(const struct index *x, uint32_t hash, const struct uuid *order, const struct entry *at) {
+uint32_t wheel_index_find(const struct index *x, uint32_t hash, const struct uuid *order,
+                          const struct entry *at) {
     uint32_t entry = table_find(&x->table, hash, order, at);
     return entry != 0 ? entry : table_find(&x->old, hash, order, at);
 }
 
-void index_prefetch(const struct index *x, uint32_t hash) {
+void wheel_index_prefetch(const struct index *x, uint32_t hash) {
     __builtin_prefetch(&x->table.buckets[hash & x->table.mask], 1);
     if (x->old.buckets != NULL) __builtin_prefetch(&x->old.buckets[hash & x->old.mask], 1);
 }
 
-uint32_t index_guess(const struct index *x, uint32_t hash) {
-    return index_find(x, hash, NULL, NULL);
+uint32_t wheel_index_guess(const struct index *x, uint32_t hash) {
+    return wheel_index_find(x, hash, NULL, NULL);
 }

@@ -33,19 +33,19 @@ struct index {
     uint64_t key[2];
 };
 
-void index_init(struct index *x);
-void index_free(struct index *x);
-size_t index_bytes(const struct index *x);
+void wheel_index_init(struct index *x);
+void wheel_index_free(struct index *x);
+size_t wheel_index_bytes(const struct index *x);
 
-uint32_t index_hash(const struct index *x, const struct uuid *order);
-void index_put(struct index *x, uint32_t hash, uint32_t entry);    /* one that is not there */
-void index_delete(struct index *x, uint32_t hash, uint32_t entry); /* one that is */
-void index_clear(struct index *x);                                 /* all, and gives the memory back */
+uint32_t wheel_index_hash(const struct index *x, const struct uuid *order);
+void wheel_index_put(struct index *x, uint32_t hash, uint32_t entry);    /* one that is not there */
+void wheel_index_delete(struct index *x, uint32_t hash, uint32_t entry); /* one that is */
+void wheel_index_clear(struct index *x);                                 /* all, and gives the memory back */
 
-uint32_t index_find(const struct index *x, uint32_t hash, const struct uuid *order,
-                    const struct entry *at); /* 0: none */
+uint32_t wheel_index_find(const struct index *x, uint32_t hash, const struct uuid *order,
+                          const struct entry *at); /* 0: none */
 
 /* Two steps of getting ready for one that is probably there: its bucket into the cache, then its entry's
  * number out of it. */
-void index_prefetch(const struct index *x, uint32_t hash);
-uint32_t index_guess(const struct index *x, uint32_t hash);
+void wheel_index_prefetch(const struct index *x, uint32_t hash);
+uint32_t wheel_index_guess(const struct index *x, uint32_t hash);

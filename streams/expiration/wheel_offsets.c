@@ -10,12 +10,12 @@ enum { SPAN_BITS = 10 };
 /* 4 × 10¹²; what is above counts as this: a restart reads more than it has to. */
 #define LAST_OFFSET ((INT64_C(1) << (32 + SPAN_BITS)) - 1)
 
-void offsets_free(struct offsets *o) {
+void wheel_offsets_free(struct offsets *o) {
     free(o->counts);
     *o = (struct offsets){0};
 }
 
-uint64_t offsets_bytes(const struct offsets *o) {
+uint64_t wheel_offsets_bytes(const struct offsets *o) {
     return o->room * sizeof *o->counts;
 }
 
@@ -54,7 +54,7 @@ static void extend_back_to(struct offsets *o, uint32_t span) {
     o->n += more;
 }
 
-uint32_t offsets_enter(struct offsets *o, int64_t offset) {
+uint32_t wheel_offsets_enter(struct offsets *o, int64_t offset) {
     if (offset < 0) offset = 0;
     if (offset > LAST_OFFSET) offset = LAST_OFFSET;
     uint32_t span = (uint32_t)(offset >> SPAN_BITS);
@@ -71,12 +71,12 @@ uint32_t offsets_enter(struct offsets *o, int64_t offset) {
     return span;
 }
 
-void offsets_leave(struct offsets *o, uint32_t span) {
+void wheel_offsets_leave(struct offsets *o, uint32_t span) {
     o->counts[span - o->first]--;
     o->pending--;
 }
 
-int64_t offsets_oldest(const struct offsets *o) {
+int64_t wheel_offsets_oldest(const struct offsets *o) {
     if (o->pending == 0) return -1;
     uint32_t i = 0;
     while (o->counts[i] == 0)

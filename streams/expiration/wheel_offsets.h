@@ -12,9 +12,9 @@ struct offsets {
     int64_t least;    /* no pending one is below */
 };
 
-void offsets_free(struct offsets *o);
-uint64_t offsets_bytes(const struct offsets *o);
+void wheel_offsets_free(struct offsets *o);
+uint64_t wheel_offsets_bytes(const struct offsets *o);
 
-uint32_t offsets_enter(struct offsets *o, int64_t offset); /* its span */
-void offsets_leave(struct offsets *o, uint32_t span);
-int64_t offsets_oldest(const struct offsets *o); /* -1: none pends */
+uint32_t wheel_offsets_enter(struct offsets *o, int64_t offset); /* its span */
+void wheel_offsets_leave(struct offsets *o, uint32_t span);
+int64_t wheel_offsets_oldest(const struct offsets *o); /* -1: none pends */

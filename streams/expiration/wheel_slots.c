@@ -50,22 +50,22 @@ static uint32_t slot_of(int64_t when_ms, int level) {
     return (uint32_t)(level * WHEEL_LEVEL_SLOTS + (number(when_ms, level) & DIGIT_MASK));
 }
 
-uint32_t slots_head(const struct slots *s, int64_t when_ms) {
+uint32_t wheel_slots_head(const struct slots *s, int64_t when_ms) {
     if (when_ms < s->now_ms) when_ms = s->now_ms;
     return slot_of(when_ms, level_of(s->now_ms, when_ms));
 }
 
-void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when_ms) {
-    join(s, at, slots_head(s, when_ms), i);
+void wheel_slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when_ms) {
+    join(s, at, wheel_slots_head(s, when_ms), i);
 }
 
-void slots_leave(struct slots *s, struct entry *at, uint32_t i) {
+void wheel_slots_leave(struct slots *s, struct entry *at, uint32_t i) {
     ring_leave(at, i);
     uint32_t head = at[i].next;
     if (head < WHEEL_SLOTS && ring_is_empty(at, head)) vacate(s, head);
 }
 
-bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start_ms) {
+bool wheel_slots_next(const struct slots *s, uint32_t *slot, int64_t *start_ms) {
     bool any = false;
     for (int level = WHEEL_LEVELS - 1; level >= 0; level--) {
         int64_t current = number(s->now_ms, level);
@@ -89,16 +89,16 @@ static int64_t when_of(const struct entry *e) {
 static void enter_all(struct slots *s, struct entry *at, uint32_t head) {
     for (uint32_t i = at[head].next, next; i != head; i = next) {
         next = at[i].next;
-        slots_enter(s, at, i, when_of(&at[i]));
+        wheel_slots_enter(s, at, i, when_of(&at[i]));
     }
 }
 
-void slots_move_down(struct slots *s, struct entry *at, uint32_t slot) {
+void wheel_slots_move_down(struct slots *s, struct entry *at, uint32_t slot) {
     vacate(s, slot);
     enter_all(s, at, slot);
 }
 
-void slots_turn_back(struct slots *s, struct entry *at, int64_t now_ms) {
+void wheel_slots_turn_back(struct slots *s, struct entry *at, int64_t now_ms) {
     int64_t back_ms = s->now_ms - now_ms;
     ring_init(at, ENTRIES_LIMBO);
     for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++) {

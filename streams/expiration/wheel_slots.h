@@ -14,17 +14,17 @@ struct slots {
 };
 
 /* Before now: at now. */
-void slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when_ms);
-void slots_leave(struct slots *s, struct entry *at, uint32_t i);
+void wheel_slots_enter(struct slots *s, struct entry *at, uint32_t i, int64_t when_ms);
+void wheel_slots_leave(struct slots *s, struct entry *at, uint32_t i);
 
-/* Where slots_enter would put it. */
-uint32_t slots_head(const struct slots *s, int64_t when_ms);
+/* Where wheel_slots_enter would put it. */
+uint32_t wheel_slots_head(const struct slots *s, int64_t when_ms);
 
 /* The next slot with something to do and when; of two at the same time the one that has to move down. False:
  * all are empty. */
-bool slots_next(const struct slots *s, uint32_t *slot, int64_t *start_ms);
+bool wheel_slots_next(const struct slots *s, uint32_t *slot, int64_t *start_ms);
 /* Now has come to this slot above level 0. */
-void slots_move_down(struct slots *s, struct entry *at, uint32_t slot);
+void wheel_slots_move_down(struct slots *s, struct entry *at, uint32_t slot);
 /* The clock was set back: now becomes earlier. All entries stay due when they were; what is to fire again
  * does so after as long as it would have. Each is looked at. */
-void slots_turn_back(struct slots *s, struct entry *at, int64_t now_ms);
+void wheel_slots_turn_back(struct slots *s, struct entry *at, int64_t now_ms);

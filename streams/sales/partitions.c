@@ -110,14 +110,15 @@ enum count_result partition_count(struct partition *p, const struct order_event 
 
 /* --- rows --- */
 
-void ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row), void *arg) {
+void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row),
+                           void *arg) {
     struct sums total = {0};
     bool changed = false;
     for (uint32_t i = 0; i < t->nwindows; i++) {
         const struct window *v = &t->windows[i];
         struct sums in = {0};
-        sums_add(&in, v);
-        sums_add(&total, v);
+        windows_sums_add(&in, v);
+        windows_sums_add(&total, v);
         changed = changed || v->changed;
         if (!changed) continue;
         const struct sales_event event = {

@@ -45,6 +45,7 @@ enum count_result partition_count(struct partition *p, const struct order_event 
 
 /* The rows of a ticket that a change leaves different: of the minute of the first and all later ones, oldest
  * first. */
-void ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row), void *arg);
+void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row),
+                           void *arg);
 
 void partitions_measure(const struct partitions *ps);

@@ -21,7 +21,7 @@ static void write_ticket(void *writing, const struct ticket *t) {
     struct writing *k = writing;
     struct buf *value = &k->sales->scratch;
     uint8_t key[STATE_KEY_MOST];
-    ticket_rows(t, write_row, k);
+    partition_ticket_rows(t, write_row, k);
     for (uint32_t i = 0; i < t->nwindows && k->st == ST_OK; i++) {
         if (!t->windows[i].changed) continue;
         size_t n = state_window_key(key, t, &t->windows[i]);

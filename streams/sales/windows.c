@@ -197,7 +197,7 @@ static bool is_over(const struct windows *w, const struct ticket *t) {
     if (t->changed || t->nwindows == 0) return false;
     if ((uint64_t)t->windows[t->nwindows - 1].minute + w->keep >= w->newest) return false;
     for (uint32_t i = 0; i < t->nwindows; i++)
-        sums_add(&all, &t->windows[i]);
+        windows_sums_add(&all, &t->windows[i]);
     return all.sold > 0;
 }
 
@@ -235,7 +235,7 @@ void windows_drop(struct windows *w, const struct uuid *ticket) {
     if (*slot != NULL) ticket_free(take_out(w, (uint32_t)(slot - w->slots)));
 }
 
-void sums_add(struct sums *s, const struct window *window) {
+void windows_sums_add(struct sums *s, const struct window *window) {
     for (uint32_t i = 0; i < window->ncounted; i++) {
         enum sale_kind kind = (enum sale_kind)(window->counted[i].version_kind % SALE_KINDS);
         s->placed += kind == SALE_PLACED;

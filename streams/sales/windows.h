@@ -86,7 +86,7 @@ struct sums {
     int32_t placed, sold, cancelled, expired;
     int64_t revenue;
 };
-void sums_add(struct sums *s, const struct window *window);
+void windows_sums_add(struct sums *s, const struct window *window);
 
 struct windows_size {
     size_t tickets, windows, bytes;

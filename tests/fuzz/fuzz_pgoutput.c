@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "events.h"
-#include "priv/publisher_row.h"
+#include "priv/row_map.h"
 
 static volatile size_t sink;
 

@@ -52,7 +52,7 @@ static void fuzz_claims(struct str json) {
 
 static void fuzz_header(struct str json) {
     bool missing;
-    must(header_read(json, set, &missing, NULL) < set->n);
+    must(claims_read_header(json, set, &missing, NULL) < set->n);
 }
 
 static void fuzz_keyset(struct str text) {

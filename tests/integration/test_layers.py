@@ -46,7 +46,7 @@ def test_a_library_that_is_not_linked_is_not_seen(folder, include, tmp_path):
     ("common/http", "priv/db_pipeline.h"),
     ("common/publisher", "priv/avro_shape.h"),
     ("services/auth", "priv/session_priv.h"),
-    ("services/tickets", "priv/consumer_batch.h"),
+    ("services/tickets", "priv/batch.h"),
 ])
 def test_a_private_header_is_its_folders_own(folder, include, tmp_path):
     done = compiles(folder, include, tmp_path)

@@ -23,7 +23,7 @@ __attribute__((format(printf, 1, 2))) static inline char *text(const char *fmt, 
 
 static inline char *kid_of(EVP_PKEY *pkey) {
     char *kid = mem_alloc(SESSION_KID_TEXT + 1);
-    if (key_thumbprint(pkey, kid, NULL) != ST_OK) abort();
+    if (keyset_thumbprint(pkey, kid, NULL) != ST_OK) abort();
     return kid;
 }
 
@@ -44,7 +44,7 @@ static inline char *pem_of(EVP_PKEY *pkey, bool private, const char *pass_phrase
 /* {"kty":"RSA","n":…,"e":… MORE}; more starts with a comma, or is empty. */
 static inline char *jwk_of(EVP_PKEY *pkey, const char *more) {
     char n[BASE64_LINE], e[BASE64_LINE];
-    size_t n_length = key_number(pkey, "n", n), e_length = key_number(pkey, "e", e);
+    size_t n_length = keyset_number(pkey, "n", n), e_length = keyset_number(pkey, "e", e);
     return text("{\"kty\":\"RSA\",\"n\":\"%.*s\",\"e\":\"%.*s\"%s}", (int)n_length, n, (int)e_length, e,
                 more);
 }

@@ -8,7 +8,7 @@
 #include <endian.h>
 #include <stdio.h>
 
-#include "priv/consumer_batch.h"
+#include "priv/batch.h"
 
 /* An effect carries which record it is of. Two of the four reactions share a statement. */
 struct event {

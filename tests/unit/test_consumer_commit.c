@@ -4,7 +4,7 @@
 #include "clock.h"
 #include "migrate.h"
 #include "pg_test.h"
-#include "priv/consumer_commit.h"
+#include "priv/commit.h"
 
 /* A thing counts how often it was touched, and remembers by what, in order. */
 static const char TABLES[] =
@@ -64,7 +64,7 @@ static int setup(void **state) {
     if (migrate(url, (const struct migrate_set *const[]){&consumer_schema, &THINGS, NULL}, &w) != ST_OK)
         fail_msg("%s", w.text);
     batch_init(&batch, REACTIONS, CAPACITY);
-    positions_init(&positions);
+    commit_positions_init(&positions);
     watcher = test_connect(url);
     conn = open_it();
     return 0;
@@ -125,8 +125,8 @@ static void positions_and_effects(void **state) {
     touch("b", "1");
     touch("a", "2");
     touch("a", "3");
-    put_position(&positions, "things", 0, 0, 3);
-    put_position(&positions, "things", 1, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 3);
+    commit_put_position(&positions, "things", 1, 0, 1);
     must_send();
     read_places(3, 1);
     assert_int_equal(
@@ -143,7 +143,7 @@ static void what_cannot_be_sent_is_not_passed_over(void **state) {
     read_places(0, 0);
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 1);
     batch.statements[0].runs[0].sql = &nameless;
     assert_int_equal(send(&w), ST_FAILED);
     batch.statements[0].runs[0].sql = &TOUCH;
@@ -162,14 +162,14 @@ static void fenced(void **state) {
     test_exec(watcher, "update consumer_offsets set next_offset = 5 where partition = 1");
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 3);
-    put_position(&positions, "things", 1, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 3);
+    commit_put_position(&positions, "things", 1, 0, 1);
     assert_int_equal(send(&w), ST_FENCED);
     assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
     read_places(0, 5);
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 1, 5, 6);
+    commit_put_position(&positions, "things", 1, 5, 6);
     must_send();
     assert_int_equal(test_count(watcher, "select count(*) from things"), 1);
 }
@@ -180,7 +180,7 @@ static void unknown_position_is_fenced(void **state) {
     struct why w;
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 7, 0, 3);
+    commit_put_position(&positions, "things", 7, 0, 3);
     assert_int_equal(send(&w), ST_FENCED);
     assert_int_equal(test_count(watcher, "select count(*) from things"), 0);
 }
@@ -197,7 +197,7 @@ static void an_error_undoes_all(void **state) {
         const struct event e = {at_commit ? "nobody" : "nul\xff", ""};
         batch_record(&batch, 0, 1);
         batch_effect(&batch, &REACTIONS[1], STR("other"), &e, (struct str){0});
-        put_position(&positions, "things", 0, 0, 3);
+        commit_put_position(&positions, "things", 0, 0, 3);
         assert_int_equal(send(&w), ST_INVALID);
         assert_non_null(strstr(w.text, at_commit ? "foreign key" : "encoding"));
         assert_int_equal(position(0), 0);
@@ -205,7 +205,7 @@ static void an_error_undoes_all(void **state) {
     }
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 1);
     must_send();
 }
 
@@ -223,7 +223,7 @@ static void dead_letters_are_kept(void **state) {
             batch_record(&batch, 0, 1);
             batch_dead_letter(&batch, &letters[i], "it is no good");
         }
-        put_position(&positions, "things", 0, 0, 3);
+        commit_put_position(&positions, "things", 0, 0, 3);
         must_send();
         test_exec(watcher, "update consumer_offsets set next_offset = 0");
     }
@@ -247,7 +247,7 @@ static void a_large_pipeline(void **state) {
     for (int i = 0; i < CAPACITY; i++)
         touch("a", i % 2 == 0 ? what : "y");
     assert_int_equal(batch.runs, CAPACITY);
-    put_position(&positions, "things", 0, 0, CAPACITY);
+    commit_put_position(&positions, "things", 0, 0, CAPACITY);
     must_send();
     assert_int_equal(test_count(watcher, "select touched from things"), CAPACITY);
     read_places(CAPACITY, 0);
@@ -284,7 +284,7 @@ static void one_of_two_wins(void **state) {
     read_places(0, 0);
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 1);
     for (int round = 0; round < 10; round++) {
         test_exec(watcher, "update consumer_offsets set next_offset = 0");
         /* Both wait for this row when it is let go. */
@@ -309,7 +309,7 @@ static void a_killed_connection_is_lost(void **state) {
     test_exec(watcher, text);
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 1);
     assert_int_equal(send(&w), ST_LOST);
     assert_true(w.text[0] != '\0');
     PQfinish(conn);
@@ -323,7 +323,7 @@ static void killed_half_way(void **state) {
     read_places(0, 0);
     begin();
     touch("a", "1");
-    put_position(&positions, "things", 0, 0, 1);
+    commit_put_position(&positions, "things", 0, 0, 1);
     PGconn *gate = test_connect(url);
     test_exec(gate, "begin; insert into things values ('a', '', 0)");
     pid_t child = child_that_sends();
@@ -345,7 +345,7 @@ static void a_deadlock_can_be_sent_again(void **state) {
     touch("a", "2"); /* b comes in the same run as a's first, so the order a, b needs a second run for b */
     touch("b", "1");
     touch("b", "2");
-    put_position(&positions, "things", 0, 0, 4);
+    commit_put_position(&positions, "things", 0, 0, 4);
     /* The other one holds b and will want a; ours holds a and will want b. */
     PGconn *other = test_connect(url);
     test_exec(other,

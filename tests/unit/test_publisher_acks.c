@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "priv/publisher_acks.h"
+#include "priv/acks.h"
 
 static int setup(void **state) {
     struct acks *a = calloc(1, sizeof *a);

@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include "clock.h"
-#include "priv/publisher_expiry.h"
+#include "priv/expiry.h"
 
 enum { PATIENCE_MS = 20000, HOUR_MS = 3600 * 1000 };
 

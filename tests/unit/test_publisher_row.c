@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "priv/publisher_row.h"
+#include "priv/row_map.h"
 
 struct thing {
     int type;

@@ -95,7 +95,7 @@ static void take_ticket(void *arg, const struct ticket *t) {
     struct buf value = {0};
     uint8_t key[STATE_KEY_MOST];
     last_minute = -1;
-    ticket_rows(t, take_row, arg);
+    partition_ticket_rows(t, take_row, arg);
     for (uint32_t i = 0; i < t->nwindows; i++) {
         if (!t->windows[i].changed) continue;
         put_text(key, state_window_key(key, t, &t->windows[i]));

@@ -20,14 +20,14 @@ struct fixture {
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     f->at = aligned_alloc(64, (IDS + 1) * sizeof *f->at);
-    index_init(&f->index);
+    wheel_index_init(&f->index);
     *state = f;
     return 0;
 }
 
 static int teardown(void **state) {
     struct fixture *f = *state;
-    index_free(&f->index);
+    wheel_index_free(&f->index);
     free(f->at);
     free(f);
     return 0;
@@ -42,7 +42,7 @@ static struct uuid with(uint64_t high, uint64_t low) {
 
 static bool has(const struct fixture *f, uint32_t entry) {
     const struct uuid *id = &f->at[entry].order;
-    uint32_t found = index_find(&f->index, index_hash(&f->index, id), id, f->at);
+    uint32_t found = wheel_index_find(&f->index, wheel_index_hash(&f->index, id), id, f->at);
     assert_true(found == 0 || found == entry);
     return found != 0;
 }
@@ -57,12 +57,12 @@ static void as_a_set(void **state) {
         f->at[i].order = with((uint64_t)random(), i);
     for (uint32_t step = 1; step <= 3 * IDS; step++) {
         uint32_t reach = step / 3 + 1, i = 1 + (uint32_t)random() % reach % IDS;
-        uint32_t hash = index_hash(&f->index, &f->at[i].order);
+        uint32_t hash = wheel_index_hash(&f->index, &f->at[i].order);
         assert_int_equal(has(f, i), there[i]);
         if (!there[i])
-            index_put(&f->index, hash, i);
+            wheel_index_put(&f->index, hash, i);
         else if (random() % 3 == 0)
-            index_delete(&f->index, hash, i);
+            wheel_index_delete(&f->index, hash, i);
         else
             continue;
         there[i] = !there[i];
@@ -95,12 +95,12 @@ static void no_pattern_of_ids_makes_long_ways(void **state) {
         for (uint64_t i = 0; i < MANY; i++) {
             struct uuid ids[] = {with(0, i), with(i, 0), with(i, i), with(i << 40, 7), with(1, i << 32)};
             f->at[i + 1].order = ids[pattern];
-            index_put(&f->index, index_hash(&f->index, &ids[pattern]), (uint32_t)i + 1);
+            wheel_index_put(&f->index, wheel_index_hash(&f->index, &ids[pattern]), (uint32_t)i + 1);
         }
         assert_null(f->index.old.buckets);
         assert_int_equal(f->index.table.mask + 1, BUCKETS);
         assert_true(longest_way(&f->index.table) < 100); /* by chance mostly 20; rarely 40 */
-        index_clear(&f->index);
+        wheel_index_clear(&f->index);
     }
 }
 
@@ -111,10 +111,10 @@ static void what_is_deleted_leaves_no_mark(void **state) {
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 1; i <= MANY; i++) {
             f->at[i].order = with(i, i);
-            index_put(&f->index, index_hash(&f->index, &f->at[i].order), i);
+            wheel_index_put(&f->index, wheel_index_hash(&f->index, &f->at[i].order), i);
         }
         for (uint32_t i = 1; i <= MANY; i++)
-            index_delete(&f->index, index_hash(&f->index, &f->at[i].order), i);
+            wheel_index_delete(&f->index, wheel_index_hash(&f->index, &f->at[i].order), i);
         const struct index_table *t = &f->index.table;
         for (uint32_t b = 0; b <= t->mask; b++)
             assert_int_equal(t->buckets[b].passed, 0);
@@ -125,10 +125,11 @@ static void each_table_has_its_own_hash(void **state) {
     struct fixture *f = *state;
     struct index other;
     struct uuid id = with(1, 2), next = with(1, 3);
-    index_init(&other);
-    assert_int_not_equal(index_hash(&f->index, &id), index_hash(&f->index, &next));
-    assert_int_not_equal(index_hash(&f->index, &id), index_hash(&other, &id)); /* 2^-32: not in our time */
-    index_free(&other);
+    wheel_index_init(&other);
+    assert_int_not_equal(wheel_index_hash(&f->index, &id), wheel_index_hash(&f->index, &next));
+    assert_int_not_equal(wheel_index_hash(&f->index, &id),
+                         wheel_index_hash(&other, &id)); /* 2^-32: not in our time */
+    wheel_index_free(&other);
 }
 
 /* Added in equal shares, none of which is a table's worth of work. */
@@ -138,7 +139,7 @@ static void grows_in_steps(void **state) {
     for (uint32_t i = 1; i <= IDS; i++) {
         uint32_t before = f->index.moved;
         f->at[i].order = with(i, i);
-        index_put(&f->index, index_hash(&f->index, &f->at[i].order), i);
+        wheel_index_put(&f->index, wheel_index_hash(&f->index, &f->at[i].order), i);
         uint32_t step = f->index.moved - before;
         if (f->index.moved > before && step > most) most = step;
     }

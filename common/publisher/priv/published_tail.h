@@ -11,7 +11,7 @@
  * longer where the broker is slow to answer us. After that one can only turn up if it lay at the broker for
  * longer than that, while our own requests there were answered. An owner that was paused and wakes up when
  * the slot is another's notices by the time that has passed, before it publishes anything more
- * (publisher_hold.h). But what it had handed to librdkafka before the pause and what was not sent yet, may
+ * (hold.h). But what it had handed to librdkafka before the pause and what was not sent yet, may
  * be sent before its thread gets to drop it. Kafka can't refuse that: fencing belongs to transactions, which
  * would cost every event several times the delay it has now. In these two cases events are on the topic
  * twice, the late ones behind newer ones. None is ever lost. Consumers skip by `version` what they have seen.

@@ -7,7 +7,7 @@
 
 #include <libpq-fe.h>
 
-#include "priv/publisher_emit.h"
+#include "priv/emit.h"
 #include "priv/publisher_state.h"
 
 /* With the lock held and the new slot made: publishes what its snapshot shows of the log, and waits until

@@ -8,8 +8,8 @@
 
 #include <libpq-fe.h>
 
-#include "priv/publisher_emit.h"
-#include "priv/publisher_hold.h"
+#include "priv/emit.h"
+#include "priv/hold.h"
 #include "priv/publisher_state.h"
 
 /* Streams until something breaks, or until all that was committed when it was told to stop is out

@@ -40,9 +40,9 @@ int keyset_find(const struct keyset *set, struct str kid); /* the index, or -1 *
 bool keyset_same(const struct keyset *a, const struct keyset *b);
 
 /* The RFC 7638 thumbprint of an RSA key of an acceptable size; ST_INVALID otherwise. */
-enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w);
+enum status keyset_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w);
 /* A number of the key ("n", "e") as JWK writes it. Returns the length; 0 without one. */
-size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]);
+size_t keyset_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]);
 
 /* --- what a cache asks of the current keys --- */
 uint64_t session_keys_version(const struct session_keys *keys); /* one atomic read */
@@ -78,4 +78,4 @@ struct claims {
 enum status claims_read(struct str json, int64_t now, struct claims *out, struct why *w);
 /* The index of the key that a token's header names, or -1: not a header of ours. *missing tells that only the
  * key is unknown. */
-int header_read(struct str json, const struct keyset *set, bool *missing, struct why *w);
+int claims_read_header(struct str json, const struct keyset *set, bool *missing, struct why *w);

@@ -1,4 +1,4 @@
-#include "priv/consumer_batch.h"
+#include "priv/batch.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@ static bool says(const json_t *root, const char *name, const char *wanted) {
 }
 
 /* Only what is named here is looked at: a key that the token brings along (jwk, jku, x5c ...) is nobody's. */
-int header_read(struct str json, const struct keyset *set, bool *missing, struct why *w) {
+int claims_read_header(struct str json, const struct keyset *set, bool *missing, struct why *w) {
     json_t *root = object_of(json);
     int found = -1;
     *missing = false;

@@ -1,4 +1,4 @@
-/* publisher_acks: up to which LSN everything is acknowledged by Kafka.
+/* acks: up to which LSN everything is acknowledged by Kafka.
  *
  * A ring of the transactions that have events on their way. Acknowledgements come in any order; an LSN may be
  * confirmed to Postgres when every event of every transaction up to it is acknowledged. O(1) an event,

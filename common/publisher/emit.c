@@ -1,4 +1,4 @@
-#include "priv/publisher_emit.h"
+#include "priv/emit.h"
 
 #include <stdlib.h>
 #include <sysexits.h>

@@ -9,7 +9,7 @@
 
 enum { MAX_EXPONENT_BYTES = 4 }; /* everybody's is 65537; a long one only makes verifying slow */
 
-size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]) {
+size_t keyset_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]) {
     BIGNUM *number = NULL;
     size_t length = 0;
     if (EVP_PKEY_get_bn_param(pkey, name, &number) && BN_num_bytes(number) <= SESSION_MAX_SIGNATURE) {
@@ -20,15 +20,15 @@ size_t key_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE])
     return length;
 }
 
-enum status key_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w) {
+enum status keyset_thumbprint(const EVP_PKEY *pkey, char kid[SESSION_KID_TEXT + 1], struct why *w) {
     if (!EVP_PKEY_is_a(pkey, "RSA")) return why(w, ST_INVALID, "not an RSA key");
     int bits = EVP_PKEY_get_bits(pkey);
     if (bits < SESSION_MIN_KEY_BITS || bits > SESSION_MAX_KEY_BITS)
         return why(w, ST_INVALID, "an RSA key of %d bits; %d to %d are taken", bits, SESSION_MIN_KEY_BITS,
                    SESSION_MAX_KEY_BITS);
     char n[BASE64_LINE], e[BASE64_LINE], text[2 * BASE64_LINE + 64];
-    size_t n_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
-           e_length = key_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
+    size_t n_length = keyset_number(pkey, OSSL_PKEY_PARAM_RSA_N, n),
+           e_length = keyset_number(pkey, OSSL_PKEY_PARAM_RSA_E, e);
     if (n_length == 0 || e_length == 0) return why(w, ST_INVALID, "an RSA key without its numbers");
     int length = snprintf(text, sizeof text, "{\"e\":\"%.*s\",\"kty\":\"RSA\",\"n\":\"%.*s\"}", (int)e_length,
                           e, (int)n_length, n);
@@ -97,7 +97,8 @@ static EVP_PKEY *jwk_key(const json_t *jwk, char kid[SESSION_KID_TEXT + 1]) {
     BN_free(n);
     BN_free(e);
     /* The thumbprint is the kid; a key that goes by another name would never be found by it. */
-    if (pkey != NULL && (key_thumbprint(pkey, kid, NULL) != ST_OK || !absent_or(jwk, "kid", str_of(kid)))) {
+    if (pkey != NULL &&
+        (keyset_thumbprint(pkey, kid, NULL) != ST_OK || !absent_or(jwk, "kid", str_of(kid)))) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }

@@ -1,4 +1,4 @@
-#include "priv/publisher_slot.h"
+#include "priv/slot.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* consumer_commit: the transactions of the consumer, over a connection of its own.
+/* commit: the transactions of the consumer, over a connection of its own.
  *
  * Everything of a batch goes out in one pipeline with one Sync at its end: one round trip, one implicit
  * transaction, and any error undoes all of it. No call waits longer than COMMIT_WAIT_MS: a server that does
@@ -10,7 +10,7 @@
 #endif
 
 #include "pg.h"
-#include "priv/consumer_batch.h"
+#include "priv/batch.h"
 
 enum {
     COMMIT_STATEMENT_MS =
@@ -24,9 +24,10 @@ PGconn *commit_open(const char *url, const char *service, const struct batch *b,
 /* Whether the server has not ended it, as far as that has come through. Between the calls below. */
 bool commit_connected(PGconn *conn);
 
-/* A move of positions, made by put_position. */
-void positions_init(struct sql_params *c);
-void put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected, int64_t next);
+/* A move of positions, made by commit_put_position. */
+void commit_positions_init(struct sql_params *c);
+void commit_put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected,
+                         int64_t next);
 
 /* Moves the positions and does what the batch says (b may be NULL). ST_OK: committed. ST_LOST: unknown, ask
  * for the positions. ST_FENCED: they were elsewhere. All others: nothing happened. */

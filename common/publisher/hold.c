@@ -1,7 +1,7 @@
-#include "priv/publisher_hold.h"
+#include "priv/hold.h"
 
 #include "clock.h"
-#include "priv/publisher_slot.h"
+#include "priv/slot.h"
 
 /* A second before Postgres gives the slot to another. */
 static const int64_t PAUSED_US = (REPLICATION_TIMEOUT_S - 1) * 1000 * 1000;

@@ -1,4 +1,4 @@
-/* publisher_hold: the hold on the slot: the connection that streams it, and when Postgres last heard from us
+/* hold: the hold on the slot: the connection that streams it, and when Postgres last heard from us
  * there. One owner thread.
  *
  * When we have said nothing for a while (the process was stopped, the machine paused), Postgres is about to

@@ -1,4 +1,4 @@
-#include "priv/publisher_acks.h"
+#include "priv/acks.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* publisher_slot: the epoch of a service's event log and the replication slot that goes with it, as SQL on
+/* slot: the epoch of a service's event log and the replication slot that goes with it, as SQL on
  * one connection. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* publisher_producer: events into Kafka, and the count of what is acknowledged. One owner thread.
+/* producer: events into Kafka, and the count of what is acknowledged. One owner thread.
  *
  * The producer is idempotent and never gives up: a broker that is away delays events, it does not lose them.
  * It lives as long as we own the slot, no longer. A record that Kafka refuses for good ends the process with
@@ -10,8 +10,8 @@
 #endif
 
 #include "avro.h"
+#include "priv/acks.h"
 #include "priv/log_position.h"
-#include "priv/publisher_acks.h"
 
 struct producer_options {
     const char *brokers;
@@ -22,7 +22,7 @@ struct producer_options {
 
 struct producer {
     struct acks acks;
-    /* the rest is publisher_producer.c's */
+    /* the rest is producer.c's */
     struct producer_kafka *kafka;
 };
 

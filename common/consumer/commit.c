@@ -1,4 +1,4 @@
-#include "priv/consumer_commit.h"
+#include "priv/commit.h"
 
 #include <poll.h>
 
@@ -91,12 +91,12 @@ bool commit_connected(PGconn *conn) {
     return true;
 }
 
-void positions_init(struct sql_params *c) {
+void commit_positions_init(struct sql_params *c) {
     sql_params_init(c, &sql_advance);
 }
 
-void put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected,
-                  int64_t next) {
+void commit_put_position(struct sql_params *c, const char *topic, int32_t partition, int64_t expected,
+                         int64_t next) {
     put_text(c, str_of(topic));
     put_int(c, partition);
     put_int(c, expected);

@@ -1,4 +1,4 @@
-/* publisher_emit: rows of the log onto the topic: each becomes an event with its position, and is passed over
+/* emit: rows of the log onto the topic: each becomes an event with its position, and is passed over
  * when the topic has it. One owner thread; it owns all that is in it.
  *
  * Its user begins and commits transactions, in the order of commits, and emits the rows between. Then it
@@ -9,9 +9,9 @@
 #error "private to common/publisher"
 #endif
 
+#include "priv/producer.h"
 #include "priv/published_tail.h"
-#include "priv/publisher_producer.h"
-#include "priv/publisher_row.h"
+#include "priv/row_map.h"
 
 struct emit {
     const struct topic *topic;

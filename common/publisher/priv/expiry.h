@@ -1,4 +1,4 @@
-/* publisher_expiry: deletes events from the log when they are older than the retention, in small steps, on a
+/* expiry: deletes events from the log when they are older than the retention, in small steps, on a
  * connection that it shares; never blocks. One owner thread.
  *
  * Never before they are published. A step first chooses rows, by a query that also says how far the WAL had

@@ -1,4 +1,4 @@
-/* publisher_row: a row of an event log, as Postgres sends it in binary, into the struct of the topic's Avro
+/* row_map: a row of an event log, as Postgres sends it in binary, into the struct of the topic's Avro
  * type.
  *
  * Columns are matched to fields by name. Columns that are no field are passed over. A field without a column

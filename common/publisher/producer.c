@@ -1,4 +1,4 @@
-#include "priv/publisher_producer.h"
+#include "priv/producer.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* consumer_batch: the effects of some records, as set statements in an order that holds each key's.
+/* batch: the effects of some records, as set statements in an order that holds each key's.
  *
  * A statement takes a set and may touch each row once, so one key's records must not meet in one statement,
  * and must take effect in their order. So the batch is cut into runs: a record goes into the first run that

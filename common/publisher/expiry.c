@@ -1,4 +1,4 @@
-#include "priv/publisher_expiry.h"
+#include "priv/expiry.h"
 
 #include <inttypes.h>
 #include <stdio.h>

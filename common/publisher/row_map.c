@@ -1,4 +1,4 @@
-#include "priv/publisher_row.h"
+#include "priv/row_map.h"
 
 #include <string.h>
 
