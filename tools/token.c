@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "session.h"
 
 enum { MAX_TOKENS = 1000000, MAX_THREADS = 64, LIVES_S = 12 * 3600 };

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "buf.h"
+#include "str.h"
 #include "uuid.h"
 
 struct json {

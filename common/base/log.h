@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "mem.h"
+#include "buf.h"
 #include "status.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };

@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,     200,     500,     1000,    2000,   5000,
-                                                     10000,   20000,   50000,   100000,  200000, 500000,
-                                                     1000000, 2000000, 5000000, 10000000};
-
 enum { MAX_SOURCES = 32 }; /* a process has one or two for each of its modules */
 static struct {
     pthread_mutex_t lock;
@@ -33,36 +29,6 @@ int64_t metric_value(const struct metric *m) {
 
 void metric_observe_us(struct metric *m, int64_t us) {
     histogram_observe_us(&m->histogram, us);
-}
-
-void histogram_observe_us(struct histogram *h, int64_t us) {
-    int i = 0;
-    while (i < HISTOGRAM_BUCKETS && us > bounds_us[i])
-        i++;
-    atomic_fetch_add_explicit(&h->buckets[i], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&h->sum_us, us, memory_order_relaxed);
-}
-
-void histogram_merge(struct histogram *into, const struct histogram *h) {
-    for (int i = 0; i <= HISTOGRAM_BUCKETS; i++)
-        into->buckets[i] += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
-    into->sum_us += atomic_load_explicit(&h->sum_us, memory_order_relaxed);
-}
-
-void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels) {
-    const char *comma = *labels == '\0' ? "" : ",";
-    const char *open = *labels == '\0' ? "" : "{", *close = *labels == '\0' ? "" : "}";
-    int64_t sum_us = atomic_load_explicit(&h->sum_us, memory_order_relaxed), total = 0;
-    for (int i = 0; i <= HISTOGRAM_BUCKETS; i++) {
-        total += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
-        buf_printf(out, "%s_bucket{%s%sle=\"", name, labels, comma);
-        if (i < HISTOGRAM_BUCKETS)
-            buf_printf(out, "%g\"} %lld\n", (double)bounds_us[i] / 1e6, (long long)total);
-        else
-            buf_printf(out, "+Inf\"} %lld\n", (long long)total);
-    }
-    buf_printf(out, "%s_sum%s%s%s %.6f\n", name, open, labels, close, (double)sum_us / 1e6);
-    buf_printf(out, "%s_count%s%s%s %lld\n", name, open, labels, close, (long long)total);
 }
 
 void metric_header(struct buf *out, const char *name, const char *type, const char *help) {

@@ -8,13 +8,8 @@
 
 #include <stdint.h>
 
-#include "mem.h"
-
-/* A histogram of durations: 1-2-5 steps from 100 us to 10 s. */
-enum { HISTOGRAM_BUCKETS = 16 };
-struct histogram {
-    _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us;
-};
+#include "buf.h"
+#include "histogram.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -62,9 +57,3 @@ void metrics_remove_source(metrics_source *source, void *arg);
 
 /* What stands before a metric's values in the text: for sources. */
 void metric_header(struct buf *out, const char *name, const char *type, const char *help);
-
-void histogram_observe_us(struct histogram *h, int64_t us);
-/* Adds h to `into`, which no other thread uses meanwhile. */
-void histogram_merge(struct histogram *into, const struct histogram *h);
-/* labels: `route="/path"`, or "" */
-void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels);

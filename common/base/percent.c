@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "arena.h"
 #include "hex.h"
 
 static bool stays(unsigned char c) {

@@ -1,7 +1,8 @@
 /* percent: percent-encoding of a part of a URL or of a form (RFC 3986: letters, digits and -._~ stay). */
 #pragma once
 
-#include "mem.h"
+#include "arena.h"
+#include "buf.h"
 
 void percent_encode(struct buf *out, struct str text); /* any bytes */
 /* As forms are written: '+' is a space, and a '%' without two hex digits stands for itself. Terminated. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "mem.h"
 #include "queries.h"
 #include "utf8.h"
 

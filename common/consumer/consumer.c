@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "group_metrics.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/commit.h"
 #include "priv/consumer_metrics.h"
 #include "topic_thread.h"

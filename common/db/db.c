@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "mem.h"
 #include "priv/db_metrics.h"
 #include "priv/db_pipeline.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "mem.h"
 
 /* A statement has one batch open and one on its way; more when they are full, or while a failed one is being
  * halved. */

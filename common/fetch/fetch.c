@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "inbox.h"
+#include "mem.h"
 #include "priv/fetch_transfer.h"
 #include "thread.h"
 

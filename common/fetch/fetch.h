@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "mem.h"
 #include "status.h"
+#include "str.h"
 
 struct fetch;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "priv/fetch_transfer.h"
 
 /* curl's own deadlines end a poll earlier. */

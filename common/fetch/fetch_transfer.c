@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "buf.h"
+#include "mem.h"
+
 void fetch_transfer_init(struct fetch_transfer *t, const struct fetch_request *r,
                          const struct fetch_options *options) {
     *t = (struct fetch_transfer){

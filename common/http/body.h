@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#include "mem.h"
+#include "arena.h"
 #include "str.h"
 
 typedef const char *body_reader(const json_t *value, void *out, struct arena *arena);

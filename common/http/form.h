@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "arena.h"
+#include "buf.h"
 #include "str.h"
 
 enum { FORM_MAX_FIELDS = 256 };

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "http_listen.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/http_metrics.h"
 #include "priv/http_thread.h"
 #include "priv/req_priv.h"

@@ -8,7 +8,9 @@
  * {"errors":[{"message","field"?}]}, for every status from 400 up. */
 #pragma once
 
+#include "arena.h"
 #include "body.h"
+#include "buf.h"
 #include "db.h"
 #include "json.h"
 #include "session.h"

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "buf.h"
 #include "clock.h"
+#include "mem.h"
 
 /* A line is put together from parts, since every request has one: formatting by printf costs more than the
  * rest of a cheap request's way through here. Paths are logged as the route's pattern: what a client puts

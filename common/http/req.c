@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "mem.h"
 
 /* Requests kept for use again by a thread: as many as a busy one has at a time, so that neither they nor
  * their buffers are allocated anew under load. Buffers over SPARE_BUFFER are given back. */

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "h2o_compat.h"
+#include "mem.h"
 #include "priv/http_metrics.h"
 #include "priv/req_priv.h"
 

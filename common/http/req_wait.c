@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "mem.h"
 
 /* --- for the database --- */
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem.h"
+
 #define UUID_SEGMENT "{uuid}"
 #define TEXT_SEGMENT "{text}"
 

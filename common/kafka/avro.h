@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mem.h"
 #include "status.h"
 #include "str.h"
 #include "uuid.h"

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "avro.h"
 #include "avro_wire.h"
+#include "mem.h"
 #include "priv/avro_shape.h"
 
 /* How the bytes of one branch become the member of the struct. */

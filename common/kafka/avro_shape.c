@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "arena.h"
 #include "avro_wire.h"
 
 enum {

@@ -4,7 +4,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "buf.h"
 #include "fetch_blocking.h"
+#include "mem.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 2000,

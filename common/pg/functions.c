@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "buf.h"
 #include "log.h"
-#include "mem.h"
 #include "pg.h"
 
 static const char TABLE[] = "create table if not exists functions ("

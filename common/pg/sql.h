@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "buf.h"
 #include "status.h"
 #include "str.h"
 #include "uuid.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "mem.h"
 #include "priv/publisher_metrics.h"
 
 void emit_init(struct emit *e, const struct topic *topic, const char *table) {

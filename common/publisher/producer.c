@@ -11,6 +11,7 @@
 
 #include "kafka.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/publisher_metrics.h"
 #include "wire.h"
 

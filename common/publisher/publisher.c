@@ -4,6 +4,7 @@
 
 #include "backoff.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/producer.h"
 #include "priv/publisher_metrics.h"
 #include "priv/publisher_session.h"

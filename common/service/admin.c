@@ -7,6 +7,7 @@
 #include "h2o_compat.h"
 #include "http_listen.h"
 #include "json.h"
+#include "mem.h"
 #include "metrics.h"
 
 struct admin {

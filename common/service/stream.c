@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "group_metrics.h"
+#include "mem.h"
 
 enum { LEAVE_MS = 3000 }; /* to leave the group */
 

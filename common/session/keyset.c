@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem.h"
 #include "priv/session_priv.h"
 
 enum { MAX_EXPONENT_BYTES = 4 }; /* everybody's is 65537; a long one only makes verifying slow */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "priv/session_priv.h"
 
 enum { MIN_TOKEN = 32 };

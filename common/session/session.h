@@ -10,8 +10,8 @@
  * verified once. */
 #pragma once
 
-#include "mem.h"
 #include "status.h"
+#include "str.h"
 #include "uuid.h"
 
 struct identity {

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "fetch_blocking.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/session_priv.h"
 #include "thread.h"
 

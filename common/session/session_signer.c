@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem.h"
 #include "priv/session_priv.h"
 
 enum { MAX_PEM = 64 * 1024 };

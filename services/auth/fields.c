@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 
+#include "arena.h"
 #include "utf8.h"
 
 /* The lengths of RFC 5321. */

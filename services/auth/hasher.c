@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "metrics.h"
 #include "thread.h"
 

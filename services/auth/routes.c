@@ -4,6 +4,7 @@
 
 #include <strings.h>
 
+#include "arena.h"
 #include "fields.h"
 #include "queries.h"
 

@@ -1,6 +1,7 @@
 #include "charge.h"
 
 #include "currency.h"
+#include "mem.h"
 
 enum column {
     ORDINAL,

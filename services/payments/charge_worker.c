@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "inbox.h"
 #include "log.h"
+#include "mem.h"
 #include "pg.h"
 #include "queries.h"
 #include "thread.h"

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 
+#include "arena.h"
 #include "charge_metrics.h"
 #include "clock.h"
 #include "declines.h"

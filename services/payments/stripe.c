@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "form.h"
 #include "log.h"
+#include "mem.h"
 #include "stripe_metrics.h"
 
 METRICS_DEFINE(stripe_metrics, STRIPE_METRICS);

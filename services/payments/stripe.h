@@ -6,6 +6,7 @@
  * intent for short. */
 #pragma once
 
+#include "buf.h"
 #include "fetch.h"
 #include "uuid.h"
 

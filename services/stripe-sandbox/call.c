@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
+#include "buf.h"
 #include "clock.h"
 #include "queries.h"
 #include "webhooks.h"

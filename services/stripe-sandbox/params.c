@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
+#include "buf.h"
+
 /* https://stripe.com/docs/currencies */
 static const char currencies[] =
     " usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp "

@@ -10,6 +10,7 @@
 #include "fetch.h"
 #include "hex.h"
 #include "log.h"
+#include "mem.h"
 #include "pg.h"
 #include "queries.h"
 #include "thread.h"

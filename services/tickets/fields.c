@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "arena.h"
 #include "currency.h"
 #include "utf8.h"
 

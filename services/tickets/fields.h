@@ -1,8 +1,8 @@
 /* fields: what a ticket's title and price may be, and how they and its other inputs are read. */
 #pragma once
 
+#include "arena.h"
 #include "body.h"
-#include "mem.h"
 #include "str.h"
 #include "uuid.h"
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "arena.h"
 #include "currency.h"
 #include "fields.h"
 #include "percent.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fetch.h"
+#include "mem.h"
 
 enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 8, MAX_LINE = SESSION_MAX_TOKEN + 64 };
 

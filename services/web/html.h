@@ -5,8 +5,9 @@
  * and control characters that no text has, become U+FFFD. */
 #pragma once
 
-#include "mem.h"
+#include "buf.h"
 #include "percent.h"
+#include "str.h"
 #include "uuid.h"
 
 struct price {

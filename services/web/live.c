@@ -1,9 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
 #include "clock.h"
 #include "live_metrics.h"
 #include "live_stream.h"
+#include "mem.h"
 
 METRICS_DEFINE(live_metrics, LIVE_METRICS);
 

@@ -2,6 +2,7 @@
  * live_events.c. */
 #pragma once
 
+#include "buf.h"
 #include "live.h"
 #include "live_tap.h"
 #include "visit.h"

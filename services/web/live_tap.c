@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "live_metrics.h"
 #include "log.h"
+#include "mem.h"
 #include "topic_thread.h"
 #include "wire.h"
 

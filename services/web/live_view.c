@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "buf.h"
+#include "mem.h"
+
 struct slot {
     struct slot *next;          /* of the same bucket */
     struct slot *older, *newer; /* by when they changed last */

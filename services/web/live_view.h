@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "buf.h"
 #include "events.h"
 #include "html.h"
 

@@ -1,3 +1,5 @@
+#include "arena.h"
+#include "buf.h"
 #include "routes.h"
 #include "views.h"
 

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "arena.h"
 #include "templates.h"
 
 struct ticket {

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
 #include "base64.h"
+#include "buf.h"
 #include "clock.h"
 #include "live.h"
 

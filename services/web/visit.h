@@ -7,6 +7,7 @@
 #pragma once
 
 #include "api.h"
+#include "buf.h"
 #include "form.h"
 #include "templates.h"
 

@@ -6,6 +6,7 @@
 #include "expiration_metrics.h"
 #include "group_metrics.h"
 #include "log.h"
+#include "mem.h"
 #include "signals.h"
 #include "stream.h"
 #include "timers.h"

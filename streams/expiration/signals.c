@@ -8,6 +8,7 @@
 #include "expiration_metrics.h"
 #include "kafka.h"
 #include "log.h"
+#include "mem.h"
 #include "wire.h"
 
 enum {

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "expiration_metrics.h"
+#include "mem.h"
 
 static void forget(struct timers_partition *p) {
     wheel_free(p->wheel);

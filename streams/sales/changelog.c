@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "events.h"
+#include "mem.h"
 
 enum { ASK_MS = 5000 };
 

@@ -7,6 +7,7 @@
 #include "changelog.h"
 #include "clock.h"
 #include "log.h"
+#include "mem.h"
 #include "wire.h"
 
 enum {

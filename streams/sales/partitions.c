@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "sales_metrics.h"
 
 enum {

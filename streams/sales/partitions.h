@@ -2,6 +2,7 @@
  * while these are rebuilt from the changelog, whether they are complete. No I/O; one owner thread. */
 #pragma once
 
+#include "buf.h"
 #include "events.h"
 #include "kafka.h"
 #include "state.h"

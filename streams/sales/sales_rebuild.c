@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "group_metrics.h"
 #include "log.h"
+#include "mem.h"
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
 

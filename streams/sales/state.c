@@ -3,6 +3,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "buf.h"
+
 enum {
     FORMAT = 1,
     POSITION_KEY = 'p',

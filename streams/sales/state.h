@@ -13,8 +13,9 @@
  */
 #pragma once
 
-#include "mem.h"
+#include "buf.h"
 #include "status.h"
+#include "str.h"
 #include "windows.h"
 
 struct state_record {

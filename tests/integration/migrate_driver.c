@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "consumer.h"
 #include "log.h"
 #include "mem.h"

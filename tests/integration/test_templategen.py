@@ -34,7 +34,7 @@ def generate(directory, templates, static=None):
 def compiled(directory, main, compiler="gcc"):
     (directory / "main.c").write_text(main)
     sources = [directory / "main.c", directory / "out/templates.c", ROOT / "services/web/html.c",
-               *(ROOT / "common/base" / f"{name}.c" for name in ("mem", "utf8", "uuid", "hex", "clock", "currency", "percent"))]
+               *(ROOT / "common/base" / f"{name}.c" for name in ("mem", "buf", "arena", "utf8", "uuid", "hex", "clock", "currency", "percent"))]
     includes = [f"-I{path}" for path in (ROOT / "common/base", ROOT / "services/web", directory / "out")]
     subprocess.run([compiler, *FLAGS, *includes, "-o", directory / "main", *sources], check=True)
     return directory / "main"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mem.h"
 #include "priv/session_priv.h"
 
 __attribute__((format(printf, 1, 2))) static inline char *text(const char *fmt, ...) {

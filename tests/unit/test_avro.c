@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "avro_random.h"
 #include "events.h"
 

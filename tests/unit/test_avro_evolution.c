@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "arena.h"
 #include "avro_random.h"
 #include "events.h"
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "avro_random.h"
 #include "events.h"
 #include "libavro_peer.h"

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "buf.h"
+
 #include "avro_random.h"
 
 #define FIELD(name, type) "{\"name\":\"" name "\",\"type\":" type "}"

@@ -10,6 +10,7 @@
 
 #include "live_index.h"
 #include "live_stream.h"
+#include "mem.h"
 
 enum { MANY = 3000 };
 

@@ -7,7 +7,10 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "buf.h"
 
 #include "log.h"
 

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arena.h"
+#include "buf.h"
 #include "mem.h"
 
 static void allocations_are_zeroed(void **state) {

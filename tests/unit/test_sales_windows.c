@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "mem.h"
+#include "buf.h"
 #include "partitions.h"
 
 enum { MINUTE_MS = 60000, TICKETS = 12, CHANGES = 400, MINUTES = 9, KEEP = 100 };

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include "buf.h"
 #include "clock.h"
+#include "mem.h"
 #include "session_forge.h"
 
 static EVP_PKEY *key_a, *key_b;

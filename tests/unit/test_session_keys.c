@@ -12,7 +12,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "buf.h"
 #include "clock.h"
+#include "mem.h"
 #include "session_forge.h"
 
 static EVP_PKEY *key_a, *key_b;

@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 
+#include "buf.h"
 #include "fetch.h"
 
 struct fetch_transfer {

@@ -26,6 +26,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "buf.h"
 #include "http.h"
 #include "priv/http_limits.h"
 #include "priv/http_stats.h"

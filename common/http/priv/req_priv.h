@@ -5,6 +5,8 @@
 #error "private to common/http"
 #endif
 
+#include "arena.h"
+#include "buf.h"
 #include "priv/http_thread.h"
 #include "trace.h"
 

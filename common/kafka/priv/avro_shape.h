@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "arena.h"
 #include "status.h"
 
 enum shape_kind {

@@ -6,6 +6,7 @@
 #error "private to streams/sales"
 #endif
 
+#include "buf.h"
 #include "changelog.h"
 #include "output.h"
 #include "partitions.h"

@@ -1,0 +1,16 @@
+/* arena: owns everything that is taken from it, and gives it back at once. One thread at a time. */
+#pragma once
+
+#include <stddef.h>
+
+#include "str.h"
+
+/* A chain of blocks. With -DARENA_MALLOC (the sanitizer builds) every piece is a malloc of its own, so that
+ * ASan sees each object's bounds. */
+struct arena {
+    struct arena_block *blocks;
+};
+
+void *arena_alloc(struct arena *a, size_t size);     /* zeroed, aligned to 16 */
+struct str arena_str(struct arena *a, struct str s); /* a terminated copy */
+void arena_free(struct arena *a);
