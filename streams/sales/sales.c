@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "group_metrics.h"
 #include "log.h"
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
