@@ -6,12 +6,9 @@
 #include "log.h"
 #include "mem.h"
 #include "priv/producer.h"
-#include "priv/publisher_metrics.h"
 #include "priv/publisher_session.h"
 #include "registry.h"
 #include "thread.h"
-
-METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);
 
 /* Between tries. The last is short: nobody reads a service's events while its publisher waits. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
@@ -59,7 +56,6 @@ static void *run(void *arg) {
 struct publisher *publisher_start(const struct publisher_options *options, struct why *w) {
     if (producer_check(options->brokers, w) != ST_OK) return NULL;
     struct publisher *p = mem_alloc(sizeof *p);
-    metrics_register(publisher_metrics);
     p->options = *options;
     p->given_up = -1;
     publisher_state_init(&p->state);

@@ -8,8 +8,12 @@
 
 #include "clock.h"
 #include "log.h"
+#include "priv/publisher_metrics.h"
+
+METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);
 
 void publisher_state_init(struct publisher_state *s) {
+    metrics_register(publisher_metrics);
     s->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert(s->stop_fd >= 0);
     pthread_mutex_init(&s->lock, NULL);

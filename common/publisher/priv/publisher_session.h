@@ -12,7 +12,7 @@
  *          |     \        /
  *          |        emit             a row becomes an event at its position, or is skipped
  *          |      /  |   \
- *          |  row    |    \          a row's columns into the fields of the event
+ *          | row_map |    \          a row's columns into the fields of the event
  *          |     producer  \         events into Kafka
  *          |         |      \
  *          |       acks      \       up to where all is acknowledged
@@ -21,7 +21,8 @@
  *       expiry                       deletes what is old and published
  *
  * Under stream and session: hold (the stream's connection) and slot (the epoch and its slot, as SQL). Under
- * the four at the top: state (what the service is told, and whether to stop). log_position is under all. */
+ * the four at the top: state (what the service is told, and whether to stop). log_position is under all. The
+ * names of session, stream, republish and state begin with publisher_. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV

@@ -1,4 +1,4 @@
-/* publisher_state: how the publisher is, as its service sees it, and whether it is to stop.
+/* publisher_state: how the publisher is, as its service and the metrics show it, and whether it is to stop.
  *
  * The publisher's thread says how things are, and waits; any thread asks (publisher_state_ready) and tells it
  * to stop. The owner is `struct publisher`. */
