@@ -12,8 +12,6 @@
 #include "topic_thread.h"
 #include "wire.h"
 
-METRICS_DEFINE(consumer_metrics, CONSUMER_METRICS);
-
 enum {
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */

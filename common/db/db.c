@@ -7,8 +7,6 @@
 #include "priv/db_metrics.h"
 #include "priv/db_pipeline.h"
 
-METRICS_DEFINE(db_metrics, DB_METRICS);
-
 struct db {
     struct db_pipeline pipelines[2]; /* by sql.writes */
     struct db_batch_list answered;

@@ -12,8 +12,6 @@
 #include "priv/req_priv.h"
 #include "thread.h"
 
-METRICS_DEFINE(http_metrics, HTTP_METRICS);
-
 /* The fastest: a page of 12 KB is 2.9 KB by it and 2.4 KB by the best. Less than this is a packet anyway. */
 static h2o_compress_args_t compression = {
     .min_size = 1000, .gzip = {.quality = 1}, .brotli = {.quality = -1}};

@@ -10,8 +10,6 @@
 #include "mem.h"
 #include "priv/group_priv.h"
 
-METRICS_DEFINE(group_metrics, GROUP_METRICS);
-
 static const uint64_t one = 1;
 
 enum {

@@ -10,8 +10,6 @@
 #include "log.h"
 #include "priv/publisher_metrics.h"
 
-METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);
-
 void publisher_state_init(struct publisher_state *s) {
     metrics_register(publisher_metrics);
     s->stop_fd = eventfd(0, EFD_CLOEXEC);

@@ -13,8 +13,6 @@
 #include "queries.h"
 #include "thread.h"
 
-METRICS_DEFINE(charge_metrics, CHARGE_METRICS);
-
 enum {
     SWEEP_US = 1000 * 1000,        /* how often it looks for charges that are due */
     FORGET_US = 600 * 1000 * 1000, /* and for old webhooks */

@@ -14,8 +14,6 @@
 #include "mem.h"
 #include "stripe_metrics.h"
 
-METRICS_DEFINE(stripe_metrics, STRIPE_METRICS);
-
 enum {
     TRIES = 4,
     FIRST_PAUSE_MS = 100, /* before the second try; then twice that, and so on */

@@ -6,8 +6,7 @@
 #include "live_metrics.h"
 #include "live_stream.h"
 #include "mem.h"
-
-METRICS_DEFINE(live_metrics, LIVE_METRICS);
+#include "visit.h"
 
 enum {
     MOST_WANTS = 64, /* things that a page shows: PAGE_ITEMS, and then some */
@@ -18,14 +17,6 @@ enum {
     SILENCE_US = 15 * 1000000, /* most time without a word: proxies close what is silent for 30 s or 60 s */
     RETRY_MS = 500,            /* how soon clients come back; spread over RETRY_SPREAD_MS, not all at once */
     RETRY_SPREAD_MS = 2000,
-};
-
-struct live {
-    struct live_options options;
-    struct live_tap *tap;
-    struct http *http;
-    struct live_thread *threads; /* each has its own */
-    _Atomic int streams, on_the_way;
 };
 
 /* --- the life of a stream, on its thread --- */
@@ -234,6 +225,7 @@ static struct live_stream *new_stream(struct req *rq, struct live *live, const s
     s->rq = rq;
     s->thread = &live->threads[req_thread(rq)];
     s->user = visit_of(rq)->user;
+    s->csrf = visit_of(rq)->page.csrf;
     s->counts = req_query(rq, "listed", &text);
     s->nwants = wants->count;
     s->wants = req_alloc(rq, n * sizeof *s->wants);
@@ -264,11 +256,6 @@ void show_live(struct req *rq) {
         req_hold(rq);
         live_tap_ask(live->tap, &s->question);
     }
-}
-
-struct str live_since(struct req *rq, const struct live *live) {
-    const struct buf *place = &live->threads[req_thread(rq)].place;
-    return arena_str(req_arena(rq), (struct str){(const char *)place->data, place->len});
 }
 
 /* --- the process's --- */

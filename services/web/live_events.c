@@ -69,7 +69,7 @@ static void say_sheet(struct live_stream *s, const struct live_item *item) {
                                                             .version = item->version,
                                                             .viewer = viewer_of(s, item),
                                                             .order = item->order,
-                                                            .csrf = visit_of(s->rq)->page.csrf,
+                                                            .csrf = s->csrf,
                                                             .key = {key_text, UUID_TEXT}});
     html_literal(out_of(s), "event: sheet\n");
     live_data(out_of(s), text_of(&sheet));
@@ -138,4 +138,9 @@ void live_tick(struct buf *out, struct str place, int64_t now_ms) {
 
 void live_say_place(struct live_stream *s) {
     live_tick(out_of(s), text_of(&s->thread->place), clock_wall_us() / 1000);
+}
+
+struct str live_since(struct req *rq, const struct live *live) {
+    const struct buf *place = &live->threads[req_thread(rq)].place;
+    return arena_str(req_arena(rq), (struct str){(const char *)place->data, place->len});
 }

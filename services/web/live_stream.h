@@ -5,7 +5,15 @@
 #include "buf.h"
 #include "live.h"
 #include "live_tap.h"
-#include "visit.h"
+#include "templates.h"
+
+struct live {
+    struct live_options options;
+    struct live_tap *tap;
+    struct http *http;
+    struct live_thread *threads; /* each has its own */
+    _Atomic int streams, on_the_way;
+};
 
 struct live_thread {
     struct live *live;
@@ -24,6 +32,7 @@ struct live_stream {
     struct live_stream *next_dirty;
     bool dirty;                  /* something was said that is not flushed */
     const struct identity *user; /* NULL: nobody */
+    struct str csrf;             /* of its page's forms */
     bool counts;                 /* tells how many tickets are new */
     int64_t counted;             /* up to which it was told */
     int64_t spoke_us;

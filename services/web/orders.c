@@ -22,7 +22,7 @@ static void on_orders(struct req *rq, const struct api_answer *answer) {
 
 void list_orders(struct req *rq) {
     struct visit *visit = visit_begin(rq);
-    if (!visit_signed_in(rq)) return;
+    if (!page_signed_in(rq)) return;
     struct str cursor = visit_cursor(rq);
     if (cursor.n > 0) visit->own = visit; /* not the first page */
     visit_ask(rq, API_ORDERS, "GET", on_orders, "/api/orders?limit=%d%s%.*s", PAGE_ITEMS,
@@ -159,7 +159,7 @@ static void go_to_order(struct req *rq) {
 
 void show_order(struct req *rq) {
     visit_begin(rq);
-    if (visit_signed_in(rq)) go_to_order(rq);
+    if (page_signed_in(rq)) go_to_order(rq);
 }
 
 /* --- paying it --- */
@@ -205,7 +205,7 @@ static void send_payment(struct req *rq) {
 
 void pay_order(struct req *rq) {
     visit_begin(rq);
-    if (visit_own_form(rq)) send_payment(rq);
+    if (page_own_form(rq)) send_payment(rq);
 }
 
 /* --- confirming it, where the bank wants that --- */
@@ -218,7 +218,7 @@ static void on_to_confirm(struct req *rq, const struct api_answer *answer) {
 
 void confirm_order(struct req *rq) {
     visit_begin(rq);
-    if (!visit_signed_in(rq)) return;
+    if (!page_signed_in(rq)) return;
     char id[UUID_TEXT];
     visit_id(rq, id);
     visit_ask(rq, API_PAYMENTS, "GET", on_to_confirm, "/api/payments?orderId=%.*s", UUID_TEXT, id);
@@ -242,7 +242,7 @@ static void on_cancelled(struct req *rq, const struct api_answer *answer) {
 
 void cancel_order(struct req *rq) {
     visit_begin(rq);
-    if (!visit_own_form(rq)) return;
+    if (!page_own_form(rq)) return;
     char id[UUID_TEXT];
     visit_id(rq, id);
     visit_ask(rq, API_ORDERS, "DELETE", on_cancelled, "/api/orders/%.*s", UUID_TEXT, id);

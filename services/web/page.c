@@ -4,6 +4,9 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "csrf.h"
+#include "page.h"
+#include "percent.h"
 #include "routes.h"
 
 #define OURS                                                                                                           \
@@ -45,13 +48,14 @@ void page_end(struct req *rq) {
 }
 
 void page_go(struct req *rq, const char *path, ...) {
-    char text[2048];
+    struct buf location = {0};
     va_list ap;
     va_start(ap, path);
-    int n = vsnprintf(text, sizeof text, path, ap);
+    buf_vprintf(&location, path, ap);
     va_end(ap);
     set_headers(rq);
-    set(rq, "location", n < (int)sizeof text ? text : "/");
+    req_set_header(rq, "location", (struct str){(const char *)location.data, location.len});
+    buf_free(&location);
     req_reply(rq, 303);
 }
 
@@ -141,10 +145,41 @@ void page_down(struct req *rq, const char *words) {
 void page_refusal(struct req *rq, const struct api_answer *answer, const char *what) {
     if (answer->code == 401) {
         visit_of(rq)->user = NULL;
-        visit_signed_in(rq);
+        page_signed_in(rq);
     } else if (answer->code == 403 || answer->code == 404) {
         page_missing(rq, 404, "Not found", "There is nothing at this address, or it is somebody else's.");
     } else {
         page_down(rq, what);
     }
+}
+
+/* --- what has to hold --- */
+
+bool page_signed_in(struct req *rq) {
+    struct visit *visit = visit_of(rq);
+    if (visit->user != NULL) return true;
+    struct buf next = {0};
+    percent_encode(&next, visit->page.path);
+    page_go(rq, "/signin?first=%s&next=%.*s", visit->session.n > 0 ? "again" : "yes", (int)next.len,
+            (char *)next.data);
+    buf_free(&next);
+    return false;
+}
+
+bool page_form(struct req *rq) {
+    struct visit *visit = visit_of(rq);
+    if (form_read(req_raw_body(rq), &visit->form, req_arena(rq)) != NULL) {
+        page_missing(rq, 400, "That was no form of ours", "It could not be read. Go back and try again.");
+        return false;
+    }
+    if (csrf_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
+    page_missing(
+        rq, 403, "Send that again, please",
+        "The form was not sent from a page of ours, or from one that is out of date: you may have signed in or out since. "
+        "Nothing was done. Go back, load the page again, and repeat it.");
+    return false;
+}
+
+bool page_own_form(struct req *rq) {
+    return page_signed_in(rq) && page_form(rq);
 }

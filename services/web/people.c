@@ -70,7 +70,7 @@ static void on_signed_in(struct req *rq, const struct api_answer *answer) {
 
 void sign_in(struct req *rq) {
     visit_begin(rq);
-    if (!visit_form(rq)) return;
+    if (!page_form(rq)) return;
     visit_of(rq)->page.path = visit_next(rq);
     send_credentials(rq, "/api/users/signin", on_signed_in);
 }
@@ -111,7 +111,7 @@ static void on_signed_up(struct req *rq, const struct api_answer *answer) {
 
 void sign_up(struct req *rq) {
     visit_begin(rq);
-    if (!visit_form(rq)) return;
+    if (!page_form(rq)) return;
     visit_of(rq)->page.path = visit_next(rq);
     send_credentials(rq, "/api/users/signup", on_signed_up);
 }
@@ -120,7 +120,7 @@ void sign_up(struct req *rq) {
 
 void sign_out(struct req *rq) {
     visit_begin(rq);
-    if (!visit_form(rq)) return;
+    if (!page_form(rq)) return;
     req_set_cookie(rq, "session", STR(""), 0);
     page_go(rq, "/?done=out");
 }
@@ -135,7 +135,7 @@ static void render_account(struct req *rq, struct account_view *view) {
 
 void show_account(struct req *rq) {
     visit_begin(rq);
-    if (visit_signed_in(rq)) render_account(rq, &(struct account_view){0});
+    if (page_signed_in(rq)) render_account(rq, &(struct account_view){0});
 }
 
 /* true: changed, or nobody's any more; answered. */
@@ -186,10 +186,10 @@ static void send_change(struct req *rq, const char *field, const char *current, 
 
 void change_email(struct req *rq) {
     visit_begin(rq);
-    if (visit_own_form(rq)) send_change(rq, "email", "email-current", on_email);
+    if (page_own_form(rq)) send_change(rq, "email", "email-current", on_email);
 }
 
 void change_password(struct req *rq) {
     visit_begin(rq);
-    if (visit_own_form(rq)) send_change(rq, "password", "password-current", on_password);
+    if (page_own_form(rq)) send_change(rq, "password", "password-current", on_password);
 }

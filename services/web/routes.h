@@ -2,7 +2,7 @@
 #pragma once
 
 #include "live.h"
-#include "visit.h"
+#include "page.h"
 
 enum { PAGE_ITEMS = 20 };
 

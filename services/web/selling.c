@@ -24,7 +24,7 @@ static void on_mine(struct req *rq, const struct api_answer *answer) {
 
 void list_mine(struct req *rq) {
     struct visit *visit = visit_begin(rq);
-    if (!visit_signed_in(rq)) return;
+    if (!page_signed_in(rq)) return;
     struct str cursor = visit_cursor(rq);
     if (cursor.n > 0) visit->own = visit; /* not the first page */
     visit_ask(rq, API_TICKETS, "GET", on_mine, "/api/tickets?mine=true&limit=%d%s%.*s", PAGE_ITEMS,
@@ -54,7 +54,7 @@ static void render_sell(struct req *rq, const struct api_answer *answer) {
 
 void show_sell(struct req *rq) {
     visit_begin(rq);
-    if (visit_signed_in(rq)) render_sell(rq, NULL);
+    if (page_signed_in(rq)) render_sell(rq, NULL);
 }
 
 static void on_listed(struct req *rq, const struct api_answer *answer) {
@@ -79,7 +79,7 @@ static void write_input(struct req *rq, struct json *body) {
 
 void sell(struct req *rq) {
     visit_begin(rq);
-    if (!visit_own_form(rq)) return;
+    if (!page_own_form(rq)) return;
     struct json body = {0};
     write_input(rq, &body);
     visit_send(rq, API_TICKETS, "POST", "/api/tickets", &body, 0, on_listed);
@@ -148,7 +148,7 @@ static void go_to_edit(struct req *rq, const struct api_answer *refusal) {
 
 void show_edit(struct req *rq) {
     visit_begin(rq);
-    if (visit_signed_in(rq)) go_to_edit(rq, NULL);
+    if (page_signed_in(rq)) go_to_edit(rq, NULL);
 }
 
 static void on_saved(struct req *rq, const struct api_answer *answer) {
@@ -171,7 +171,7 @@ static int64_t version_of(struct str text) {
 
 void edit(struct req *rq) {
     visit_begin(rq);
-    if (!visit_own_form(rq)) return;
+    if (!page_own_form(rq)) return;
     char path[64], id[UUID_TEXT];
     struct json body = {0};
     visit_id(rq, id);
@@ -198,7 +198,7 @@ static void on_withdrawn(struct req *rq, const struct api_answer *answer) {
 
 void withdraw(struct req *rq) {
     visit_begin(rq);
-    if (!visit_own_form(rq)) return;
+    if (!page_own_form(rq)) return;
     char id[UUID_TEXT];
     visit_id(rq, id);
     visit_ask(rq, API_TICKETS, "DELETE", on_withdrawn, "/api/tickets/%.*s", UUID_TEXT, id);

@@ -134,7 +134,7 @@ static void on_ordered(struct req *rq, const struct api_answer *answer) {
 
 void buy_ticket(struct req *rq) {
     visit_begin(rq);
-    if (!visit_own_form(rq)) return;
+    if (!page_own_form(rq)) return;
     struct json body = {0};
     json_open(&body, '{');
     json_put_uuid(&body, "ticketId", req_path_uuid(rq, 0));

@@ -1,22 +1,15 @@
 #include "visit.h"
 
 #include <ctype.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
-#include "base64.h"
 #include "buf.h"
 #include "clock.h"
+#include "csrf.h"
 #include "live.h"
-
-enum {
-    TOKEN = 16,      /* bytes of a form's cookie, of the digest and of its mask */
-    FORM_DAYS = 365, /* how long the form's cookie lives */
-    TEXT = BASE64_TEXT(2 * TOKEN),
-};
 
 /* --- the start --- */
 
@@ -52,64 +45,6 @@ static struct str notice_of(struct req *rq) {
     return (struct str){0};
 }
 
-/* --- forms: whose they are --- */
-
-/* Which only we and this browser know: the form's cookie; once signed in, the session too. */
-static void digest(const struct visit *visit, struct str cookie, unsigned char out[TOKEN]) {
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, TOKEN);
-    crypto_generichash_update(&state, (const unsigned char *)&cookie.n, sizeof cookie.n);
-    crypto_generichash_update(&state, (const unsigned char *)cookie.p, cookie.n);
-    crypto_generichash_update(&state, (const unsigned char *)visit->session.p, visit->session.n);
-    crypto_generichash_final(&state, out, TOKEN);
-}
-
-static struct str form_cookie(struct req *rq, bool make) {
-    struct str cookie;
-    if (req_get_cookie(rq, "form", &cookie) && cookie.n >= TOKEN && cookie.n < TEXT)
-        return arena_str(req_arena(rq), cookie);
-    if (!make) return (struct str){0};
-    unsigned char bytes[TOKEN];
-    randombytes_buf(bytes, sizeof bytes);
-    char *text = req_alloc(rq, TEXT);
-    base64_encode(bytes, sizeof bytes, text);
-    req_set_cookie(rq, "form", str_of(text), INT64_C(86400) * FORM_DAYS);
-    return str_of(text);
-}
-
-static struct str new_token(struct req *rq, const struct visit *visit) {
-    unsigned char bytes[2 * TOKEN], wanted[TOKEN];
-    digest(visit, form_cookie(rq, true), wanted);
-    randombytes_buf(bytes, TOKEN);
-    for (int i = 0; i < TOKEN; i++)
-        bytes[TOKEN + i] = bytes[i] ^ wanted[i];
-    char *text = req_alloc(rq, TEXT);
-    base64_encode(bytes, sizeof bytes, text);
-    return str_of(text);
-}
-
-static bool token_fits(struct req *rq, const struct visit *visit, struct str token) {
-    unsigned char bytes[2 * TOKEN], wanted[TOKEN];
-    struct str cookie = form_cookie(rq, false);
-    size_t n = 0;
-    if (cookie.n == 0 || !base64_decode(token, bytes, sizeof bytes, &n) || n != sizeof bytes) return false;
-    digest(visit, cookie, wanted);
-    for (int i = 0; i < TOKEN; i++)
-        bytes[TOKEN + i] ^= bytes[i];
-    return sodium_memcmp(bytes + TOKEN, wanted, TOKEN) == 0;
-}
-
-/* As far as the browser says it. */
-static bool from_here(struct req *rq) {
-    struct str site, origin;
-    if (req_header(rq, "sec-fetch-site", &site) && !str_eq(site, STR("same-origin"))) return false;
-    if (!req_header(rq, "origin", &origin)) return true;
-    const char *behind = origin.n == 0 ? NULL : memmem(origin.p, origin.n, "://", 3);
-    if (behind == NULL) return false;
-    size_t skip = (size_t)(behind - origin.p) + 3;
-    return str_eq((struct str){origin.p + skip, origin.n - skip}, req_host(rq));
-}
-
 struct visit *visit_begin(struct req *rq) {
     const struct web *web = req_service(rq);
     struct visit *visit = req_alloc(rq, sizeof *visit);
@@ -125,37 +60,8 @@ struct visit *visit_begin(struct req *rq) {
         .since = live_since(rq, web->live),
         .path = html_own_path(target) ? arena_str(req_arena(rq), page_of_target(target)) : STR("/"),
     };
-    visit->page.csrf = new_token(rq, visit);
+    visit->page.csrf = csrf_token(rq, visit->session);
     return visit;
-}
-
-bool visit_signed_in(struct req *rq) {
-    struct visit *visit = visit_of(rq);
-    if (visit->user != NULL) return true;
-    struct buf next = {0};
-    percent_encode(&next, visit->page.path);
-    page_go(rq, "/signin?first=%s&next=%.*s", visit->session.n > 0 ? "again" : "yes", (int)next.len,
-            (char *)next.data);
-    buf_free(&next);
-    return false;
-}
-
-bool visit_form(struct req *rq) {
-    struct visit *visit = visit_of(rq);
-    if (form_read(req_raw_body(rq), &visit->form, req_arena(rq)) != NULL) {
-        page_missing(rq, 400, "That was no form of ours", "It could not be read. Go back and try again.");
-        return false;
-    }
-    if (from_here(rq) && token_fits(rq, visit, visit_field(rq, "csrf"))) return true;
-    page_missing(
-        rq, 403, "Send that again, please",
-        "The form was not sent from a page of ours, or from one that is out of date: you may have signed in or out since. "
-        "Nothing was done. Go back, load the page again, and repeat it.");
-    return false;
-}
-
-bool visit_own_form(struct req *rq) {
-    return visit_signed_in(rq) && visit_form(rq);
 }
 
 struct str visit_field(struct req *rq, const char *name) {

@@ -1,9 +1,7 @@
 /* visit: what a request of the web client has with it, from its start to its page: who it is, the form it
- * brought, what was asked of the services meanwhile. And how it ends: a page, or a way to another.
+ * brought, what was asked of the services meanwhile. How it ends is page.h.
  *
- * A form is ours if it brings a token that only our pages carry: the digest of a cookie of the form's own and
- * of the session, under a mask that is another at each page (so that compression tells nothing about it).
- * Where browsers say where a request comes from, that has to be here too. */
+ * All of it on the request's thread; what it returns lives as long as the request. */
 #pragma once
 
 #include "api.h"
@@ -42,12 +40,6 @@ void visit_id(struct req *rq, char out[UUID_TEXT]); /* the path's */
 struct str visit_cursor(struct req *rq);            /* of the query; empty: the first page */
 struct str visit_link(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3)));
 
-/* false: the visitor is nobody, and on the way to sign in and back. */
-bool visit_signed_in(struct req *rq);
-/* Reads the form of a POST; false: it is not ours, and answered. */
-bool visit_form(struct req *rq);
-/* The same, and signed in. */
-bool visit_own_form(struct req *rq);
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */
 struct str visit_key(struct req *rq);                     /* the form's Idempotency-Key; empty: none */
 struct str visit_new_key(struct req *rq);                 /* for a form */
@@ -58,12 +50,3 @@ struct str visit_words(struct req *rq, struct str words);
 struct str visit_sentence(struct req *rq, struct str words); /* the same, with a full stop */
 /* What a refused form has to say that is about none of its fields; `away` when the service did not answer. */
 struct str visit_trouble(struct req *rq, const struct api_answer *answer, const char *away);
-
-/* --- ends --- */
-void page_go(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3))); /* 303 */
-struct buf *page_begin(struct req *rq); /* where the page is rendered to */
-void page_end(struct req *rq);
-void page_missing(struct req *rq, int status, const char *heading, const char *words);
-void page_down(struct req *rq, const char *words); /* asks the services which of them answer */
-/* What is no success and has no page of its own: sign in again, not found, away. */
-void page_refusal(struct req *rq, const struct api_answer *answer, const char *what);

@@ -12,8 +12,6 @@
 #include "timers.h"
 #include "wire.h"
 
-METRICS_DEFINE(expiration_metrics, EXPIRATION_METRICS);
-
 enum {
     SLICE = 1000,            /* records read, or signals given, before the other's turn */
     LOOK_MS = 100,           /* most time without a look at the clock, which may have been set */

@@ -9,8 +9,6 @@
 #include "stream.h"
 #include "wire.h"
 
-METRICS_DEFINE(sales_metrics, SALES_METRICS);
-
 enum {
     LOOK_MS = 100,  /* most time without a look around */
     GATHER_MS = 50, /* records at the broker */
@@ -28,8 +26,6 @@ const struct config_var sales_config[] = {
      60000, INT64_C(3650) * 86400 * 1000},
     {0},
 };
-
-const char *const sales_topics[] = {"orders", NULL};
 
 /* Nothing in memory is of worth any more. */
 static void forget(struct sales *x) {

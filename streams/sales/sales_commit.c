@@ -3,6 +3,8 @@
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
 
+const char *const sales_topics[] = {"orders", NULL};
+
 struct writing {
     struct sales *sales;
     const struct partition *partition;

@@ -1,5 +1,7 @@
-"""What may include what. Each folder of common/ is a library that sees only those it links: this calls the compiler on one file a
-case, with the very flags by which the build compiles that folder, so a forbidden include is one that the build would refuse."""
+"""What may include what, and call what. Each folder of common/ is a library that sees only those it links: this calls the compiler on
+one file a case, with the very flags by which the build compiles that folder, so a forbidden include is one that the build would
+refuse. Within a library, calls go down only."""
+import graphlib
 import json
 import re
 import shlex
@@ -68,3 +70,22 @@ def test_what_is_below_is_seen(folder, include, tmp_path):
 
 def test_every_source_of_common_is_in_a_folder():
     assert not list((ROOT / "common").glob("*.[ch]"))
+
+
+def needs(library):
+    """{object file: those of the same library whose symbols it uses}, as nm tells."""
+    symbols = [line.split(":", 2)[1:] for line in subprocess.run(["nm", "-A", library], check=True, capture_output=True, text=True).stdout.splitlines()]
+    symbols = [(file, *rest.split()[-2:]) for file, rest in symbols]
+    owner = {name: file for file, kind, name in symbols if kind in "TDBR"}
+    graph = {file: set() for file, _, _ in symbols}
+    for file, kind, name in symbols:
+        if kind == "U" and owner.get(name, file) != file:
+            graph[file].add(owner[name])
+    return graph
+
+
+@pytest.mark.parametrize("library", sorted(library.relative_to(ROOT / "build/release") for library in (ROOT / "build/release").rglob("libonsale_*.a")), ids=str)
+def test_no_two_files_need_each_other(library):
+    graph = needs(ROOT / "build/release" / library)
+    assert graph
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names them

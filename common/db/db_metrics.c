@@ -1,0 +1,3 @@
+#include "priv/db_metrics.h"
+
+METRICS_DEFINE(db_metrics, DB_METRICS);

@@ -1,0 +1,3 @@
+#include "priv/http_metrics.h"
+
+METRICS_DEFINE(http_metrics, HTTP_METRICS);

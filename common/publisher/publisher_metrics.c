@@ -1,0 +1,3 @@
+#include "priv/publisher_metrics.h"
+
+METRICS_DEFINE(publisher_metrics, PUBLISHER_METRICS);

@@ -1,0 +1,3 @@
+#include "charge_metrics.h"
+
+METRICS_DEFINE(charge_metrics, CHARGE_METRICS);

@@ -1,0 +1,3 @@
+#include "stripe_metrics.h"
+
+METRICS_DEFINE(stripe_metrics, STRIPE_METRICS);

@@ -1,0 +1,69 @@
+#include "csrf.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "arena.h"
+#include "base64.h"
+
+enum {
+    TOKEN = 16,      /* bytes of a form's cookie, of the digest and of its mask */
+    FORM_DAYS = 365, /* how long the form's cookie lives */
+    TEXT = BASE64_TEXT(2 * TOKEN),
+};
+
+/* Which only we and this browser know: the form's cookie; once signed in, the session too. */
+static void digest(struct str session, struct str cookie, unsigned char out[TOKEN]) {
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, TOKEN);
+    crypto_generichash_update(&state, (const unsigned char *)&cookie.n, sizeof cookie.n);
+    crypto_generichash_update(&state, (const unsigned char *)cookie.p, cookie.n);
+    crypto_generichash_update(&state, (const unsigned char *)session.p, session.n);
+    crypto_generichash_final(&state, out, TOKEN);
+}
+
+static struct str form_cookie(struct req *rq, bool make) {
+    struct str cookie;
+    if (req_get_cookie(rq, "form", &cookie) && cookie.n >= TOKEN && cookie.n < TEXT)
+        return arena_str(req_arena(rq), cookie);
+    if (!make) return (struct str){0};
+    unsigned char bytes[TOKEN];
+    randombytes_buf(bytes, sizeof bytes);
+    char *text = req_alloc(rq, TEXT);
+    base64_encode(bytes, sizeof bytes, text);
+    req_set_cookie(rq, "form", str_of(text), INT64_C(86400) * FORM_DAYS);
+    return str_of(text);
+}
+
+struct str csrf_token(struct req *rq, struct str session) {
+    unsigned char bytes[2 * TOKEN], wanted[TOKEN];
+    digest(session, form_cookie(rq, true), wanted);
+    randombytes_buf(bytes, TOKEN);
+    for (int i = 0; i < TOKEN; i++)
+        bytes[TOKEN + i] = bytes[i] ^ wanted[i];
+    char *text = req_alloc(rq, TEXT);
+    base64_encode(bytes, sizeof bytes, text);
+    return str_of(text);
+}
+
+bool csrf_fits(struct req *rq, struct str session, struct str token) {
+    unsigned char bytes[2 * TOKEN], wanted[TOKEN];
+    struct str cookie = form_cookie(rq, false);
+    size_t n = 0;
+    if (cookie.n == 0 || !base64_decode(token, bytes, sizeof bytes, &n) || n != sizeof bytes) return false;
+    digest(session, cookie, wanted);
+    for (int i = 0; i < TOKEN; i++)
+        bytes[TOKEN + i] ^= bytes[i];
+    return sodium_memcmp(bytes + TOKEN, wanted, TOKEN) == 0;
+}
+
+/* As far as the browser says it. */
+bool csrf_from_here(struct req *rq) {
+    struct str site, origin;
+    if (req_header(rq, "sec-fetch-site", &site) && !str_eq(site, STR("same-origin"))) return false;
+    if (!req_header(rq, "origin", &origin)) return true;
+    const char *behind = origin.n == 0 ? NULL : memmem(origin.p, origin.n, "://", 3);
+    if (behind == NULL) return false;
+    size_t skip = (size_t)(behind - origin.p) + 3;
+    return str_eq((struct str){origin.p + skip, origin.n - skip}, req_host(rq));
+}

@@ -1,0 +1,3 @@
+#include "live_metrics.h"
+
+METRICS_DEFINE(live_metrics, LIVE_METRICS);

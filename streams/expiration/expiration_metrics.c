@@ -1,0 +1,3 @@
+#include "expiration_metrics.h"
+
+METRICS_DEFINE(expiration_metrics, EXPIRATION_METRICS);
