@@ -250,7 +250,8 @@ def test_jobs_come_first(rendered):
         assert {re.sub(r"-\d+$", "", doc["metadata"]["name"].removeprefix("shop-")) for doc in jobs} == names
         for doc in jobs:
             hook = doc["metadata"].get("annotations", {}).get("helm.sh/hook")
-            assert hook == (None if name == "operators" else "pre-install,pre-upgrade")
+            back = ",pre-rollback" if "-migrate-" in doc["metadata"]["name"] else ""  # which puts functions of the database back
+            assert hook == (None if name == "operators" else f"pre-install,pre-upgrade{back}")
             assert pod_spec(doc)["restartPolicy"] == "Never" and doc["spec"]["backoffLimit"] > 5, "Postgres may take its time"
         if name != "operators":
             account = of(docs, "ServiceAccount", "shop-jobs")["metadata"]["annotations"]

@@ -130,6 +130,11 @@ def test_life(kube, namespace):
 
     shop.helm("rollback", shop.name, "1", "--wait", "--timeout", "120s")
     assert shop.status() == "deployed" and shop.images() == {"onsale:1"}
+    back = {doc["metadata"]["name"]: doc for doc in kube.list("batch/v1", "Job", namespace) if "-migrate-" in doc["metadata"]["name"]}
+    for name, doc in back.items():
+        assert doc["metadata"]["uid"] != again[name]["metadata"]["uid"] and doc["status"]["succeeded"] == 1, "its functions are back"
+        assert doc["spec"]["template"]["spec"]["containers"][0]["image"] == "onsale:1"
+    assert len(back) == 4
 
     shop.helm("uninstall", shop.name, "--wait")
     for version, kind in KINDS:
