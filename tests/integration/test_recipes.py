@@ -25,7 +25,7 @@ class Copy:
         for name in filter(None, listed.stdout.split("\0")):
             if (ROOT / name).exists():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, root / name)
+                shutil.copy2(ROOT / name, root / name, follow_symlinks=False)
 
     def run(self, script):
         done = subprocess.run(["bash", "-e", "-c", script], cwd=self.root, env=self.environment, text=True, stdin=subprocess.DEVNULL,
