@@ -19,9 +19,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 FROM packages AS build
 WORKDIR /src
 COPY . .
-RUN cmake --preset release --log-level=NOTICE -DONSALE_RELEASE_FLAGS=-O2 -DBUILD_TESTING=OFF && python3 tools/imageroot.py --build build/release
+RUN cmake --preset release --log-level=NOTICE -DONSALE_RELEASE_FLAGS=-O2 -DBUILD_TESTING=OFF && cmake --build build/release
 ARG VERSION=0.1.0
-RUN python3 tools/imageroot.py build/release ${VERSION} /image
+RUN cmake --install build/release --prefix /image/usr --strip && python3 tools/imageroot.py ${VERSION} /image
 
 FROM scratch
 ARG VERSION=0.1.0
