@@ -1,5 +1,6 @@
 # onsale_library(NAME LINKED...)   the folder's sources as the static library onsale_NAME
-# onsale_service(NAME LINKED...)   the same, and the program NAME from its main.c
+# onsale_service(NAME LINKED...)   the same, and the program NAME from its main.c, which is installed
+# onsale_stand_in(NAME LINKED...)  as onsale_service, for development and tests alone: not installed
 #
 # What the folder has decides what is made: sql/, migrations/ and functions/ become queries.h (tools/sqlgen.py), templates/ and static/ become
 # templates.h (tools/templategen.py, tools/staticgen.py). Headers in priv/ compile only where NAME_PRIV is defined: in the library
@@ -62,10 +63,15 @@ function(onsale_library name)
     embed_pages(${target})
 endfunction()
 
-function(onsale_service name)
+function(onsale_stand_in name)
     onsale_library(${name} onsale_service onsale_events ${ARGN})
     add_executable(${name} main.c)
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
     target_link_libraries(${name} PRIVATE onsale_${name} onsale_flags)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+endfunction()
+
+function(onsale_service name)
+    onsale_stand_in(${name} ${ARGN})
+    install(TARGETS ${name})
 endfunction()

