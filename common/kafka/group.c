@@ -241,6 +241,7 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
         take_error(g, m);
     } else if ((*from = find(g, m)) != NULL && g->state == GROUP_FETCHING) {
         g->read = true;
+        g->trouble.text[0] = '\0'; /* it is over: the next time it is news again */
         if (m->offset >= (*from)->reached) return m;
         lose(g, *from); /* going backwards: another topic under the same name */
     }

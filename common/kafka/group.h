@@ -71,7 +71,7 @@ void group_wake(
 
 enum group_state group_state(const struct group *g);
 bool group_connected(struct group *g);               /* has Kafka ever answered? Does not wait */
-const char *group_last_error(const struct group *g); /* the last error Kafka told, or "" */
+const char *group_last_error(const struct group *g); /* Kafka's last one; "" once records have come again */
 struct group_partition *group_partitions(struct group *g, int *count);
 /* Our membership with what is assigned now, for transactions that commit offsets: Kafka refuses them once
  * the partitions are no longer ours. To be asked for while the group is held, kept with the assignment, and
