@@ -10,14 +10,14 @@
 #include "priv/commit.h"
 #include "priv/consumer_metrics.h"
 #include "topic_thread.h"
+#include "trace.h"
 #include "wire.h"
 
 enum {
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
     MOST_TOPICS = 8,
-    TRACEPARENT = 55,   /* its length, by W3C Trace Context */
-    DEADLOCK_TRIES = 3, /* somebody else got through each time: then let others do so before */
+    DEADLOCK_TRIES = 3, /* at once; the next one is after a pause */
 };
 
 /* A topic that reactions are about. */
@@ -53,17 +53,16 @@ static const struct reaction *reaction_to(const struct consumer *c, const struct
     return NULL;
 }
 
-/* Anybody may have written it, and it goes into a text column: what is not of the standard's form counts as
- * none. */
+/* Any program may have written it, and it goes into a text column. One that is not valid counts as none. */
 static struct str traceparent_of(const rd_kafka_message_t *m) {
     rd_kafka_headers_t *headers;
     const void *value;
     size_t n;
     struct str none = {0};
     if (rd_kafka_message_headers(m, &headers) != 0) return none;
-    if (rd_kafka_header_get_last(headers, "traceparent", &value, &n) != 0 || n != TRACEPARENT) return none;
-    if (strspn(value, "0123456789abcdef-") < n) return none; /* librdkafka ends values with a NUL */
-    return (struct str){value, n};
+    if (rd_kafka_header_get_last(headers, "traceparent", &value, &n) != 0) return none;
+    struct str given = {value, n};
+    return n == TRACE_TEXT && trace_valid(given) ? given : none;
 }
 
 static void put_aside(struct consumer *c, const struct source *source, const rd_kafka_message_t *m,
