@@ -1,5 +1,5 @@
-/* visit: the state of a request to the web client: the user, the form that was sent, questions to the services.
- * How it ends is in page.h.
+/* visit: the state of a request to the web client: the user, the form that was sent, questions to the
+ * services. How it ends is in page.h.
  *
  * All of it on the request's thread; what it returns is valid as long as the request. */
 #pragma once
