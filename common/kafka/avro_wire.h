@@ -8,8 +8,8 @@
  * Stricter than Avro, but not for what a correct writer writes:
  * - a number is written in as few bytes as it needs (one value has one encoding);
  * - a string is text as in utf8.h, a uuid is the text of one, a time is in the years 1 to 9999. Postgres or
- * JSON would refuse anything else, and an error there fails the whole batch of records; one refused here is
- * one dead letter. */
+ *   JSON would refuse anything else, and an error there fails the whole batch of records; one refused here is
+ *   one dead letter. */
 #pragma once
 
 #include <stdbool.h>

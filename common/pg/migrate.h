@@ -20,8 +20,8 @@
  * - What a function takes and returns stays. Other types of arguments make another function beside the old
  *   one; other names of arguments, or another result, are refused by Postgres. Either way give the new
  *   function a name of its own, and drop the old one by a migration of the release after.
- * - A function whose file is removed stays in the database, for the version before, until a migration drops
- * it.
+ * - A function whose file is removed stays in the database, for the version before, until a migration
+ *   drops it.
  * - Functions may call each other in any order of their names. */
 #pragma once
 

@@ -52,7 +52,7 @@ static void __attribute__((noreturn)) die(const struct service *service, int cod
 
 /* --- readiness --- */
 
-static bool life_ready(void *process, struct why *w) {
+static bool process_ready(void *process, struct why *w) {
     const struct process *p = process;
     if (p->told_us != 0) why(w, ST_STOPPED, "shutting down");
     return p->told_us == 0;
@@ -267,7 +267,7 @@ static int run(const struct service *service) {
     p.settings = settings_load(service, true, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, p.settings->log_level);
-    add_probe(&p, "service", life_ready, &p);
+    add_probe(&p, "service", process_ready, &p);
     p.loop = h2o_evloop_create();
     take_signals(&p);
     start(&p);
