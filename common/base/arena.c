@@ -7,8 +7,8 @@
 
 #include "mem.h"
 
-/* 2 KiB holds the state of nearly every request (measured: a ticket's body and its reply's bookkeeping take
- * under 700 bytes), so the common case is one malloc. */
+/* 2 KiB holds the state of nearly every request (measured: a body of a few fields and what its reply needs
+ * take under 700 bytes), so the common case is one malloc. */
 enum { ARENA_BLOCK = 2048 };
 
 struct arena_block {

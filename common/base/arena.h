@@ -1,4 +1,5 @@
-/* arena: owns everything that is taken from it, and gives it back at once. One thread at a time. */
+/* arena: memory that is taken in pieces and freed all at once. Part of its owner's struct; one thread at a
+ * time. */
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* backoff: how long to wait after failures in a row: a first pause, then twice that each time, up to a
  * longest one.
  *
- * Half of each pause is certain and half is chance, so that threads and replicas that failed together do not
- * come back together. Not thread-safe: it belongs to whoever tries. */
+ * Each pause is between half of that and all of it, by chance, so that threads and replicas that failed
+ * together do not try again together. Not thread-safe: it belongs to the thread that tries. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct backoff {
 /* One more failure: begins the next pause and returns how long it is. */
 int backoff_fail(struct backoff *b);
 bool backoff_over(const struct backoff *b);
-void backoff_reset(struct backoff *b); /* it went well */
+void backoff_reset(struct backoff *b); /* after a success */
 
 /* A pause by itself, for the failure of that number (0 is the first). */
 int backoff_ms(int first_ms, int most_ms, int failures);

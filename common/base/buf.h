@@ -12,7 +12,7 @@ struct buf {
 
 void buf_reserve(struct buf *b, size_t more); /* room for `more` bytes behind len */
 void buf_add(struct buf *b, const void *bytes, size_t n);
-/* Grow as the text needs. No NUL that counts is left behind the text. */
+/* They grow b as the text needs. The text is not terminated. */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_free(struct buf *b);

@@ -15,8 +15,8 @@ static void digits(char *out, int n, int64_t v) {
 /* The civil date by arithmetic (gmtime_r takes a lock for the time zone). Years run from March, so that the
  * leap day is the last of a year; 400 years have 146,097 days. */
 static void date(int64_t days, char *out) {
-    days += 719468; /* from 0000-03-01 on: never negative but for the first two months of year 0, which era 0
-                       - 1 holds */
+    /* From 0000-03-01 on: negative only in the first two months of year 0, which are in era -1. */
+    days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
     int64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;

@@ -1,4 +1,5 @@
-/* clock: the two clocks this code reads. Monotonic for durations, wall time for what is told to others. */
+/* clock: the two clocks that this code reads: the monotonic one for durations and deadlines, wall time for
+ * what others read. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,9 +20,9 @@ static inline int64_t clock_wall_us(void) {
     return clock_us(CLOCK_REALTIME);
 }
 
-/* Milliseconds until a moment of the monotonic clock, rounded up: 0 when it is over. */
+/* Milliseconds until a moment of the monotonic clock, rounded up: 0 when it has passed. */
 int clock_ms_until(int64_t until_us);
-/* Waits until fd can be read: false when until_us comes first. An fd of -1: waits for the moment alone. */
+/* Waits until fd can be read or until_us has passed; false: until_us has. fd -1: only waits for until_us. */
 bool clock_wait(int fd, int64_t until_us);
 
 enum { CLOCK_TEXT = 24 };

@@ -23,7 +23,7 @@ struct config_var {
     const char *name;
     enum config_kind kind;
     void *target;
-    const char *fallback; /* NULL: must be given. "" for text: may be left out */
+    const char *fallback; /* the default. NULL: must be given */
     const char *help;
     int64_t min, max; /* CONFIG_INT and CONFIG_DURATION; both 0: any */
 };

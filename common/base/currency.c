@@ -1,7 +1,7 @@
 #include "currency.h"
 
-/* The ariary and the ouguiya have fifths of a unit, which nobody uses: the ariary counts as having none, as
- * payment providers have it. */
+/* The ariary and the ouguiya have fifths of a unit, which nobody uses. The ariary counts as having no minor
+ * unit, as it does for payment providers. */
 static const char without[][4] = {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA",
                                   "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"};
 static const char thousandths[][4] = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"};

@@ -1,4 +1,4 @@
-/* hex: bytes as hexadecimal digits. Writing is in lower case; reading takes both. */
+/* hex: bytes as hexadecimal digits. Writes lower case, reads both. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* What each character stands for; -1: no digit. A table, as ids are read with every record and request. */
+/* The value of each character; -1: not a digit. A table, because ids are read in every record and request. */
 extern const int8_t hex_values[256];
 
 static inline int hex_value(char digit) {

@@ -1,5 +1,5 @@
-/* histogram: durations counted in steps, 1-2-5 from 100 us to 10 s. Updating is two relaxed atomic adds, from
- * any thread. */
+/* histogram: counts durations in buckets whose bounds go 1-2-5 from 100 us to 10 s. Any thread; an update is
+ * two relaxed atomic adds. */
 #pragma once
 
 #include <stdint.h>

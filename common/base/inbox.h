@@ -1,8 +1,9 @@
-/* inbox: what threads hand to one other thread, in order.
+/* inbox: a queue from any number of threads to one, the owner, in order.
  *
- * The items are the senders' until inbox_put, the owner's after inbox_take; each begins with a `struct
- * inbox_item`. Putting locks for a few instructions and never waits for the owner. `wake` is called by
- * whoever puts the first item into an empty inbox, without the lock: it has to end the owner's wait. */
+ * An item is the sender's until inbox_put and the owner's after inbox_take; it begins with a `struct
+ * inbox_item`. inbox_put holds a lock for a few instructions and never waits for the owner. When it puts an
+ * item into an empty inbox it then calls `wake`, on its own thread and without the lock; `wake` has to end
+ * the owner's wait. So the senders have to be done before inbox_destroy. */
 #pragma once
 
 #include <pthread.h>

@@ -115,7 +115,7 @@ void json_minor(struct json *j, int64_t minor, int decimals) {
     uint64_t v = magnitude(minor);
     bool fraction = false;
     for (; decimals > 0; decimals--, v /= 10) {
-        if (!fraction && v % 10 == 0) continue; /* a zero at the end says nothing */
+        if (!fraction && v % 10 == 0) continue; /* no zeros at the end */
         fraction = true;
         *--p = (char)('0' + v % 10);
     }

@@ -1,6 +1,7 @@
-/* json: an append-only writer into a buf, and helpers over jansson for reading.
+/* json: writes JSON into a buf. (Reading is jansson's.)
  *
- * The writer puts commas by itself; strings are escaped, invalid UTF-8 becomes U+FFFD. Owned by the caller.
+ * The writer adds the commas. Strings are escaped; invalid UTF-8 becomes U+FFFD. A struct json belongs to one
+ * thread at a time; its owner frees `out`.
  */
 #pragma once
 

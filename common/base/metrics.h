@@ -2,8 +2,9 @@
  *
  * Each module has a table of its metrics in its NAME_metrics.h, and registers it when it starts: /metrics has
  * the metrics of the modules that run in the process, and no others. A metric lives as long as the process,
- * and may be updated whether or not its table is registered. Every function here is for any thread; an update
- * is one relaxed atomic add or store. */
+ * and may be updated whether or not its table is registered. Any thread; an update is a relaxed atomic
+ * operation or two. metrics_write calls the sources while it holds a lock, so a source must not add or remove
+ * one. */
 #pragma once
 
 #include <stdint.h>
@@ -40,7 +41,7 @@ struct metric {
     struct metric id[1] = {{.name = name_, .help = help_, .type = METRIC_##type_}};
 #define METRIC_LIST(id, type_, name_, help_) id,
 
-/* From now on the table is in what metrics_write writes, once however often it is registered. */
+/* From now on metrics_write writes the table; once, however often it is registered. */
 void metrics_register(struct metric *const *table);
 void metrics_write(struct buf *out);
 
@@ -55,5 +56,5 @@ typedef void metrics_source(struct buf *out, void *arg);
 void metrics_add_source(metrics_source *source, void *arg);
 void metrics_remove_source(metrics_source *source, void *arg);
 
-/* What stands before a metric's values in the text: for sources. */
+/* The lines in front of a metric's values (HELP, TYPE): for sources. */
 void metric_header(struct buf *out, const char *name, const char *type, const char *help);

@@ -1,4 +1,5 @@
-/* percent: percent-encoding of a part of a URL or of a form (RFC 3986: letters, digits and -._~ stay). */
+/* percent: percent-encoding of a part of a URL or of a form. Letters, digits and -._~ stay as they are (RFC
+ * 3986). Any thread. */
 #pragma once
 
 #include "arena.h"

@@ -1,9 +1,9 @@
 /* status: how a call ended, as a value.
  *
- * Every fallible function of this code base returns one of these; a message for people, where one is needed,
+ * A function that can fail returns one of these, or NULL or false. A message for people, where one is needed,
  * goes into a `struct why` beside it: what was tried, with what, and what to do. Running out of memory is not
- * a status: allocation failure aborts the process (any process here may die at any moment, see
- * ARCHITECTURE.md). */
+ * a status: it aborts the process, since every process here may end at any moment without loss
+ * (ARCHITECTURE.md). */
 #pragma once
 
 #define STATUS_TABLE(X)                                                                                      \

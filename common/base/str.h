@@ -1,4 +1,5 @@
-/* str: a borrowed run of bytes, not terminated; whoever made it says how long it lives. */
+/* str: bytes that belong to somebody else, not terminated. The function that returns one says how long it is
+ * valid. */
 #pragma once
 
 #include <stdbool.h>

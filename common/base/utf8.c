@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-/* Overlong forms, surrogates and what is past U+10FFFF are told by the second byte's range. */
+/* The range of the second byte excludes overlong forms, surrogates and what is past U+10FFFF. */
 size_t utf8_sequence(const unsigned char *p, size_t n) {
     unsigned char low = 0x80, high = 0xbf;
     size_t length;

@@ -1,4 +1,4 @@
-/* utf8: what is text here: valid UTF-8 (RFC 3629) without NUL, which Postgres cannot keep. */
+/* utf8: what counts as text: valid UTF-8 (RFC 3629) without NUL, which Postgres cannot store. Any thread. */
 #pragma once
 
 #include <stdbool.h>

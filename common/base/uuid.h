@@ -1,5 +1,5 @@
 /* uuid: ids are UUIDv7 (RFC 9562): 48 bits of milliseconds, then random bits, so they sort by age in every
- * index. */
+ * index. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,8 @@ struct uuid uuid_v7(void); /* thread-safe; ascending within a thread */
 /* Where the two digits of each byte stand: 8-4-4-4-12. */
 static const uint8_t uuid_places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
-/* Any case, hyphens at their places, nothing else. Inline, without a branch a digit, as the next two are:
- * half of what decoding an event takes. */
+/* Digits of either case, hyphens in their places, nothing else. Inline and without a branch for each digit,
+ * as the next two are: they are half of the time that decoding an event takes. */
 static inline bool uuid_parse(struct str text, struct uuid *out) {
     const char *t = text.p;
     if (text.n != UUID_TEXT) return false;
@@ -33,8 +33,8 @@ static inline bool uuid_parse(struct str text, struct uuid *out) {
     return digits >= 0 && t[8] == '-' && t[13] == '-' && t[18] == '-' && t[23] == '-';
 }
 
-/* 8 bytes to 16 digits in lower case, all at once (SSE2, NEON: the compiler's choice). It makes encoding an
- * event a third faster than a digit at a time would. */
+/* 8 bytes to 16 digits in lower case, all at once (SSE2, NEON: the compiler's choice). With it, encoding an
+ * event takes a third less time than with a loop over the digits. */
 typedef uint8_t uuid_digits __attribute__((vector_size(16)));
 static inline uuid_digits uuid_digits_of(const uint8_t bytes[8]) {
     typedef uint8_t v8u8 __attribute__((vector_size(8)));

@@ -5,10 +5,10 @@
 #include "clock.h"
 #include "queries.h"
 
-/* A crash of Postgres (a failover is another matter) may take the last batches back, effects and positions
- * together: then they are read from Kafka again. Nobody has acted on them who would stay behind: what commits
- * after them and does wait has them on disk before itself, and a publisher reads only what is there. So what
- * is at stake is time, and a wait for the disk is most of a small batch's. */
+/* When Postgres crashes, the last batches may be lost, effects and positions together (a failover is another
+ * matter). Then their records are read from Kafka again. Nothing that stays can depend on them: a later
+ * commit that waits for the disk has them on disk as well, and the publisher reads only what is on disk. So
+ * it costs time alone, and waiting for the disk would be most of the time of a small batch. */
 #define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
 
 static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {
@@ -37,8 +37,8 @@ PGconn *commit_open(const char *url, const char *service, const struct batch *b,
     return NULL;
 }
 
-/* Queues one statement. false: it is not on its way, and the connection is of no use any more: a Sync would
- * commit what is. */
+/* Queues one statement. false: it was not queued, and the connection must not be used any more, because a
+ * Sync would commit the ones before it. */
 static bool send_statement(PGconn *conn, struct sql_params *c) {
     const char *values[SQL_MAX_PARAMS];
     int lengths[SQL_MAX_PARAMS], formats[SQL_MAX_PARAMS];

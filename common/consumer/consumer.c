@@ -10,14 +10,14 @@
 #include "priv/commit.h"
 #include "priv/consumer_metrics.h"
 #include "topic_thread.h"
+#include "trace.h"
 #include "wire.h"
 
 enum {
     MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
     LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
     MOST_TOPICS = 8,
-    TRACEPARENT = 55,   /* its length, by W3C Trace Context */
-    DEADLOCK_TRIES = 3, /* somebody else got through each time: then let others do so before */
+    DEADLOCK_TRIES = 3, /* at once; the next one is after a pause */
 };
 
 /* A topic that reactions are about. */
@@ -53,17 +53,16 @@ static const struct reaction *reaction_to(const struct consumer *c, const struct
     return NULL;
 }
 
-/* Anybody may have written it, and it goes into a text column: what is not of the standard's form counts as
- * none. */
+/* Any program may have written it, and it goes into a text column. One that is not valid counts as none. */
 static struct str traceparent_of(const rd_kafka_message_t *m) {
     rd_kafka_headers_t *headers;
     const void *value;
     size_t n;
     struct str none = {0};
     if (rd_kafka_message_headers(m, &headers) != 0) return none;
-    if (rd_kafka_header_get_last(headers, "traceparent", &value, &n) != 0 || n != TRACEPARENT) return none;
-    if (strspn(value, "0123456789abcdef-") < n) return none; /* librdkafka ends values with a NUL */
-    return (struct str){value, n};
+    if (rd_kafka_header_get_last(headers, "traceparent", &value, &n) != 0) return none;
+    struct str given = {value, n};
+    return n == TRACE_TEXT && trace_valid(given) ? given : none;
 }
 
 static void put_aside(struct consumer *c, const struct source *source, const rd_kafka_message_t *m,
@@ -167,8 +166,8 @@ static void describe_batch(struct consumer *c, char *text, size_t size) {
         }
 }
 
-/* A statement refuses some record's data. It is retried as ever, and never skipped; by smaller and smaller
- * batches all that come before it are done, and the log names it. */
+/* A statement refuses the data of a record. The record is tried again, never skipped. The batches get
+ * smaller, so that all records before it take effect, and the log names it. */
 static void narrow(struct consumer *c) {
     int most = c->batch.records < c->most_records ? c->batch.records : c->most_records;
     if (most > 1) c->thread.said = (struct why){0}; /* which records they are is news each time */
@@ -189,8 +188,8 @@ static void set_back(struct consumer *c, enum status st, const struct why *w) {
     }
 }
 
-/* Somebody else moved on: we were taken for dead, or our last commit's answer got lost. Nothing was done; go
- * by the positions. */
+/* The positions are not where this consumer left them: another instance has moved them, or the answer to our
+ * last commit was lost. Nothing was changed; read the positions again. */
 static void fenced(struct consumer *c, const struct why *w) {
     metric_add(M_CONSUMER_FENCED, 1);
     if (c->fenced) {
@@ -267,7 +266,7 @@ static enum status place(struct consumer *c, struct why *w) {
 
 /* --- the thread --- */
 
-/* A crash of Postgres takes our last batches back. While no record comes, nothing else would tell us. */
+/* When Postgres crashes, our last batches may be lost. Without new records nothing else would show that. */
 static void notice_loss(struct consumer *c) {
     struct why w;
     if (c->conn == NULL || commit_connected(c->conn)) return;
@@ -281,7 +280,7 @@ static void tick(struct consumer *c) {
     topic_thread_measure(&c->thread);
 }
 
-/* Out of the group, or held back: nothing comes, but being polled is what membership asks for. */
+/* Out of the group, or held: no record comes, but a member has to poll. */
 static void wait_for_group(struct consumer *c, int64_t until_us) {
     struct group_partition *p;
     int64_t tick_us = c->thread.tick_at_us;
@@ -290,8 +289,8 @@ static void wait_for_group(struct consumer *c, int64_t until_us) {
     assert(m == NULL);
 }
 
-/* A place in the group is not waited for: after a kill it comes when the dead instance's session ends, and
- * requests are answered until then. */
+/* Does not wait for a place in the group: after a crash that comes when the session of the dead process has
+ * ended, and requests are answered until then. */
 static void get_ready(struct consumer *c) {
     struct why w = {0};
     enum status st = connect_to(c, &w);

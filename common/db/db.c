@@ -36,7 +36,7 @@ static void answer_batch(struct db *db, struct db_batch *b) {
     }
 }
 
-/* Calls those who wait for what is answered. */
+/* Calls the waiters of all answered batches. */
 static void answer_waiters(void *owner) {
     struct db *db = owner;
     if (db->answering) return; /* called by a waiter: the loop below goes on with what it added */
@@ -104,7 +104,7 @@ struct sql_params *db_add(struct db *db, const struct sql *sql, db_done *done, v
 }
 
 void db_flush(struct db *db) {
-    db_pipeline_flush(&db->pipelines[true]); /* first: it waits for the disk while the other is served */
+    db_pipeline_flush(&db->pipelines[true]); /* first: it waits for the disk, meanwhile the other one works */
     db_pipeline_flush(&db->pipelines[false]);
     answer_waiters(db);
 }

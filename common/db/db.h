@@ -10,9 +10,9 @@
  * If a batch fails because of the data of an item (a constraint, a cast), it is halved and sent again until
  * that item stands alone: the other items succeed. After a serialization failure or a deadlock the batch is
  * sent again as it is. When a connection is lost, all that waits for it ends with ST_LOST at once, and so
- * does what is added before it is back; it connects again after pauses that grow. A server that is silent is
- * given up one second after it should have cancelled the statement. What waits longer than a statement may
- * take, because of slow ones before it, ends with ST_TIMEOUT unsent. All calls from the owning thread. */
+ * does what is added before it is back; it connects again after pauses that grow. A connection whose
+ * server does not answer is lost one second after the statement's timeout. An item that waits longer than
+ * that timeout behind slow statements ends with ST_TIMEOUT, unsent. All calls from the owning thread. */
 #pragma once
 
 #include <h2o.h>

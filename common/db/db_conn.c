@@ -17,8 +17,8 @@
 enum { CONNECT_MS = 5000 };
 /* A restarted Postgres is back within a second, so the first tries come soon. */
 enum { BACKOFF_MS = 50, BACKOFF_MAX_MS = 2000 };
-/* How much longer than the server's own statement_timeout to wait: it acts first, unless it or the network is
- * gone. */
+/* How much longer than the server's own statement_timeout to wait. The server ends the statement first,
+ * unless it or the network is gone. */
 enum { GRACE_MS = 1000 };
 
 /* --- the timer and the socket --- */
@@ -72,7 +72,7 @@ void db_conn_lose(struct db_conn *c, const char *reason) {
     set_deadline(c, c->backoff.until_us);
 }
 
-/* It was found out here, so the owner does not know yet. */
+/* Found out in this file, so the owner has to be told. */
 static void lost(struct db_conn *c, enum status st, const char *reason) {
     bool was_ready = db_conn_ready(c);
     db_conn_lose(c, reason);
@@ -82,7 +82,7 @@ static void lost(struct db_conn *c, enum status st, const char *reason) {
 /* --- out and in --- */
 
 static void on_writable(h2o_socket_t *sock, const char *err) {
-    (void)err; /* libpq meets it too, and words it better */
+    (void)err; /* libpq gets the same error, with a better text */
     struct db_conn *c = sock->data;
     if (!db_conn_flush(c)) lost(c, ST_LOST, PQerrorMessage(c->pg));
 }
@@ -151,7 +151,7 @@ static void become_ready(struct db_conn *c) {
 }
 
 /* What the set_config call and the statements answer; the first error is the reason to give this
- * connection up: most likely the migrations are still to come, so it is tried again like any other. */
+ * connection up: most likely the migrations have not run yet, so it is tried again as after any loss. */
 static void collect_prepared(struct db_conn *c) {
     for (PGresult *r; c->state == DB_CONN_PREPARING && (r = db_conn_next_result(c)) != NULL; PQclear(r)) {
         switch (PQresultStatus(r)) {
@@ -228,7 +228,7 @@ static void start_connecting(struct db_conn *c, const char *hosts, const char *a
     char application[64], user_timeout[16];
     snprintf(application, sizeof application, "onsale-%s-%s", program_invocation_short_name, c->options.name);
     snprintf(user_timeout, sizeof user_timeout, "%d", c->options.statement_timeout_ms + GRACE_MS);
-    /* What stands before dbname, the URL may say otherwise. NULL values count as not given. */
+    /* The URL overrides what comes before dbname. NULL values count as not given. */
     const char *const keys[] = {"application_name",
                                 "keepalives_idle",
                                 "keepalives_interval",

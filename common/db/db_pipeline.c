@@ -70,7 +70,7 @@ static void send_or_lose(struct db_pipeline *p, struct db_batch *b) {
     if (!send_batch(p, b)) lose(p, PQerrorMessage(p->conn.pg));
 }
 
-/* Behind slow statements (a lock on a table) a queue could outlast its waiters' patience many times over. */
+/* Behind slow statements (a lock on a table) items could wait many times as long as their requests do. */
 static bool waited_too_long(const struct db_pipeline *p, const struct db_batch *b) {
     return clock_mono_us() - b->opened_us > (int64_t)p->conn.options.statement_timeout_ms * 1000;
 }
@@ -116,8 +116,8 @@ static void fail(struct db_pipeline *p, struct db_batch *b, enum status st, cons
     answer(p, b, st);
 }
 
-/* Some item's data is at fault, and it spoils the others: halves, to go before all that waits, until it
- * stands alone. */
+/* The data of an item made the whole batch fail. Halves it, and puts the halves before all that waits, until
+ * the item stands alone. */
 static void halve(struct db_pipeline *p, struct db_batch *b) {
     int half = b->nwaiters / 2;
     db_batch_prepend(&p->waiting, db_batch_part(b, half, b->nwaiters - half));
@@ -141,7 +141,7 @@ static void answer_rows(struct db_pipeline *p, struct db_batch *b) {
     answer(p, b, ST_FAILED);
 }
 
-/* A batch's transaction is over: what comes of it. */
+/* The transaction of a batch has ended: decides what its items get. */
 static void settle(struct db_pipeline *p, struct db_batch *b) {
     switch (pg_status(p->conn.pg, b->result, NULL)) {
     case ST_OK:
@@ -192,7 +192,7 @@ static void batch_over(struct db_pipeline *p) {
     settle(p, b);
 }
 
-/* The last words of a session, such as "terminating connection due to administrator command". */
+/* The error that ends a session, such as "terminating connection due to administrator command". */
 static bool ends_session(const PGresult *r) {
     const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
     return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
@@ -211,7 +211,7 @@ static void take_result(struct db_pipeline *p, PGresult *r) {
 }
 
 static void collect(struct db_pipeline *p) {
-    PGresult *r; /* also with nothing in flight: what the server says by itself is parsed by this too */
+    PGresult *r; /* also with nothing sent: this parses the server's own messages, too */
     while (db_pipeline_ready(p) && (r = db_conn_next_result(&p->conn)) != NULL) {
         assert(p->sent != NULL);
         take_result(p, r);

@@ -10,7 +10,8 @@
 #include "priv/fetch_transfer.h"
 #include "thread.h"
 
-/* Nothing is missed meanwhile: fetch_submit wakes the thread, and curl knows of its own deadlines. */
+/* How long the thread waits at most. Nothing depends on it: fetch_submit wakes the thread, and curl has its
+ * own deadlines. */
 enum { IDLE_MS = 10000 };
 
 struct transfer {
@@ -63,7 +64,7 @@ static void keep_handle(struct fetch *f, CURL *easy) {
     f->spare[f->nspare++] = easy;
 }
 
-/* Tells how it ended, and forgets it. */
+/* Calls `done`, and frees it. */
 static void end(struct transfer *t, const struct fetch_answer *answer) {
     struct fetch *f = t->owner;
     if (t->easy != NULL) {

@@ -1,11 +1,11 @@
 /* fetch: outgoing HTTP(S) for all threads of a process, over libcurl, on a thread of its own.
  *
- * fetch_submit never blocks. What is beyond `connections` waits in order; connections are kept and used
- * again. Every request ends by one call of `done`, on the fetch thread: it must not block, and may submit
- * again. A redirect is an answer like any other. Nothing is tried twice here, but for a request that went out
- * on a kept connection which the other side had just closed: the other side may have acted on it, so requests
- * that change something carry what tells it that they are the same. For a thread that may wait there is
- * fetch_blocking. */
+ * fetch_submit never blocks. Requests beyond `connections` wait in order; connections are kept and used
+ * again. Every request ends by one call of `done`, on the fetch thread; `done` must not block, and may submit
+ * again. A redirect is an answer like any other. A request is sent once, with one exception: on a kept
+ * connection that the server had just closed, libcurl sends it again. The server may have acted on the first
+ * one, so a request that changes something needs a key by which the server recognizes the second. For a
+ * thread that may wait there is fetch_blocking. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,12 +21,12 @@ struct fetch_request {
     const char *const *headers; /* "Name: value", ended by a NULL; may be NULL */
     struct str body;            /* empty: none */
     int timeout_ms;             /* from when it is due to the last byte of the answer */
-    int delay_ms;               /* due this much later; the blocking client does not look at it */
+    int delay_ms;               /* due this much later; fetch_blocking ignores it */
 };
 
 struct fetch_answer {
-    enum status st;  /* ST_OK: an answer came, of whatever code; ST_TIMEOUT; ST_LOST: no connection, or broken
-                        off; ST_INVALID: the request is none; ST_STOPPED: the client was */
+    enum status st;  /* ST_OK: an answer came, of whatever code; ST_TIMEOUT; ST_LOST: no connection, or it
+                        broke; ST_INVALID: not a request that can be sent; ST_STOPPED: fetch_free was called */
     int code;        /* of HTTP; 0 without an answer */
     struct str body; /* ends with a NUL that is not counted */
     const char *why; /* in curl's words, when st is not ST_OK */
@@ -39,7 +39,7 @@ typedef void fetch_done(void *ctx, const struct fetch_answer *answer);
 struct fetch_options {
     int connections;        /* most requests on their way at a time */
     int connect_timeout_ms; /* of one attempt to connect, TLS included */
-    size_t max_answer;      /* bytes of a body; a longer one is broken off: ST_LOST */
+    size_t max_answer;      /* bytes of a body; a longer one ends with ST_LOST */
     bool no_reuse;          /* each request over a connection of its own, which is closed after it */
 };
 
@@ -49,6 +49,6 @@ void fetch_submit(struct fetch *f, const struct fetch_request *request, fetch_do
 /* The first header of that name, or NULL. */
 const char *fetch_header(const struct fetch_answer *answer, const char *name);
 int fetch_in_flight(const struct fetch *f); /* submitted and not done */
-/* Ends what is under way with ST_STOPPED and the thread; not from within `done`. What `done` submits
- * meanwhile ends so too. */
+/* Ends all requests with ST_STOPPED, also those that `done` submits meanwhile, then the thread. Not from
+ * within `done`. Other threads must not submit any more. */
 void fetch_free(struct fetch *f);

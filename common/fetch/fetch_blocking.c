@@ -7,12 +7,12 @@
 #include "mem.h"
 #include "priv/fetch_transfer.h"
 
-/* curl's own deadlines end a poll earlier. */
+/* The longest poll; curl's own deadlines end it earlier. */
 enum { POLL_MS = 10000 };
 
 struct fetch_blocking {
     struct fetch_options options;
-    CURLM *multi; /* and not the easy interface: only this one can be woken */
+    CURLM *multi; /* the easy interface cannot be woken */
     CURL *easy;
     struct fetch_transfer transfer; /* the latest */
     atomic_bool stopped;

@@ -1,17 +1,17 @@
 /* body: reads a JSON request body by a table of fields, reporting all of its errors at once.
  *
- *     static const struct body_field new_ticket_fields[] = {
- *         {"title", body_title, offsetof(struct new_ticket, title), true},
- *         {"price", body_price, offsetof(struct new_ticket, price), true},
+ *     static const struct body_field new_thing_fields[] = {
+ *         {"title", body_title, offsetof(struct new_thing, title), true},
+ *         {"price", body_price, offsetof(struct new_thing, price), true},
  *         {0},
  *     };
- *     struct new_ticket t = {0};
- *     if (!req_body(rq, new_ticket_fields, &t)) return;   // answered 400
+ *     struct new_thing t = {0};
+ *     if (!req_body(rq, new_thing_fields, &t)) return;   // answered 400
  *
  * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be
- * ..."). Every number is a real (json_number_value).
- * Unknown fields are ignored; a missing or null required field is "is required"; a missing optional
- * one is left as it was. Stored strs live in the arena. */
+ * ..."). Every number comes as a real (json_number_value). Unknown fields are ignored; a missing or null
+ * required field is "is required"; a missing optional one is left as it was. Stored strs live in the arena.
+ * No state; any thread. */
 #pragma once
 
 #include <jansson.h>

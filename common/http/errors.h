@@ -1,4 +1,5 @@
-/* errors: the one shape of errors, {"errors":[{"message","field"?}]}, for every status from 400 up. */
+/* errors: writes the one form of all errors, {"errors":[{"message","field"?}]}, for every status from 400 up.
+ * Any thread. */
 #pragma once
 
 #include "json.h"

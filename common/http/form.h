@@ -1,8 +1,7 @@
 /* form: application/x-www-form-urlencoded text, of bodies and of queries: read and written.
  *
- * Keys are text as they are: of nested ones ("metadata[orderId]=7") the whole, brackets and all, is the key.
- * Nothing keeps state;
- * what is decoded lives in the arena given. */
+ * A key is all of its text, also in a nested one ("a[b]=7" has the key "a[b]"). No state; any thread. What is
+ * decoded lives in the arena given. */
 #pragma once
 
 #include <stdbool.h>

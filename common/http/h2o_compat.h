@@ -1,6 +1,5 @@
-/* h2o_compat: everything that touches fields which h2o keeps to itself, or whose shape changes from one
- * version of it to the next, each with the reason why no public call serves. No other file may; on the loop's
- * own thread, all of them. */
+/* h2o_compat: the only file that uses fields of h2o which are private to it, or which differ between its
+ * versions. Each function has the reason why no public call does it. All on the loop's own thread. */
 #pragma once
 
 #include <h2o.h>
@@ -21,8 +20,8 @@ bool h2o_compat_no_connections(const h2o_context_t *ctx);
  * HTTP/2's timers, which keep a context alive that has no HTTP/2. */
 void h2o_compat_close_after_answers(h2o_context_t *ctx);
 
-/* Timers that would go off later than their time, because the wall clock by which h2o 2.2 times them was set
- * back to now_ms, begin anew. There is no call that changes when a timer began. */
+/* Timers that would go off later than their time, because the wall clock, which h2o 2.2 uses for them, was
+ * set back to now_ms, begin again. There is no call that changes when a timer began. */
 void h2o_compat_clock_set_back(h2o_loop_t *loop, uint64_t now_ms);
 
 /* Whether the answer to a request goes on by this generator. h2o_req_t has no place for a handler's own data.
@@ -35,8 +34,8 @@ bool h2o_compat_answered_by(const h2o_req_t *req,
  * says how often they came. */
 struct str h2o_compat_raw_input(const h2o_req_t *req);
 
-/* The connection's descriptor: by it a connection is shut down from our side, for which h2o has no call. */
+/* The connection's descriptor, to shut the connection down. h2o has no call for that. */
 int h2o_compat_socket_of(const h2o_req_t *req);
 
-/* The connection ends behind the answer of this request. */
+/* The connection ends after the answer to this request. h2o offers this as a field only. */
 void h2o_compat_close_after(h2o_req_t *req);

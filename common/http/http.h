@@ -1,10 +1,10 @@
 /* http: N threads, each with its own h2o loop, listener (SO_REUSEPORT), db connections and session cache;
- * nothing shared on the request path, no locks.
+ * the threads share nothing while they handle requests, so there are no locks.
  *
  * A request finds its route in the table by method and path pattern, passes the route's checks (session), and
- * reaches its handler. Handlers run on the request's thread and never block. `struct req` outlives whichever
- * ends first, the client's connection or the query it waits for: answering a client that has left does
- * nothing. Errors have one shape,
+ * reaches its handler. Handlers run on the request's thread and never block. `struct req` lives until both
+ * the client's connection and the query it waits for have ended; answering a client that has left does
+ * nothing. Errors have one form,
  * {"errors":[{"message","field"?}]}, for every status from 400 up. */
 #pragma once
 
@@ -32,7 +32,7 @@ struct route {
     unsigned flags;
 };
 
-/* Errors that no handler answered (405, 413, ...), for whoever asks for text/html: browsers. */
+/* Errors that no handler answered (405, 413, ...), for clients that ask for text/html: browsers. */
 struct http_error_page {
     const char *policy;                                               /* its Content-Security-Policy */
     void (*render)(struct buf *out, int status, const char *message); /* on any of the threads */
@@ -95,32 +95,31 @@ void *req_alloc(struct req *rq, size_t size); /* zeroed */
 struct arena *req_arena(struct req *rq);
 void req_set_state(struct req *rq, void *state);
 void *req_state(const struct req *rq);
-/* Has end(arg) called when nothing can happen to the request any more, however it ended, on its thread. Of
- * several, the last asked for comes first. */
+/* end(arg) is called on the request's thread when the request is over, however it ended. If there are
+ * several, the last one comes first. */
 void req_at_end(struct req *rq, void (*end)(void *arg), void *arg);
 
 /* --- asking the database --- */
 typedef void req_done(struct req *rq, const struct rows *rows);
-/* Joins the open batch of sql; done is called with this item's rows. On any failure the request is answered
- * here (503 with Retry-After when full or lost, 504 on a timeout, 500) and done is not called. NULL: answered
- * already. */
+/* Adds an item to the open batch of sql; done is called with the item's rows. On any failure the request is
+ * answered here (503 with Retry-After when full or lost, 504 on a timeout, 500) and done is not called. NULL:
+ * answered already. */
 struct sql_params *req_exec(struct req *rq, const struct sql *sql, req_done *done);
 void req_put_user(struct req *rq, struct sql_params *item); /* the id of who is signed in */
 void req_put_path_uuid(const struct req *rq, int index, struct sql_params *item);
 
 /* --- waiting for what is on its way --- */
 enum { REQ_LATER_MS = 20 };
-/* Runs then(rq) on this thread REQ_LATER_MS from now; not if the server gives the request up before. One at a
- * time. */
+/* Calls then(rq) on this thread REQ_LATER_MS from now, unless the request is answered before, at the end of
+ * the server. One at a time. */
 void req_later(struct req *rq, req_handler *then);
-/* The same, as long as the request has been here for less than patience_ms; false, and nothing done, after
- * that. */
+/* The same while the request is younger than patience_ms; after that does nothing and returns false. */
 bool req_later_within(struct req *rq, req_handler *then, int patience_ms);
-/* For a statement that asked to be asked again, because a rival's transaction, about to end, decides. Whoever
- * has rivals is answered within a round or two of their commits; REQ_RIVALS_MS means trouble, and 503. */
+/* For a statement that has to run again, because another transaction, which is about to end, decides its
+ * result. That takes a round or two; after REQ_RIVALS_MS the answer is 503. */
 enum { REQ_RIVALS_MS = 2000 };
 void req_again(struct req *rq, req_handler *ask);
-/* The same after any time from 1 ms to a minute. */
+/* As req_later, after a time from 1 ms to a minute. */
 void req_after(struct req *rq, int ms, req_handler *then);
 
 /* --- work on other threads --- */
@@ -153,11 +152,11 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
 void req_retry_after(struct req *rq, int status, int seconds, const char *message); /* 429, 503 */
 /* Begins a 200 that goes on until req_stream_end, until its client leaves, or until the drain, which ends it
  * in order. A client that does not keep up is dropped, not waited for: more than `limit` bytes wait for it,
- * or it takes none for HTTP_SLOW_MS. req_at_end tells of each of these. false: it has been answered, or its
- * client has left. */
+ * or it takes none for HTTP_SLOW_MS. In each case req_at_end's functions are called. false: it has been
+ * answered, or its client has left. */
 bool req_stream(struct req *rq, const char *content_type, size_t limit);
 struct buf *req_stream_out(struct req *rq); /* append to it what is to be sent next */
-/* Sends it, as soon as the client has taken what came before. false: there is nobody any more. */
+/* Sends it when the client has taken what came before. false: the client has left. */
 bool req_stream_flush(struct req *rq);
 void req_stream_end(struct req *rq);
 /* Ends the connection without an answer, as if the network had failed. */

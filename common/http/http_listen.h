@@ -1,4 +1,5 @@
-/* http_listen: what every h2o server in a process is made with, the API's and the admin port's. */
+/* http_listen: sockets and limits of the h2o servers in a process: the API's and the admin port's. Without
+ * state; any thread. */
 #pragma once
 
 #include <h2o.h>

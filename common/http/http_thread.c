@@ -51,7 +51,7 @@ static void on_connection(h2o_socket_t *listener, const char *err) {
 }
 
 static void set_up(struct http_thread *t) {
-    /* here and not in http_start: h2o's sockets and buffers belong to the thread that makes them */
+    /* not in http_start, because h2o's sockets and buffers belong to the thread that makes them */
     struct http *http = t->http;
     h2o_context_init(&t->ctx, h2o_evloop_create(), &http->config);
     t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
@@ -116,13 +116,13 @@ static int close_any(h2o_req_t *req, void *arg) {
 
 static void start_drain(struct http_thread *t) {
     while (accept_one(t) == ST_OK)
-        continue; /* who is through the handshake already is not turned away */
+        continue; /* connections whose handshake is over are still served */
     h2o_socket_close(t->listener);
     t->listener = NULL;
     h2o_compat_close_after_answers(&t->ctx);
 }
 
-/* What was not finished in time is answered, and waits for nothing any more. */
+/* Answers what was not finished in time, and ends its waits. */
 static void give_up_all(struct http_thread *t) {
     h2o_linklist_t *next;
     for (h2o_linklist_t *l = t->requests.next; l != &t->requests; l = next) {

@@ -42,9 +42,9 @@ static struct str last_element(struct str *list) {
     return element;
 }
 
-/* Walks a header from the right as long as it stands at a trusted proxy. false: arrived, or no sense in going
- * on. No proxy forwards to itself: where the same address comes twice, the second is a client on the proxy's
- * own host, and what stands before it is his invention. */
+/* Walks a header from the right while *at is a trusted proxy. false: *at is the client, or the header cannot
+ * be read further. No proxy forwards to itself: if an address comes twice, the second one is a client on the
+ * proxy's own host, and what is before it cannot be believed. */
 static bool walk(const struct proxies *proxies, struct str list, struct address *at) {
     while (list.n > 0) {
         struct address hop;

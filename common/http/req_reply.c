@@ -70,7 +70,7 @@ static void start_over(struct req *rq) {
     rq->json.comma = false;
 }
 
-/* A line end in a value would start a header of somebody else's making. */
+/* With a line end in a value a client could add headers. */
 static char *clean_copy(h2o_mem_pool_t *pool, struct str value) {
     char *copy = h2o_mem_alloc_pool(pool, value.n);
     for (size_t i = 0; i < value.n; i++) {

@@ -40,7 +40,7 @@ bool req_get_cookie(const struct req *rq, const char *name, struct str *out) {
     return found;
 }
 
-/* Bearer wins: whoever sends it means it, while a browser sends its cookie with everything. */
+/* Bearer comes first: it is sent on purpose, while a browser sends its cookie with every request. */
 static bool find_token(const struct req *rq, struct str *token) {
     struct str value;
     if (req_header(rq, "authorization", &value) && value.n > 7 &&

@@ -91,7 +91,7 @@ static void on_later(h2o_timeout_entry_t *entry) {
     req_release(rq);
 }
 
-/* false: the server has given it up, and its thread may be about to end. */
+/* false: it was answered at the end of the server, and its thread may be about to end. */
 static bool will_wait(struct req *rq, req_handler *then) {
     if (rq->answered) return false;
     rq->then = then;

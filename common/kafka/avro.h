@@ -1,10 +1,11 @@
-/* avro: what the generated code (build/…/events.h, by tools/avrogen.py from schemas/avro) stands on.
+/* avro: types of the generated code (build/…/events.h, by tools/avrogen.py from schemas/avro). Constant data
+ * and functions without state: any thread.
  *
  * A schema is a flat record. Each .avsc becomes a C struct, an encoder, a bounds-checked decoder and a field
  * table. The decoder fills a struct whose strs point into the record's bytes. Data written under another
- * version of the schema, older or newer, is read through an `avro_plan`, made once from the writer's schema
- * text by Avro's resolution rules (fields by name, promotion, defaults, skipping what the reader does not
- * know). */
+ * version of the schema, older or newer, is read by an `avro_plan`, which is made once from the writer's
+ * schema by Avro's resolution rules: fields by name, promotion, defaults, skipping what the reader does not
+ * know. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,7 +37,7 @@ struct avro_field {
 };
 
 struct avro_type {
-    const char *name;   /* "TicketEvent" */
+    const char *name;   /* of the record */
     const char *schema; /* the JSON text registered */
     const struct avro_field *fields;
     int nfields;
@@ -50,7 +51,7 @@ struct avro_type {
 
 /* One topic, from schemas/avro/topics.json. The key is the text of the named uuid field. */
 struct topic {
-    const char *name; /* "tickets"; the subject is NAME-value */
+    const char *name; /* the subject is NAME-value */
     const struct avro_type *type;
     int key_field;
     int type_field; /* the `type` enum */

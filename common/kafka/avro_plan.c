@@ -1,6 +1,6 @@
-/* How data of a writer's schema becomes the reader's struct: one step a field of the writer, in its order. A
- * step reads into the struct, or passes over. What the writer does not have is in `initial`, which every
- * event starts as a copy of. */
+/* How data of a writer's schema becomes the reader's struct: one step for each field of the writer, in its
+ * order. A step reads into the struct, or skips. Every event starts as a copy of `initial`, which has the
+ * values of fields that the writer does not have. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,8 +104,8 @@ static struct branch resolve_enum(struct maker *m, const struct avro_field *fiel
     return (struct branch){HOW_ENUM, shape->count, symbols};
 }
 
-/* A time is a long by Avro's rules, whatever its unit; taken as another unit it would be wrong by a thousand
- * times. */
+/* A time is a long by Avro's rules, whatever its unit; in another unit it would be wrong by a factor of
+ * 1,000. */
 static enum how resolve_time(const struct avro_shape *shape) {
     if (shape->kind == SHAPE_INT && *shape->logical == '\0') return HOW_MILLIS;
     if (shape->kind != SHAPE_LONG) return HOW_NEVER;

@@ -1,15 +1,15 @@
 /* avro_wire: Avro's binary encoding, value by value, for the generated code and for avro_plan.
  *
- * Every get takes where the value starts and where the record ends, and answers where the value ends, or NULL
- * when it is malformed; nothing behind the end is ever read. Every put takes where to write, answers where it
- * stopped, and trusts the caller that there is room. Inline, so that a record becomes straight-line code with
- * its cursor in a register.
+ * A get function takes where the value starts and where the record ends, and returns where the value ends, or
+ * NULL when it is malformed; it reads nothing behind the end of the record. A put function takes where to
+ * write, and returns where it stopped; the caller makes sure that there is room. All are inline, so that a
+ * record becomes straight-line code with its cursor in a register. Any thread.
  *
- * Stricter than Avro where nothing that writes correctly is refused:
+ * Stricter than Avro, but not for what a correct writer writes:
  * - a number is written in as few bytes as it needs (one value has one encoding);
- * - a string is text as utf8.h has it, a uuid is the text of one, a time lies in the years 1 to 9999:
- * Postgres or JSON would refuse anything else, and an error there fails the whole batch of records; one
- * refused here is a single dead letter. */
+ * - a string is text as in utf8.h, a uuid is the text of one, a time is in the years 1 to 9999. Postgres or
+ *   JSON would refuse anything else, and an error there fails the whole batch of records; one refused here is
+ *   one dead letter. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +34,7 @@ enum {
 #define AVRO_TIME_FIRST (-62135596800000)
 #define AVRO_TIME_LAST  253402300799999
 
-/* --- numbers: zigzag (small either way becomes small), then 7 bits a byte, lowest first --- */
+/* --- numbers: zigzag (numbers near 0 become small), then 7 bits a byte, lowest first --- */
 
 /* At most 10 bytes, the tenth holding the one bit that is left. */
 AVRO_INLINE const uint8_t *avro_get_varint(const uint8_t *p, const uint8_t *end, uint64_t *out) {

@@ -110,7 +110,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
     rd_kafka_yield(rk);
 }
 
-/* Without it librdkafka warns of each one that failed; nothing depends on them. */
+/* Without this callback librdkafka logs a warning for each commit that failed. Nothing depends on them. */
 static void on_committed(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
                          void *opaque) {
     (void)rk, (void)list, (void)opaque;
@@ -196,10 +196,10 @@ static void take_error(struct group *g, const rd_kafka_message_t *m) {
     }
 }
 
-/* librdkafka stops fetching while it has enough ahead, and looks whether it still has each second only (2.2
- * has a setting for that), or when its broker's thread is woken: by a question, for whose answer nobody
- * waits. So what is fetched ahead may be little, and still no second is lost behind a backlog. Nothing is at
- * hand; returns when to call again while that is so. */
+/* librdkafka stops fetching while its queue is full, and looks again only once a second (2.2 has a setting
+ * for that), or when its broker's thread is woken. This wakes it by a request whose answer is not waited for.
+ * So the queue can be small, and a backlog is still read without pauses. To be called when no record is
+ * there; returns when to call again. */
 static int64_t fetch_on(struct group *g) {
     int64_t now_us = clock_mono_us();
     if (g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
@@ -220,7 +220,7 @@ static void await(const struct group *g, int64_t until_us) {
         continue;
 }
 
-/* librdkafka's own wait is until a time of the wall clock: when that is set back an hour, it lasts an hour.
+/* librdkafka's own wait is by the wall clock: if that is set back by an hour, it takes an hour longer.
  */
 static rd_kafka_message_t *next_message(struct group *g, int timeout_ms) {
     int64_t until_us = clock_mono_us() + timeout_ms * INT64_C(1000);
@@ -241,6 +241,7 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
         take_error(g, m);
     } else if ((*from = find(g, m)) != NULL && g->state == GROUP_FETCHING) {
         g->read = true;
+        g->trouble.text[0] = '\0'; /* it is over: the next time it is news again */
         if (m->offset >= (*from)->reached) return m;
         lose(g, *from); /* going backwards: another topic under the same name */
     }
@@ -313,8 +314,8 @@ void group_hold(struct group *g) {
     g->state = GROUP_HELD;
 }
 
-/* A static member that is closed stays one until its session ends, for it might come back. One that gives up
- * its topics before does leave. It has done so when its id is gone. */
+/* A static member that is closed stays a member until its session ends, because it might come back. If it
+ * unsubscribes first, it leaves. It has left when its id is gone. */
 static void give_up_topics(struct group *g, int64_t until_us) {
     rd_kafka_unsubscribe(g->rk);
     for (bool member = true; member && clock_mono_us() < until_us;) {

@@ -1,11 +1,11 @@
 /* group: membership of a Kafka consumer group. One thread owns a group and polls it; group_wake alone may be
  * called by any thread.
  *
- * Kafka says which partitions are ours. Where to read them from, the owner knows: the consumer from Postgres,
- * a stream from what it committed to Kafka. So partitions are *held* when they come: the owner sets `next` of
- * each and calls group_fetch. group_hold goes back to that state without leaving the group, and drops what
- * was fetched and not used. An owner that cannot go on (its database is away) holds the group and still polls
- * it, so that it stays a member; then it sets `next` anew and fetches again.
+ * Kafka says which partitions are ours, and the owner says where to read them from: the consumer knows it
+ * from Postgres, a stream from what it committed to Kafka. So a partition is first *held*: the owner sets
+ * `next` of each and calls group_fetch. group_hold goes back to that state without leaving the group, and
+ * drops what was fetched and not used. An owner that cannot go on, as when its database is away, holds the
+ * group and still polls it, so that it stays a member; later it sets `next` and fetches again.
  *
  * Records come one by one: librdkafka before 2.1 loses some when batches, pausing and resuming come together.
  */
@@ -36,9 +36,9 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;        /* where the owner stands: what group_fetch begins with and group_commit tells */
+    int64_t next;        /* the owner's position: group_fetch begins with it, group_commit commits it */
     int64_t reached;     /* behind the last record taken, by the owner; group_fetch sets it to next */
-    int64_t committed;   /* what Kafka was told of it */
+    int64_t committed;   /* the position that was committed last */
     bool gone;           /* Kafka has no record `next`: set by group_poll, which holds the group then */
     int64_t gone_offset; /* which one that was the last time; the group's own */
 };
@@ -60,18 +60,18 @@ struct group *group_join(const struct group_options *options, struct why *w);
  * state changed (look at group_state: partitions got before are no longer valid then). The caller destroys
  * it. To be called at least every few minutes (max.poll.interval.ms), whatever the state. */
 rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from);
-/* Gives `each` what is at hand, at most so many records, until one cannot be taken now; waits only for the
- * first. */
+/* Calls `each` for the records that are there, at most so many, until one cannot be taken now. Waits only for
+ * the first. */
 typedef enum status group_take(void *arg, struct group_partition *from, const rd_kafka_message_t *m,
                                struct why *w);
 enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
                        struct why *w);
 void group_wake(
-    struct group *g); /* from any thread: ends group_poll early, the next one if none is under way */
+    struct group *g); /* from any thread: ends group_poll early; if none is running, the next one */
 
 enum group_state group_state(const struct group *g);
-bool group_connected(struct group *g);               /* has Kafka ever answered? Does not wait */
-const char *group_last_error(const struct group *g); /* the last error Kafka told, or "" */
+bool group_connected(struct group *g);               /* whether Kafka has ever answered; does not wait */
+const char *group_last_error(const struct group *g); /* Kafka's last one; "" once records have come again */
 struct group_partition *group_partitions(struct group *g, int *count);
 /* Our membership with what is assigned now, for transactions that commit offsets: Kafka refuses them once
  * the partitions are no longer ours. To be asked for while the group is held, kept with the assignment, and
@@ -93,7 +93,7 @@ enum status group_earliest(struct group *g, const struct group_partition *p, int
 /* The first offset of each partition whose record is of that time or later, or its end. ST_OK or ST_LOST. */
 enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *offsets, struct why *w);
 
-int64_t group_lag(struct group *g); /* records behind `reached`, as far as Kafka's last answers tell */
+int64_t group_lag(struct group *g); /* records behind `reached`, by Kafka's last answers */
 void group_commit(struct group *g); /* commits each partition's `next`; does not wait for the answer */
 
 /* Leaves and frees. If there is no answer within timeout_ms, our partitions are given to others only when the

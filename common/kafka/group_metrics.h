@@ -1,5 +1,5 @@
-/* group_metrics: what each reader of a consumer group tells: the consumer of a service, a stream. The reader
- * registers and updates them, since it alone knows what it has committed. */
+/* group_metrics: the metrics of a reader of a consumer group: the consumer of a service, or a stream. The
+ * reader registers and updates them, because only it knows what it has committed. */
 #pragma once
 
 #include "metrics.h"

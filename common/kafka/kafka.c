@@ -11,7 +11,7 @@
 #define ENV_PREFIX "RDKAFKA_"
 enum { PROPERTY_MAX = 128 };
 
-/* Ours, under what the caller and the environment say. */
+/* Our defaults: the caller and the environment may set others. */
 static const struct kafka_property defaults[] = {
     {"socket.nagle.disable", "true", false}, /* a small request must not wait for the ACK of the one before */
     {"socket.keepalive.enable", "true", false},
@@ -20,8 +20,8 @@ static const struct kafka_property defaults[] = {
     {0},
 };
 
-/* librdkafka speaks syslog's levels. Its errors (3) are lost connections and the like, which it mends itself:
- * a warning. */
+/* librdkafka has syslog's levels. Its errors (3) are lost connections and the like, from which it recovers by
+ * itself: a warning. */
 static enum log_level level_of(int syslog_level, const char *facility) {
     /* One environment serves producers and consumers: that a property of the other kind is ignored is no
      * news. */

@@ -13,7 +13,7 @@ enum {
     ANSWER_TIMEOUT_MS =
         5000, /* a registry that compares a schema with many versions takes a second at the worst */
     MAX_ANSWER = 1024 * 1024, /* schemas are kilobytes; bounded because it is kept in memory */
-    /* Confluent's error codes in the body. Without it a 404 comes from somebody who is no registry. */
+    /* Confluent's error codes in the body. A 404 without it is not from a registry. */
     NO_SUCH_SCHEMA = 40403,
 };
 
@@ -63,7 +63,7 @@ static struct fetch_answer perform(struct registry *r, const char *method, const
     return answer;
 }
 
-/* The status of an answer that is not the one hoped for: busy or broken may pass, anything else is a no. */
+/* The status of an answer that is no success. Busy or broken may pass; anything else is a refusal. */
 static enum status refusal(const struct answer *a, const char *method, const char *path, struct why *w) {
     const char *words = json_string_value(json_object_get(a->body, "message"));
     enum status st = a->code >= 500 || a->code == 408 || a->code == 429 ? ST_LOST : ST_FAILED;

@@ -1,6 +1,6 @@
 /* registry: a client of a Confluent-compatible schema registry.
  *
- * Blocking, each request with a timeout; one owner thread. */
+ * It blocks; each request has a timeout. One owner thread. */
 #pragma once
 
 #include "avro.h"
@@ -11,7 +11,8 @@ struct registry *registry_new(const char *url);
 void registry_free(struct registry *r);
 
 /* Registers under SUBJECT (the registry enforces its compatibility level) and sets the subject's level to
- * BACKWARD before. ST_OK, ST_LOST (no answer or 5xx: try again), ST_FAILED (refused: why carries its words).
+ * BACKWARD before. ST_OK, ST_LOST (no answer or 5xx: try again), ST_FAILED (refused; the reason quotes the
+ * registry).
  */
 enum status registry_register(struct registry *r, const char *subject, const char *schema, int32_t *id,
                               struct why *w);

@@ -2,7 +2,7 @@
  *
  * It joins, calls its owner's `step` again and again, and leaves. It keeps what each such thread needs: the
  * place in the group, a client of the schema registry, whether it is ready and what it waits for if not, and
- * how long it waits after trouble with Kafka, the registry or the database.
+ * how long it waits after an error of Kafka, the registry or the database.
  *
  * A topic_thread is a part of its owner's memory. topic_thread_ready and topic_thread_wake may be called by
  * any thread; _init, _start, _stop and _free by the one that owns it, mostly the main thread; all others, and
@@ -23,7 +23,7 @@
 struct topic_thread_work {
     /* May be NULL. Before it joins, so that no partition waits meanwhile. False: the end came first. */
     bool (*prepare)(void *owner);
-    void (*step)(void *owner); /* a turn of the loop; waits until there is something to do, or for a moment */
+    void (*step)(void *owner);      /* a turn of the loop; waits for something to do, for a second at most */
     void (*finish)(void *owner);    /* may be NULL: before it leaves */
     void (*on_revoke)(void *owner); /* as in group_options */
     void (*close)(void *owner);     /* after its end, on the thread that stopped it: frees the owner */
@@ -81,14 +81,14 @@ void topic_thread_say_waiting(struct topic_thread *t, const char *text);
 void topic_thread_say_not_ready(struct topic_thread *t, const char *text);
 
 /* Trouble: the group is held, and the next try is after 50 ms, then after twice that, and so on up to 5 s.
- * Logged when it is not what was logged last; as an error if time alone does not mend it (ST_INVALID,
+ * Logged if it differs from what was logged last; as an error if it does not pass by itself (ST_INVALID,
  * ST_FAILED). */
 void topic_thread_set_back(struct topic_thread *t, enum status st, const struct why *w);
 bool topic_thread_may_try(const struct topic_thread *t);
 void topic_thread_went_well(struct topic_thread *t);
 
-/* True once a second, for what is done as seldom. It counts as going well that records have been fetched for
- * a second without a setback. */
+/* True once a second, for what is done that often. Calls topic_thread_went_well when records are fetched and
+ * the last setback's pause has been over for a second. */
 bool topic_thread_tick(struct topic_thread *t);
 void topic_thread_measure(struct topic_thread *t); /* the gauges of the group */
 
@@ -97,5 +97,5 @@ bool topic_thread_register(struct topic_thread *t, const struct topic *topic, in
 /* To be called while the group is held: calls `place`, which has the group fetch, when the last setback's
  * pause is over. True: it did. */
 bool topic_thread_place(struct topic_thread *t, enum status (*place)(void *owner, struct why *w));
-/* As group_read, with the owner as arg; what goes wrong is a setback. How many records there were. */
+/* As group_read, with the owner as arg; an error is a setback. Returns how many records there were. */
 int topic_thread_read(struct topic_thread *t, int wait_ms, int most, group_take *take);

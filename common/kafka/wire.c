@@ -1,4 +1,4 @@
-/* The wire format, and what is known of each schema id that was seen in it. */
+/* The wire format, and a plan for each schema id seen in it. */
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -9,13 +9,13 @@
 #include "registry.h"
 
 enum {
-    /* Ids seen in a life are as many as a topic's versions: a few. The bound is for somebody who writes
-       made-up ones. */
+    /* There are as many ids as the topic's schema has versions: a few. The bound is for records with made-up
+       ids. */
     MAX_KNOWN = 256,
-    /* A registry of several nodes may know an id that was just given out a moment later at one than at the
-     * other; its records are not to become dead letters for that. */
+    /* One node of a registry may learn a new id a moment later than another. Records with such an id must not
+     * become dead letters. */
     SETTLE_US = 1000 * 1000,
-    REMEMBER_US = 60 * 1000 * 1000, /* an id that cannot be had is asked for again after this */
+    REMEMBER_US = 60 * 1000 * 1000, /* an id that could not be read is asked for again after this */
 };
 
 struct known {

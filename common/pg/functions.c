@@ -20,8 +20,8 @@ static const char NOTE[] =
     " values ($1::text, encode(sha256(convert_to($2::text, 'UTF8')), 'hex'))"
     " on conflict (name) do update set checksum = excluded.checksum, applied_at = now()";
 
-/* The function itself stays. But a migration may drop it later: an older version that has the file is to make
- * it again then, and not to believe that it is there. */
+/* The function itself stays in the database. But a migration may drop it later. So its row goes: an older
+ * version that has the file makes it again, instead of taking it for applied. */
 static const char FORGET_OTHERS[] = "delete from functions where name <> all ($1::text[])";
 
 static enum status with_file(PGconn *conn, const char *text, const struct migrate_file *f, int *rows,
@@ -33,7 +33,8 @@ static enum status with_file(PGconn *conn, const char *text, const struct migrat
     return st;
 }
 
-/* Postgres refuses another result and other names of arguments, and hints at DROP FUNCTION. */
+/* Postgres refuses to change the result or the names of the arguments, with a hint that names DROP FUNCTION.
+ */
 static bool is_other_signature(const PGresult *res) {
     const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
     return hint != NULL && strstr(hint, "DROP FUNCTION") != NULL;
@@ -52,7 +53,8 @@ static enum status run(PGconn *conn, const struct migrate_file *f, struct why *w
     return st;
 }
 
-/* The names of those that changed go into *applied, NULL: they are not noted yet. */
+/* Runs the files that changed. Unless applied is NULL it also writes their rows, and their names into
+ * *applied. */
 static enum status run_changed(PGconn *conn, const struct migrate_set *const sets[], struct buf *applied,
                                struct why *w) {
     enum status st = ST_OK;
@@ -84,8 +86,8 @@ static enum status forget_others(PGconn *conn, const struct migrate_set *const s
     return st;
 }
 
-/* Twice: first without a look into the bodies, as one may call another that comes later; then with it, as all
- * are there. */
+/* Twice. First without checking the bodies, because a function may call one that comes later. Then with the
+ * check, when all are there. */
 static enum status replace(PGconn *conn, const struct migrate_set *const sets[], struct buf *applied,
                            struct why *w) {
     enum status st = pg_exec(conn, w, TABLE);

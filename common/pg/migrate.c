@@ -7,7 +7,7 @@
 #include "pg.h"
 #include "priv/functions.h"
 
-/* Held for the session: each file is a transaction of its own. The number is "onsale" in ASCII. */
+/* Held by the session, because each file is a transaction of its own. The number is "onsale" in ASCII. */
 static const char LOCK[] = "select pg_advisory_lock(x'6f6e73616c65'::bigint)";
 
 static const char TABLE[] = "create table if not exists migrations ("

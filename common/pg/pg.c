@@ -34,7 +34,7 @@ bool pg_url_valid(const char *url, struct why *w) {
     return true;
 }
 
-/* Unless told otherwise libpq writes notices to stderr. */
+/* By default libpq writes notices to stderr. */
 static void notice(void *arg, const char *message) {
     (void)arg;
     log_debug("pg", "%.*s", (int)strcspn(message, "\n"), message);
@@ -43,7 +43,7 @@ static void notice(void *arg, const char *message) {
 static PGconn *connect_to(const char *url, const char *name) {
     char application[64];
     snprintf(application, sizeof application, "onsale-%s", name);
-    /* What stands before dbname, the URL may override. A peer that vanished is noticed after 5 + 3×2 s of
+    /* The URL overrides what comes before dbname. A peer that vanished is noticed after 5 + 3×2 s of
      * silence, or after 10 s with something unacknowledged. */
     const char *const keys[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
                                 "keepalives_count", "tcp_user_timeout", "dbname",
@@ -127,10 +127,10 @@ static enum status status_of(const char *state) {
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0) return ST_AGAIN;
     if (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0) return ST_TIMEOUT; /* statement, lock */
     if (of_class(state, "08") || strncmp(state, "57P", 3) == 0) return ST_LOST;
-    /* We write: a server that only reads was demoted under us; connecting again finds the new one. */
+    /* Read-only: this server is a standby now. A new connection finds the primary. */
     if (strcmp(state, "25006") == 0) return ST_LOST;
-    /* What was prepared is gone, or its rows have other types after a migration: a new connection prepares
-     * anew. */
+    /* A prepared statement is gone, or its rows have other types after a migration. A new connection prepares
+     * again. */
     if (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0) return ST_LOST;
     if (data_fault(state)) return ST_INVALID;
     return ST_FAILED;

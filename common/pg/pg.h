@@ -7,10 +7,10 @@
 /* Opens url with keepalives, application_name "onsale-NAME", and the given statement timeout (0: none). NULL:
  * why says it, without the password. */
 PGconn *pg_open(const char *url, const char *name, int statement_timeout_ms, struct why *w);
-/* Whether url can be parsed; why says no more than that, as what cannot be parsed may hold the password. */
+/* Whether url can be parsed. The reason does not quote it: it may contain the password. */
 bool pg_url_valid(const char *url, struct why *w);
-/* The same, for a thread that runs these set statements (ends with NULL): prepared, planned as PG_PLANNING
- * says. */
+/* As pg_open, for a thread that runs these set statements (ends with NULL). They are prepared; the session
+ * plans as PG_PLANNING says. */
 PGconn *pg_open_prepared(const char *url, const char *name, int statement_timeout_ms,
                          const struct sql *const statements[], struct why *w);
 /* Runs params' statement, which was prepared, and waits for its rows (binary): *res is the caller's to clear;

@@ -1,4 +1,4 @@
-/* pg_time: Postgres counts its microseconds from 2000-01-01, in rows and in the log. */
+/* pg_time: Postgres counts microseconds from 2000-01-01, in rows and in the replication stream. */
 #pragma once
 
 #include <stdint.h>

@@ -1,6 +1,6 @@
-/* pgoutput: reads what Postgres sends down a logical replication connection: the frames, and in them the
- * messages of its output plugin pgoutput (protocol version 1, binary). Pure functions over bytes, safe on any
- * input.
+/* pgoutput: reads what Postgres sends on a logical replication connection: frames, and in them the messages
+ * of the output plugin pgoutput (protocol version 1, binary). Functions over bytes alone, safe on any input;
+ * any thread.
  *
  * Nothing is copied: names and values point into the message, and live as long as its bytes do. */
 #pragma once
@@ -27,7 +27,7 @@ struct pgoutput_frame {
     const uint8_t *message;
     size_t n;
     uint64_t wal_end;
-    bool reply_now; /* the server wants a status update, or it hangs up soon */
+    bool reply_now; /* the server asks for a status update, and ends the connection soon without one */
 };
 
 enum status pgoutput_frame(const uint8_t *bytes, size_t n, struct pgoutput_frame *out, struct why *w);
@@ -39,7 +39,7 @@ enum pgoutput_kind {
     PGOUTPUT_COMMIT,
     PGOUTPUT_RELATION, /* sent before the first row of a table, and after its definition changed */
     PGOUTPUT_INSERT,
-    PGOUTPUT_OTHER, /* of a known kind that an insert-only publication of one table has no use for */
+    PGOUTPUT_OTHER, /* of another known kind, which a publication of the inserts of one table does not need */
 };
 
 struct pgoutput_column {

@@ -18,7 +18,7 @@ struct replication {
 
 /* Simple queries work on a connection for logical replication. The server probes us as we probe it (see
  * pg.c), but for tcp_user_timeout: Linux also ends a connection whose reader just does not read for that
- * long, as we don't while Kafka is away. */
+ * long, which is so while Kafka is away. */
 static const char settings[] =
     "set wal_sender_timeout = '%ds'; set tcp_user_timeout = 0;"
     "set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; set tcp_keepalives_count = 2";
@@ -27,7 +27,7 @@ static PGconn *connect_to(const char *url, const char *name) {
     char application[64], timeout_ms[16];
     snprintf(application, sizeof application, "onsale-%s", name);
     snprintf(timeout_ms, sizeof timeout_ms, "%d", REPLICATION_TIMEOUT_S * 1000);
-    /* What stands before dbname, the URL may override. */
+    /* The URL overrides what comes before dbname. */
     const char *const keys[] = {
         "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
         "dbname",          "replication",     "application_name",    "client_encoding",  NULL};
@@ -137,14 +137,14 @@ enum status replication_confirm(struct replication *r, uint64_t lsn, struct why 
     return ST_OK;
 }
 
-/* False: the time is over, or the connection is lost. The time is asked first: the server may send without
- * end. */
+/* False: the time is over, or the connection is lost. The time is checked first, because the server may send
+ * without end. */
 static bool wait_for_input(struct replication *r, int64_t until_us) {
     return clock_ms_until(until_us) > 0 && clock_wait(PQsocket(r->conn), until_us) &&
            PQconsumeInput(r->conn) == 1;
 }
 
-/* What is still on its way here comes again later: it was not confirmed. */
+/* What has not been read yet was not confirmed: the next reader gets it. */
 static bool drop_rest(struct replication *r, int64_t until_us) {
     for (;;) {
         char *rest = NULL;

@@ -1,9 +1,9 @@
-/* replication: a connection that reads a logical replication slot. Never blocks while it streams; one owner
- * thread.
+/* replication: a connection that reads a logical replication slot. It never blocks while it streams. One
+ * owner thread.
  *
- * The server ends a connection that it hears nothing from for REPLICATION_TIMEOUT_S, and frees the slot: that
- * bounds how long a reader that vanished with its network keeps the slot from the next one. So the owner
- * calls replication_confirm at least every second, also while it does not read. */
+ * When nothing has come from the reader for REPLICATION_TIMEOUT_S, the server ends the connection and frees
+ * the slot. So a reader whose network is gone cannot keep the slot from the next one for longer. The owner
+ * has to call replication_confirm at least once a second, also while it does not read. */
 #pragma once
 
 #include "pgoutput.h"
@@ -33,9 +33,9 @@ int replication_socket(const struct replication *r);
 enum status replication_receive(struct replication *r, struct why *w);
 /* The next frame that has arrived; valid until the next call. ST_OK, ST_AGAIN (none), ST_LOST, ST_INVALID. */
 enum status replication_next(struct replication *r, struct pgoutput_frame *out, struct why *w);
-/* Tells the server that everything before lsn (0: nothing new) is safe elsewhere. ST_OK, ST_LOST. */
+/* Confirms to the server that everything before lsn is stored elsewhere (0: nothing new). ST_OK, ST_LOST. */
 enum status replication_confirm(struct replication *r, uint64_t lsn, struct why *w);
 
-/* Leaves the stream in good order: the last confirmation is in the slot, and the slot is free, when this
- * returns. Waits for timeout_ms at most. */
+/* Ends the stream. When it returns, the slot has the last confirmation and is free, unless that took longer
+ * than timeout_ms. */
 void replication_end(struct replication *r, int timeout_ms);

@@ -1,5 +1,4 @@
-/* sql: a statement as the build embeds it from a service's sql/NAME.sql, and its two ends: parameters in,
- * rows out.
+/* sql: a statement, embedded by the build from sql/NAME.sql, its parameters and its rows.
  *
  * Every statement is a set statement. Its parameters are parallel arrays, written `$1::uuid[]`, `$2::text[]`
  * ... (the generator reads the types there), one element an item; it answers rows whose first column is
@@ -22,9 +21,9 @@ struct sql {
     const char *name; /* SERVICE_FILE; also the name it is prepared under */
     const char *text;
     int nparams;
-    bool writes;           /* changes rows: goes down the write connection */
+    bool writes;           /* changes rows: goes over the write connection */
     const uint32_t *types; /* element type OID of each parameter */
-    int gather_ms;         /* how long its first item may wait for others; 0: it does not */
+    int gather_ms;         /* how long its first item waits for others; 0: not at all */
 };
 
 /* --- in: parallel arrays, grown straight in Postgres's binary array format ---

@@ -26,7 +26,7 @@ void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us) {
     e->position = (struct log_position){.lsn = lsn};
     acks_begin(&e->producer.acks, committed_us);
     if (e->tail == NULL || lsn <= published_tail_end(e->tail)) return;
-    published_tail_free(e->tail); /* from here on all is new */
+    published_tail_free(e->tail); /* the topic has nothing from here on */
     e->tail = NULL;
 }
 
@@ -34,8 +34,8 @@ enum status emit_row(struct emit *e, const struct pgoutput_value *values, int n)
     struct why w;
     struct str traceparent;
     if (row_map_fill(&e->row_map, values, n, e->event, &traceparent, &w) != ST_OK) {
-        /* Passing it over would lose an event. A newer build of this service, perhaps waiting already, may
-         * know it. */
+        /* Skipping it would lose an event. A newer version of this service, perhaps standing by already, may
+         * be able to publish it. */
         log_error("publisher", "cannot publish a row of %s, ending the process: %s", e->table, w.text);
         _exit(EX_SOFTWARE);
     }

@@ -108,7 +108,7 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
 void producer_close(struct producer *p) {
     struct producer_kafka *k = p->kafka;
     if (k == NULL) return;
-    /* We may not own the slot any more: what waits here must not follow what its next owner publishes. */
+    /* The slot may have another owner now: what waits here must not come after what that one publishes. */
     k->closing = true;
     rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_queue_io_event_enable(k->queue, -1, NULL, 0);

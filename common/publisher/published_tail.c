@@ -57,7 +57,7 @@ static const struct kafka_property properties[] = {
     {0},
 };
 
-/* Its words go into ours. A client that lives for a moment would say them to the log each time it is tried.
+/* The text goes into our error. Otherwise this client, which is used for a moment, would log it at each try.
  */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
     (void)rk;
@@ -197,7 +197,7 @@ static void look_at(struct published_tail *t, struct tail *tail, const rd_kafka_
 static bool take_record(struct published_tail *t, const rd_kafka_message_t *record) {
     struct tail *tail = &t->tails[record->partition];
     if (record->err == RD_KAFKA_RESP_ERR_NO_ERROR) look_at(t, tail, record);
-    /* Other errors librdkafka mends by itself. */
+    /* librdkafka recovers from other errors by itself. */
     int64_t next = record->err == RD_KAFKA_RESP_ERR_NO_ERROR         ? record->offset + 1
                    : record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ? record->offset
                                                                      : -1;
@@ -296,7 +296,7 @@ static enum status stand_still(struct published_tail *t, int64_t us, struct why 
     return ST_OK;
 }
 
-/* A broker that takes its time to answer us takes it with what a dead owner left, too. */
+/* A broker that is slow to answer us is also slow with what a dead owner left. */
 static int64_t quiet_us(const struct published_tail *t) {
     int64_t us = SLOWEST_ANSWERS * t->slowest_us;
     return us < PUBLISHED_TAIL_QUIET_MS * 1000 ? PUBLISHED_TAIL_QUIET_MS * 1000

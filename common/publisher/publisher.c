@@ -10,7 +10,7 @@
 #include "registry.h"
 #include "thread.h"
 
-/* Between tries. The last is short: nobody reads a service's events while its publisher waits. */
+/* Between tries. The longest is short, because no events are published meanwhile. */
 enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 2000 };
 
 struct publisher {
@@ -67,8 +67,8 @@ bool publisher_ready(struct publisher *p, struct why *w) {
     return publisher_state_ready(&p->state, w);
 }
 
-/* What the thread may take after its time is up: leaving the slot, closing connections, a call that cannot be
- * cut short. */
+/* How much longer the thread may take after its time is over: it leaves the slot, closes connections, and may
+ * be in a call that cannot be ended. */
 enum { LEAVE_US = 2000 * 1000 };
 
 void publisher_stop(struct publisher *p, int timeout_ms) {

@@ -1,13 +1,14 @@
-/* publisher: a service's event log, read by logical replication, onto its Kafka topic. A thread of its own.
+/* publisher: reads a service's event log by logical replication and writes it to its Kafka topic, on a thread
+ * of its own.
  *
- * The statement that changes state inserts into TABLE (see ARCHITECTURE.md); Postgres is all that is between
- * the request threads and this one. Order: commit order. Every event is produced, keyed by its ticket (user)
- * id; the replication position is confirmed only up to where everything is acknowledged by Kafka. Every
- * record carries the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and `traceparent` when
- * the row has one. On taking over, the tail of each partition says what is there already. The slot is named
- * onsale_SERVICE_EPOCH: the slot is the epoch. One reader a slot: a second replica stands by. A slot that is
- * gone or lost starts a new epoch: the whole retained log is published again from the snapshot that made the
- * slot. */
+ * The statement that changes state also inserts the event into TABLE (ARCHITECTURE.md). The request threads
+ * and this one share nothing but the database. Events are written in the order of commits, with the topic's
+ * key. The position in the slot is confirmed up to where Kafka has acknowledged everything. Each record has
+ * the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and `traceparent` when the row has one.
+ *
+ * The slot is named onsale_SERVICE_EPOCH. It admits one reader; a second replica stands by, and when it takes
+ * over it reads the end of each partition to see what is there already. When the slot is gone or lost, a new
+ * epoch begins: the whole retained log is published again, from the snapshot that made the new slot. */
 #pragma once
 
 #include "avro.h"
@@ -22,16 +23,16 @@ struct publisher_options {
     const char *database_url; /* a role with REPLICATION */
     const char *brokers, *registry_url;
     const struct topic *topic;
-    const char *table; /* "ticket_events" */
+    const char *table; /* the event log */
     int64_t retention_ms;
 };
 
 struct publisher;
-/* NULL: a Kafka property in the environment cannot be had; w says which. */
+/* NULL: a Kafka property in the environment is wrong; w says which. */
 struct publisher *publisher_start(const struct publisher_options *options, struct why *w);
-/* Ready: publishing, or standing by for another replica that does. Not before Kafka and the registry have
- * answered once; that Kafka goes away later does not count: the events are safe in the log, and the service
- * can do its work. */
+/* Ready: it publishes, or stands by for a replica that does. That needs Kafka and the registry to have
+ * answered once. When Kafka is away later it stays ready: the events are safe in the log, and the service can
+ * do its work. */
 bool publisher_ready(struct publisher *p, struct why *w);
 /* Publishes what is committed when it is called, within the time, then ends the thread. */
 void publisher_stop(struct publisher *p, int timeout_ms);

@@ -147,7 +147,7 @@ static bool can_go_on(const struct session *s) {
     return slot_usable(&s->slot) && s->slot.epoch != *s->given_up;
 }
 
-/* ST_AGAIN: another replica is about it, or has done it. */
+/* ST_AGAIN: another replica is doing it, or has done it. */
 static enum status begin_epoch_locked(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     enum status st = slot_lock(s->sql, w);
@@ -159,7 +159,7 @@ static enum status begin_epoch_locked(struct session *s, struct why *w) {
     return st == ST_OK ? ST_AGAIN : st;
 }
 
-/* ST_AGAIN: another replica is at it. */
+/* ST_AGAIN: another replica has the slot. */
 static enum status try_to_own(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     enum status st = slot_read(s->sql, o->service, o->table, &s->slot, w);

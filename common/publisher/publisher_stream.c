@@ -119,7 +119,7 @@ static int64_t confirmation_due_us(const struct stream *t) {
     return t->hold->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
 }
 
-/* When there is something to do without anybody's asking; the monotonic clock's time. */
+/* When to act if no descriptor becomes ready; monotonic. */
 static int64_t next_due_us(const struct stream *t) {
     if (t->drained == false && !t->full) return 0;
     int64_t due_us = confirmation_due_us(t);
@@ -148,7 +148,7 @@ static enum status set_horizon(struct stream *t, struct why *w) {
     return slot_commit_horizon(t->sql, &t->horizon, w);
 }
 
-/* ST_STOPPED: all is out, or the time is. */
+/* ST_STOPPED: all is published, or the time is over. */
 static enum status check_stop(struct stream *t, struct why *w) {
     const struct acks *acks = &t->emit->producer.acks;
     if (!publisher_state_stopping(t->state)) return ST_OK;

@@ -1,4 +1,4 @@
-/* admin: /healthz, /readyz and /metrics on a port of its own, run by the main thread's loop.
+/* admin: /healthz, /readyz and /metrics on a port of its own. All of it on the main thread, by its loop.
  *
  *     /healthz   200 as long as the loop turns
  *     /readyz    200 {"status":"ready"}, or 503 {"status":"not ready","waiting":[{"name","reason"}]}

@@ -52,7 +52,7 @@ static void __attribute__((noreturn)) die(const struct service *service, int cod
 
 /* --- readiness --- */
 
-static bool life_ready(void *process, struct why *w) {
+static bool process_ready(void *process, struct why *w) {
     const struct process *p = process;
     if (p->told_us != 0) why(w, ST_STOPPED, "shutting down");
     return p->told_us == 0;
@@ -187,7 +187,7 @@ static int left_ms(const struct process *p, int kept_ms) {
     return left > 0 ? (int)left : 0;
 }
 
-/* A thread of its own, so that the loop goes on telling how things are. */
+/* On a thread of its own, so that the loop goes on answering /readyz and /metrics. */
 static void *stop_parts(void *process) {
     struct process *p = process;
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
@@ -235,7 +235,7 @@ static void free_parts(struct process *p) {
 
 /* --- the process --- */
 
-/* Before any thread is: they inherit what is blocked. */
+/* Before any thread starts, because threads inherit what is blocked. */
 static void take_signals(struct process *p) {
     sigset_t told;
     sigemptyset(&told);
@@ -261,12 +261,13 @@ static void allow_many_files(void) {
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
-    mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than all that a thread keeps */
+    mallopt(M_ARENA_MAX,
+            2); /* with an arena for each thread malloc would take more memory than the thread itself */
     struct why w = {0};
     p.settings = settings_load(service, true, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, p.settings->log_level);
-    add_probe(&p, "service", life_ready, &p);
+    add_probe(&p, "service", process_ready, &p);
     p.loop = h2o_evloop_create();
     take_signals(&p);
     start(&p);

@@ -1,4 +1,5 @@
-/* service: the life of a service or stream process, from a table of wiring.
+/* service: runs the process of a service or stream, from start to end, as a table describes it. The main
+ * thread.
  *
  *     SERVICE            run until SIGTERM or SIGINT
  *     SERVICE migrate    bring the database up to date and exit (a stream has none)
@@ -38,7 +39,7 @@ struct service {
     req_handler *missing;                /* these three: as in http_options */
     const struct http_error_page *error_page;
     bool compress;
-    bool no_sessions;              /* nobody signs in here: no JWKS_URL */
+    bool no_sessions;              /* no routes for users who are signed in: no JWKS_URL */
     const struct topic *publishes; /* may be NULL */
     const char *event_table;
     const struct reaction *reactions;    /* may be NULL */
@@ -46,9 +47,9 @@ struct service {
     const struct service_stream *stream; /* may be NULL */
     bool reads_topics;                   /* by itself: it has the settings of Kafka */
     /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
-     * (req_service) and may set the session keys (auth does: it has its own; otherwise they come from
-     * JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight any more;
-     * req_resume may still be called until it returns. */
+     * (req_service) and may set the session keys (a service that signs sessions has its own; otherwise they
+     * come from JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight
+     * any more; req_resume may still be called until it returns. */
     enum status (*start)(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w);
     void (*serving)(void *state,

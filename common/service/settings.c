@@ -34,7 +34,7 @@ static const struct config_var serving[] = {
 
 static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
-     "Where the keys of sessions are: auth's /.well-known/jwks.json", 0, 0},
+     "URL of the keys by which sessions are verified: a JWKS", 0, 0},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
      "Whether browsers send our cookies over https only", 0, 0},
     {0},
@@ -81,7 +81,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 11 }; /* all of them, for a service that does everything */
+enum { MAX_TABLES = 11 }; /* all tables, for a service that needs each */
 
 static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
     size_t n = 0;

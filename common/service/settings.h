@@ -1,5 +1,5 @@
-/* settings: those that services have in common, by what the service does. Read once by the main thread, never
- * changed afterwards: any thread may look. */
+/* settings: the settings that services have in common, chosen by what the service does. The main thread reads
+ * them once; they never change, so any thread may read the struct. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct settings {
     bool secure_cookies;
 };
 
-/* What a run needs, or only what migrating needs; the same object at each call. NULL: one of them is wrong,
+/* Those of a run, or only those of `migrate`; each call returns the same object. NULL: one of them is wrong,
  * why says which. */
 const struct settings *settings_load(const struct service *service, bool to_run, struct why *w);
 void settings_help(const struct service *service, FILE *out);

@@ -17,7 +17,7 @@ static bool says(const json_t *root, const char *name, const char *wanted) {
     return json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
 }
 
-/* Only what is named here is looked at: a key that the token brings along (jwk, jku, x5c ...) is nobody's. */
+/* Only these members are read. A key inside the token (jwk, jku, x5c ...) is ignored. */
 int claims_read_header(struct str json, const struct keyset *set, bool *missing, struct why *w) {
     json_t *root = object_of(json);
     int found = -1;

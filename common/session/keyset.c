@@ -8,7 +8,7 @@
 #include "mem.h"
 #include "priv/session_priv.h"
 
-enum { MAX_EXPONENT_BYTES = 4 }; /* everybody's is 65537; a long one only makes verifying slow */
+enum { MAX_EXPONENT_BYTES = 4 }; /* 65537 is usual; a long one makes verifying slow */
 
 size_t keyset_number(const EVP_PKEY *pkey, const char *name, char out[BASE64_LINE]) {
     BIGNUM *number = NULL;
@@ -97,7 +97,7 @@ static EVP_PKEY *jwk_key(const json_t *jwk, char kid[SESSION_KID_TEXT + 1]) {
     if (n != NULL && e != NULL && BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e)) pkey = rsa_key(n, e);
     BN_free(n);
     BN_free(e);
-    /* The thumbprint is the kid; a key that goes by another name would never be found by it. */
+    /* The thumbprint is the kid. A key with another kid would never be found. */
     if (pkey != NULL &&
         (keyset_thumbprint(pkey, kid, NULL) != ST_OK || !absent_or(jwk, "kid", str_of(kid)))) {
         EVP_PKEY_free(pkey);

@@ -40,7 +40,7 @@ static void leave_set(struct session_cache *cache) {
     cache->set = NULL;
 }
 
-/* A key that has gone takes its sessions with it, so the cache starts afresh with a new set. */
+/* Sessions of a key that is gone are not valid any more, so a new set empties the cache. */
 static void follow_keys(struct session_cache *cache) {
     if (session_keys_version(cache->keys) == cache->version) return;
     leave_set(cache);

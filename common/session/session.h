@@ -1,13 +1,13 @@
 /* session: who is asking. A JWT, RS256, in the cookie `session` or in `Authorization: Bearer`.
  *
- * auth signs (session_sign, by libjwt); everybody verifies by the public keys of auth's JWKS, without looking
- * a user up (verified by OpenSSL with the parsed key kept: libjwt 1.10 parses the PEM at each call, 12 times
- * slower). Two keys (any number) are valid at once, told apart by `kid` (RFC 7638 thumbprint), so keys rotate
- * without signing anybody out.
+ * One service signs (session_sign, by libjwt). All verify by the public keys of its JWKS, without looking a
+ * user up. OpenSSL verifies, with the parsed key kept: libjwt 1.10 parses the PEM at each call, which is 12
+ * times slower. Several keys may be valid at once; `kid` (the RFC 7638 thumbprint) says which. So keys can
+ * rotate without signing anybody out.
  *
  * A `keyset` is immutable and reference-counted; `session_keys` holds the current one and renews it on a
- * thread of its own. A `session_cache` belongs to one HTTP thread: tokens it verified, so a busy buyer is
- * verified once. */
+ * thread of its own. A `session_cache` belongs to one HTTP thread. It keeps the tokens that the thread has
+ * verified, so a token is verified once. */
 #pragma once
 
 #include "status.h"
@@ -33,9 +33,9 @@ struct session_signer;
 struct keyset *keyset_parse(struct str jwks, struct why *w);
 void keyset_unref(struct keyset *set);
 
-/* Keys from a URL (fetched at once and every refresh_ms, sooner, but at most once a second, when an unknown
- * kid is seen; the last good set stays when auth is away), or from a keyset given once and for all (auth
- * itself, tests; taken over). Free the caches before the keys. */
+/* Keys from a URL: fetched at once and every refresh_ms; when an unknown kid is seen also sooner, but at most
+ * once a second. While they cannot be fetched the last set stays. Or the keys of a keyset, which is taken
+ * over (the service that signs; tests). Free the caches before the keys. */
 struct session_keys *session_keys_from_url(const char *url, int refresh_ms);
 struct session_keys *session_keys_fixed(struct keyset *set);
 bool session_keys_ready(struct session_keys *keys, struct why *w);

@@ -1,8 +1,7 @@
 /* The current keys, and the thread that renews them from a URL.
  *
- * Request threads do not lock: they read `version` and, only when it has moved, take the new set under the
- * mutex (a few times a day). An unknown kid sets a flag and, if it was not set, wakes the thread; neither
- * waits. */
+ * Request threads read `version`, and only when it has changed (a few times a day) take the new set under the
+ * mutex. An unknown kid sets a flag and, if it was not set, wakes the thread. Neither waits. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -18,9 +17,9 @@ enum {
     MAX_JWKS = 64 * 1024,
     CONNECT_TIMEOUT_MS = 2000,
     ANSWER_TIMEOUT_MS = 5000,
-    FIRST_RETRY_MS = 50, /* services start together: auth is there in a moment */
+    FIRST_RETRY_MS = 50, /* services start together, so the keys can soon be fetched */
     LAST_RETRY_MS = 5000,
-    MISSING_PAUSE_MS = 1000, /* made-up kids cost auth one request a second at most */
+    MISSING_PAUSE_MS = 1000, /* made-up kids cost one request a second at most */
 };
 
 struct session_keys {
@@ -66,7 +65,7 @@ void session_keys_missing(struct session_keys *keys) {
 
 /* --- renewing them --- */
 
-/* Takes set over. A set that says the same is dropped, so that the caches keep what they verified. */
+/* Takes set over. A set of the same keys is dropped, so that the caches keep what they verified. */
 static void put_set(struct session_keys *keys, struct keyset *set) {
     pthread_mutex_lock(&keys->lock);
     struct keyset *old = set;
@@ -81,7 +80,7 @@ static void put_set(struct session_keys *keys, struct keyset *set) {
     keyset_unref(old);
 }
 
-/* Says a problem once, not at each try. */
+/* Logs a problem once, not at each try. */
 static void put_problem(struct session_keys *keys, const struct why *problem) {
     pthread_mutex_lock(&keys->lock);
     bool news = log_news(&keys->problem, problem);
@@ -110,7 +109,7 @@ static enum status renew(struct session_keys *keys) {
     return ST_OK;
 }
 
-/* Until pause_ms have passed since began_us, or an unknown kid shortens that. false: it is to stop. */
+/* Waits until pause_ms after began_us; less when an unknown kid is seen. false: it is to stop. */
 static bool wait_turn(struct session_keys *keys, int64_t began_us, int pause_ms) {
     for (;;) {
         bool sooner = atomic_load(&keys->wanted) && pause_ms > MISSING_PAUSE_MS;
@@ -158,7 +157,7 @@ struct session_keys *session_keys_from_url(const char *url, int refresh_ms) {
     keys->client = fetch_blocking_new(&(struct fetch_options){
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .max_answer = MAX_JWKS,
-        .no_reuse = true, /* an idle connection would hold up auth's drain */
+        .no_reuse = true, /* an idle connection would delay the other side's end */
     });
     keys->thread = thread_start("session keys", run, keys);
     return keys;

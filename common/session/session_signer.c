@@ -33,7 +33,7 @@ static enum status read_pem(const char *path, char *pem, int *length, struct why
     return ST_OK;
 }
 
-/* A key under a pass phrase would have OpenSSL ask on the terminal. */
+/* Without this OpenSSL asks for a key's pass phrase on the terminal. */
 static int no_pass_phrase(char *out, int cap, int writing, void *arg) {
     (void)out, (void)cap, (void)writing, (void)arg;
     return -1;

@@ -1,4 +1,4 @@
-/* fields: what auth takes from a request's body. */
+/* fields: reads and checks what auth takes from a request's body. Tables; any thread. */
 #pragma once
 
 #include "body.h"

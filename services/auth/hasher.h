@@ -1,8 +1,8 @@
-/* hasher: the slow cryptography, off the request threads: argon2id for passwords (some 90 ms and 64 MiB
- * each, unless told otherwise), RSA signatures for sessions (a millisecond).
+/* hasher: does the slow cryptography on threads of its own: argon2id for passwords (some 90 ms and 64 MiB
+ * each by default), RSA signatures for sessions (a millisecond).
  *
- * A bounded number of threads, so memory is bounded; a bounded queue before them, so nobody waits in vain. A
- * request fills a job in its arena, gives it away and gets it back on its own thread. */
+ * The number of threads is bounded, and so is memory; the queue is bounded, so no request waits too long. A
+ * request fills a job in its arena and submits it; the job comes back on the request's thread. */
 #pragma once
 
 #include <sodium.h>
@@ -13,7 +13,7 @@
 /* What to do, in this order: check a password, make a hash, sign a session. When the check fails, nothing
  * follows. The strs live with the request. */
 struct hash_job {
-    bool check; /* `password` against `known`; an empty `known` is nobody's: takes as long, is never right */
+    bool check; /* compares `password` with `known`; an empty `known` takes as long and is never right */
     struct str password, known;
     struct str
         fresh; /* to hash, if not empty; a checked password under old parameters is hashed again, too */

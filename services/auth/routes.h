@@ -1,4 +1,4 @@
-/* routes: the table of auth's routes. */
+/* routes: the HTTP side of auth, as a table. */
 #pragma once
 
 #include "hasher.h"

@@ -1,4 +1,4 @@
-/* routes: the HTTP side of orders. */
+/* routes: the HTTP side of orders, as a table. */
 #pragma once
 
 #include "http.h"

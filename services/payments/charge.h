@@ -1,4 +1,5 @@
-/* charge: an attempt of a buyer to pay, as the statements answer it (type charge_answer), and as JSON. */
+/* charge: a buyer's attempt to pay, read from the rows of a statement (type charge_answer), and written as
+ * JSON. No state; any thread. */
 #pragma once
 
 #include "json.h"

@@ -1,4 +1,4 @@
-/* charge_metrics: what becomes of charges. */
+/* charge_metrics: the metrics of charges and refunds. */
 #pragma once
 
 #include "metrics.h"

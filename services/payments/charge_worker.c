@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoff.h"
 #include "charge_metrics.h"
 #include "clock.h"
 #include "inbox.h"
@@ -20,7 +21,8 @@ enum {
     BATCH = 500,           /* answers of one statement */
     MOST_AT_STRIPE = 2000, /* found by the sweep and not answered: more would only wait in our queue */
     STATEMENT_MS = 5000,
-    RECONNECT_US = 500 * 1000,
+    FIRST_RETRY_MS = 200, /* after the database was lost */
+    LAST_RETRY_MS = 2000,
 };
 
 /* A question on its way to Stripe, and then its answer. */
@@ -48,6 +50,8 @@ struct charge_worker {
 
     /* the thread's alone */
     PGconn *conn;
+    struct backoff retry;
+    struct why said; /* the error of the database that was logged last */
     struct sql_params answers, sweep, forget;
     int64_t sweep_at_us, forget_at_us;
 };
@@ -130,7 +134,17 @@ static enum status run(struct charge_worker *worker, struct sql_params *params, 
     if (worker->conn == NULL)
         worker->conn = pg_open_prepared(worker->database_url, "payments-charge-worker", STATEMENT_MS,
                                         payments_background, w);
-    return worker->conn == NULL ? ST_LOST : pg_run(worker->conn, params, res, w);
+    enum status st = worker->conn == NULL ? ST_LOST : pg_run(worker->conn, params, res, w);
+    if (st == ST_OK) {
+        backoff_reset(&worker->retry);
+        worker->said = (struct why){0};
+    }
+    return st;
+}
+
+/* Once, not at each try. */
+static void log_trouble(struct charge_worker *worker, const char *what, const struct why *w) {
+    if (log_news(&worker->said, w)) log_warn("charge_worker", "%s: %s", what, w->text);
 }
 
 /* --- what Stripe answered --- */
@@ -184,9 +198,11 @@ static bool is_stopping(struct charge_worker *worker) {
     return stopping;
 }
 
-static void pause_for(struct charge_worker *worker, int64_t us) {
-    int64_t until = clock_mono_us() + us;
-    struct timespec at = {until / 1000000, until % 1000000 * 1000};
+/* Until it is time to try again, or the process stops. */
+static void rest(struct charge_worker *worker) {
+    backoff_fail(&worker->retry);
+    int64_t until_us = worker->retry.until_us;
+    struct timespec at = {until_us / 1000000, until_us % 1000000 * 1000};
     pthread_mutex_lock(&worker->lock);
     while (!worker->stopping && pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0)
         ;
@@ -199,15 +215,18 @@ static void write_answers(struct charge_worker *worker, struct stripe_job **batc
     struct why w = {0};
     enum status st;
     while ((st = write_batch(worker, batch, n, &w)) != ST_OK) {
-        log_warn("charge_worker", "%d answers of Stripe could not be written: %s", n, w.text);
         bool refused = st == ST_INVALID || st == ST_FAILED;
+        if (refused)
+            log_warn("charge_worker", "%d answers of Stripe are refused by the database: %s", n, w.text);
+        else
+            log_trouble(worker, "cannot write answers of Stripe", &w);
         if (refused && n > 1) {
             write_answers(worker, batch, n / 2);
             write_answers(worker, batch + n / 2, n - n / 2);
             return;
         }
         if (refused || is_stopping(worker)) break;
-        if (st == ST_LOST) pause_for(worker, RECONNECT_US);
+        if (st == ST_LOST) rest(worker);
     }
     for (int i = 0; i < n; i++)
         job_end(batch[i]);
@@ -254,7 +273,7 @@ static bool sweep_some(struct charge_worker *worker) {
     sql_params_reset(&worker->sweep);
     put_int(&worker->sweep, room);
     if (run(worker, &worker->sweep, &res, &w) != ST_OK) {
-        log_warn("charge_worker", "cannot look for what is due: %s", w.text);
+        log_trouble(worker, "cannot look for what is due", &w);
         return true;
     }
     struct rows rows = {res, 0, PQntuples(res)};
@@ -271,7 +290,7 @@ static void forget_webhooks(struct charge_worker *worker) {
     sql_params_reset(&worker->forget);
     put_int(&worker->forget, FORGET_MOST);
     if (run(worker, &worker->forget, &res, &w) != ST_OK)
-        log_warn("charge_worker", "cannot forget old webhooks: %s", w.text);
+        log_trouble(worker, "cannot forget old webhooks", &w);
     else
         PQclear(res);
 }
@@ -348,6 +367,7 @@ struct charge_worker *charge_worker_start(const struct charge_worker_options *op
     struct charge_worker *worker = mem_alloc(sizeof *worker);
     metrics_register(charge_metrics);
     worker->database_url = mem_strdup(options->database_url);
+    worker->retry = (struct backoff){.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
     worker->stripe = stripe_start(&options->stripe);
     sql_params_init(&worker->answers, &sql_write_answers);
     sql_params_init(&worker->sweep, &sql_take_due_charges);

@@ -1,10 +1,9 @@
-/* charge_worker: asks Stripe what charges need, and writes its answers. A thread with a connection of its
- * own.
+/* charge_worker: makes the requests to Stripe that charges need, and writes the answers. A thread with a
+ * connection to Postgres of its own.
  *
- * There is one path for everything. A request that began an attempt hands its question to the worker. What no
- * request asks (after a crash, after Stripe did not answer, a refund, a cancellation) the worker finds in the
- * database, at its start and every second. All answers that came meanwhile are written by one statement, in
- * one transaction with their events. */
+ * A route that began an attempt gives its question to the worker. All other questions (after a crash, after
+ * no answer of Stripe, a refund, a cancellation) the worker finds in the database, when it starts and every
+ * second. All answers that have come are written by one statement, in one transaction with their events. */
 #pragma once
 
 #include "charge.h"
@@ -25,7 +24,7 @@ struct charge_worker *charge_worker_start(const struct charge_worker_options *op
 /* From the request's thread; done is called on it. */
 void charge_worker_ask(struct charge_worker *worker, const struct stripe_ask *ask, struct req *rq,
                        charge_worker_done *done);
-/* There is something to ask Stripe now: from any thread. */
+/* Looks for due charges now, not in a second. From any thread. */
 void charge_worker_wake(struct charge_worker *worker);
 /* Answers that have come are written; what has no answer yet is asked again at the next start. */
 void charge_worker_free(struct charge_worker *worker);

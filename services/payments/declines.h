@@ -1,4 +1,5 @@
-/* declines: why a payment failed, for the buyer: from Stripe's code to plain words. */
+/* declines: the reason of a failed payment in plain words for the buyer, from Stripe's code. A table; any
+ * thread. */
 #pragma once
 
 #include "str.h"

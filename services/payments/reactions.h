@@ -1,4 +1,4 @@
-/* reactions: what payments does about others' events. */
+/* reactions: what payments does on events of other services, as a table for the consumer. */
 #pragma once
 
 #include "consumer.h"

@@ -1,4 +1,4 @@
-/* routes: the HTTP side of payments. */
+/* routes: the HTTP side of payments, as a table. */
 #pragma once
 
 #include "charge_worker.h"

@@ -1,4 +1,5 @@
-/* signature: whether a webhook is Stripe's: the header Stripe-Signature, "t=SECONDS,v1=HEX,v1=HEX". */
+/* signature: checks the signature of a webhook, the header Stripe-Signature: "t=SECONDS,v1=HEX,v1=HEX". Any
+ * thread. */
 #pragma once
 
 #include "str.h"
@@ -15,7 +16,7 @@ struct signature_secrets {
 
 /* "whsec_a,whsec_b"; the texts stay where they are. false: none, more than two, or an empty one. */
 bool signature_secrets_parse(const char *list, struct signature_secrets *out);
-/* NULL: the body is signed by one of the secrets, within the tolerance of now. Else why not, for people. In a
- * time that tells nothing of how much of a signature was right. */
+/* NULL: the body is signed by one of the secrets, within the tolerance of now. Else why not, for people. The
+ * time it takes does not depend on how much of a signature is right. */
 const char *signature_check(const struct signature_secrets *secrets, struct str header, struct str body,
                             int64_t now_s);

@@ -1,16 +1,15 @@
-/* stripe: asks Stripe, over HTTP, from any thread and without blocking.
+/* stripe: makes requests to Stripe's API, from any thread and without blocking.
  *
- * A question is tried again, with the same Idempotency-Key, after an answer that is none (the connection
- * broke off, 409, 429, 5xx), as long as there is time. What Stripe says comes back as the input of the
- * charge's rules (functions/charge_rules.sql). Stripe's words: a PaymentIntent is an attempt to pay, an
- * intent for short. */
+ * A question is asked again, with the same Idempotency-Key, when the connection broke or the answer is 409,
+ * 429 or 5xx, as long as there is time. The result is an input of the charge's rules
+ * (functions/charge_rules.sql). Stripe calls an attempt to pay a PaymentIntent; an intent for short. */
 #pragma once
 
 #include "buf.h"
 #include "fetch.h"
 #include "uuid.h"
 
-/* What its API looks like is pinned by this; their account's default is not asked. */
+/* The version of Stripe's API that is asked for, whatever the account's default is. */
 #define STRIPE_VERSION "2024-06-20"
 
 enum stripe_question {
@@ -35,7 +34,7 @@ struct stripe_ask {
     char intent[STRIPE_ID_MAX + 1];
 };
 
-/* What Stripe says of a charge. */
+/* What an answer of Stripe means for a charge. */
 struct stripe_result {
     const char *input; /* of the rules; NULL: it is not known what became of it */
     struct str intent; /* may be empty */

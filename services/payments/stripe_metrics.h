@@ -1,4 +1,4 @@
-/* stripe_metrics: what is asked of Stripe. */
+/* stripe_metrics: the metrics of requests to Stripe. */
 #pragma once
 
 #include "metrics.h"

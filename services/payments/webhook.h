@@ -1,4 +1,4 @@
-/* webhook: an event of Stripe's, read. */
+/* webhook: reads an event of Stripe. Any thread. */
 #pragma once
 
 #include "stripe.h"

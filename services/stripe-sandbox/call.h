@@ -1,10 +1,11 @@
 /* call: a request to Stripe's API, from its key to its answer.
  *
- * A handler is a name and a decision. call_post and call_get check who asks, read the parameters, let happen
- * what goes wrong on purpose, wait half of the latency, look up the idempotency key and the payment intent in
- * one round trip, and then ask the handler to decide. The decision is made of what was read, without side
- * effects, and ends in one of the call_ functions below; those that act commit the answer, the change and the
- * event in one statement. When somebody else changed the intent meanwhile, the decision is made again. */
+ * call_post and call_get check the key, read the parameters, make the faults happen that are set, wait half
+ * of the latency, and look up the idempotency key and the payment intent in one round trip. Then they call
+ * the handler's function, which decides from what was read, without side effects, and ends in one of the
+ * call_ functions below. Those that change something commit the answer, the change and the event in one
+ * statement. If another request changed the intent meanwhile, the function is called again. All on the
+ * request's thread. */
 #pragma once
 
 #include "faults.h"

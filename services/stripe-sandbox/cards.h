@@ -1,4 +1,4 @@
-/* cards: Stripe's test cards, and what happens to who pays by them. Tables; any thread. */
+/* cards: Stripe's test cards, and how a payment with each ends. Tables; any thread. */
 #pragma once
 
 #include "str.h"
@@ -19,7 +19,7 @@ struct card {
 };
 
 extern const struct failure card_failure_authentication; /* 3-D Secure, not passed */
-extern const struct failure card_failure_not_now; /* 3-D Secure wanted where nobody is who could do it */
+extern const struct failure card_failure_not_now; /* 3-D Secure needed where the buyer is not present */
 
 /* The card that a payment method (pm_card_visa) or a token (tok_visa) stands for; NULL: none. */
 const struct card *card_of(struct str method);

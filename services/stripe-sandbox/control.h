@@ -1,4 +1,4 @@
-/* control: the routes under /sandbox that are not Stripe's: for tests, and for whoever tries things out. */
+/* control: the routes under /sandbox, which Stripe does not have: for tests and for development. */
 #pragma once
 
 #include "call.h"

@@ -1,6 +1,6 @@
-/* keys: the idempotency keys whose first request is still being worked on. Who comes with one of them
- * meanwhile is told 409, as by Stripe. In memory: a process that ends answers nobody. Any thread; a lock is
- * held for a look at one list. */
+/* keys: the idempotency keys whose first request is not answered yet. Another request with such a key gets
+ * 409, as from Stripe. They are kept in memory only. Any thread; a lock is held for the length of one list.
+ */
 #pragma once
 
 #include <stdbool.h>

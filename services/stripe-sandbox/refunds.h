@@ -1,5 +1,5 @@
-/* refunds: /v1/refunds. Never more is given back than was captured: the statement and the table have the last
- * word. */
+/* refunds: /v1/refunds. A refund of more than was captured is refused by the statement, and by a constraint
+ * of the table. */
 #pragma once
 
 #include "call.h"

@@ -1,4 +1,4 @@
-/* routes: what the sandbox answers. */
+/* routes: the HTTP side of the sandbox, as a table. */
 #pragma once
 
 #include "http.h"

@@ -1,6 +1,6 @@
-/* webhooks: delivers the events of the outbox, signed as Stripe signs, on a thread of its own. Each at least
- * once: until the other side answers 2xx it is tried again, after twice the time. All functions from any
- * thread. */
+/* webhooks: delivers the events of the outbox, signed as Stripe signs, on a thread of its own. Each event is
+ * sent at least once: until the answer is 2xx it is sent again, each time after twice as long. All functions
+ * from any thread. */
 #pragma once
 
 #include "faults.h"
@@ -10,10 +10,9 @@
 struct webhooks;
 
 struct webhooks *webhooks_new(const char *database_url, const struct faults *faults);
-void webhooks_start(
-    struct webhooks *w); /* once it is told where to: what nobody wants to know counts as delivered */
-void webhooks_free(struct webhooks *w); /* ends it */
-/* Where to; an empty url: nobody wants to know. */
+void webhooks_start(struct webhooks *w); /* once it has a URL; without one events count as delivered */
+void webhooks_free(struct webhooks *w);  /* ends it */
+/* Sets the URL; empty: nothing is sent. */
 void webhooks_target(struct webhooks *w, struct str url, struct str secret);
 void webhooks_wake(struct webhooks *w); /* there is a new event */
 /* The header Stripe-Signature of a body: "t=...,v1=...". */

@@ -1,4 +1,5 @@
-/* fields: what a ticket's title and price may be, and how they and its other inputs are read. */
+/* fields: reads and checks a ticket's title, its price and the other inputs of a request. Any thread, after
+ * fields_use_currency. */
 #pragma once
 
 #include "arena.h"

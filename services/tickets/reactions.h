@@ -1,4 +1,4 @@
-/* reactions: what tickets does about events of others. */
+/* reactions: what tickets does on events of other services, as a table for the consumer. */
 #pragma once
 
 #include "consumer.h"

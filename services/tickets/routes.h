@@ -1,4 +1,4 @@
-/* routes: the HTTP side of tickets. */
+/* routes: the HTTP side of tickets, as a table. */
 #pragma once
 
 #include "http.h"

@@ -1,9 +1,9 @@
-/* api: asks the services, over HTTP as any client does, in the name of whoever asks us.
+/* api: makes requests to the services' APIs for a visitor, over HTTP as any client does.
  *
- * api_ask never blocks: the request is held meanwhile, and `then` runs on its thread. What the service sees
- * of the asker: the session, the address, the trace. Answers live as long as the request. Nothing is tried
- * twice. A service that does not answer in time, or not as it should, is `away`: pages say so, and show the
- * rest. */
+ * api_ask never blocks: the request is held meanwhile, and `then` is called on its thread. The visitor's
+ * session, address and trace are sent along. An answer is valid as long as the request. Nothing is tried
+ * again. A service that does not answer in time, or answers 5xx, is `away`: pages say so, and show the rest.
+ */
 #pragma once
 
 #include <jansson.h>
@@ -21,7 +21,7 @@ enum { API_PATIENCE = 5 };
 
 struct api;
 struct api *api_start(const struct api_options *options);
-void api_free(struct api *api); /* who still waits is told that the service is away */
+void api_free(struct api *api); /* calls that still wait end as `away` */
 
 struct api_answer {
     int code;           /* of HTTP; 0: none */

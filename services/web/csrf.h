@@ -1,8 +1,8 @@
 /* csrf: whether a form that was sent is one of ours.
  *
- * A form of ours brings a token that only our pages have: the digest of a cookie of the form's own and of the
- * session, under a mask that is another on each page (so that compression says nothing about it). Where
- * browsers say where a request comes from, that has to be here too. All of it on the request's thread. */
+ * A form of ours has a token that only our pages have: the digest of a cookie and of the session, with a mask
+ * that differs for each page (so that compression reveals nothing of it). If the browser says which site a
+ * request comes from, that has to be this site, too. All of it on the request's thread. */
 #pragma once
 
 #include "http.h"

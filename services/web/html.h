@@ -1,8 +1,8 @@
-/* html: writes values into a page, each so that it cannot leave the place where it stands.
+/* html: writes values into a page, each escaped for its place. Any thread.
  *
- * The templates' C (made by tools/templategen.py) calls these; which of them goes where is decided at build
- * time, by the place. Nothing is allocated but what the page's own buffer grows by. Bytes that are no UTF-8,
- * and control characters that no text has, become U+FFFD. */
+ * The templates' C code (made by tools/templategen.py) calls these; which of them is called is decided by the
+ * place, at build time. Nothing is allocated but what the page's own buffer grows by. Bytes that are no
+ * UTF-8, and control characters that no text has, become U+FFFD. */
 #pragma once
 
 #include "buf.h"

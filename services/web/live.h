@@ -1,20 +1,20 @@
-/* live: pages that stay true. GET /live is a stream of server-sent events about what a page shows.
+/* live: keeps pages up to date. GET /live is a stream of server-sent events about what a page shows.
  *
  *     the topics --> live_tap.c      reads them, a thread of its own
- *                      live_view.h   what they said last of each ticket and order; the tap's
+ *                      live_view.h   the last state of each ticket and order; the tap's
  *                    --> each HTTP thread, in batches
  *                          live_index.h   which of its streams show what
  *                          live.c         the streams
  *                          live_events.c  --> their clients
  *
- * A page says which versions it shows and up to which place of the topics it is true (`since`: an offset a
- * partition, taken before the services were asked for what it shows). A stream begins with what is newer;
- * where the tap's memory does not reach back as far, it tells the page to be read again. It is the same for
- * one that comes back, to us or to another instance: its Last-Event-ID is such a place. So nothing is missed,
- * and nothing has to be kept for anybody.
+ * A page says which versions it shows and from which place of the topics on it does not know what happened
+ * (`since`: an offset for each partition, taken before the services were asked for what it shows). Its stream
+ * begins with what is newer. If the tap does not know so far back, the stream tells the page to load again. A
+ * client that connects again, to this instance or another, sends such a place as Last-Event-ID. So nothing is
+ * missed, and nothing is kept for a client that has left.
  *
- * There is no lock between threads but the one of a queue: what is told are immutable live_items, counted
- * references to which are passed on. */
+ * Threads share only a queue with a lock: what goes through it are counted references to live_items, which
+ * never change. */
 #pragma once
 
 #include "http.h"
@@ -30,7 +30,8 @@ struct live;
 /* NULL: a Kafka property is wrong, why says which. */
 struct live *live_new(const struct live_options *options, struct why *w);
 void live_start(struct live *live, struct http *http);
-/* Ends the tap. The threads' part stays until the process ends: their last requests may still be about. */
+/* Ends the tap. What belongs to the HTTP threads stays until the process ends: their last requests may still
+ * use it. */
 void live_stop(struct live *live);
 
 req_handler show_live; /* GET /live */

@@ -1,4 +1,4 @@
-/* live_index: which streams show a ticket or an order. A thread's own. */
+/* live_index: finds the streams that show a ticket or an order. Each HTTP thread has its own. */
 #pragma once
 
 #include "uuid.h"

@@ -1,4 +1,4 @@
-/* live_metrics: metrics of the live pages. */
+/* live_metrics: the metrics of the live pages. */
 #pragma once
 
 #include "metrics.h"

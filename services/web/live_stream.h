@@ -1,5 +1,5 @@
-/* live_stream: one page's stream, and what the streams of a thread have in common. Between live.c and
- * live_events.c. */
+/* live_stream: one page's stream, and what the streams of a thread have in common. For live.c and
+ * live_events.c; on the HTTP thread of the stream. */
 #pragma once
 
 #include "buf.h"

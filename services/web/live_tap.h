@@ -10,7 +10,7 @@
 #include "live_view.h"
 #include "status.h"
 
-/* For all threads the same; counted. */
+/* The same for all threads; reference-counted. */
 struct live_batch {
     _Atomic int refs;
     const struct live_item **items; /* in the order in which they were said */
@@ -22,7 +22,8 @@ struct live_batch {
 
 void live_batch_unref(struct live_batch *batch);
 
-/* What a page that comes asks. The asker's memory until it is answered. */
+/* The question of a stream that begins. It belongs to the stream; the tap uses it until it has called
+ * `answer`. */
 struct live_question {
     struct inbox_item item;
     struct live_want *wants;
@@ -32,7 +33,7 @@ struct live_question {
     bool reached;                   /* what was not found has not changed since then */
     enum status st;                 /* ST_AGAIN: not yet */
     int64_t asked_us;
-    void (*answer)(struct live_question *q); /* on the tap's thread */
+    void (*answer)(struct live_question *q); /* on the tap's thread, or at the end on the one that stops it */
 };
 
 struct live_tap_options {
@@ -48,5 +49,5 @@ struct live_tap;
 struct live_tap *live_tap_new(const struct live_tap_options *options, struct why *w);
 void live_tap_start(struct live_tap *tap);
 void live_tap_ask(struct live_tap *tap, struct live_question *q); /* from any thread */
-/* Ends the thread, which answers all questions that are left, and frees. */
+/* Answers all questions that are left, ends the thread, and frees. */
 void live_tap_stop(struct live_tap *tap);

@@ -1,7 +1,8 @@
-/* live_view: what the topics said last of each ticket and order, of as many as were changed last. The tap's
- * thread alone has it.
+/* live_view: the last state of tickets and orders by their topics, of as many as fit, those that changed
+ * last. Only the tap's thread uses it.
  *
- * It knows of each partition up to where it was read, and from where on nothing that was said is forgotten.
+ * For each partition it also has the offset up to which it was read, and the offset from which on nothing has
+ * been dropped.
  */
 #pragma once
 

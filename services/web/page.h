@@ -1,4 +1,4 @@
-/* page: how a visit ends: a page, or the way to another. On the request's thread. */
+/* page: how a visit ends: a page, or a redirect. On the request's thread. */
 #pragma once
 
 #include "visit.h"

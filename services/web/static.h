@@ -1,6 +1,6 @@
-/* static: the files of services/web/static, embedded by tools/staticgen.py. A path has its content in its
- * name
- * (/static/app.0123456789ab.css), so what a path leads to never changes and may be cached for good. */
+/* static: the files of services/web/static, embedded by tools/staticgen.py. A path has a hash of its content
+ * in its name (/static/app.0123456789ab.css), so it never changes and may be cached for good. Constant data:
+ * any thread. */
 #pragma once
 
 #include "str.h"

@@ -1,5 +1,6 @@
-/* views: what the services' JSON says, as the pages show it. Texts stay in the JSON: they live as long as the
- * request. false: it is not what the contract promises. */
+/* views: turns the services' JSON into what the pages show. Texts stay in the JSON and are valid as long as
+ * the request. A function returns false if the JSON is not as the API describes it. On the request's thread.
+ */
 #pragma once
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
-/* visit: what a request of the web client has with it, from its start to its page: who it is, the form it
- * brought, what was asked of the services meanwhile. How it ends is page.h.
+/* visit: the state of a request to the web client: the user, the form that was sent, questions to the
+ * services. How it ends is in page.h.
  *
- * All of it on the request's thread; what it returns lives as long as the request. */
+ * All of it on the request's thread; what it returns is valid as long as the request. */
 #pragma once
 
 #include "api.h"

@@ -1,5 +1,5 @@
 /* expiration: reads the topic orders and writes a signal to the topic expirations when an order's time to pay
- * is over. One thread, with no database: the state is the topic.
+ * is over. One thread, no database: all state comes from the topic.
  *
  * An order is pending until the topic shows it completed or cancelled. While it is pending its signal is
  * repeated, less and less often, in case nobody acted on it. The offset committed for a partition is that of

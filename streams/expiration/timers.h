@@ -37,7 +37,8 @@ void timers_begin(struct timers_partition *p, int64_t position); /* forgets what
 /* Forgets the partitions of which keep(arg, partition) is false. */
 void timers_keep(struct timers *t, bool (*keep)(void *arg, int32_t partition), void *arg);
 void timers_hold(struct timers *t); /* nothing fires until timers_release */
-/* Lets each partition fire that has reached its end. How many records the others are from theirs. */
+/* Each partition that was read to its end may fire from now on. Returns how many records the others have
+ * left. */
 int64_t timers_release(struct timers *t);
 
 /* A record, and what it says of an order: at most WHEEL_PREFETCH are kept until timers_apply. */
@@ -45,7 +46,7 @@ void timers_order(struct timers *t, int32_t partition, int64_t offset, const str
 void timers_passed(struct timers *t, int32_t partition, int64_t offset); /* a record that says nothing */
 void timers_apply(struct timers *t);
 
-/* A restart that reads from here on finds all that is pending. */
+/* The offset from which on a restart has to read to find all that is pending. */
 int64_t timers_safe(const struct timers_partition *p);
 /* Fires at most `most` of what is due. */
 void timers_fire(struct timers *t, int64_t now_ms, int most,

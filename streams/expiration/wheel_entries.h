@@ -2,7 +2,7 @@
  * 32-bit indexes.
  *
  * An entry is one cache line, and a member of a ring: its slot of the wheel. Each ring has a head in the same
- * array, so that leaving a ring asks for nothing but the neighbours: the first entries are heads. */
+ * array (the first entries are heads), so to leave a ring only the two next to it have to be changed. */
 #pragma once
 
 #include <stdint.h>

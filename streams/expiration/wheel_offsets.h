@@ -1,6 +1,6 @@
-/* wheel_offsets: from which offset on a restart has to read to find all that pends. Records' offsets are
- * counted by spans of 1024, so the answer may be that much too early: some more is read, and to remember the
- * exact place of each timer would take two more cache misses a timer. */
+/* wheel_offsets: finds the offset from which on a restart has to read to find all pending orders. Pending
+ * orders are counted by spans of 1024 offsets, so the result may be that much too early. The exact offset
+ * would take two more cache misses for each timer. One owner thread. */
 #pragma once
 
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * Four levels of 2048 slots. A slot of level 0 is a millisecond, of level 1 about 2 seconds, of level 2 70
  * minutes, of level 3 99 days. An entry is in the finest level whose 2048 slots, from the one of now on,
  * reach it; when now reaches a slot above level 0 its entries move down (one of 15 minutes does that once).
- * Bitmaps say which slots have entries, so empty time is skipped. */
+ * Bitmaps say which slots have entries, so empty slots are skipped. One owner thread. */
 #pragma once
 
 #include "wheel_entries.h"

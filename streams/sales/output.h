@@ -22,7 +22,7 @@ void output_free(struct output *o);
 /* Before anything else: voids what an earlier process of this name has left open. ST_OK, ST_AGAIN. */
 enum status output_init(struct output *o, struct why *w);
 void output_use_schema(struct output *o, int32_t schema_id);
-void output_poll(struct output *o); /* ends the process when something is beyond repair */
+void output_poll(struct output *o); /* ends the process on an error that does not pass */
 
 /* A transaction: begin, any number of rows and states, commit. ST_FAILED of any: it is void. */
 enum status output_begin(struct output *o, struct why *w);

@@ -7,16 +7,16 @@
  * crash at any moment neither loses a change nor counts one twice. Beyond that:
  *
  * - A process that was paused, and whose partitions are another's by now, cannot commit: its transaction
- * names the member and the generation that were given these partitions (group_membership), and Kafka refuses
- * it. A refused transaction is void, so nothing of it is ever read; what was committed before, the successor
- * has read.
+ *   names the member and the generation that were given these partitions (group_membership), and Kafka
+ *   refuses it. A refused transaction is void, so nothing of it is ever read; its successor has read what was
+ *   committed before.
  * - A successor waits until it can see what its predecessor committed: Kafka does not answer with the group's
- * position while a transaction may still change it, and the changelog is read until its own position has come
- * up to that. If it never does, it is not the changelog of this group, and orders is counted from its first
- * record on.
+ *   position while a transaction may still change it, and the changelog is read until its own position has
+ *   come up to that. If it never does, it is not the changelog of this group, and orders is counted from its
+ *   first record on.
  * - To count is to add to a set (windows.h). Changes that are read again (the group's position was set back
- * or expired, or the topic was published again) change nothing; nor does the order in which changes come. A
- * change in a minute that is over corrects that minute's row and those after it.
+ *   or expired, or the topic was published again) change nothing; nor does the order in which changes come. A
+ *   change in a minute that is over corrects that minute's row and those after it.
  * - After a commit that failed, the state in memory is dropped and made again from the changelog.
  *
  * So the rows follow from the set of changes on orders alone, from which the warehouse and the services' own

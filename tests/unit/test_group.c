@@ -223,6 +223,22 @@ static void errors_of_fetching_pass(void **state) {
     group_hold(g);
 }
 
+/* So that the same error an hour later is logged again. */
+static void an_error_is_over_when_records_come(void **state) {
+    (void)state;
+    struct group *g = member;
+    struct group_partition *p;
+    int64_t deadline_us = clock_mono_us() + DEADLINE_MS * INT64_C(1000);
+    rd_kafka_mock_push_request_errors(cluster, FETCH, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    start_at(g, 0);
+    while (group_last_error(g)[0] == '\0' && clock_mono_us() < deadline_us)
+        assert_null(group_poll(g, 100, &p));
+    assert_string_not_equal(group_last_error(g), "");
+    read_on(g, PARTITIONS * RECORDS);
+    assert_string_equal(group_last_error(g), "");
+    group_hold(g);
+}
+
 static void lag_and_positions_for_others(void **state) {
     (void)state;
     struct group *g = member;
@@ -421,6 +437,7 @@ int main(void) {
         T(expelled_and_back),
         T(rebalanced_while_held),
         T(errors_of_fetching_pass),
+        T(an_error_is_over_when_records_come),
         T(lag_and_positions_for_others),
         T(the_ends_and_what_was_told),
         T(leaving_is_the_last_word),

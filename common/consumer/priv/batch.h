@@ -1,11 +1,11 @@
-/* batch: the effects of some records, as set statements in an order that holds each key's.
+/* batch: the effects of some records, as set statements that keep the order of each key's records.
  *
  * A statement takes a set and may touch each row once, so one key's records must not meet in one statement,
  * and must take effect in their order. So the batch is cut into runs: a record goes into the first run that
  * is behind every earlier record of its key. Then there are as many runs as the busiest key has records,
  * however the keys are mixed; runs are sent in order, and in each the statements one after another.
  *
- * Pure: no Kafka, no database. Reused from batch to batch, keeps its memory. One owner. */
+ * No Kafka, no database. It is used again for the next batch and keeps its memory. One owner thread. */
 #pragma once
 
 #ifndef CONSUMER_PRIV

@@ -1,11 +1,10 @@
-/* db_conn: the life of one connection to Postgres on an h2o loop: looking up the server, connecting,
- * preparing the statements, and connecting again, after a pause, when it is lost. It never blocks.
+/* db_conn: one connection to Postgres on an h2o loop. It looks up the server, connects, prepares the
+ * statements, and connects again, after a pause, when it is lost. It never blocks.
  *
- * It does not know what its owner sends. While it is ready, the owner sends by libpq's calls on `pg`,
- * flushes, and takes the results when `readable` is called. A connection that breaks is ended by whoever
- * notices: by the owner with db_conn_lose, or by this file, which then calls `lost`. The callbacks are called
- * while it is ready, from the loop or from db_conn_check_deadline, and never from another call. All calls
- * from the loop's thread. */
+ * While it is ready, the owner sends by libpq's calls on `pg`, flushes, and takes the results when `readable`
+ * is called. When the connection breaks, either the owner finds out and calls db_conn_lose, or this file
+ * finds out and calls `lost`. The callbacks are called while it is ready, from the loop or from
+ * db_conn_check_deadline, and never from another call. All calls from the loop's thread. */
 #pragma once
 
 #ifndef DB_PRIV
@@ -75,7 +74,8 @@ PGresult *db_conn_next_result(struct db_conn *c);
 void db_conn_lose(struct db_conn *c, const char *reason);
 
 /* A ready connection has one deadline at most: each of these replaces the one before. */
-void db_conn_expect_result(struct db_conn *c); /* or else it is lost, a while after the server's own limit */
+void db_conn_expect_result(
+    struct db_conn *c); /* if none comes, it is lost a second after the server's own limit */
 void db_conn_wake_at(struct db_conn *c, int64_t at_us);
 void db_conn_expect_nothing(struct db_conn *c);
 /* Acts on a deadline that is over by the monotonic clock. To be called once a turn of the loop. */

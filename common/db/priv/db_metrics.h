@@ -16,5 +16,5 @@
       "Connections to Postgres opened again after a loss")                                                   \
     X(M_DB_BATCH_TIME, HISTOGRAM, "onsale_db_batch_duration_seconds",                                        \
       "From sending a batch to its last row")                                                                \
-    X(M_DB_WAITING, GAUGE, "onsale_db_waiting_items", "Items joined and not answered")
+    X(M_DB_WAITING, GAUGE, "onsale_db_waiting_items", "Items added and not answered")
 METRICS_DECLARE(db_metrics, DB_METRICS);

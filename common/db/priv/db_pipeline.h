@@ -1,15 +1,15 @@
-/* db_pipeline: one connection at work, over libpq's pipeline mode: batches out, results in, and what an error
- * means for the items.
+/* db_pipeline: sends batches over one connection, in libpq's pipeline mode, takes the results, and decides
+ * what an error means for the items.
  *
  * The parts of db, each of which calls and includes only what stands below it:
  *
  *     db.c                    the public calls, and the answers to waiters
- *      └─ db_pipeline.c       a connection at work
- *          ├─ db_conn.c       a connection's life: connecting, preparing, deadlines, loss, back-off
+ *      └─ db_pipeline.c       sends batches over a connection
+ *          ├─ db_conn.c       a connection: connecting, preparing, deadlines, loss, back-off
  *          │   └─ db_resolve.c    looking up the server's name without blocking
  *          └─ db_batch.c      items of one statement that travel together
  *
- * What goes up goes by callbacks: db_conn_events, db_pipeline_answered, db_done. (priv/db_metrics.h, the
+ * Calls upwards are callbacks: db_conn_events, db_pipeline_answered, db_done. (priv/db_metrics.h, the
  * table of metrics, is for all of them.)
  *
  * A batch is in exactly one place: in its pipeline's `waiting` (where the open one of a statement grows), in

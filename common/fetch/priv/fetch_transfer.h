@@ -1,7 +1,7 @@
-/* fetch_transfer: one request and its answer, as libcurl is told of them. What the two clients share.
+/* fetch_transfer: one request and its answer, by libcurl: the part that fetch and fetch_blocking share.
  *
  * A transfer belongs to the thread that drives it. It holds copies of all that the request says. The handle
- * is the client's and refers to the transfer: reset it before fetch_transfer_destroy. */
+ * is the client's and points to the transfer: reset it before fetch_transfer_destroy. */
 #pragma once
 
 #ifndef FETCH_PRIV
@@ -24,8 +24,8 @@ void fetch_transfer_init(struct fetch_transfer *t, const struct fetch_request *r
                          const struct fetch_options *options);
 void fetch_transfer_destroy(struct fetch_transfer *t);
 
-/* Describes it to a handle that is new or reset. */
+/* Sets the options of a handle that is new or reset. */
 void fetch_transfer_describe(struct fetch_transfer *t, CURL *easy, const struct fetch_options *options,
                              int timeout_ms);
-/* What came of it. The answer lives as long as the transfer and the handle, as it is. */
+/* The answer of a transfer that has ended. It is valid until the transfer or the handle changes. */
 struct fetch_answer fetch_transfer_answer(struct fetch_transfer *t, CURL *easy, CURLcode result);

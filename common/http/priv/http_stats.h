@@ -1,5 +1,5 @@
-/* http_stats: counters by route, each thread its own: written by it, read by the scrape. And the line in the
- * log. */
+/* http_stats: counters by route, and the line of a request in the log. Each thread writes its own counters;
+ * the thread that answers /metrics reads them. */
 #pragma once
 
 #ifndef HTTP_PRIV

@@ -1,17 +1,17 @@
 /* http_thread: the threads of a server and what each has to itself. Reading order of the folder:
  *
  * http.c         starting and ending: configuration, listeners, threads
- * http_thread.c  the life of one thread: its loop, its slow connections, its drain
+ * http_thread.c  one thread: its loop, its slow connections, its drain
  * http_listen.c  sockets and limits; linger.c, closing so that an answer arrives
  * h2o_compat.c   all that touches h2o's private fields
- * errors.c       h2o's own errors, put into our shape
+ * errors.c       h2o's own errors, put into our form
  * http_stats.c   counters by route, and their text for /metrics; http_log.c, the request line
  * route.c        finding the route
  * req.c          the life of a request: from h2o's handler to its release
  * req_check.c    refusing what is malformed
  * req_read.c     headers, query, body
  * req_user.c     who is asking
- * req_address.c  where from (proxies.c: who may say so)
+ * req_address.c  the client's address (proxies.c: whose X-Forwarded-For is believed)
  * req_trace.c    traceparent
  * req_reply.c    the answer
  * req_stream.c   an answer that goes on

@@ -21,4 +21,4 @@ struct linger_list {
 void linger_init(struct linger_list *l, h2o_loop_t *loop);
 void linger_begin(struct linger_list *l, int fd); /* takes the descriptor */
 void linger_end_all(struct linger_list *l);
-void linger_dispose(struct linger_list *l); /* behind linger_end_all, and a turn of the loop */
+void linger_dispose(struct linger_list *l); /* after linger_end_all and a turn of the loop */

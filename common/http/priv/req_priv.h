@@ -1,4 +1,5 @@
-/* What the files of req share. */
+/* req_priv: a request, as the files req*.c and errors.c have it. All of it on the request's thread, but for
+ * req_hold and req_resume. */
 #pragma once
 
 #ifndef HTTP_PRIV
@@ -49,7 +50,7 @@ struct req {
 int req_handle(h2o_handler_t *handler, h2o_req_t *h2o);
 void req_release(struct req *rq);
 void req_free_spare(struct http_thread *t);
-void req_forgotten(struct req *rq);  /* answers 500 if nobody is left who could answer */
+void req_forgotten(struct req *rq);  /* answers 500 if nothing is left that could answer it */
 bool req_wellformed(struct req *rq); /* false: answered */
 void req_trace_start(struct req *rq);
 void req_note_answer(struct req *rq, int status, size_t bytes); /* it is answered: counted and logged */
@@ -58,14 +59,15 @@ void req_stop_waiting(struct req *rq); /* ends what req_later began; may release
 void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages);
 /* --- req_stream.c --- */
 bool req_is_stream(const h2o_req_t *h2o);
-void req_streams_look_after(struct http_thread *t); /* drops who does not read, notices who has left */
-void req_streams_end(struct http_thread *t);        /* all of them, more firmly each time */
+void req_streams_look_after(
+    struct http_thread *t); /* drops clients that do not read, notices those that have left */
+void req_streams_end(struct http_thread *t); /* all of them, more firmly each time */
 void req_stream_free(struct req *rq);
 
 /* --- errors.c --- */
-/* One error: in our shape, or as the service's page if `req` (NULL: it left) wants one. Returns its content
- * type. */
+/* Writes one error: in our form, or as the service's page if `req` asks for one (NULL: its client has left).
+ * Returns the content type. */
 const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message);
-void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this shape */
+void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this form */
 
 struct str req_cookie(struct str header, struct str name, bool *found);

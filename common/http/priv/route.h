@@ -1,5 +1,5 @@
-/* route: the tree that finds a request's route by its path, one step a segment. Built once from the table,
- * then only read. */
+/* route: the tree that finds a request's route by its path, one step a segment. Made once from the table,
+ * then only read: any thread. */
 #pragma once
 
 #ifndef HTTP_PRIV

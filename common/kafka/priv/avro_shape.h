@@ -1,6 +1,6 @@
 /* avro_shape: a schema of any kind, as read from its JSON text, and how to pass over a value of it.
  *
- * Made from texts that others wrote: a size, a depth and a number of names are refused rather than served.
+ * The text is from outside, so its size, its depth and the number of its names are limited.
  * Shapes live in the arena they were made in and are never changed afterwards, so any thread may use them. */
 #pragma once
 

@@ -21,7 +21,7 @@ struct group {
     int count, last; /* last: where the previous record came from, as the next one mostly does */
     bool read;       /* something, since fetch_on looked */
     int64_t fetch_on_at_us;
-    struct why trouble; /* the last error Kafka told */
+    struct why trouble; /* Kafka's last error; empty once records have come again */
 };
 
 const char *group_topic_name(const struct group *g, const struct group_partition *p);

@@ -1,4 +1,4 @@
-/* acks: up to which LSN everything is acknowledged by Kafka.
+/* acks: finds the LSN up to which Kafka has acknowledged everything.
  *
  * A ring of the transactions that have events on their way. Acknowledgements come in any order; an LSN may be
  * confirmed to Postgres when every event of every transaction up to it is acknowledged. O(1) an event,
@@ -25,7 +25,7 @@ struct acks {
     bool open;           /* between begin and commit */
     bool entered;        /* the open transaction has an entry, next - 1 */
     int64_t committed_us;
-    uint64_t confirmed; /* what may be told to Postgres */
+    uint64_t confirmed; /* what may be confirmed to Postgres */
     uint64_t unacked;   /* events on their way, of all transactions */
 };
 
@@ -34,8 +34,8 @@ void acks_free(struct acks *a);
 
 /* committed_us: 0 where there is no moment that the delay could be measured from. */
 void acks_begin(struct acks *a, int64_t committed_us);
-uint64_t acks_event(
-    struct acks *a); /* an event of the open transaction goes to Kafka; its number comes back with it */
+uint64_t acks_event(struct acks *a); /* an event of the open transaction goes to Kafka; returns the number
+                                        that its acknowledgement has */
 void acks_commit(struct acks *a, uint64_t end_lsn);
 /* Between transactions: everything before this LSN has been seen. */
 void acks_passed(struct acks *a, uint64_t lsn);

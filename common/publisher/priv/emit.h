@@ -1,8 +1,8 @@
-/* emit: rows of the log onto the topic: each becomes an event with its position, and is passed over
- * when the topic has it. One owner thread; it owns all that is in it.
+/* emit: writes rows of the log to the topic. Each becomes an event with its position; one that the topic has
+ * already is skipped. One owner thread; a struct emit owns all that is in it.
  *
- * Its user begins and commits transactions, in the order of commits, and emits the rows between. Then it
- * looks after the producer: producer_push, producer_poll, and what its acks say. */
+ * The caller begins and commits transactions, in the order of commits, and emits the rows between. It also
+ * has to call producer_push and producer_poll, and to look at acks. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -17,7 +17,7 @@ struct emit {
     const struct topic *topic;
     const char *table;
     struct producer producer;
-    struct published_tail *tail; /* NULL: all that comes is new to the topic */
+    struct published_tail *tail; /* NULL: the topic has none of what comes */
     struct row_map row_map;
     void *event;
     struct log_position position; /* of the last event */

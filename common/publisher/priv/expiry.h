@@ -1,10 +1,10 @@
-/* expiry: deletes events from the log when they are older than the retention, in small steps, on a
- * connection that it shares; never blocks. One owner thread.
+/* expiry: deletes events from the log when they are older than the retention, in small steps, on a connection
+ * that it shares; it never blocks. One owner thread.
  *
- * Never before they are published. A step first chooses rows, by a query that also says how far the WAL had
- * been written, L, while it ran. A row that its snapshot shows was committed before, so its commit record
- * ends at or before L. When the publisher has confirmed L, all transactions up to there are acknowledged by
- * Kafka; only then are the chosen rows deleted, by their numbers. */
+ * No event is deleted before it is published. A step first chooses rows, by a query that also says how far
+ * the WAL had been written, L, while it ran. A row that its snapshot shows was committed before, so its
+ * commit record ends at or before L. When the publisher has confirmed L, all transactions up to there are
+ * acknowledged by Kafka; only then are the chosen rows deleted, by their `seq`. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV

@@ -1,9 +1,8 @@
-/* hold: the hold on the slot: the connection that streams it, and when Postgres last heard from us
- * there. One owner thread.
+/* hold: the connection that streams the slot, and when this process last confirmed on it. One owner thread.
  *
- * When we have said nothing for a while (the process was stopped, the machine paused), Postgres is about to
- * give the slot to another, or has: what lies in our buffers is not ours to publish any more. So ask
- * hold_check_awake before each event that goes out. */
+ * When it has confirmed nothing for a while (the process was stopped, the machine paused), Postgres has given
+ * the slot to another process, or is about to. What is in our buffers must not be published any more. So call
+ * hold_check_awake before each event that is sent. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -14,7 +13,7 @@
 
 struct hold {
     struct replication *replication; /* NULL: not connected */
-    int64_t told_us; /* when Postgres last heard of us on the stream, by the monotonic clock */
+    int64_t told_us;                 /* when the last confirmation was sent, by the monotonic clock */
 };
 
 /* Connects, when it is not connected. ST_LOST. */
@@ -23,8 +22,8 @@ void hold_close(struct hold *h);
 
 /* Takes the slot: as replication_start. */
 enum status hold_start(struct hold *h, const char *slot, struct why *w);
-/* Lets Postgres know that we are there, and up to where it may forget (0: nothing new). ST_LOST also when we
- * were away for too long. */
+/* Confirms to Postgres up to an LSN (0: nothing new); that also keeps the slot. ST_LOST: also when the pause
+ * before it was too long. */
 enum status hold_confirm(struct hold *h, uint64_t confirmed, struct why *w);
-/* ST_LOST: we were away for too long. */
+/* ST_LOST: the last confirmation was too long ago. */
 enum status hold_check_awake(const struct hold *h, struct why *w);

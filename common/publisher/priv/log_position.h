@@ -1,6 +1,6 @@
-/* log_position: where an event stands in the order of commits, as the header `position` says it: the
- * LSN of its commit and its number within the transaction, from 1. Written with leading zeros, so that texts
- * compare as positions do. */
+/* log_position: the place of an event in the order of commits, as in the header `position`: the LSN of its
+ * commit and its number within the transaction, from 1. It is written with leading zeros, so that texts sort
+ * as positions do. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV

@@ -1,8 +1,8 @@
-/* producer: events into Kafka, and the count of what is acknowledged. One owner thread.
+/* producer: sends events to Kafka, and counts what is acknowledged. One owner thread.
  *
- * The producer is idempotent and never gives up: a broker that is away delays events, it does not lose them.
- * It lives as long as we own the slot, no longer. A record that Kafka refuses for good ends the process with
- * exit 70: passing it over would lose an event, and what follows it must not overtake it. */
+ * The producer is idempotent and tries for ever: while a broker is away events wait, none is lost. It exists
+ * only while this process owns the slot. A record that Kafka refuses for good ends the process with exit 70,
+ * because without it an event would be lost, or come after later ones. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -26,7 +26,7 @@ struct producer {
     struct producer_kafka *kafka;
 };
 
-/* Whether the Kafka properties that the environment gives can be had. */
+/* Whether the Kafka properties in the environment are valid. */
 enum status producer_check(const char *brokers, struct why *w);
 
 /* p must stay where it is until producer_close, which drops what is not acknowledged. */
@@ -36,8 +36,8 @@ void producer_close(struct producer *p);
 /* The partition of an event, by its key. */
 int producer_partition(const struct producer *p, const void *event);
 
-/* Hands an event over, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it is kept back, and
- * nothing else may be sent, until producer_push says ST_OK. */
+/* Sends an event, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it waits here, and
+ * nothing else may be sent until producer_push returns ST_OK. */
 enum status producer_send(struct producer *p, const void *event, struct log_position position,
                           struct str traceparent);
 enum status producer_push(struct producer *p);

@@ -1,9 +1,10 @@
-/* published_tail: what an epoch has on its topic already: the position of the last event in each partition.
+/* published_tail: what of an epoch is on its topic already: the position of the last event in each partition.
+ * One owner thread; reading it blocks.
  *
  * Read once by each new owner of the slot: Postgres shows again what the last owner had not confirmed, and of
- * that, what is on the topic is skipped. Within an epoch a partition holds a beginning of what the slot gives
- * for it, without a gap, because one idempotent producer at a time writes it in that order: so one position a
- * partition says it all.
+ * that, what is on the topic is skipped. Within an epoch a partition has the first part of what the slot
+ * gives for it, without a gap, because one idempotent producer at a time writes it in that order. So one
+ * position for each partition is enough.
  *
  * What is guaranteed. An owner that died (kill -9, a crash) leaves produce requests, at most a handful, in
  * its connections. The broker still takes in those that had arrived, usually within milliseconds, but perhaps
@@ -14,7 +15,7 @@
  * (hold.h). But what it had handed to librdkafka before the pause and what was not sent yet, may
  * be sent before its thread gets to drop it. Kafka can't refuse that: fencing belongs to transactions, which
  * would cost every event several times the delay it has now. In these two cases events are on the topic
- * twice, the late ones behind newer ones. None is ever lost. Consumers skip by `version` what they have seen.
+ * twice, the late ones behind newer ones. None is lost. Consumers skip by `version` what they have seen.
  */
 #pragma once
 
@@ -51,5 +52,5 @@ void published_tail_free(struct published_tail *t); /* NULL is fine */
 
 /* Is the event there already? */
 bool published_tail_have(const struct published_tail *t, int partition, struct log_position position);
-/* The largest LSN: later ones need no asking. */
+/* The largest LSN: events of later ones are not there. */
 uint64_t published_tail_end(const struct published_tail *t);

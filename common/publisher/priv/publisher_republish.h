@@ -1,4 +1,4 @@
-/* publisher_republish: a new epoch: the whole log again. The publisher's thread. */
+/* publisher_republish: publishes the whole log again, for a new epoch. The publisher's thread. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV

@@ -1,12 +1,12 @@
-/* publisher_session: one connection's life: from logging in to owning the slot, or standing by. All of it is
- * the publisher's thread's own.
+/* publisher_session: one connection: it logs in, stands by or takes the slot, and streams. All of it on the
+ * publisher's thread.
  *
- * The files of this folder, from the top down. Each includes and calls those below it only. Those above learn
- * of it by what it returns, or by a callback that they gave it.
+ * The files of this folder, from the top down. Each includes and calls those below it only. Results go up as
+ * return values, or by a callback that the upper file gave.
  *
  *               publisher            the thread, and trying again
  *                   |
- *                session             one connection's life
+ *                session             one connection
  *               /        \
  *          stream      republish     the steady state: one poll loop | a new epoch: the whole log again
  *          |     \        /
@@ -21,7 +21,7 @@
  *       expiry                       deletes what is old and published
  *
  * Under stream and session: hold (the stream's connection) and slot (the epoch and its slot, as SQL). Under
- * the four at the top: state (what the service is told, and whether to stop). log_position is under all. The
+ * the four at the top: state (what /readyz says, and whether to stop). log_position is under all. The
  * names of session, stream, republish and state begin with publisher_. */
 #pragma once
 

@@ -1,7 +1,7 @@
-/* publisher_state: how the publisher is, as its service and the metrics show it, and whether it is to stop.
+/* publisher_state: whether the publisher is ready, why not, and whether it is to stop. Part of `struct
+ * publisher`.
  *
- * The publisher's thread says how things are, and waits; any thread asks (publisher_state_ready) and tells it
- * to stop. The owner is `struct publisher`. */
+ * The publisher's thread calls publisher_state_say and _wait; any thread may call all others. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -27,7 +27,7 @@ struct publisher_state {
 void publisher_state_init(struct publisher_state *s);
 void publisher_state_free(struct publisher_state *s);
 
-/* Says how things are: to publisher_state_ready, and to the log when it is news. */
+/* Sets what publisher_state_ready returns, and logs it if it differs from what was said last. */
 void publisher_state_say(struct publisher_state *s, bool ready, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* w may be NULL. */
@@ -36,5 +36,5 @@ bool publisher_state_ready(struct publisher_state *s, struct why *w);
 void publisher_state_stop(struct publisher_state *s, int timeout_ms);
 bool publisher_state_stopping(const struct publisher_state *s);
 bool publisher_state_out_of_time(const struct publisher_state *s);
-/* Waits, or less when it is to stop. */
+/* Waits for ms; less when it is to stop. */
 void publisher_state_wait(const struct publisher_state *s, int ms);

@@ -1,7 +1,7 @@
-/* row_map: a row of an event log, as Postgres sends it in binary, into the struct of the topic's Avro
- * type.
+/* row_map: turns a row of an event log, as Postgres sends it in binary, into the struct of the topic's Avro
+ * type. One owner thread.
  *
- * Columns are matched to fields by name. Columns that are no field are passed over. A field without a column
+ * Columns are matched to fields by name. Other columns are ignored. A field without a column
  * is null where the schema allows it: rows written before a migration added the column are still in the WAL
  * when it runs. */
 #pragma once

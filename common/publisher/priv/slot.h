@@ -1,5 +1,5 @@
-/* slot: the epoch of a service's event log and the replication slot that goes with it, as SQL on
- * one connection. */
+/* slot: the epoch of a service's event log and its replication slot, as SQL on one connection, which is the
+ * caller's. Blocks; one owner thread. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -44,7 +44,7 @@ enum status slot_unlock(PGconn *conn, struct why *w);
 enum status slot_new_epoch(PGconn *conn, const char *service, const char *table, struct slot_state *out,
                            struct why *w);
 enum status slot_mark_republished(PGconn *conn, int64_t epoch, struct why *w);
-/* Drops slots of other epochs, which would keep WAL for nobody. */
+/* Drops slots of other epochs, which would keep WAL that is never read. */
 enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, struct why *w);
 
 /* Everything that committed before this LSN is before it in the WAL as well, and on disk. */

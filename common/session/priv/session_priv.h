@@ -1,4 +1,5 @@
-/* session_impl: what the session*.c files share. Nobody else includes it but their tests. */
+/* session_priv: what the files of this folder share: keys, the sessions that a thread has verified, claims.
+ */
 #pragma once
 
 #ifndef SESSION_PRIV
@@ -12,7 +13,7 @@
 #include "session.h"
 
 enum {
-    SESSION_MAX_KEYS = 16, /* two while rotating; the rest is room for somebody's odd policy */
+    SESSION_MAX_KEYS = 16, /* two while keys rotate; a deployment may have more */
     SESSION_MIN_KEY_BITS = 2048,
     SESSION_MAX_KEY_BITS = 8192, /* verifying with a longer one would take over a millisecond */
     SESSION_MAX_SIGNATURE = SESSION_MAX_KEY_BITS / 8,
@@ -49,11 +50,11 @@ uint64_t session_keys_version(const struct session_keys *keys); /* one atomic re
 struct keyset *session_keys_take(struct session_keys *keys,
                                  uint64_t *version); /* a reference; NULL: none yet */
 void session_keys_missing(
-    struct session_keys *keys); /* a token names a key that we do not have: never blocks */
+    struct session_keys *keys); /* a token names a key that is not in the set; never blocks */
 
-/* --- session_kept.c: the sessions that a thread has verified, by the digest of their tokens --- */
+/* --- kept.c: the sessions that a thread has verified, by the digest of their tokens --- */
 
-/* Half of the token's SHA-256. It takes a second token of one digest to pass for somebody who is kept: 2^128
+/* Half of the token's SHA-256. To pass for a session that is kept, a token needs the same digest: 2^128
  * tries, less a few bits. */
 struct session_digest {
     uint64_t a, b;
@@ -63,7 +64,7 @@ struct session_kept *kept_new(void);
 void kept_free(struct session_kept *kept);
 /* NULL: not kept. Lives until the next call that changes something. */
 const struct identity *kept_find(struct session_kept *kept, const struct session_digest *digest);
-/* One that is not kept yet; another that was not used for long may have to leave. */
+/* Adds one that is not kept yet; it may replace one that was not used for long. */
 const struct identity *kept_add(struct session_kept *kept, const struct session_digest *digest,
                                 const struct identity *id);
 void kept_drop(struct session_kept *kept, const struct session_digest *digest);

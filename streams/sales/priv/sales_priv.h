@@ -1,5 +1,5 @@
-/* sales_priv: the state of the stream, as its three parts have it: sales.c (the loop), sales_rebuild.c,
- * sales_commit.c. It is the stream's thread's own. */
+/* sales_priv: the state of the stream, for sales.c (the loop), sales_rebuild.c and sales_commit.c. Only the
+ * stream's thread uses it. */
 #pragma once
 
 #ifndef SALES_PRIV
