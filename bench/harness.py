@@ -23,7 +23,7 @@ class Stopped(BaseException):
 
 def on_signal(number, _):
     for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # once is enough: what follows is the cleaning up
+        signal.signal(each, lambda *_: None)  # once is enough: what follows is the cleaning up
     raise Stopped(number)
 
 

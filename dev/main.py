@@ -26,7 +26,7 @@ class Stopped(BaseException):
 
 def on_signal(number, frame):
     for each in STOPPING:
-        signal.signal(each, signal.SIG_IGN)  # once is enough: stopping is under way
+        signal.signal(each, lambda *_: None)  # once is enough: stopping is under way
     raise Stopped(number)
 
 

@@ -95,9 +95,9 @@ class Stack:
         self.environment = {**ours, "ONSALE_STATE": str(state), **environment}
         self.env = {}
 
-    def onsale(self, *words, check=True):
+    def onsale(self, *words, check=True, **how):
         return subprocess.run([ROOT / "onsale", *words], cwd=ROOT, env=self.environment, check=check,
-                              stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL).stdout
+                              stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, **how).stdout
 
     def start(self, *words):
         """Whoever interrupts this waits until the command has stopped what it started."""
@@ -117,7 +117,7 @@ class Stack:
         return self
 
     def stop(self):
-        self.onsale("stop", check=False)
+        self.onsale("stop", check=False, start_new_session=True)  # another Ctrl-C does not reach it
 
     @property
     def url(self):
