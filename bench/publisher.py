@@ -136,7 +136,7 @@ class Peer:
 
     def slot_is(self, active):
         support.wait_until(lambda: self.ground.sql("select active from pg_replication_slots where slot_name like %s",
-                                                   self.slot) == [(active,)], f"{self.name}: slot", 60)
+                                                   self.slot) == [(active,)], f"{self.name}: slot")
 
 
 class Onsale(Peer):
