@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Encoding and decoding of events: the generated code, Apache's libavro, and Apache's Java implementation, in one run.
 
-Needs no running stack. Java's jars come by Maven into onsale's cache. Fails when the generated code is not 10 times as fast as
+Needs no stack. Java's jars come by Maven into onsale's cache. Fails when the generated code is not 10 times as fast as
 libavro and twice as fast as the fastest way of Java.
 
 What is measured is the whole way: a struct (an object) of all fields to bytes, and bytes to a struct of all fields. Only the
@@ -11,31 +11,19 @@ What is measured is the whole way: a struct (an object) of all fields to bytes, 
   generator make straight-line code (custom coders). java-generic leaves them so, too; java-specific has UUID and Instant.
 """
 import collections
-import hashlib
 import json
 import pathlib
 import subprocess
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "dev"))
-from common import cache_dir, program  # noqa: E402
+import harness
+import machine
+import peers
+from common import BUILD, ROOT, program
+from stack import build
 
 JAVA = ROOT / "bench/avro_java"
 RECORDS = {"ExpirationEvent": "expirations", "TicketEvent": "tickets"}
-
-
-def jars():
-    pom = JAVA / "pom.xml"
-    directory = cache_dir() / f"bench-avro-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
-    if not directory.exists():
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory.parent) as unfinished:
-            subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", pom, f"-Dinto={unfinished}/jars", "package"],
-                           check=True, stdout=subprocess.DEVNULL)
-            pathlib.Path(unfinished, "jars").rename(directory)
-    return directory
 
 
 def java(classpath, *arguments):
@@ -54,16 +42,16 @@ def plain(schema):
 
 
 def java_results(work):
-    classpath = f"{jars()}/*"
+    classpath = f"{peers.jars(JAVA)}/*"
     schemas = {}
     for record, name in RECORDS.items():
         schemas[record] = ROOT / f"schemas/avro/{name}.avsc"
         schemas["plain", record] = work / f"{name}.avsc"
         schemas["plain", record].write_text(json.dumps(plain(json.loads(schemas[record].read_text()))))
     compiler = [classpath, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-d", work / "classes"]
-    java(*compiler, "-cp", ":".join(map(str, jars().glob("*.jar"))), JAVA / "Generate.java", JAVA / "Bench.java")
+    java(*compiler, "-cp", ":".join(map(str, peers.jars(JAVA).glob("*.jar"))), JAVA / "Generate.java", JAVA / "Bench.java")
     java(f"{work}/classes:{classpath}", "Generate", work / "sources", *schemas.values())
-    java(*compiler, "-cp", ":".join(map(str, jars().glob("*.jar"))), *(work / "sources").rglob("*.java"))
+    java(*compiler, "-cp", ":".join(map(str, peers.jars(JAVA).glob("*.jar"))), *(work / "sources").rglob("*.java"))
     for record in RECORDS:
         for name, kind, schema in (("java-generic", "generic", schemas[record]), ("java-specific", "specific", schemas[record]),
                                    ("java-text", "specific", schemas["plain", record])):
@@ -71,16 +59,15 @@ def java_results(work):
 
 
 def c_results(work):
-    build = ROOT / "build/release"
-    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", build, "--target", "bench_avro"], check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run([build / "bench/bench_avro", work], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([BUILD / "bench/bench_avro", work], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.splitlines()
 
 
 def main():
+    build(["bench_avro"])
+    peers.jars(JAVA)
     results, sizes = collections.defaultdict(dict), {}
-    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work:
+    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work, machine.watched():
         work = pathlib.Path(work)
         for line in [*c_results(work), *java_results(work)]:
             implementation, record, size, measure, ns = line.split()
@@ -95,7 +82,7 @@ def main():
         fastest_java = min(ns for name, ns in times.items() if name.startswith("java"))
         enough &= times["libavro"] >= 10 * ours and fastest_java >= 2 * ours
     print("reached: 10 x libavro, 2 x Java" if enough else "MISSED: 10 x libavro, 2 x Java")
-    return 0 if enough else 1
+    return enough
 
 
-sys.exit(main())
+harness.run(main)

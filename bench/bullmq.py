@@ -1,25 +1,22 @@
 """BullMQ's delayed jobs on Redis, which bench/wheel.py and bench/expiration.py measure beside ours: what stands for timers in systems
-of this kind. Needs Debian's redis-server, nodejs and npm; BullMQ comes into onsale's cache. Redis writes nothing to disk.
+of this kind. It starts a Redis of its own, which writes nothing to disk. Import harness first.
 """
 import contextlib
-import pathlib
-import shutil
 import socket
 import subprocess
-import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import npm  # noqa: E402
-from common import program, say  # noqa: E402
-from support import free_port  # noqa: E402
+import peers
+from common import ROOT, program, say
+from support import free_port
 
 SOURCE = ROOT / "bench/wheel_bullmq"
 
-# Before anything is measured, not minutes later.
-if missing := [name for name in ("redis-server", "node", "npm") if not shutil.which(name)]:
-    sys.exit(f"{', '.join(missing)}: not installed, and needed (Debian's redis-server, nodejs and npm)")
+
+def prepare():
+    """Before anything is measured: what is missing is said at once and not minutes later."""
+    program("redis-server")
+    peers.packages(SOURCE)
 
 
 def measures(*command):
@@ -33,6 +30,7 @@ def measures(*command):
 @contextlib.contextmanager
 def redis(work):
     port = free_port()
+    say(f"starting redis-server on port {port}")
     with subprocess.Popen([program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", work, "--save", ""],
                           stdout=subprocess.DEVNULL) as server:
         try:
@@ -49,4 +47,4 @@ def measure(work, jobs, rate, seconds):
     """jobs inserted, cancelled, and due at one moment; then `rate` due a second."""
     with redis(work) as port:
         say(f"BullMQ: {jobs:,} jobs")
-        return measures(program("node"), npm.installed(SOURCE) / "bench.js", port, jobs, rate, seconds)
+        return measures(peers.node(), peers.packages(SOURCE) / "bench.js", port, jobs, rate, seconds)

@@ -4,7 +4,7 @@
     ./onsale bench expiration
 
 Starts a stack of its own; nothing but Kafka and expiration runs while it is measured. BullMQ does the like on Redis afterwards, with
-JOBS of them due at one moment; it needs Debian's redis-server, nodejs and npm. Fails when a target is missed: 500,000
+JOBS of them due at one moment. Fails when a target is missed: 500,000
 timers a second made again, 50,000 signals a second when many are due at one moment, p99 of the lateness 10 ms at 10,000 a second.
 
 The rate lasts WARM s before the lateness is looked at: a broker that has just been started compiles its code. Late is how long after
@@ -15,18 +15,17 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 import time
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import bullmq  # noqa: E402
-import support  # noqa: E402
-from common import say  # noqa: E402
-from stack import build  # noqa: E402
+import harness
+import bullmq
+import machine
+import support
+from common import BUILD, say
+from stack import build
 
 ORDERS = int(os.environ.get("ORDERS", "1000000"))
 JOBS = int(os.environ.get("JOBS", "100000"))
@@ -55,7 +54,7 @@ def alone(stack):
 
 
 def place(stack, count, first_ms, spread_ms):
-    subprocess.run([ROOT / "build/release/bench/bench_expiration", stack.env["KAFKA_BROKERS"], str(stack.topic("orders").schema_id()),
+    subprocess.run([BUILD / "bench/bench_expiration", stack.env["KAFKA_BROKERS"], str(stack.topic("orders").schema_id()),
                     str(count), str(first_ms), str(spread_ms)], check=True)
 
 
@@ -115,8 +114,8 @@ def lateness(stack, replica):
 
 def main():
     build(["bench_expiration"])
-    with support.stacks() as make:
-        stack = make()
+    bullmq.prepare()
+    with harness.stack() as stack:
         replica = alone(stack)
         with replica:
             replica.wait_ready()
@@ -127,7 +126,7 @@ def main():
             running.wait_ready()
             late = lateness(stack, running)
             many = burst(stack, running)
-    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work:
+    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work, machine.watched():
         peer = bullmq.measure(pathlib.Path(work), JOBS, RATE, SECONDS)
     print(f"""
 {'':52}          BullMQ
@@ -143,7 +142,7 @@ CPU at that rate                      {100 * late['cpu']:12,.0f} % of a core""")
         ("rebuild below 500,000 a second", again["rate"] < 500_000), ("signals below 50,000 a second", many["rate"] < 50_000),
         ("p99 over 10 ms", late["p99"] > 10), ("idle above 20 MiB", idle > 20)] if bad]
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
-    return 1 if missed else 0
+    return not missed
 
 
 def replica_again(replica):
@@ -151,4 +150,4 @@ def replica_again(replica):
     return replica
 
 
-sys.exit(main())
+harness.run(main)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The home page rendered, by web and by a production build of Next.js that shows the same tickets from the same API; and what a
-browser has to transfer for it. Needs a running stack (./onsale run), Debian's nodejs and npm; Next.js comes into onsale's cache.
+browser has to transfer for it. Next.js comes into onsale's cache.
 
 Next.js gets its page without our icons, which is to its advantage. Each is one process on one thread. They take turns; what counts is the
 median of the rounds' ratios (BENCH_ROUNDS, BENCH_SECONDS). Fails below 10 times, or above 30 KB compressed.
@@ -10,18 +10,16 @@ import gzip
 import re
 import statistics
 import subprocess
-import sys
 import time
 import urllib.request
 
 import requests
 
-from rounds import CONNECTIONS, ROOT, ROUNDS, SECONDS, Bench
-
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import npm  # noqa: E402
-from common import program  # noqa: E402
-from support import free_port  # noqa: E402
+import harness
+import peers
+from common import ROOT, Failed
+from rounds import CONNECTIONS, ROUNDS, SECONDS, Bench, ratio
+from support import free_port
 
 SOURCE = ROOT / "bench/home_next"
 TITLE, TICKETS = "Khruangbin, Zürich, Halle 622, 4 December, row {}", 40
@@ -29,13 +27,13 @@ GOAL, MOST_BYTES = 10, 30 * 1024
 
 
 def built():
-    return npm.installed(SOURCE, "npx", "--no-install", "next", "build", extra={"app/app.css": ROOT / "services/web/static/app.css"})
+    return peers.packages(SOURCE, "node_modules/next/dist/bin/next", "build", extra={"app/app.css": ROOT / "services/web/static/app.css"})
 
 
 @contextlib.contextmanager
 def next_server(tickets_url):
-    port, environment = free_port(), npm.ENVIRONMENT | {"NODE_ENV": "production", "TICKETS_URL": tickets_url}
-    with subprocess.Popen([program("node"), "node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", str(port)], cwd=built(),
+    port, environment = free_port(), peers.ENVIRONMENT | {"NODE_ENV": "production", "TICKETS_URL": tickets_url}
+    with subprocess.Popen([peers.node(), "node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", str(port)], cwd=built(),
                           stdout=subprocess.DEVNULL, env=environment) as server:
         url = f"http://127.0.0.1:{port}"
         try:
@@ -45,7 +43,7 @@ def next_server(tickets_url):
                     urllib.request.urlopen(url, timeout=10).close()
                     break
                 if time.monotonic() > deadline or server.poll() is not None:
-                    sys.exit("Next.js does not start")
+                    raise Failed("Next.js does not start")
                 time.sleep(0.05)
             yield url
         finally:
@@ -58,7 +56,7 @@ def pages(url):
                           capture_output=True, text=True)
     trouble = re.search(r"(Socket errors|Non-2xx).*", done.stdout)
     if done.returncode != 0 or trouble:
-        sys.exit(f"{url}: {trouble[0] if trouble else done.stderr}")
+        raise Failed(f"{url}: {trouble[0] if trouble else done.stderr}")
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout).groups()
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
 
@@ -81,8 +79,7 @@ def list_tickets(bench):
         session.post(bench.env["TICKETS_URL"] + "/api/tickets", json={"title": TITLE.format(n), "price": "45.50"}, timeout=10).raise_for_status()
 
 
-def main():
-    bench = Bench()
+def measure(bench):
     print(bench.settings(), flush=True)
     list_tickets(bench)
     with next_server(bench.env["TICKETS_URL"]) as peer:
@@ -95,15 +92,21 @@ def main():
             for name, url in urls.items():
                 rates[name].append(pages(url))
             (theirs, their_p99), (ours, our_p99) = (rates[name][-1] for name in urls)
-            ratios.append(ours / theirs)
+            ratios.append(ratio(ours, theirs))
             print(f"round {number}: Next.js {theirs:,.0f} pages a second, p99 {their_p99:.0f} ms; web {ours:,.0f}, p99 {our_p99:.1f} ms;"
                   f" {ratios[-1]:.1f} times", flush=True)
         sizes = {name: transfer(url) for name, url in urls.items()}
-    ratio = statistics.median(ratios)
+    times = statistics.median(ratios)
     print(f"medians: Next.js {statistics.median(r for r, _ in rates['Next.js']):,.0f}, web {statistics.median(r for r, _ in rates['web']):,.0f}"
-          f" pages a second, {ratio:.1f} times (goal {GOAL})")
+          f" pages a second, {times:.1f} times (goal {GOAL})")
     print("transfer, compressed: " + "; ".join(f"{name} {size / 1024:.1f} KB in {count} requests" for name, (size, count) in sizes.items()))
-    return ratio >= GOAL and sizes["web"][0] <= MOST_BYTES
+    return times >= GOAL and sizes["web"][0] <= MOST_BYTES
 
 
-sys.exit(0 if main() else 1)
+def main():
+    built()
+    with harness.stack_or_given() as stack:
+        return measure(Bench(stack))
+
+
+harness.run(main)

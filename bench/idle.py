@@ -3,22 +3,21 @@
 
     ./onsale bench idle
 
-Starts a stack of its own, and beside it one more instance of each service, 20 times: from exec to the first 200 of /readyz.
-The memory is VmRSS of the supervised instance, which has been ready and idle since then. The peer, in the same run: a Node.js
-process that only listens (what a service of that kind of stack begins with), if node is installed.
+Starts a stack of its own, and beside it one more instance of each service, BENCH_ROUNDS (20) times: from exec to the first 200 of
+/readyz. The memory is VmRSS of the supervised instance, which has been ready and idle since then. The peer, in the same run: a Node.js
+process that only listens (what a service of that kind of stack begins with).
 """
-import pathlib
-import shutil
+import os
 import socket
 import statistics
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/integration"))
-from support import Replica, free_port, resident_kib, stacks, wait_until  # noqa: E402
+import harness
+import peers
+from support import Replica, free_port, resident_kib, wait_until
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "20"))
 
 
 def resident_mib(pid):
@@ -36,12 +35,10 @@ def seconds_to_ready(stack, service):
 
 def node():
     """Seconds to listening, and memory, of an HTTP server of node's own that does nothing."""
-    if not shutil.which("node"):
-        return None
     port = free_port()
     program = f"require('http').createServer((q, r) => r.end()).listen({port}, '127.0.0.1')"
     started = time.monotonic()
-    process = subprocess.Popen(["node", "-e", program])
+    process = subprocess.Popen([peers.node(), "-e", program])
     try:
         def listens():
             with socket.socket() as probe:
@@ -54,8 +51,7 @@ def node():
 
 
 def main():
-    with stacks() as make:
-        stack = make()
+    with harness.stack() as stack:
         services = [name for name in stack.status() if f"{name.upper()}_ADMIN_URL" in stack.env]
         times = {name: sorted(seconds_to_ready(stack, name) for _ in range(ROUNDS)) for name in services}
         peer = node()
@@ -63,8 +59,8 @@ def main():
         for name in services:
             print(f"{name:12}{statistics.median(times[name]) * 1000:11.0f} ms{times[name][-1] * 1000:9.0f} ms"
                   f"{resident_mib(stack.pid(name)):10.1f} MiB")
-        if peer:
-            print(f"{'node, bare':12}{peer[0] * 1000:11.0f} ms{'':12}{peer[1]:10.1f} MiB")
+        print(f"{'node, bare':12}{peer[0] * 1000:11.0f} ms{'':12}{peer[1]:10.1f} MiB")
+    return True
 
 
-main()
+harness.run(main)

@@ -8,17 +8,14 @@ each change goes to all. RATE (5) times a second one of the tickets gets another
 request is sent to the moment a page's client has read the card. Fails when p95 is over 150 ms or something was not told.
 """
 import os
-import pathlib
 import subprocess
-import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-from common import say  # noqa: E402
-from stack import build  # noqa: E402
-from support import cpu_seconds, resident_kib, stacks, wait_until  # noqa: E402
-from test_web_live import since  # noqa: E402
+import harness
+from common import BUILD, say
+from stack import build
+from support import cpu_seconds, resident_kib, wait_until
+from test_web_live import since
 
 STREAMS = int(os.environ.get("STREAMS", "5000"))
 RATE = float(os.environ.get("RATE", "5"))
@@ -33,7 +30,7 @@ def measure(stack):
     place = wait_until(lambda: since(stack.env["WEB_URL"]), "web has read the topics")
     path = f"/live?cards={','.join(t['id'] + '.1' for t in tickets)}&since={place}"
     before = resident_kib(web)
-    client = subprocess.Popen([ROOT / "build/release/bench/bench_live", stack.env["WEB_URL"].rsplit(":", 1)[1], str(STREAMS), path,
+    client = subprocess.Popen([BUILD / "bench/bench_live", stack.env["WEB_URL"].rsplit(":", 1)[1], str(STREAMS), path,
                                tickets[0]["id"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert client.stdout.readline() == "open\n"
@@ -59,9 +56,8 @@ def measure(stack):
 
 def main():
     build(["bench_live"])
-    with stacks() as make:
-        return 0 if measure(make()) else 1
+    with harness.stack() as stack:
+        return measure(stack)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+harness.run(main)

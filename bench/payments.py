@@ -3,24 +3,27 @@
 
 The first at 1,000 a second, where what counts is our own part of each (all but Stripe's), once the first seconds are over in which
 all connect, the statements' plans are made and Java compiles the broker; and then as many as go. The second with everything running, from the first order to
-the last ticket sold. Needs a running stack (./onsale run), whose tickets, orders and payments it forgets.
+the last ticket sold. Always on a stack of its own, whose tickets, orders and payments it makes and forgets. WARM (15) in the environment
+says for how many seconds the first are left out.
 """
 import base64
 import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 
 import psycopg
 
-from rounds import ROOT, SECONDS, Bench
+import harness
+from common import ROOT, Failed
+from rounds import SECONDS, Bench
+from support import wait_until
 
 RATE, LATENCY_MS, USERS, ORDERS, PURCHASES = 1000, 50, 2000, 150000, 60000
-WARM = 15  # seconds
+WARM = int(os.environ.get("WARM", "15"))
 ORDER = "01930000-0000-7000-9000-{:012x}"
 TICKET = "01930000-0000-7001-8000-{:012x}"
 NOBODY = "00000000-0000-7000-8000-000000000001"
@@ -38,8 +41,8 @@ def percentile(before, after, share):
 
 
 class Payments(Bench):
-    def __init__(self):
-        super().__init__("payments", USERS)
+    def __init__(self, stack):
+        super().__init__(stack, "payments", USERS)
         self.users = [self.subject(token) for token in self.tokens.read_text().split()]
 
     @staticmethod
@@ -87,7 +90,7 @@ class Payments(Bench):
         warm.join()
         own.append(self.histogram("onsale_payments_own_duration_seconds"))
         if run["refused"]:
-            sys.exit(f"{run['refused']} of {run['requests']} payments were refused")
+            raise Failed(f"{run['refused']} of {run['requests']} payments were refused")
         run["own_p99_ms"] = percentile(*own, 0.99)
         print(f"{'at a rate' if rate else 'as many as go'}, {connections} connections: {run['rate']:,.0f} payments a second,"
               f" p50 {run['p50_us'] / 1000:.0f} ms, p99 {run['p99_us'] / 1000:.0f} ms"
@@ -113,7 +116,7 @@ class Payments(Bench):
         paid = self.count("PAYMENTS", "select count(*) from charges where state = 'succeeded'")
         while self.count("TICKETS", "select count(*) from tickets where status = 'sold'") < paid:
             if time.monotonic() > begin + SECONDS + 120:
-                sys.exit("tickets that were paid for are not sold")
+                raise Failed("tickets that were paid for are not sold")
             time.sleep(0.02)
             paid = self.count("PAYMENTS", "select count(*) from charges where state = 'succeeded'")
         seconds = time.monotonic() - begin
@@ -123,20 +126,17 @@ class Payments(Bench):
 
 
 def main():
-    bench = Payments()
-    print(bench.settings(), flush=True)
-    bench.sandbox(latency_ms=LATENCY_MS)
-    try:
+    with harness.stack() as stack:
+        bench = Payments(stack)
+        print(bench.settings(), flush=True)
+        bench.sandbox(latency_ms=LATENCY_MS)
         with bench.alone("stripe_sandbox"):
             calm, most = bench.pay(RATE, 256), bench.pay(0, 256)
         bench.await_publisher()
         bench.forget("PAYMENTS", "charges", "attempts", "webhook_events", "payment_events")
-        while os.system(f"{ROOT}/onsale status --json | grep -q starting") == 0:
-            time.sleep(0.2)
+        wait_until(lambda: all(p["state"] == "ready" for p in stack.status().values()), "everything is ready again", pause=0.2)
         bench.purchase(128)
-    finally:
-        bench.sandbox(latency_ms=0)
     return most["rate"] >= 1000 and calm["own_p99_ms"] <= 20
 
 
-sys.exit(0 if main() else 1)
+harness.run(main)

@@ -15,10 +15,8 @@ import contextlib
 import io
 import json
 import os
-import pathlib
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -28,12 +26,12 @@ import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import fetch  # noqa: E402
-import support  # noqa: E402
-from common import cache_dir, program, say  # noqa: E402
-from stack import build  # noqa: E402
+import harness
+import fetch
+import peers
+import support
+from common import BUILD, ROOT, program, say
+from stack import build
 
 EVENTS = int(os.environ.get("EVENTS", "1000000"))
 RATE = int(os.environ.get("RATE", "1000"))
@@ -68,14 +66,7 @@ end $$;
 
 
 def debezium_jars():
-    directory = cache_dir() / f"bench-debezium-{fetch.version(ROOT / 'bench/publisher_debezium/pom.xml')}"
-    if not directory.exists():
-        say("fetching Debezium by Maven (about 10 MB, once)")
-        with fetch.being_made(directory) as unfinished:
-            if unfinished:
-                subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", ROOT / "bench/publisher_debezium/pom.xml",
-                                f"-Dinto={unfinished}", "package"], check=True, stdout=subprocess.DEVNULL)
-    return directory
+    return peers.jars(ROOT / "bench/publisher_debezium")
 
 
 def payload():
@@ -145,14 +136,14 @@ class Peer:
 
     def slot_is(self, active):
         support.wait_until(lambda: self.ground.sql("select active from pg_replication_slots where slot_name like %s",
-                                                   self.slot) == [(active,)], f"{self.name}: slot", 60)
+                                                   self.slot) == [(active,)], f"{self.name}: slot")
 
 
 class Onsale(Peer):
     name, topic, kind, slot, source = "onsale", "bench-onsale", "log", "onsale_bench%", "ticket_events"
 
     def start(self):
-        self.run(ROOT / "build/release/tests/publisher_driver", "bench", self.ground.url, self.ground.brokers,
+        self.run(BUILD / "tests/publisher_driver", "bench", self.ground.url, self.ground.brokers,
                  self.ground.registry, self.topic, self.source, "0")
         self.slot_is(True)
 
@@ -216,7 +207,7 @@ class Debezium(Peer):
 def latency(peer):
     say(f"{peer.name}: {RATE} commits a second, {SECONDS} s")
     before = peer.cpu()
-    done = subprocess.run([ROOT / "build/release/bench/bench_publisher", peer.ground.url, peer.ground.brokers, peer.topic, peer.kind,
+    done = subprocess.run([BUILD / "bench/bench_publisher", peer.ground.url, peer.ground.brokers, peer.topic, peer.kind,
                            str(RATE), str(WARM_SECONDS), str(SECONDS)], stdout=subprocess.PIPE, text=True)
     assert done.returncode == 0, f"{done.stdout}\n{peer.log()[-3000:]}"
     return json.loads(done.stdout) | {"cpu": (peer.cpu() - before) / (WARM_SECONDS + SECONDS)}
@@ -267,8 +258,8 @@ ROWS = [  # what, unit, value of a result
 def main():
     build(["publisher_driver", "bench_publisher"])
     debezium_jars()
-    with support.stacks() as make:
-        ground = Ground(make())
+    with harness.stack() as stack:
+        ground = Ground(stack)
         results = {peer.name: measure(peer(ground)) for peer in (Onsale, Debezium)}
     print(f"\n{'':38}{'':14}" + "".join(f"{name:>14}" for name in results))
     for what, unit, value in ROWS:
@@ -277,7 +268,7 @@ def main():
     missed = [text for text, bad in [("p50 over 5 ms", ours["latency"]["p50_ms"] > 5), ("p99 over 25 ms", ours["latency"]["p99_ms"] > 25),
                                      ("drains below 100,000 a second", ours["drain"]["rate"] < 100000)] if bad]
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
-    return 1 if missed else 0
+    return not missed
 
 
-sys.exit(main())
+harness.run(main)

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""GET /api/tickets/ID against pgbench running the same SELECT, on a million tickets. Needs a running stack (./onsale run).
+"""GET /api/tickets/ID against pgbench running the same SELECT, on a million tickets.
 
-The tickets are withdrawn ones of nobody, so they show in no list; they are gone afterwards.
+The tickets are withdrawn ones of nobody, so they show in no list; from a stack that was given they are gone afterwards.
 """
 import random
-import sys
 
-from rounds import Bench
+import harness
+from rounds import ROWS as TICKETS, Bench
 
-TICKETS = 1_000_000
 BASE = 100_000_000_000  # so that the number behind the prefix always has 12 digits, which are good hexadecimal ones too
 PREFIX = "00000000-0000-7000-8000-"
 NOBODY = "00000000-0000-7000-8000-000000000000"
@@ -23,17 +22,19 @@ select id, title, price, currency, user_id, status, order_id, version from ticke
 
 
 def main():
-    bench = Bench()
-    print(f"making {TICKETS:,} tickets", flush=True)
-    bench.query(CREATE)
-    try:
-        bench.query("vacuum analyze tickets")
-        script = bench.file("select.sql", SELECT)
-        some = random.sample(range(1, TICKETS + 1), 100_000)
-        requests = bench.file("requests", "".join(f"GET /api/tickets/{PREFIX}{BASE + n}\n" for n in some))
-        return bench.compare(lambda: script, lambda: bench.wrk(requests), goal=0.8)
-    finally:
-        bench.query(f"delete from tickets where user_id = '{NOBODY}'")
+    with harness.stack_or_given() as stack:
+        bench = Bench(stack)
+        print(f"making {TICKETS:,} tickets", flush=True)
+        try:
+            bench.query(CREATE)
+            bench.query("vacuum analyze tickets")
+            script = bench.file("select.sql", SELECT)
+            some = random.sample(range(1, TICKETS + 1), min(TICKETS, 100_000))
+            requests = bench.file("requests", "".join(f"GET /api/tickets/{PREFIX}{BASE + n}\n" for n in some))
+            return bench.compare(lambda: script, lambda: bench.wrk(requests), goal=0.8)
+        finally:
+            if harness.given():
+                bench.query(f"delete from tickets where user_id = '{NOBODY}'")
 
 
-sys.exit(0 if main() else 1)
+harness.run(main)

@@ -1,41 +1,42 @@
-"""What the benchmarks over HTTP share: the running stack, its two load generators, and rounds that alternate between them.
+"""What the benchmarks over HTTP share: the stack's services, two load generators, and rounds that alternate between them.
 
 The two take turns on the same machine within the same minutes, so that what else runs there meets both; what counts is the median
-of the rounds' ratios. BENCH_ROUNDS (5) and BENCH_SECONDS (5, of each turn) say how many and how long.
+of the rounds' ratios. BENCH_ROUNDS (5) and BENCH_SECONDS (5, of each turn) say how many and how long; BENCH_ROWS (1,000,000), how much is in a large table.
 """
 import contextlib
 import json
+import math
 import os
 import pathlib
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
 import psycopg
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from common import ROOT, Failed
+
 CONNECTIONS = 64
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
+ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 USERS = 1000
 PGBENCH_CLIENTS = (4, 8, 16, 32, 64)
 PUBLISHER_REST = 1 << 20  # bytes of WAL: a publisher this close has caught up
 
 
-def onsale(*words):
-    return subprocess.run([ROOT / "onsale", *words], stdout=subprocess.PIPE, text=True, check=True).stdout
+def ratio(ours, theirs):
+    return ours / theirs if theirs else math.inf
 
 
 class Bench:
-    def __init__(self, service="tickets", users=USERS):
-        self.env = dict(line.split("=", 1) for line in onsale("env").splitlines() if "=" in line)
-        self.service = service
+    def __init__(self, stack, service="tickets", users=USERS):
+        self.stack, self.env, self.service = stack, stack.env, service
         self.database = self.env[f"{service.upper()}_DATABASE_URL"]
         self._directory = tempfile.TemporaryDirectory(prefix="onsale-bench.")
-        self.tokens = self.file("tokens", onsale("token", str(users)))
+        self.tokens = self.file("tokens", stack.onsale("token", str(users)))
 
     def file(self, name, text):
         """For the load generators; gone with this object."""
@@ -50,14 +51,13 @@ class Bench:
 
     def settings(self):
         """One line about what runs."""
-        pid = next(p["pid"] for p in json.loads(onsale("status", "--json")) if p["name"] == self.service)
-        environment = pathlib.Path(f"/proc/{pid}/environ").read_text().split("\0")
+        environment = pathlib.Path(f"/proc/{self.stack.pid(self.service)}/environ").read_text().split("\0")
         threads = next((v.removeprefix("HTTP_THREADS=") for v in environment if v.startswith("HTTP_THREADS=")), "1")
         server = {name: self.query(f"show {name}")[0][0] for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers")}
         return f"{os.cpu_count()} cores, HTTP_THREADS={threads}, " + ", ".join(f"{k}={v}" for k, v in server.items())
 
     def supervisor(self, action, names):
-        subprocess.run(["/usr/bin/supervisorctl", "-s", f"unix://{self.env['ONSALE_STATE']}/run/supervisor.sock", action, *names],
+        subprocess.run(["/usr/bin/supervisorctl", "-s", f"unix://{self.stack.state}/run/supervisor.sock", action, *names],
                        stdout=subprocess.DEVNULL)
 
     @contextlib.contextmanager
@@ -78,19 +78,20 @@ class Bench:
         done = subprocess.run(["pgbench", "-n", "-M", "prepared", "-f", script, "-D", "number=0", "-c", str(clients), "-j", "2",
                                "-T", str(seconds), self.database], capture_output=True, text=True)
         if done.returncode != 0:
-            sys.exit(f"pgbench failed:\n{done.stderr}")
-        return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
+            raise Failed(f"pgbench failed:\n{done.stderr}")
+        rate = re.search(r"tps = ([\d.]+)", done.stdout)
+        return float(rate[1]) if rate else 0.0  # none was made in time
 
     def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS, seconds=SECONDS):
         """What the script's done() says of these requests, and the rate."""
-        done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "-s", ROOT / "bench" / script,
+        done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "30s", "-s", ROOT / "bench" / script,
                                self.env[f"{self.service.upper()}_URL"], "--", str(requests), self.tokens, *map(str, arguments)],
                               capture_output=True, text=True)
         if done.returncode != 0:
-            sys.exit(f"wrk failed:\n{done.stdout}{done.stderr}")
+            raise Failed(f"wrk failed:\n{done.stdout}{done.stderr}")
         run = json.loads(done.stdout.splitlines()[-1])
         if run["errors"] > 0:
-            sys.exit(f"wrk met {run['errors']} errors in {run['requests']} requests")
+            raise Failed(f"wrk met {run['errors']} errors in {run['requests']} requests")
         return run | {"rate": run["requests"] / run["seconds"]}
 
     def checkpoint(self):
@@ -105,7 +106,7 @@ class Bench:
         while self.query("select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)), 0)"
                          f" from pg_replication_slots where slot_name like 'onsale_{self.service}_%'")[0][0] > PUBLISHER_REST:
             if time.monotonic() - begin > 300:
-                sys.exit("the publisher does not catch up")
+                raise Failed("the publisher does not catch up")
             time.sleep(0.1)
         return time.monotonic() - begin
 
@@ -115,7 +116,7 @@ class Bench:
         rates = {}
         for clients in PGBENCH_CLIENTS:
             self.await_publisher()
-            rates[clients] = self.pgbench(script(), clients, seconds=3)
+            rates[clients] = self.pgbench(script(), clients, seconds=min(3, SECONDS))
         print("pgbench, transactions a second by clients: " + ", ".join(f"{c}: {r:,.0f}" for c, r in rates.items()), flush=True)
         return max(rates, key=rates.get)
 
@@ -130,12 +131,12 @@ class Bench:
             behind_peer = self.await_publisher()
             runs.append(run := ours())
             behind = self.await_publisher()
-            print(f"round {number}: pgbench {peers[-1]:,.0f}, HTTP {run['rate']:,.0f} a second, ratio {run['rate'] / peers[-1]:.2f};"
+            print(f"round {number}: pgbench {peers[-1]:,.0f}, HTTP {run['rate']:,.0f} a second, ratio {ratio(run['rate'], peers[-1]):.2f};"
                   f" p50 {run['p50_us'] / 1000:.2f} ms, p99 {run['p99_us'] / 1000:.2f} ms;"
                   f" the publisher was {behind_peer:.1f} and {behind:.1f} s behind", flush=True)
-        ratio = statistics.median(run["rate"] / peer for run, peer in zip(runs, peers))
+        times = statistics.median(ratio(run["rate"], peer) for run, peer in zip(runs, peers))
         print(f"medians of {ROUNDS} rounds of {SECONDS} s: pgbench -M prepared -c {clients} {statistics.median(peers):,.0f},"
               f" HTTP at {CONNECTIONS} connections {statistics.median(r['rate'] for r in runs):,.0f} a second,"
-              f" ratio {ratio:.2f} (goal {goal}); p50 {statistics.median(r['p50_us'] for r in runs) / 1000:.2f} ms,"
+              f" ratio {times:.2f} (goal {goal}); p50 {statistics.median(r['p50_us'] for r in runs) / 1000:.2f} ms,"
               f" p99 {statistics.median(r['p99_us'] for r in runs) / 1000:.2f} ms")
-        return ratio >= goal
+        return times >= goal

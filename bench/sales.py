@@ -15,11 +15,8 @@ import io
 import os
 import pathlib
 import re
-import shutil
 import struct
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -28,12 +25,11 @@ import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import fetch  # noqa: E402
-import support  # noqa: E402
-from common import cache_dir, program, say  # noqa: E402
-from tally import event  # noqa: E402
+import harness
+import peers
+import support
+from common import ROOT, program, say
+from tally import event
 
 RATE = int(os.environ.get("RATE", "2000"))
 SECONDS = int(os.environ.get("SECONDS", "20"))
@@ -169,27 +165,15 @@ def ours(measured):
         yield
 
 
-def jars():
-    pom = JAVA / "pom.xml"
-    directory = cache_dir() / f"bench-sales-{fetch.version(pom)}"
-    if not directory.exists():
-        say("fetching Kafka Streams by Maven (about 80 MB, once)")
-        with fetch.being_made(directory) as unfinished:
-            if unfinished:
-                subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", pom, f"-Dinto={unfinished}", "package"],
-                               check=True, stdout=subprocess.DEVNULL)
-    return directory
-
-
 @contextlib.contextmanager
 def streams(measured):
     work = measured.stack.state / "streams"
     work.mkdir(exist_ok=True)
-    subprocess.run([program("java"), "-cp", f"{jars()}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-d", work / "classes",
-                    "-cp", ":".join(map(str, jars().glob("*.jar"))), JAVA / "Bench.java"], check=True)
+    subprocess.run([program("java"), "-cp", f"{peers.jars(JAVA)}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-d", work / "classes",
+                    "-cp", ":".join(map(str, peers.jars(JAVA).glob("*.jar"))), JAVA / "Bench.java"], check=True)
     measured.begin = measured.done()
     with open(work / "log", "w") as log:
-        process = subprocess.Popen([program("java"), "-Xmx512m", "-cp", f"{work}/classes:{jars()}/*", "Bench", measured.stack.env["KAFKA_BROKERS"],
+        process = subprocess.Popen([program("java"), "-Xmx512m", "-cp", f"{work}/classes:{peers.jars(JAVA)}/*", "Bench", measured.stack.env["KAFKA_BROKERS"],
                                     ROOT / "schemas/avro/orders.avsc", work / "state"], stdout=log, stderr=log)
     measured.pid = process.pid
     try:
@@ -224,15 +208,9 @@ def measure(stack):
 
 
 def main():
-    jars()
-    state = pathlib.Path(tempfile.mkdtemp(prefix="onsale-bench.", dir="/tmp"))
-    state.chmod(0o755)
-    stack = support.Stack(state)
-    try:
-        us, peer = measure(stack.start())
-    finally:
-        stack.stop()
-        shutil.rmtree(state, ignore_errors=True)
+    peers.jars(JAVA)
+    with harness.stack() as stack:
+        us, peer = measure(stack)
     lines = [("a row behind its change, p50", "p50", "ms"), ("                          p99", "p99", "ms"), ("                          most", "most", "ms"),
              (f"CPU at {RATE:,} a second", "cpu", "% of a core"), ("a backlog is counted", "rate", "a second"), ("CPU an event of it", "cpu_us", "us"),
              ("memory, idle", "idle", "MiB"), ("memory after the backlog", "full", "MiB"), ("memory, at most", "peak", "MiB")]
@@ -243,7 +221,7 @@ def main():
         ("p99 over 1 s", us["p99"] > 1000), ("idle above 20 MB", us["idle"] * 2**20 > 20e6),
         ("over a tenth of Kafka Streams' memory", us["peak"] > peer["peak"] / 10)] if bad]
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
-    return 1 if missed else 0
+    return not missed
 
 
-sys.exit(main())
+harness.run(main)

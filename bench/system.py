@@ -16,17 +16,15 @@ import bisect
 import os
 import pathlib
 import statistics
-import sys
 import threading
 import time
 
 import psycopg
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import support  # noqa: E402
-from common import say  # noqa: E402
-from rounds import Bench  # noqa: E402
+import harness
+import support
+from common import say
+from rounds import Bench
 
 RATE = int(os.environ.get("RATE", "6200"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
@@ -280,10 +278,8 @@ def compare(stack):
 
 
 def main():
-    with support.stacks() as make:
-        stack = make()
-        os.environ["ONSALE_STATE"] = str(stack.state)
-        bench = Bench("orders", USERS)
+    with harness.stack() as stack:
+        bench = Bench(stack, "orders", USERS)
         print(bench.settings(), flush=True)
         many = RATE * (WARM + SECONDS + 10)
         list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
@@ -294,7 +290,7 @@ def main():
     missed = [text for text, bad in [(f"fewer than {GOAL:,} a second settled", not enough), ("the backlog is not flat", not flat),
                                      ("reserved too late", not soon)] if bad]
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
-    return 1 if missed else 0
+    return not missed
 
 
-sys.exit(main())
+harness.run(main)

@@ -11,8 +11,6 @@ RATE, SECONDS and EVENTS in the environment change the sizes.
 """
 import io
 import os
-import pathlib
-import sys
 import time
 import uuid
 
@@ -21,10 +19,9 @@ import psycopg
 import requests
 from confluent_kafka import Producer
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "dev"), str(ROOT / "tests/integration")]
-import support  # noqa: E402
-from common import say  # noqa: E402
+import harness
+import support
+from common import say
 
 RATE = int(os.environ.get("RATE", "2000"))
 SECONDS = int(os.environ.get("SECONDS", "40"))
@@ -123,15 +120,13 @@ def catch_up(stack, writer, warehouse, before):
 
 
 def main():
-    with support.stacks() as make:
-        stack = make("--analytics")
+    with harness.stack("--analytics") as stack:
         stack.only("kafka", "registry", "postgres", "connect")
         writer = Writer(stack)
         with psycopg.connect(stack.env["WAREHOUSE_DATABASE_URL"], autocommit=True) as warehouse:
             written, good = behind(stack, writer, warehouse)
             catch_up(stack, writer, warehouse, written)
-    return 0 if good else 1
+    return good
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+harness.run(main)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The timer wheel: ours, Kafka's own (Java's SystemTimer), and BullMQ's delayed jobs on Redis, in one run.
 
-Needs no running stack, but Debian's redis-server, nodejs and npm. Kafka's jars and BullMQ come into onsale's cache. Fails when our
+Needs no stack; it starts a Redis. Kafka's jars and BullMQ come into onsale's cache. Fails when our
 wheel misses its targets: 10,000,000 pending; adding one and cancelling another 150 ns; 100 bytes a timer; 1,000,000 expiries a second.
 
 Ids are random, times to go up to 15 minutes, cancelled is any of those pending. "Alone" is a pair that nobody announced
@@ -13,20 +13,19 @@ Kafka's wheel gets KAFKA_TIMERS, fewer than ours, which is to its advantage: Jav
 
 TIMERS, KAFKA_TIMERS, PAIRS, JOBS, RATE and SECONDS in the environment change the sizes. What is measured is also told as it comes.
 """
-import contextlib
 import os
 import pathlib
-import signal
 import subprocess
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "dev"))
-import bullmq  # noqa: E402
-import fetch  # noqa: E402
-from bullmq import measures  # noqa: E402
-from common import cache_dir, program, say  # noqa: E402
+import harness
+import bullmq
+import fetch
+import machine
+import peers
+from bullmq import measures
+from common import BUILD, ROOT, program, say
+from stack import build
 
 JAVA = ROOT / "bench/wheel_java"
 TIMERS = os.environ.get("TIMERS", "10000000")
@@ -38,30 +37,15 @@ SECONDS = int(os.environ.get("SECONDS", "10"))
 
 
 def ours():
-    build = ROOT / "build/release"
-    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", build, "--target", "bench_wheel"], check=True, stdout=subprocess.DEVNULL)
     say(f"onsale: {int(TIMERS):,} timers")
-    return measures(build / "bench/bench_wheel", TIMERS, PAIRS)
+    return measures(BUILD / "bench/bench_wheel", TIMERS, PAIRS)
 
 
 # --- Kafka's wheel ---
 
-def compiler():
-    pom = JAVA / "pom.xml"
-    directory = cache_dir() / f"bench-wheel-{fetch.version(pom)}"
-    with contextlib.ExitStack() as stack:
-        unfinished = None if directory.exists() else stack.enter_context(fetch.being_made(directory))
-        if unfinished:
-            subprocess.run([program("mvn"), "-q", "-B", "--strict-checksums", "-f", pom, f"-Dinto={unfinished}", "package"],
-                           check=True, stdout=subprocess.DEVNULL)
-    return directory
-
-
 def kafka(work):
-    fetch.fetch_jars()
     jars = fetch.jars() / "kafka"
-    subprocess.run([program("java"), "-cp", f"{compiler()}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn",
+    subprocess.run([program("java"), "-cp", f"{peers.jars(JAVA)}/*", "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn",
                     "-d", work / "classes", "-cp", ":".join(map(str, jars.glob("kafka-server-common-*.jar"))), JAVA / "Bench.java"],
                    check=True)
     run = [program("java"), "-XX:+UseParallelGC", "-Xmx8g", f"-Dlog4j2.configurationFile={ROOT}/dev/kafka/log4j2.yaml",
@@ -100,8 +84,11 @@ ROWS = [  # what, unit, digits, value of a result
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs ends, too
-    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work:
+    build(["bench_wheel"])
+    fetch.fetch_jars()
+    peers.jars(JAVA)
+    bullmq.prepare()
+    with tempfile.TemporaryDirectory(prefix="onsale-bench.") as work, machine.watched():
         work = pathlib.Path(work)
         results = {"onsale": ours()}
         results["Kafka by ref."], results["Kafka by id"] = kafka(work)
@@ -114,7 +101,7 @@ def main():
     missed = [text for text, bad in [("a pair over 150 ns", wheel["pair_ns"] > 150), ("over 100 bytes a timer", wheel["resident_a_timer"] > 100),
                                      ("under 1,000,000 expiries a second", wheel["expiries_a_second"] < 1000000)] if bad]
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
-    return 1 if missed else 0
+    return not missed
 
 
-sys.exit(main())
+harness.run(main)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """POST /api/tickets against pgbench making the same rows, a ticket and its event a transaction, while the publisher follows both.
-Needs a running stack (./onsale run); what it lists stays there (./onsale reset forgets it).
+What it lists stays on a stack that was given (./onsale reset forgets it).
 """
 import itertools
-import sys
 import time
 
+import harness
 from rounds import Bench
 
 # Ids ascend as UUIDv7 do: the turn's time, the client, and its count, in digits that are good hexadecimal ones too.
@@ -24,8 +24,7 @@ select 'TicketCreated', id, version, user_id, title, price, currency, status,
 USER = "00000000-0000-7000-8000-000000000001"
 
 
-def main():
-    bench = Bench()
+def measure(bench):
     turns = itertools.count()
 
     def script():
@@ -39,4 +38,9 @@ def main():
         return bench.compare(script, lambda: bench.wrk(requests), goal=2)
 
 
-sys.exit(0 if main() else 1)
+def main():
+    with harness.stack_or_given() as stack:
+        return measure(Bench(stack))
+
+
+harness.run(main)

@@ -17,12 +17,16 @@ from stack import Stack, build
 from state import State
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Stopped(BaseException):
     """Somebody asked this process to end."""
 
 
 def on_signal(number, frame):
-    signal.signal(number, signal.SIG_IGN)  # once is enough: stopping is under way
+    for each in STOPPING:
+        signal.signal(each, lambda *_: None)  # once is enough: stopping is under way
     raise Stopped(number)
 
 
@@ -50,7 +54,7 @@ def start(stack, options):
         stack.leave_out(processes.SANDBOX)
     else:
         say("no STRIPE_SECRET_KEY is set: a sandbox of our own stands in for Stripe, and no money moves")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         signal.signal(number, on_signal)
     try:
         stack.choose_ports(options.port)
@@ -240,7 +244,9 @@ def parser():
     command(token).add_argument("count", nargs="?", type=number(1, 10_000_000), default=1)
     command(reset)
     command(tests.test).add_argument("name", nargs="*")
-    command(tests.bench).add_argument("name", nargs="?")
+    word = command(tests.bench)
+    word.add_argument("--here", action="store_true")
+    word.add_argument("name", nargs="?")
     return main
 
 

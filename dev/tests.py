@@ -2,6 +2,7 @@
 narrows it down to the tests whose name contains it."""
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ import time
 
 import fetch
 import gotools
-from common import ROOT, Failed, UnknownWord, program, say
+from common import ROOT, Failed, UnknownWord, program, say, state_dir
 from stack import build
 
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))  # of each target
@@ -132,15 +133,36 @@ def test(options):
     return 1 if failed else 0
 
 
+def attend(command, environment):
+    """Runs it to its end, and returns its exit code and the signal that came meanwhile, if any: the command gets it and cleans up."""
+    came = []
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+
+    def pass_on(number, _):
+        came.append(number)
+        child.send_signal(number)
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        return child.wait(), came[0] if came else 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def bench(options):
-    """Every program in bench/ whose name starts with the one given; each says in its head what it needs."""
+    """Every program in bench/ whose name starts with the one given. ONSALE_STATE names the stack that those use which can."""
     programs = [f for f in sorted((ROOT / "bench").glob(f"{options.name or ''}*")) if f.is_file() and os.access(f, os.X_OK)]
     if not programs:
         raise UnknownWord(f"no benchmark is called {options.name or 'anything'}")
     python = pathlib.Path(fetch.python())
     environment = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+    if options.here:
+        environment["ONSALE_STATE"] = str(state_dir())
     failed = False
     for file in programs:
         say(f"bench {file.name}")
-        failed |= subprocess.run([file], cwd=ROOT, env=environment).returncode != 0
+        code, signalled = attend([file], environment)
+        if signalled:
+            return 128 + signalled
+        failed |= code != 0
     return 1 if failed else 0

@@ -95,12 +95,21 @@ class Stack:
         self.environment = {**ours, "ONSALE_STATE": str(state), **environment}
         self.env = {}
 
-    def onsale(self, *words, check=True):
+    def onsale(self, *words, check=True, **how):
         return subprocess.run([ROOT / "onsale", *words], cwd=ROOT, env=self.environment, check=check,
-                              stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL).stdout
+                              stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, **how).stdout
 
     def start(self, *words):
-        self.onsale("run", "--detach", *words)
+        """Whoever interrupts this waits until the command has stopped what it started."""
+        command = subprocess.Popen([ROOT / "onsale", "run", "--detach", *words], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL)
+        try:
+            if command.wait() != 0:
+                raise subprocess.CalledProcessError(command.returncode, command.args)
+        except BaseException:
+            command.terminate()
+            command.wait()
+            raise
         return self.read_env()
 
     def read_env(self):
@@ -108,13 +117,16 @@ class Stack:
         return self
 
     def stop(self):
-        self.onsale("stop", check=False)
+        self.onsale("stop", check=False, start_new_session=True)  # another Ctrl-C does not reach it
 
     @property
     def url(self):
         return self.env["ONSALE_URL"]
 
     # --- processes ---
+
+    def runs(self):
+        return bool(json.loads(self.onsale("status", "--json", check=False)))
 
     def status(self):
         return {p["name"]: p for p in json.loads(self.onsale("status", "--json"))}
@@ -476,6 +488,20 @@ def resident_kib(pid, key="VmRSS"):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def processes_of(state):
+    """The pids of everything that runs on this state directory: it is named in its arguments or its environment."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            for file in ("cmdline", "environ"):
+                with open(f"/proc/{pid}/{file}", "rb") as f:
+                    if f"{state}/".encode() in f.read():
+                        found.append(int(pid))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            pass  # gone meanwhile
+    return found
 
 
 def free_port():

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import requests
 
-from support import DEADLINE, ROOT, Stack, User, errors, free_port, fresh_state, wait_until
+from support import DEADLINE, ROOT, Stack, User, errors, free_port, fresh_state, processes_of, wait_until
 
 GROUND = {"postgres", "postgres-auth", "postgres-tickets", "kafka", "registry", "edge"}
 
@@ -22,20 +22,6 @@ GROUND = {"postgres", "postgres-auth", "postgres-tickets", "kafka", "registry", 
 def onsale(*words, root=ROOT, **environment):
     return subprocess.run([root / "onsale", *words], env={**os.environ, **environment}, text=True, capture_output=True,
                           stdin=subprocess.DEVNULL)
-
-
-def processes_of(state):
-    """The pids of everything that runs on this state directory: it is named in its arguments or its environment."""
-    found = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            for file in ("cmdline", "environ"):
-                with open(f"/proc/{pid}/{file}", "rb") as f:
-                    if f"{state}/".encode() in f.read():
-                        found.append(int(pid))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            pass  # gone meanwhile
-    return found
 
 
 @pytest.fixture
