@@ -27,7 +27,7 @@ static char *make_token(struct session_signer *signer, int number) {
     int n = snprintf(email, sizeof email, "user%d@example.com", number);
     int64_t now = clock_wall_us() / 1000000;
     struct identity id = {
-        .user = uuid_v7(), .email = {email, (size_t)n}, .issued_at = now, .expires_at = now + LIVES_S};
+        .user = uuid_v7(), .email = {email, (size_t)n}, .issued_s = now, .expires_s = now + LIVES_S};
     return session_sign(signer, &id);
 }
 

@@ -15,7 +15,24 @@ pthread_t thread_start(const char *name, void *(*run)(void *), void *arg) {
     return thread;
 }
 
+static struct timespec moment(int64_t us) {
+    return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+}
+
+void thread_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+bool thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us) {
+    struct timespec until = moment(until_us);
+    return pthread_cond_timedwait(cond, lock, &until) == 0;
+}
+
 bool thread_join(pthread_t thread, int64_t until_us) {
-    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    struct timespec until = moment(until_us);
     return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
 }

@@ -45,9 +45,9 @@ static int64_t due_us(const struct db_batch *b) {
 struct db_batch *db_batch_take_due(struct db_batch_list *list, int64_t now_us, int64_t *at_us) {
     *at_us = INT64_MAX;
     for (struct db_batch *b = list->first, *before = NULL; b != NULL; before = b, b = b->next) {
-        int64_t due = due_us(b);
-        if (due > now_us) {
-            if (due < *at_us) *at_us = due;
+        int64_t ready_us = due_us(b);
+        if (ready_us > now_us) {
+            if (ready_us < *at_us) *at_us = ready_us;
             continue;
         }
         if (before == NULL) return db_batch_take(list);

@@ -79,10 +79,10 @@ static bool waited_too_long(const struct db_pipeline *p, const struct db_batch *
  * items, and what a statement and its commit cost by themselves is more. */
 static void pump(struct db_pipeline *p) {
     while (db_pipeline_ready(p) && p->sent == NULL && p->waiting.first != NULL) {
-        int64_t now = clock_mono_us(), due;
-        struct db_batch *b = db_batch_take_due(&p->waiting, now, &due);
+        int64_t now_us = clock_mono_us(), due_us;
+        struct db_batch *b = db_batch_take_due(&p->waiting, now_us, &due_us);
         if (b == NULL) {
-            db_conn_wake_at(&p->conn, due);
+            db_conn_wake_at(&p->conn, due_us);
             break;
         }
         if (b->statement->open == b) b->statement->open = NULL;

@@ -90,11 +90,7 @@ struct http *http_start(const struct http_options *options, struct why *w) {
     http->options = *options;
     http->threads = mem_alloc((size_t)options->threads * sizeof *http->threads);
     pthread_mutex_init(&http->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&http->drains, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&http->drains);
     if (proxies_parse(options->trusted_proxies, &http->proxies, w) != ST_OK || listen_all(http, w) != ST_OK) {
         close_listeners(http);
         free_tables(http);
@@ -133,11 +129,9 @@ void http_drain(struct http *http, int timeout_ms) {
         atomic_store(&http->threads[i].drain_until_us, until_us);
         wake(&http->threads[i]);
     }
-    struct timespec patience = {patience_us / 1000000, patience_us % 1000000 * 1000};
     pthread_mutex_lock(&http->lock);
-    int rc = 0;
-    while (http->drained < http->nthreads && rc == 0)
-        rc = pthread_cond_timedwait(&http->drains, &http->lock, &patience);
+    while (http->drained < http->nthreads && thread_cond_wait(&http->drains, &http->lock, patience_us))
+        continue;
     if (http->drained < http->nthreads)
         log_warn("http", "%d threads did not drain", http->nthreads - http->drained);
     pthread_mutex_unlock(&http->lock);

@@ -6,13 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "address.h"
 #include "status.h"
 #include "str.h"
-
-/* IPv4 is kept as ::ffff:a.b.c.d. */
-struct address {
-    uint8_t bytes[16];
-};
 
 struct address_block {
     struct address address;
@@ -28,8 +24,3 @@ struct proxies {
 enum status proxies_parse(const char *list, struct proxies *out, struct why *w);
 void proxies_free(struct proxies *p);
 bool proxies_trust(const struct proxies *p, const struct address *a);
-
-void address_from_v4(const void *four, struct address *out);
-bool address_is_v4(const struct address *a);
-/* Without a port. */
-bool address_parse(const char *text, struct address *out);

@@ -80,15 +80,15 @@ static struct known *place(struct wire_decoder *d) {
  * for such too: a wrong password must not turn good records into dead letters. */
 static enum status learn(struct wire_decoder *d, int32_t id, struct known **known, struct why *w) {
     char *schema = NULL;
-    int64_t now = clock_mono_us();
-    struct known k = {.id = id, .since_us = now};
+    int64_t now_us = clock_mono_us();
+    struct known k = {.id = id, .since_us = now_us};
     if (*known != NULL) k = **known;
     enum status st = registry_schema(d->registry, id, &schema, &k.reason);
     if (st != ST_OK && st != ST_NOT_FOUND) return why(w, ST_LOST, "%s", k.reason.text);
     if (st == ST_OK) k.plan = avro_plan_new(d->type, schema, &k.reason);
     free(schema);
-    k.settled = k.settled || st == ST_OK || now - k.since_us >= SETTLE_US;
-    k.again_us = k.settled ? now + REMEMBER_US : now;
+    k.settled = k.settled || st == ST_OK || now_us - k.since_us >= SETTLE_US;
+    k.again_us = k.settled ? now_us + REMEMBER_US : now_us;
     if (*known == NULL) *known = d->last = place(d);
     **known = k;
     return k.settled ? ST_OK : why(w, ST_LOST, "%s, for now", k.reason.text);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -183,15 +182,15 @@ static void start(struct process *p) {
 /* --- the end --- */
 
 static int left_ms(const struct process *p, int kept_ms) {
-    int64_t left = EXIT_BUDGET_MS - kept_ms - (clock_mono_us() - p->told_us) / 1000;
-    return left > 0 ? (int)left : 0;
+    int64_t remaining_ms = EXIT_BUDGET_MS - kept_ms - (clock_mono_us() - p->told_us) / 1000;
+    return remaining_ms > 0 ? (int)remaining_ms : 0;
 }
 
 /* On a thread of its own, so that the loop goes on answering /readyz and /metrics. */
 static void *stop_parts(void *process) {
     struct process *p = process;
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
-    poll(NULL, 0, (int)p->settings->drain_delay_ms);
+    clock_wait(-1, clock_mono_us() + p->settings->drain_delay_ms * 1000);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);

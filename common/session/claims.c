@@ -49,20 +49,21 @@ static bool seconds(const json_t *root, const char *name, int64_t *out) {
     return json_is_integer(value);
 }
 
-static enum status check_times(const json_t *root, int64_t now, struct identity *out, struct why *w) {
-    int64_t not_before = now;
-    if (!seconds(root, "exp", &out->expires_at)) return why(w, ST_INVALID, "no number exp");
-    if (!seconds(root, "iat", &out->issued_at)) return why(w, ST_INVALID, "no number iat");
+static enum status check_times(const json_t *root, int64_t now_s, struct identity *out, struct why *w) {
+    int64_t not_before = now_s;
+    if (!seconds(root, "exp", &out->expires_s)) return why(w, ST_INVALID, "no number exp");
+    if (!seconds(root, "iat", &out->issued_s)) return why(w, ST_INVALID, "no number iat");
     if (json_object_get(root, "nbf") != NULL && !seconds(root, "nbf", &not_before))
         return why(w, ST_INVALID, "its nbf is not a number");
-    if (out->expires_at <= now) return why(w, ST_INVALID, "it has expired");
-    if (out->issued_at > now + SESSION_CLOCK_SKEW_S) return why(w, ST_INVALID, "it was issued in the future");
-    if (not_before > now + SESSION_CLOCK_SKEW_S) return why(w, ST_INVALID, "it is not valid yet");
+    if (out->expires_s <= now_s) return why(w, ST_INVALID, "it has expired");
+    if (out->issued_s > now_s + SESSION_CLOCK_SKEW_S)
+        return why(w, ST_INVALID, "it was issued in the future");
+    if (not_before > now_s + SESSION_CLOCK_SKEW_S) return why(w, ST_INVALID, "it is not valid yet");
     return ST_OK;
 }
 
-static enum status check_claims(const json_t *root, int64_t now, struct claims *out, struct why *w) {
-    enum status st = check_times(root, now, &out->identity, w);
+static enum status check_claims(const json_t *root, int64_t now_s, struct claims *out, struct why *w) {
+    enum status st = check_times(root, now_s, &out->identity, w);
     if (st != ST_OK) return st;
     if (!says(root, "iss", SESSION_ISSUER)) return why(w, ST_INVALID, "its iss is not " SESSION_ISSUER);
     if (!says(root, "aud", SESSION_AUDIENCE)) return why(w, ST_INVALID, "its aud is not " SESSION_AUDIENCE);
@@ -77,10 +78,10 @@ static enum status check_claims(const json_t *root, int64_t now, struct claims *
     return ST_OK;
 }
 
-enum status claims_read(struct str json, int64_t now, struct claims *out, struct why *w) {
+enum status claims_read(struct str json, int64_t now_s, struct claims *out, struct why *w) {
     json_t *root = object_of(json);
     if (root == NULL) return why(w, ST_INVALID, "its claims are not a JSON object");
-    enum status st = check_claims(root, now, out, w);
+    enum status st = check_claims(root, now_s, out, w);
     json_decref(root);
     return st;
 }

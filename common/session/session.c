@@ -109,7 +109,7 @@ static struct session_digest digest_of(struct session_cache *cache, struct str t
     return digest;
 }
 
-static enum status verify(struct session_cache *cache, struct str token, int64_t now, struct claims *out,
+static enum status verify(struct session_cache *cache, struct str token, int64_t now_s, struct claims *out,
                           struct why *w) {
     struct parts parts;
     uint8_t json[SESSION_MAX_TOKEN], signature[SESSION_MAX_SIGNATURE];
@@ -127,7 +127,7 @@ static enum status verify(struct session_cache *cache, struct str token, int64_t
         return why(w, ST_INVALID, "its signature is wrong");
     if (!base64_decode(parts.claims, json, sizeof json, &n))
         return why(w, ST_INVALID, "its claims are not base64url");
-    return claims_read((struct str){(char *)json, n}, now, out, w);
+    return claims_read((struct str){(char *)json, n}, now_s, out, w);
 }
 
 enum status session_verify(struct session_cache *cache, struct str token, struct identity *out,
@@ -135,16 +135,16 @@ enum status session_verify(struct session_cache *cache, struct str token, struct
     if (token.n < MIN_TOKEN || token.n > SESSION_MAX_TOKEN)
         return why(w, ST_INVALID, "a token of %zu bytes", token.n);
     follow_keys(cache);
-    int64_t now = clock_wall_us() / 1000000;
+    int64_t now_s = clock_wall_us() / 1000000;
     struct session_digest digest = digest_of(cache, token);
     const struct identity *id = kept_find(cache->kept, &digest);
-    if (id != NULL && id->expires_at <= now) {
+    if (id != NULL && id->expires_s <= now_s) {
         kept_drop(cache->kept, &digest);
         return why(w, ST_INVALID, "it has expired");
     }
     if (id == NULL) {
         struct claims claims;
-        enum status st = verify(cache, token, now, &claims, w);
+        enum status st = verify(cache, token, now_s, &claims, w);
         if (st != ST_OK) return st;
         id = kept_add(cache->kept, &digest, &claims.identity);
     }

@@ -17,7 +17,7 @@
 struct identity {
     struct uuid user;
     struct str email;
-    int64_t issued_at, expires_at; /* unix seconds */
+    int64_t issued_s, expires_s; /* unix seconds */
 };
 
 enum { SESSION_MAX_TOKEN = 4096 };
@@ -52,7 +52,7 @@ enum status session_verify(struct session_cache *cache, struct str token, struct
  * paths is a list separated by commas, the first signs. */
 struct session_signer *session_signer_open(const char *paths, struct why *w);
 void session_signer_free(struct session_signer *signer);
-/* The token for id, good from id->issued_at to id->expires_at; free() it. Thread-safe; takes about a
+/* The token for id, good from id->issued_s to id->expires_s; free() it. Thread-safe; takes about a
  * millisecond. NULL: the e-mail is empty, too long or not UTF-8. */
 char *session_sign(struct session_signer *signer, const struct identity *id);
 struct str session_jwks(const struct session_signer *signer); /* the JSON document, lives with the signer */

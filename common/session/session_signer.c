@@ -135,8 +135,8 @@ static bool add_claims(jwt_t *jwt, const struct identity *id) {
     snprintf(email, sizeof email, "%.*s", (int)id->email.n, id->email.p);
     return jwt_add_grant(jwt, "iss", SESSION_ISSUER) == 0 &&
            jwt_add_grant(jwt, "aud", SESSION_AUDIENCE) == 0 && jwt_add_grant(jwt, "sub", sub) == 0 &&
-           jwt_add_grant(jwt, "email", email) == 0 && jwt_add_grant_int(jwt, "iat", id->issued_at) == 0 &&
-           jwt_add_grant_int(jwt, "exp", id->expires_at) == 0;
+           jwt_add_grant(jwt, "email", email) == 0 && jwt_add_grant_int(jwt, "iat", id->issued_s) == 0 &&
+           jwt_add_grant_int(jwt, "exp", id->expires_s) == 0;
 }
 
 char *session_sign(struct session_signer *signer, const struct identity *id) {

@@ -72,8 +72,8 @@ static void check(struct hasher *hasher, struct hash_job *job) {
 }
 
 static void sign(struct hasher *hasher, struct hash_job *job) {
-    job->session.issued_at = clock_wall_us() / 1000000;
-    job->session.expires_at = job->session.issued_at + job->session_s;
+    job->session.issued_s = clock_wall_us() / 1000000;
+    job->session.expires_s = job->session.issued_s + job->session_s;
     char *token = session_sign(hasher->options.signer, &job->session);
     if (token == NULL) abort(); /* out of memory: the e-mail was looked at when it came in */
     snprintf(job->token, sizeof job->token, "%s", token);
@@ -113,9 +113,9 @@ static void *run(void *arg) {
     struct hasher *hasher = arg;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* Linux: of this thread alone */
     for (struct hash_job *job; (job = take(hasher)) != NULL;) {
-        int64_t began = clock_mono_us();
+        int64_t began_us = clock_mono_us();
         do_job(hasher, job);
-        note_time(hasher, clock_mono_us() - began);
+        note_time(hasher, clock_mono_us() - began_us);
         req_resume(job->rq, job->then, job);
     }
     return NULL;

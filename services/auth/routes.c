@@ -233,7 +233,7 @@ static void current_user(struct req *rq) {
         json_open(out, '{');
         write_user(out, &user->user, user->email);
         json_key(out, "iat");
-        json_int(out, user->issued_at);
+        json_int(out, user->issued_s);
         json_close(out, '}');
     }
     json_close(out, '}');

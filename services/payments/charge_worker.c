@@ -201,10 +201,8 @@ static bool is_stopping(struct charge_worker *worker) {
 /* Until it is time to try again, or the process stops. */
 static void rest(struct charge_worker *worker) {
     backoff_fail(&worker->retry);
-    int64_t until_us = worker->retry.until_us;
-    struct timespec at = {until_us / 1000000, until_us % 1000000 * 1000};
     pthread_mutex_lock(&worker->lock);
-    while (!worker->stopping && pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0)
+    while (!worker->stopping && thread_cond_wait(&worker->changed, &worker->lock, worker->retry.until_us))
         ;
     pthread_mutex_unlock(&worker->lock);
 }
@@ -296,14 +294,14 @@ static void forget_webhooks(struct charge_worker *worker) {
 }
 
 static void do_due(struct charge_worker *worker) {
-    int64_t now = clock_mono_us();
-    if (now >= worker->sweep_at_us) {
-        worker->sweep_at_us = now + SWEEP_US;
+    int64_t now_us = clock_mono_us();
+    if (now_us >= worker->sweep_at_us) {
+        worker->sweep_at_us = now_us + SWEEP_US;
         while (!is_stopping(worker) && !sweep_some(worker))
             ;
     }
-    if (now >= worker->forget_at_us) {
-        worker->forget_at_us = now + FORGET_US;
+    if (now_us >= worker->forget_at_us) {
+        worker->forget_at_us = now_us + FORGET_US;
         forget_webhooks(worker);
     }
 }
@@ -313,10 +311,9 @@ static void do_due(struct charge_worker *worker) {
 /* Waits for answers, or for the time of the next sweep. false: it is to stop, and no answers are left.
  * has_answers is cleared before they are taken, so what comes in between is not missed. */
 static bool take_answers(struct charge_worker *worker, struct inbox_item **list) {
-    struct timespec at = {worker->sweep_at_us / 1000000, worker->sweep_at_us % 1000000 * 1000};
     pthread_mutex_lock(&worker->lock);
     while (!worker->has_answers && !worker->stopping && !worker->sweep_now &&
-           pthread_cond_timedwait(&worker->changed, &worker->lock, &at) == 0)
+           thread_cond_wait(&worker->changed, &worker->lock, worker->sweep_at_us))
         ;
     if (worker->sweep_now) worker->sweep_at_us = 0;
     worker->has_answers = worker->sweep_now = false;
@@ -355,12 +352,8 @@ void charge_worker_wake(struct charge_worker *worker) {
 /* --- its life --- */
 
 static void init_lock(struct charge_worker *worker) {
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&worker->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&worker->changed);
 }
 
 struct charge_worker *charge_worker_start(const struct charge_worker_options *options) {

@@ -196,13 +196,13 @@ static void send(struct call *call, int delay_ms) {
 
 void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *done, void *ctx) {
     struct call *call = mem_alloc(sizeof *call);
-    int64_t now = clock_mono_us();
+    int64_t now_us = clock_mono_us();
     *call = (struct call){.stripe = s,
                           .ask = *ask,
                           .done = done,
                           .ctx = ctx,
-                          .began_us = now,
-                          .deadline_us = now + s->timeout_ms * INT64_C(1000)};
+                          .began_us = now_us,
+                          .deadline_us = now_us + s->timeout_ms * INT64_C(1000)};
     stripe_request_make(ask, &call->request);
     send(call, 0);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backoff.h"
 #include "clock.h"
 #include "fetch.h"
 #include "hex.h"
@@ -200,18 +201,13 @@ static bool anything_over(const struct webhooks *w) {
     return false;
 }
 
-static struct timespec in_ms(int ms) {
-    int64_t us = clock_mono_us() + ms * INT64_C(1000);
-    return (struct timespec){us / 1000000, us % 1000000 * 1000};
-}
-
 /* Until something is to be done. */
 static void wait_for_work(struct webhooks *w, int ms, bool only_to_stop) {
-    struct timespec until = in_ms(ms);
-    int rc = 0;
+    int64_t until_us = clock_mono_us() + ms * INT64_C(1000);
+    bool in_time = true;
     pthread_mutex_lock(&w->lock);
-    while (rc == 0 && !w->stopping && (only_to_stop || (!w->woken && !anything_over(w))))
-        rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+    while (in_time && !w->stopping && (only_to_stop || (!w->woken && !anything_over(w))))
+        in_time = thread_cond_wait(&w->changed, &w->lock, until_us);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -224,12 +220,18 @@ static bool is_stopping(struct webhooks *w) {
 
 static void *webhooks_main(void *webhooks) {
     struct webhooks *w = webhooks;
+    struct backoff retry = {.first_ms = 50, .most_ms = LONGEST_WAIT_MS};
+    struct why said = {0};
     while (!is_stopping(w)) {
         struct why why;
         int wait_ms = LONGEST_WAIT_MS;
         bool ok = connect_to(w, &why) && settle(w, &why) && send_due(w, &wait_ms, &why) && forget(w, &why);
-        if (!ok) {
-            log_warn("webhooks", "trying again: %s", why.text);
+        if (ok) {
+            backoff_reset(&retry);
+            said = (struct why){0};
+        } else {
+            wait_ms = backoff_fail(&retry);
+            if (log_news(&said, &why)) log_warn("webhooks", "trying again: %s", why.text);
             PQfinish(w->conn);
             w->conn = NULL;
         }
@@ -239,12 +241,8 @@ static void *webhooks_main(void *webhooks) {
 }
 
 static void init_lock(struct webhooks *w) {
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&w->changed);
 }
 
 struct webhooks *webhooks_new(const char *database_url, const struct faults *faults) {

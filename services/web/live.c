@@ -54,18 +54,18 @@ static void mark(struct live_stream *s) {
     s->thread->dirty = s;
 }
 
-static void flush(struct live_stream *s, int64_t now) {
+static void flush(struct live_stream *s, int64_t now_us) {
     s->dirty = false;
-    s->spoke_us = now;
+    s->spoke_us = now_us;
     live_say_place(s);
     if (!req_stream_flush(s->rq)) leave(s);
 }
 
 static void flush_all(struct live_thread *t) {
-    int64_t now = clock_mono_us();
+    int64_t now_us = clock_mono_us();
     for (struct live_stream *s = t->dirty, *next; s != NULL; s = next) {
         next = s->next_dirty;
-        flush(s, now);
+        flush(s, now_us);
     }
     t->dirty = NULL;
 }
@@ -84,18 +84,18 @@ static void say_to_all(struct live_thread *t, const struct uuid *id, const struc
 
 /* A session that is over must not be told of its orders any more; its page comes back as nobody's. */
 static bool may_stay(const struct live_stream *s) {
-    return s->user == NULL || s->user->expires_at > clock_wall_us() / 1000000;
+    return s->user == NULL || s->user->expires_s > clock_wall_us() / 1000000;
 }
 
 static void scan(struct live_thread *t) {
-    int64_t now = clock_mono_us();
-    if (now - t->scanned_us < SCAN_US) return;
-    t->scanned_us = now;
+    int64_t now_us = clock_mono_us();
+    if (now_us - t->scanned_us < SCAN_US) return;
+    t->scanned_us = now_us;
     for (struct live_stream *s = t->streams, *next; s != NULL; s = next) {
         next = s->next;
         bool news = s->counts && t->listed > s->counted;
         if (news) live_say_listed(s);
-        if (news || now - s->spoke_us >= SILENCE_US) mark(s);
+        if (news || now_us - s->spoke_us >= SILENCE_US) mark(s);
         if (!may_stay(s)) {
             req_stream_end(s->rq);
             leave(s);

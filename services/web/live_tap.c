@@ -1,6 +1,5 @@
 #include "live_tap.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -150,7 +149,7 @@ static void tell(struct live_tap *tap) {
     tap->told_at_us = now_us;
     metric_set(M_LIVE_ITEMS, (int64_t)live_view_count(tap->view));
     while (tap->options.busy(tap->options.arg) && !topic_thread_stopping(&tap->thread))
-        poll(NULL, 0, BUSY_MS);
+        clock_wait(-1, clock_mono_us() + BUSY_MS * INT64_C(1000));
     struct live_batch *batch = new_batch(tap);
     tap->options.tell(tap->options.arg, batch);
     live_batch_unref(batch);

@@ -46,7 +46,7 @@ static void fuzz_base64(struct str text) {
 static void fuzz_claims(struct str json) {
     struct claims claims;
     if (claims_read(json, NOW, &claims, NULL) != ST_OK) return;
-    must(claims.identity.expires_at > NOW);
+    must(claims.identity.expires_s > NOW);
     must(claims.identity.email.n > 0 && claims.identity.email.n <= SESSION_MAX_EMAIL);
 }
 

@@ -2,8 +2,8 @@
 #include "pg_test.h"
 
 #include "clock.h"
-#include "priv/db_metrics.h"
 #include "priv/db_conn.h"
+#include "priv/db_metrics.h"
 
 enum { PATIENCE_MS = 20000 };
 

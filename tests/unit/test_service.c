@@ -471,8 +471,7 @@ static void a_consumer_refuses_a_setting(void **state) {
     static const struct avro_type type = {.name = "Thing", .size = 1};
     static const struct topic topic = {.name = "things", .type = &type};
     static const struct reaction reactions[] = {{&topic, 0, &gated, bind_nothing}, {0}};
-    static const struct service reacting = {
-        .name = "things", .schema = &schema, .reactions = reactions};
+    static const struct service reacting = {.name = "things", .schema = &schema, .reactions = reactions};
     running = &reacting;
     setenv("KAFKA_BROKERS", "b:1", 1);
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);

@@ -27,7 +27,7 @@ static const struct identity *add(struct session_kept *kept, uint64_t n) {
     char email[32];
     int length = snprintf(email, sizeof email, "user%llu@example.com", (unsigned long long)n);
     struct identity id = {
-        .email = {email, (size_t)length}, .issued_at = (int64_t)n, .expires_at = (int64_t)n + 1};
+        .email = {email, (size_t)length}, .issued_s = (int64_t)n, .expires_s = (int64_t)n + 1};
     memcpy(id.user.b, &n, sizeof n);
     struct session_digest digest = digest_of(n);
     return kept_add(kept, &digest, &id);
@@ -41,7 +41,7 @@ static bool is_there(struct session_kept *kept, uint64_t n) {
     snprintf(email, sizeof email, "user%llu@example.com", (unsigned long long)n);
     assert_true(str_eq(id->email, str_of(email)));
     assert_memory_equal(id->user.b, &n, sizeof n);
-    assert_int_equal(id->issued_at, n);
+    assert_int_equal(id->issued_s, n);
     return true;
 }
 
