@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import harness
 import peers
 import support
-from common import ROOT, program, say
+from common import ROOT, Failed, program, say
 from tally import event
 
 RATE = int(os.environ.get("RATE", "2000"))
@@ -134,6 +134,8 @@ class Measured:
                 first = time.monotonic(), now, self.cpu()
             assert time.monotonic() - started < 120, f"{now} of {end}"
             time.sleep(0.02)
+        if first is None:
+            raise Failed(f"{end - self.begin:,} events were counted before anybody looked: set EVENTS to more")
         took = time.monotonic() - first[0]
         self.found |= {"rate": (end - first[1]) / took, "cpu_us": (self.cpu() - first[2]) / (end - first[1]) * 1e6,
                        "full": self.memory("VmRSS")}
