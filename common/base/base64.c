@@ -17,6 +17,8 @@ static bool is_ascii(struct str text) {
 
 bool base64_decode(struct str text, uint8_t *out, size_t cap, size_t *n) {
     const char *end = NULL;
+    *n = 0;
+    if (text.n == 0) return true; /* its pointer may be NULL */
     return is_ascii(text) &&
            sodium_base642bin(out, cap, text.p, text.n, NULL, n, &end,
                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&

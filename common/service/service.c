@@ -46,7 +46,7 @@ struct process {
 /* One line on stderr. Nothing else ends a process for its configuration. */
 static void __attribute__((noreturn)) die(const struct service *service, int code, const char *text) {
     fprintf(stderr, "%s: %s\n", service->name, text);
-    exit(code);
+    _exit(code); /* no destructors of libraries: threads may run already that use them */
 }
 
 /* --- readiness --- */
