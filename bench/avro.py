@@ -2,7 +2,7 @@
 """Encoding and decoding of events: the generated code, Apache's libavro, and Apache's Java implementation, in one run.
 
 Needs no stack. Java's jars come by Maven into onsale's cache. Fails when the generated code is not 10 times as fast as
-libavro and twice as fast as the fastest way of Java.
+libavro and 2.5 times as fast as the fastest way of Java.
 
 What is measured is the whole way: a struct (an object) of all fields to bytes, and bytes to a struct of all fields. Only the
 "-value" and "-text" rows leave a part out:
@@ -80,8 +80,8 @@ def main():
         for implementation, ns in times.items():
             print(f"    {implementation:14} {ns:8.1f} ns" + ("" if ns == ours else f"  {ns / ours:6.1f} x"))
         fastest_java = min(ns for name, ns in times.items() if name.startswith("java"))
-        enough &= times["libavro"] >= 10 * ours and fastest_java >= 2 * ours
-    print("reached: 10 x libavro, 2 x Java" if enough else "MISSED: 10 x libavro, 2 x Java")
+        enough &= times["libavro"] >= 10 * ours and fastest_java >= 2.5 * ours
+    print("reached: 10 x libavro, 2.5 x Java" if enough else "MISSED: 10 x libavro, 2.5 x Java")
     return enough
 
 
