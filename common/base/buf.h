@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "str.h"
+
 struct buf {
     uint8_t *data;
     size_t len, cap;
@@ -16,3 +18,8 @@ void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_free(struct buf *b);
+
+/* What it holds, until it changes. */
+static inline struct str buf_str(const struct buf *b) {
+    return (struct str){(const char *)b->data, b->len};
+}

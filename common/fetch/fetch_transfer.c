@@ -76,6 +76,6 @@ struct fetch_answer fetch_transfer_answer(struct fetch_transfer *t, CURL *easy, 
     answer.code = (int)code;
     buf_reserve(&t->answer, 1);
     t->answer.data[t->answer.len] = '\0';
-    answer.body = (struct str){(const char *)t->answer.data, t->answer.len};
+    answer.body = buf_str(&t->answer);
     return answer;
 }

@@ -26,7 +26,7 @@ static struct str part(const char *service, const char *method, const char *path
         json_text(&j, str_of(path));
     }
     json_key(&j, "status");
-    return (struct str){(char *)j.out.data, j.out.len};
+    return buf_str(&j.out);
 }
 
 struct http_log_parts *http_log_parts_new(const char *service, const struct route *routes) {

@@ -93,7 +93,7 @@ void req_link_next(struct req *rq, const struct req_page *page, struct uuid last
     uuid_format(&last, cursor);
     buf_printf(&link, "<%s?cursor=%.*s&limit=%d%.*s>; rel=\"next\"", rq->match.route->path, UUID_TEXT, cursor,
                page->size, (int)more.n, more.p);
-    req_set_header(rq, "link", (struct str){(char *)link.data, link.len});
+    req_set_header(rq, "link", buf_str(&link));
     buf_free(&link);
 }
 
@@ -106,8 +106,8 @@ void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t 
                (long long)(max_age_s > 0 ? max_age_s : 0),
                rq->thread->http->options.secure_cookies ? "; Secure" : "");
     h2o_mem_pool_t *pool = &rq->h2o->pool;
-    h2o_add_header(pool, &rq->h2o->res.headers, H2O_TOKEN_SET_COOKIE, NULL,
-                   clean_copy(pool, (struct str){(char *)b.data, b.len}), b.len);
+    h2o_add_header(pool, &rq->h2o->res.headers, H2O_TOKEN_SET_COOKIE, NULL, clean_copy(pool, buf_str(&b)),
+                   b.len);
     buf_free(&b);
 }
 

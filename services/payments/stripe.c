@@ -188,7 +188,7 @@ static void send(struct call *call, int delay_ms) {
                  &(struct fetch_request){.method = r->method,
                                          .url = url,
                                          .headers = headers,
-                                         .body = {(const char *)r->body.data, r->body.len},
+                                         .body = buf_str(&r->body),
                                          .timeout_ms = clock_ms_until(call->deadline_us) - delay_ms,
                                          .delay_ms = delay_ms},
                  on_answer, call);

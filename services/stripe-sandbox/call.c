@@ -19,7 +19,7 @@ struct call *call_of(struct req *rq) {
 }
 
 struct str call_take(struct call *c, struct json *json) {
-    struct str text = arena_str(req_arena(c->rq), (struct str){(char *)json->out.data, json->out.len});
+    struct str text = arena_str(req_arena(c->rq), buf_str(&json->out));
     buf_free(&json->out);
     *json = (struct json){0};
     return text;
@@ -314,7 +314,7 @@ static void put_event(struct sql_params *item, struct call *c, const struct act 
     object_write_event(&body, id, act->event, now_us, act->object, str_of(c->request), c->key);
     put_text(item, str_of(id));
     put_text(item, str_of(act->event));
-    put_text(item, (struct str){(char *)body.out.data, body.out.len});
+    put_text(item, buf_str(&body.out));
     put_time(item, now_us + wait_ms * 1000);
     put_int(item, faults_strike(faults, FAULT_WEBHOOK_DUPLICATE) ? 2 : 1);
     buf_free(&body.out);

@@ -66,7 +66,7 @@ static void go_back(struct call *c) {
                      (int)in->id.n, in->id.p, c->passed ? "succeeded" : "failed");
     buf_add(&url, in->return_url.p, in->return_url.n);
     buf_add(&url, rest, (size_t)n);
-    req_set_header(c->rq, "location", (struct str){(char *)url.data, url.len});
+    req_set_header(c->rq, "location", buf_str(&url));
     buf_free(&url);
     req_reply(c->rq, 303);
 }

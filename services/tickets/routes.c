@@ -193,7 +193,7 @@ static struct str list_query(struct req *rq, const struct list *list) {
     if (list->mine) buf_printf(&query, "&mine=true");
     if (list->q.n > 0) buf_printf(&query, "&q=");
     percent_encode(&query, list->q);
-    struct str text = arena_str(req_arena(rq), (struct str){(const char *)query.data, query.len});
+    struct str text = arena_str(req_arena(rq), buf_str(&query));
     buf_free(&query);
     return text;
 }

@@ -46,10 +46,6 @@ static void forget(void *call) {
     free(c);
 }
 
-static struct str text_of(const struct buf *b) {
-    return (struct str){(const char *)b->data, b->len};
-}
-
 /* What is behind `before` in s, up to one of `ends`. */
 static struct str between(struct str s, const char *before, const char *ends) {
     const char *at = s.n == 0 ? NULL : memmem(s.p, s.n, before, strlen(before));
@@ -77,8 +73,8 @@ static void on_resumed(struct req *rq, void *arg) {
     c->answer.away = c->code == 0 || c->code >= 500;
     if (c->body.len > 0)
         c->answer.body = json_loadb((char *)c->body.data, c->body.len, JSON_REJECT_DUPLICATES, NULL);
-    c->answer.cursor = between(text_of(&c->link), "cursor=", "&>");
-    read_session(&c->answer, text_of(&c->cookie));
+    c->answer.cursor = between(buf_str(&c->link), "cursor=", "&>");
+    read_session(&c->answer, buf_str(&c->cookie));
     c->then(rq, &c->answer);
 }
 

@@ -24,10 +24,6 @@ void live_data(struct buf *out, struct str text) {
     html_literal(out, "\n");
 }
 
-static struct str text_of(const struct buf *b) {
-    return (struct str){(const char *)b->data, b->len};
-}
-
 /* --- a ticket --- */
 
 static struct str title_of(const struct live_item *item) {
@@ -48,7 +44,7 @@ static void say_card(struct live_stream *s, const struct live_item *item) {
                                                             .state = state_of(item),
                                                             .version = item->version});
     html_literal(out_of(s), "event: card\n");
-    live_data(out_of(s), text_of(card));
+    live_data(out_of(s), buf_str(card));
 }
 
 static enum viewer viewer_of(const struct live_stream *s, const struct live_item *item) {
@@ -72,7 +68,7 @@ static void say_sheet(struct live_stream *s, const struct live_item *item) {
                                                             .csrf = s->csrf,
                                                             .key = {key_text, UUID_TEXT}});
     html_literal(out_of(s), "event: sheet\n");
-    live_data(out_of(s), text_of(&sheet));
+    live_data(out_of(s), buf_str(&sheet));
     buf_free(&sheet);
 }
 
@@ -85,7 +81,7 @@ static void say_order(struct live_stream *s, const struct live_item *item) {
     json_put_int(&json, "version", item->version);
     json_close(&json, '}');
     html_literal(out_of(s), "event: order\n");
-    live_data(out_of(s), text_of(&json.out));
+    live_data(out_of(s), buf_str(&json.out));
     buf_free(&json.out);
 }
 
@@ -137,10 +133,10 @@ void live_tick(struct buf *out, struct str place, int64_t now_ms) {
 }
 
 void live_say_place(struct live_stream *s) {
-    live_tick(out_of(s), text_of(&s->thread->place), clock_wall_us() / 1000);
+    live_tick(out_of(s), buf_str(&s->thread->place), clock_wall_us() / 1000);
 }
 
 struct str live_since(struct req *rq, const struct live *live) {
     const struct buf *place = &live->threads[req_thread(rq)].place;
-    return arena_str(req_arena(rq), (struct str){(const char *)place->data, place->len});
+    return arena_str(req_arena(rq), buf_str(place));
 }

@@ -54,7 +54,7 @@ void page_go(struct req *rq, const char *path, ...) {
     buf_vprintf(&location, path, ap);
     va_end(ap);
     set_headers(rq);
-    req_set_header(rq, "location", (struct str){(const char *)location.data, location.len});
+    req_set_header(rq, "location", buf_str(&location));
     buf_free(&location);
     req_reply(rq, 303);
 }

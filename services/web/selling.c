@@ -102,7 +102,7 @@ static void render_edit(struct req *rq) {
                              .id = t->card.id,
                              .version = t->card.version,
                              .title = t->card.title,
-                             .price = arena_str(req_arena(rq), (struct str){(char *)amount.data, amount.len}),
+                             .price = arena_str(req_arena(rq), buf_str(&amount)),
                              .symbol = str_of(view_symbol(t->card.price.currency))};
     buf_free(&amount);
     if (p->refusal != NULL) {

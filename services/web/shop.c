@@ -16,7 +16,7 @@ static struct str link_next(struct req *rq, struct str cursor, struct str words)
     buf_add(&link, cursor.p, cursor.n);
     if (words.n > 0) html_literal(&link, "&q=");
     percent_encode(&link, words);
-    struct str kept = arena_str(req_arena(rq), (struct str){(char *)link.data, link.len});
+    struct str kept = arena_str(req_arena(rq), buf_str(&link));
     buf_free(&link);
     return kept;
 }

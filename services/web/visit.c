@@ -116,7 +116,7 @@ void visit_ask(struct req *rq, enum api_part part, const char *method, api_then 
     api_ask(rq, web->api,
             &(struct api_ask){.part = part,
                               .method = method,
-                              .path = {(const char *)text.data, text.len},
+                              .path = buf_str(&text),
                               .session = visit_of(rq)->session,
                               .then = then});
     buf_free(&text);
@@ -129,7 +129,7 @@ void visit_send(struct req *rq, enum api_part part, const char *method, const ch
             &(struct api_ask){.part = part,
                               .method = method,
                               .path = str_of(path),
-                              .body = {(const char *)body->out.data, body->out.len},
+                              .body = buf_str(&body->out),
                               .key = visit_key(rq),
                               .version = version,
                               .session = visit_of(rq)->session,
@@ -154,7 +154,7 @@ struct str visit_link(struct req *rq, const char *path, ...) {
     va_start(ap, path);
     buf_vprintf(&text, path, ap);
     va_end(ap);
-    struct str kept = arena_str(req_arena(rq), (struct str){(const char *)text.data, text.len});
+    struct str kept = arena_str(req_arena(rq), buf_str(&text));
     buf_free(&text);
     return kept;
 }

@@ -29,7 +29,7 @@ static void write_ticket(void *writing, const struct ticket *t) {
         size_t n = state_window_key(key, t, &t->windows[i]);
         state_window_value(value, t, &t->windows[i]);
         k->st = output_state(k->sales->output, k->partition->number, (struct str){(char *)key, n},
-                             (struct str){(char *)value->data, value->len}, k->w);
+                             buf_str(value), k->w);
     }
 }
 
@@ -54,8 +54,8 @@ static enum status write_partition(struct writing *k, const struct partition *p)
     if (k->st != ST_OK) return k->st;
     size_t n = state_position_key(key);
     state_position_value(value, p->position, windows_size(p->windows).windows);
-    return k->st = output_state(k->sales->output, p->number, (struct str){(char *)key, n},
-                                (struct str){(char *)value->data, value->len}, k->w);
+    return k->st =
+               output_state(k->sales->output, p->number, (struct str){(char *)key, n}, buf_str(value), k->w);
 }
 
 static enum status write_all(struct sales *x, int *rows, struct why *w) {

@@ -79,7 +79,7 @@ static void echo(struct req *rq) {
     struct buf text = {0};
     struct str body = req_raw_body(rq);
     buf_printf(&text, "%.*s %.*s %.*s", (int)type.n, type.p, (int)key.n, key.p, (int)body.n, body.p);
-    req_reply_raw(rq, 200, "text/plain", (struct str){(const char *)text.data, text.len});
+    req_reply_raw(rq, 200, "text/plain", buf_str(&text));
     buf_free(&text);
 }
 

@@ -146,7 +146,7 @@ static void test_a_tick_names_the_whole_place(void **state) {
         live_view_begin(v, TICKETS, p, 1000000000000 + p, false);
     live_view_place(v, &place);
     assert_true(place.len > 48 * 13);
-    live_tick(&tick, (struct str){(const char *)place.data, place.len}, 1234);
+    live_tick(&tick, buf_str(&place), 1234);
     buf_add(&wanted, "event: tick\nid: ", 16);
     buf_add(&wanted, place.data, place.len);
     buf_add(&wanted, "\ndata: 1234\n\n", 13);

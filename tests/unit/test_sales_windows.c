@@ -363,14 +363,12 @@ static void it_is_whole_when_its_position_has_come(void **unused) {
     restore_end(&ps, 3); /* the transaction's records are not there yet */
     assert_false(partition_is_whole(p));
     state_position_value(&value, 999, 0);
-    assert_int_equal(
-        restore(&ps, (struct str){(char *)key, n}, (struct str){(char *)value.data, value.len}, 3), ST_OK);
+    assert_int_equal(restore(&ps, (struct str){(char *)key, n}, buf_str(&value), 3), ST_OK);
     restore_end(&ps, 4);
     assert_false(partition_is_whole(p));
     assert_false(partition_is_lost(p));
     state_position_value(&value, 1000, 0);
-    assert_int_equal(
-        restore(&ps, (struct str){(char *)key, n}, (struct str){(char *)value.data, value.len}, 5), ST_OK);
+    assert_int_equal(restore(&ps, (struct str){(char *)key, n}, buf_str(&value), 5), ST_OK);
     assert_false(partition_is_whole(p)); /* something may follow */
     restore_end(&ps, 7);
     assert_true(partition_is_whole(p));
@@ -394,8 +392,7 @@ static void it_is_not_whole_when_windows_are_missing(void **unused) {
     size_t n = state_position_key(key);
     assert_int_equal(restore(&ps, (struct str){first, 20}, (struct str){window, sizeof window}, 0), ST_OK);
     state_position_value(&value, 1000, 2);
-    assert_int_equal(
-        restore(&ps, (struct str){(char *)key, n}, (struct str){(char *)value.data, value.len}, 1), ST_OK);
+    assert_int_equal(restore(&ps, (struct str){(char *)key, n}, buf_str(&value), 1), ST_OK);
     restore_end(&ps, 2);
     assert_false(partition_is_whole(p));
     assert_int_equal(restore(&ps, (struct str){second, 20}, (struct str){window, sizeof window}, 2), ST_OK);

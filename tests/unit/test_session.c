@@ -500,7 +500,7 @@ static void test_a_bounded_number_of_keys(void **state) {
         free(jwk);
     }
     buf_add(&jwks, "]}", 2);
-    struct keyset *set = keyset_parse((struct str){(char *)jwks.data, jwks.len}, NULL);
+    struct keyset *set = keyset_parse(buf_str(&jwks), NULL);
     assert_non_null(set);
     assert_int_equal(set->n, SESSION_MAX_KEYS);
     keyset_unref(set);
