@@ -1,5 +1,5 @@
-"""./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner; `which`
-narrows it down to the tests whose name contains it."""
+"""./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner; `names`
+narrows it down to the tests whose name contains one of them."""
 import os
 import pathlib
 import signal
@@ -42,34 +42,35 @@ def follow(command, closing):
     return lines[-1]
 
 
-def programs(kind, which):
-    """The programs of tests/KIND whose name contains `which`: each is made of one file."""
-    found = sorted(file.stem for file in (ROOT / "tests" / kind).glob("*.c") if which in file.stem)
-    if not found:
-        raise Failed(f"nothing in tests/{kind} is called {which}")
-    return found
+def programs(kind, names):
+    """The programs of tests/KIND: each is made of one file."""
+    stems = sorted(file.stem for file in (ROOT / "tests" / kind).glob("*.c"))
+    for name in names:
+        if not any(name in stem for stem in stems):
+            raise Failed(f"nothing in tests/{kind} is called {name}")
+    return [stem for stem in stems if not names or any(name in stem for name in names)]
 
 
-def ctest(preset, which, *prefix):
-    names = programs("unit", which)
+def ctest(preset, names, *prefix):
+    names = programs("unit", names)
     build(names, preset)
     return follow([ROOT / "tools/with-postgres", *prefix, program("ctest"), "--test-dir", ROOT / "build" / preset, "-j",
                    str(os.cpu_count()), "-R", f"^({'|'.join(names)})$", "--output-on-failure", "--no-tests=error"],
                   "tests passed")
 
 
-def unit(which):
-    return ctest("asan", which)
+def unit(names):
+    return ctest("asan", names)
 
 
-def tsan(which):
+def tsan(names):
     # TSan's shadow memory needs addresses where it expects them.
-    return ctest("tsan", which, program("setarch"), "--addr-no-randomize")
+    return ctest("tsan", names, program("setarch"), "--addr-no-randomize")
 
 
-def fuzz(which):
+def fuzz(names):
     """Each target for a few seconds, from its kept corpus; what it finds new stays out of the tree."""
-    targets = programs("fuzz", which)
+    targets = programs("fuzz", names)
     build(targets, "fuzz")
     for target in targets:
         name = target.removeprefix("fuzz_")
@@ -81,25 +82,26 @@ def fuzz(which):
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 
 
-def pytest(part, which, workers, *words):
+def pytest(part, names, workers, *words):
     """What hangs is ended and shown with its stack: a run that never ends says nothing."""
-    return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", *words, "-k", which,
+    return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", *words, "-k", " or ".join(names),
                    ROOT / "tests" / part], " in ")
 
 
-def integration(which):
-    """A file of tests at a time on each of a few workers: one more than there are cores, because tests wait a lot."""
+def integration(names):
+    """A file of tests at a time on each of a few workers: one more than there are cores, because tests wait a lot. Those that are asked
+    for by name are few: they share one stack."""
     build(preset="release")  # also the programs that these tests start
-    return pytest("integration", which, os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
+    return pytest("integration", names, 0 if names else os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
-def browser(which):
+def browser(names):
     """People's browsers against one stack, in one worker, while the others look at pages that need none."""
     build(preset="release")
-    return pytest("browser", which, os.cpu_count() + 1, "--dist", "loadgroup")
+    return pytest("browser", names, os.cpu_count() + 1, "--dist", "loadgroup")
 
 
-def deploy(which):
+def deploy(names):
     """The chart, on a Kubernetes of its own, and the image. Last, for its tools take minutes to build the first time."""
     build(preset="release")  # the programs say which settings they read
     try:
@@ -107,27 +109,33 @@ def deploy(which):
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
     fetch.strimzi()
-    return pytest("deploy", which, os.cpu_count(), "--dist", "loadfile", "-rs")
+    return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rs")
 
 
 PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration, browser, deploy)}
 
 
-def test(options):
-    wanted = [name.partition(":") for name in options.name or PARTS]
-    for part, _, _ in wanted:
+def asked_for(words):
+    """{part: names}, of words like `unit` or `unit:json`; no names: all of it."""
+    wanted = {}
+    for part, _, name in (word.partition(":") for word in words):
         if part not in PARTS:
             raise UnknownWord(f"no part of the tests is called {part}; there are {', '.join(PARTS)}")
+        wanted.setdefault(part, []).append(name)
+    return {part: [] if "" in names else names for part, names in wanted.items()}
+
+
+def test(options):
     closing, failed = [], False
-    for name, _, which in wanted:
-        say(f"test {name} {which}".rstrip())
+    for part, names in asked_for(options.name or PARTS).items():
+        say(f"test {part} {' '.join(names)}".rstrip())
         began = time.monotonic()
         try:
-            said = PARTS[name](which)
+            said = PARTS[part](names)
         except (PartFailed, Failed) as reason:
             said = f"FAILED: {reason}"
             failed = True
-        closing.append(f"{name}: {said}")
+        closing.append(f"{part}: {said}")
         say(f"{closing[-1]}; all of it took {(time.monotonic() - began) / 60:.1f} minutes")
     print(*closing, sep="\n")
     return 1 if failed else 0

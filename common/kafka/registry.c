@@ -15,6 +15,7 @@ enum {
     MAX_ANSWER = 1024 * 1024, /* schemas are kilobytes; bounded because it is kept in memory */
     /* Confluent's error codes in the body. A 404 without it is not from a registry. */
     NO_SUCH_SCHEMA = 40403,
+    NO_LEVEL = 40408,
 };
 
 struct registry {
@@ -86,17 +87,43 @@ static enum status ask(struct registry *r, const char *method, const char *path,
     return a->code >= 200 && a->code < 300 && a->body != NULL ? ST_OK : refusal(a, method, path, w);
 }
 
+static int error_code(const struct answer *a) {
+    return (int)json_integer_value(json_object_get(a->body, "error_code"));
+}
+
 /* --- what is asked --- */
+
+/* Whether a level lets consumers read what was written before, as BACKWARD does. */
+static bool at_least_backward(const char *level) {
+    static const char *const levels[] = {"BACKWARD", "BACKWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"};
+    for (size_t i = 0; level != NULL && i < sizeof levels / sizeof *levels; i++)
+        if (strcmp(level, levels[i]) == 0) return true;
+    return false;
+}
+
+/* Sees to it that the subject's level is BACKWARD or stricter: what an operator chose is kept. */
+static enum status ensure_level(struct registry *r, const char *subject, struct why *w) {
+    char path[512];
+    struct answer a;
+    snprintf(path, sizeof path, "/config/%s?defaultToGlobal=true", subject);
+    enum status st = ask(r, "GET", path, NULL, &a, w);
+    bool enough = at_least_backward(json_string_value(json_object_get(a.body, "compatibilityLevel")));
+    bool none = a.code == 404 && error_code(&a) == NO_LEVEL;
+    json_decref(a.body);
+    if ((st != ST_OK && !none) || enough) return st;
+    snprintf(path, sizeof path, "/config/%s", subject);
+    st = ask(r, "PUT", path, "{\"compatibility\":\"BACKWARD\"}", &a, w);
+    json_decref(a.body);
+    return st;
+}
 
 enum status registry_register(struct registry *r, const char *subject, const char *schema, int32_t *id,
                               struct why *w) {
-    char path[512];
-    struct answer a;
-    snprintf(path, sizeof path, "/config/%s", subject);
-    enum status st = ask(r, "PUT", path, "{\"compatibility\":\"BACKWARD\"}", &a, w);
-    json_decref(a.body);
+    enum status st = ensure_level(r, subject, w);
     if (st != ST_OK) return st;
 
+    char path[512];
+    struct answer a;
     json_t *request = json_pack("{s:s}", "schema", schema);
     char *body = json_dumps(request, JSON_COMPACT);
     json_decref(request);
@@ -125,7 +152,7 @@ enum status registry_schema(struct registry *r, int32_t id, char **schema, struc
     struct answer a;
     snprintf(path, sizeof path, "/schemas/ids/%ld", (long)id);
     enum status st = ask(r, "GET", path, NULL, &a, w);
-    if (a.code == 404 && json_integer_value(json_object_get(a.body, "error_code")) == NO_SUCH_SCHEMA)
+    if (a.code == 404 && error_code(&a) == NO_SUCH_SCHEMA)
         st = why(w, ST_NOT_FOUND, "schema registry: no schema has the id %ld", (long)id);
     const char *text = json_string_value(json_object_get(a.body, "schema"));
     if (st == ST_OK && text == NULL)

@@ -213,6 +213,13 @@ def test_a_schema_registers_once_at_level_backward(ours, registry, subject):
     assert json.loads(requests.get(f"{registry}/schemas/ids/{first['id']}", timeout=DEADLINE).json()["schema"]) == topic_schema("tickets")
 
 
+def test_a_stricter_level_stays(ours, registry, subject):
+    """An operator's choice outlives the start of a service."""
+    assert requests.put(f"{registry}/config/{subject}", json={"compatibility": "FULL_TRANSITIVE"}, timeout=DEADLINE).ok
+    assert ours(registry=registry, subject=subject, schema=json.dumps(topic_schema("tickets")))["status"] == "ok"
+    assert requests.get(f"{registry}/config/{subject}", timeout=DEADLINE).json()["compatibilityLevel"] == "FULL_TRANSITIVE"
+
+
 def test_a_schema_evolves_in_both_directions(ours, registry, subject):
     """Our reader is the version in the middle: older and newer records on one topic are both read."""
     now = topic_schema("tickets")

@@ -74,11 +74,33 @@ static void sets_the_level_backward(void **state) {
     struct pair *p = *state;
     struct why w;
     int32_t id;
+    static const char *const loose[] = {OK("{\"compatibilityLevel\":\"NONE\"}"),
+                                        OK("{\"compatibilityLevel\":\"FORWARD\"}"),
+                                        HEAD("404 Not Found") "{\"error_code\":40408}"};
+    for (size_t i = 0; i < sizeof loose / sizeof *loose; i++) {
+        FAKE_TELL(p->server, loose[i], HEAD("503 Busy"));
+        assert_int_equal(register_text(p, &id, &w), ST_LOST);
+        assert_int_equal(fake_asked(p->server), 2); /* nothing is registered under a level nobody set */
+        assert_true(fake_got(p->server, "PUT /base/config/tickets-value HTTP/1.1\r\n"));
+        assert_true(fake_got(p->server, "\r\n\r\n{\"compatibility\":\"BACKWARD\"}"));
+    }
     FAKE_TELL(p->server, HEAD("503 Busy"));
     assert_int_equal(register_text(p, &id, &w), ST_LOST);
-    assert_int_equal(fake_asked(p->server), 1); /* nothing is registered under a level nobody set */
-    assert_true(fake_got(p->server, "PUT /base/config/tickets-value HTTP/1.1\r\n"));
-    assert_true(fake_got(p->server, "\r\n\r\n{\"compatibility\":\"BACKWARD\"}"));
+    assert_true(fake_got(p->server, "GET /base/config/tickets-value?defaultToGlobal=true HTTP/1.1\r\n"));
+}
+
+static void keeps_a_stricter_level(void **state) {
+    struct pair *p = *state;
+    static const char *const strict[] = {OK("{\"compatibilityLevel\":\"BACKWARD_TRANSITIVE\"}"),
+                                         OK("{\"compatibilityLevel\":\"FULL\"}"),
+                                         OK("{\"compatibilityLevel\":\"FULL_TRANSITIVE\"}")};
+    for (size_t i = 0; i < sizeof strict / sizeof *strict; i++) {
+        struct why w;
+        int32_t id;
+        FAKE_TELL(p->server, strict[i], OK("{\"id\":7}"));
+        assert_int_equal(register_text(p, &id, &w), ST_OK);
+        assert_int_equal(fake_asked(p->server), 2); /* the level, and the schema */
+    }
 }
 
 static void tells_a_no_from_an_illness(void **state) {
@@ -339,12 +361,19 @@ static void made_up_ids_take_no_more_room(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(registers_after_setting_the_level), TEST(sets_the_level_backward),
-        TEST(tells_a_no_from_an_illness),        cmocka_unit_test(nobody_there_is_lost),
-        TEST(no_answer_is_waited_for_5_seconds), TEST(reads_schemas),
-        TEST(endless_answers_are_cut),           TEST(asks_once_a_schema),
-        TEST(values_without_a_schema_id),        TEST(an_unknown_id_is_one_after_a_second),
-        TEST(an_ill_registry_condemns_nothing),  TEST(a_schema_of_something_else),
+        TEST(registers_after_setting_the_level),
+        TEST(sets_the_level_backward),
+        TEST(keeps_a_stricter_level),
+        TEST(tells_a_no_from_an_illness),
+        cmocka_unit_test(nobody_there_is_lost),
+        TEST(no_answer_is_waited_for_5_seconds),
+        TEST(reads_schemas),
+        TEST(endless_answers_are_cut),
+        TEST(asks_once_a_schema),
+        TEST(values_without_a_schema_id),
+        TEST(an_unknown_id_is_one_after_a_second),
+        TEST(an_ill_registry_condemns_nothing),
+        TEST(a_schema_of_something_else),
         TEST(made_up_ids_take_no_more_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
