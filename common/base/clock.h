@@ -1,5 +1,5 @@
-/* clock: the two clocks that this code reads: the monotonic one for durations and deadlines, wall time for
- * what others read. Any thread. */
+/* clock: the clocks that this code reads: the monotonic one for durations and deadlines, the one since boot
+ * for how long we were away from others, wall time for what others read. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,6 +14,11 @@ static inline int64_t clock_us(clockid_t id) {
 
 static inline int64_t clock_mono_us(void) {
     return clock_us(CLOCK_MONOTONIC);
+}
+
+/* Goes on while the machine sleeps, where the monotonic one stands still. */
+static inline int64_t clock_boot_us(void) {
+    return clock_us(CLOCK_BOOTTIME);
 }
 
 static inline int64_t clock_wall_us(void) {

@@ -16,19 +16,24 @@ void hold_close(struct hold *h) {
     h->replication = NULL;
 }
 
-enum status hold_start(struct hold *h, const char *slot, struct why *w) {
+static void note_told(struct hold *h) {
     h->told_us = clock_mono_us();
+    h->told_boot_us = clock_boot_us();
+}
+
+enum status hold_start(struct hold *h, const char *slot, struct why *w) {
+    note_told(h);
     return replication_start(h->replication, slot, PUBLICATION, w);
 }
 
 enum status hold_confirm(struct hold *h, uint64_t confirmed, struct why *w) {
     enum status st = hold_check_awake(h, w);
     if (st != ST_OK) return st;
-    h->told_us = clock_mono_us();
+    note_told(h);
     return replication_confirm(h->replication, confirmed, w);
 }
 
 enum status hold_check_awake(const struct hold *h, struct why *w) {
-    if (clock_mono_us() - h->told_us < PAUSED_US) return ST_OK;
+    if (clock_boot_us() - h->told_boot_us < PAUSED_US) return ST_OK;
     return why(w, ST_LOST, "was paused, and the slot may be another's by now");
 }

@@ -39,7 +39,8 @@ struct expiration {
     struct timers timers;
     int64_t now_us; /* of the slice that fires */
 
-    int64_t stepped_at_us, placed_at_us;
+    int64_t placed_at_us;
+    int64_t stepped_boot_us; /* since boot: a sleep of the machine counts */
     bool rebuilding;
 };
 
@@ -125,7 +126,8 @@ static void try_place(struct expiration *x) {
     group_partitions(x->thread.group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
     x->rebuilding = true;
-    x->placed_at_us = x->stepped_at_us = clock_mono_us();
+    x->placed_at_us = clock_mono_us();
+    x->stepped_boot_us = clock_boot_us();
 }
 
 static void go_on_rebuilding(struct expiration *x) {
@@ -229,8 +231,8 @@ static void tick(struct expiration *x) {
  * partitions somebody else's: first read up to the end. The time that is fired by was taken before, so that
  * what came due in a pause from here on is not fired either. */
 static void notice_pause(struct expiration *x) {
-    int64_t now_us = clock_mono_us(), since_us = now_us - x->stepped_at_us;
-    x->stepped_at_us = now_us;
+    int64_t now_us = clock_boot_us(), since_us = now_us - x->stepped_boot_us;
+    x->stepped_boot_us = now_us;
     if (since_us < PAUSED_US || group_state(x->thread.group) != GROUP_FETCHING) return;
     log_info("expiration", "did not run for %lld ms: reading up to the end first",
              (long long)since_us / 1000);
@@ -259,7 +261,7 @@ static bool prepare(void *expiration) {
     int32_t schema_id;
     if (!topic_thread_register(&x->thread, &topic_expirations, &schema_id)) return false;
     signals_start(x->signals, schema_id, wake, x);
-    x->stepped_at_us = clock_mono_us();
+    x->stepped_boot_us = clock_boot_us();
     return true;
 }
 

@@ -14,6 +14,7 @@
 struct hold {
     struct replication *replication; /* NULL: not connected */
     int64_t told_us;                 /* when the last confirmation was sent, by the monotonic clock */
+    int64_t told_boot_us;            /* the same, by the clock since boot: a sleep of the machine counts */
 };
 
 /* Connects, when it is not connected. ST_LOST. */
