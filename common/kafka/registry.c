@@ -15,6 +15,7 @@ enum {
     MAX_ANSWER = 1024 * 1024, /* schemas are kilobytes; bounded because it is kept in memory */
     /* Confluent's error codes in the body. A 404 without it is not from a registry. */
     NO_SUCH_SCHEMA = 40403,
+    NO_SUBJECT = 40401,
     NO_LEVEL = 40408,
 };
 
@@ -105,12 +106,14 @@ static bool at_least_backward(const char *level) {
 static enum status ensure_level(struct registry *r, const char *subject, struct why *w) {
     char path[512];
     struct answer a;
+    struct why no_level;
     snprintf(path, sizeof path, "/config/%s?defaultToGlobal=true", subject);
-    enum status st = ask(r, "GET", path, NULL, &a, w);
+    enum status st = ask(r, "GET", path, NULL, &a, &no_level);
     bool enough = at_least_backward(json_string_value(json_object_get(a.body, "compatibilityLevel")));
-    bool none = a.code == 404 && error_code(&a) == NO_LEVEL;
+    bool none = a.code == 404 && (error_code(&a) == NO_LEVEL || error_code(&a) == NO_SUBJECT);
     json_decref(a.body);
-    if ((st != ST_OK && !none) || enough) return st;
+    if (enough) return ST_OK;
+    if (st != ST_OK && !none) return why(w, st, "%s", no_level.text);
     snprintf(path, sizeof path, "/config/%s", subject);
     st = ask(r, "PUT", path, "{\"compatibility\":\"BACKWARD\"}", &a, w);
     json_decref(a.body);

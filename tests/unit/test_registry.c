@@ -76,6 +76,7 @@ static void sets_the_level_backward(void **state) {
     int32_t id;
     static const char *const loose[] = {OK("{\"compatibilityLevel\":\"NONE\"}"),
                                         OK("{\"compatibilityLevel\":\"FORWARD\"}"),
+                                        HEAD("404 Not Found") "{\"error_code\":40401}",
                                         HEAD("404 Not Found") "{\"error_code\":40408}"};
     for (size_t i = 0; i < sizeof loose / sizeof *loose; i++) {
         FAKE_TELL(p->server, loose[i], HEAD("503 Busy"));
