@@ -183,6 +183,10 @@ class Supervisor:
             if fault.faultCode != ALREADY_STARTED:  # supervisord started it again just now
                 raise
 
+    def start_again(self, name):
+        """One that was started before, as it was, and waits until it has run for a second."""
+        self._rpc.startProcess(name, True)
+
     def stop(self, names):
         """Stops these together and waits until they are gone."""
         going = [n for n in names if self.info(n)["statename"] in ("STARTING", "RUNNING", "BACKOFF")]

@@ -12,7 +12,7 @@
 #define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
 
 static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {
-    const struct sql *const own[] = {&sql_positions, &sql_advance, &sql_dead_letters};
+    const struct sql *const own[] = {&sql_positions, &sql_advance, &sql_dead_letters, &sql_dead_letter_done};
     enum status st = ST_OK;
     for (size_t i = 0; st == ST_OK && i < sizeof own / sizeof *own; i++)
         st = pg_prepare(conn, own[i], w);

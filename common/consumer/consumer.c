@@ -9,29 +9,20 @@
 #include "mem.h"
 #include "priv/commit.h"
 #include "priv/consumer_metrics.h"
+#include "priv/sources.h"
 #include "topic_thread.h"
 #include "trace.h"
-#include "wire.h"
 
 enum {
-    MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
-    LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
-    MOST_TOPICS = 8,
+    MEET_MS = 10,       /* between looks at whether Kafka has answered, at the start */
+    LEAVE_MS = 3000,    /* to leave the group; what consumer_stop grants may be less */
     DEADLOCK_TRIES = 3, /* at once; the next one is after a pause */
-};
-
-/* A topic that reactions are about. */
-struct source {
-    const struct topic *topic;
-    struct wire_decoder *decoder;
-    void *event; /* of the record at hand */
 };
 
 struct consumer {
     struct topic_thread thread; /* once ready, it stays so */
     struct consumer_options options;
-    struct source sources[MOST_TOPICS];
-    const char *topics[MOST_TOPICS + 1]; /* their names, for the group */
+    struct sources sources;
 
     PGconn *conn; /* NULL: to be opened */
     struct batch batch;
@@ -39,19 +30,12 @@ struct consumer {
 
     int most_records; /* of a batch; shrinks to find the record that a statement refuses */
     bool fenced;      /* the last batch was: once is normal, again waits */
+
+    struct group_partition *unreadable; /* whose record ended the batch; valid while the group fetches */
+    struct why said_of_one;             /* about a partition that waits by itself, the last time */
 };
 
 /* --- from records to a batch --- */
-
-static const struct reaction *reaction_to(const struct consumer *c, const struct source *source) {
-    const struct topic *topic = source->topic;
-    const struct avro_field *field = &topic->type->fields[topic->type_field];
-    int type;
-    memcpy(&type, (const char *)source->event + field->offset, sizeof type);
-    for (const struct reaction *r = c->options.reactions; r->topic != NULL; r++)
-        if (r->topic == topic && r->type == type) return r;
-    return NULL;
-}
 
 /* Any program may have written it, and it goes into a text column. One that is not valid counts as none. */
 static struct str traceparent_of(const rd_kafka_message_t *m) {
@@ -84,11 +68,11 @@ static void put_aside(struct consumer *c, const struct source *source, const rd_
 /* ST_OK, or why the record cannot be judged now. */
 static enum status take(struct consumer *c, struct group_partition *p, const rd_kafka_message_t *m,
                         struct why *w) {
-    struct source *source = &c->sources[p->topic];
+    struct source *source = &c->sources.all[p->topic];
     enum status st = wire_decode(source->decoder, m->payload, m->len, source->event, w);
     if (st != ST_OK && st != ST_INVALID) return st;
 
-    const struct reaction *r = st == ST_OK ? reaction_to(c, source) : NULL;
+    const struct reaction *r = st == ST_OK ? sources_reaction(&c->sources, source) : NULL;
     if (st == ST_INVALID)
         put_aside(c, source, m, w->text);
     else if (r != NULL)
@@ -107,6 +91,7 @@ static enum status gather(struct consumer *c, int wait_ms, struct why *w) {
         if (m == NULL) break;
         st = take(c, p, m, w);
         rd_kafka_message_destroy(m);
+        if (st != ST_OK) c->unreadable = p;
     }
     return st;
 }
@@ -119,15 +104,17 @@ static void put_positions(struct consumer *c) {
     sql_params_reset(&c->positions);
     for (int i = 0; i < count; i++)
         if (p[i].reached != p[i].next)
-            commit_put_position(&c->positions, c->topics[p[i].topic], p[i].partition, p[i].next,
+            commit_put_position(&c->positions, c->sources.names[p[i].topic], p[i].partition, p[i].next,
                                 p[i].reached);
 }
 
 static void committed(struct consumer *c) {
     int count;
     struct group_partition *p = group_partitions(c->thread.group, &count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (p[i].reached != p[i].next) backoff_reset(&p[i].alone);
         p[i].next = p[i].reached;
+    }
 
     int64_t now_us = clock_wall_us();
     for (int i = 0; i < c->batch.records; i++) {
@@ -160,18 +147,48 @@ static void describe_batch(struct consumer *c, char *text, size_t size) {
     if (group_state(c->thread.group) != GROUP_FETCHING) return;
     for (int i = 0; i < count; i++)
         if (p[i].reached != p[i].next) {
-            snprintf(text, size, " (%d records, from %s/%d@%lld on)", c->batch.records, c->topics[p[i].topic],
-                     p[i].partition, (long long)p[i].next);
+            snprintf(text, size, " (%d records, from %s/%d@%lld on)", c->batch.records,
+                     c->sources.names[p[i].topic], p[i].partition, (long long)p[i].next);
             return;
         }
 }
 
-/* A statement refuses the data of a record. The record is tried again, never skipped. The batches get
- * smaller, so that all records before it take effect, and the log names it. */
-static void narrow(struct consumer *c) {
+/* A partition whose next record cannot be used now: it is tried again by itself, never skipped, and the
+ * others go on. */
+static void hold_one(struct consumer *c, struct group_partition *p, enum status st, const struct why *w) {
+    struct why all;
+    why(&all, st, "%s/%d@%lld waits: %s", c->sources.names[p->topic], p->partition, (long long)p->reached,
+        w->text);
+    int pause_ms = group_hold_one(c->thread.group, p);
+    if (log_news(&c->said_of_one, &all))
+        log_at(st == ST_INVALID ? LOG_ERROR : LOG_WARN, "consumer", "%s; again in %d ms", all.text, pause_ms);
+    metric_add(M_CONSUMER_RETRIES, 1);
+}
+
+/* The partition that a refused batch failed for, as far as that is clear: one that failed before, or that of
+ * the only record. Back at its position. */
+static struct group_partition *culprit(struct consumer *c) {
+    int count;
+    struct group_partition *p = group_partitions(c->thread.group, &count), *found = NULL;
+    for (int i = 0; i < count; i++)
+        if (p[i].reached != p[i].next && (p[i].alone.failures > 0 || c->batch.records == 1)) found = &p[i];
+    if (found != NULL) found->reached = found->next;
+    return found;
+}
+
+/* A statement refuses the data of a record. Batches get smaller until it is found: all records before it take
+ * effect. */
+static void refused(struct consumer *c, const struct why *w) {
+    struct group_partition *one = culprit(c);
+    if (one != NULL) {
+        hold_one(c, one, ST_INVALID, w);
+        c->most_records = c->options.batch_records;
+        return;
+    }
     int most = c->batch.records < c->most_records ? c->batch.records : c->most_records;
-    if (most > 1) c->thread.said = (struct why){0}; /* which records they are is news each time */
     c->most_records = most > 1 ? most / 2 : 1;
+    metric_add(M_CONSUMER_RETRIES, 1);
+    group_hold(c->thread.group);
 }
 
 static void set_back(struct consumer *c, enum status st, const struct why *w) {
@@ -181,7 +198,6 @@ static void set_back(struct consumer *c, enum status st, const struct why *w) {
     why(&all, st, "%s%s", w->text, records);
     topic_thread_set_back(&c->thread, st, &all);
     metric_add(M_CONSUMER_RETRIES, 1);
-    if (st == ST_INVALID) narrow(c);
     if (st == ST_LOST || st == ST_FAILED) {
         PQfinish(c->conn);
         c->conn = NULL;
@@ -215,7 +231,7 @@ static enum status read_positions(struct consumer *c, struct why *w) {
     struct group_partition *p = group_partitions(c->thread.group, &count);
     struct commit_place *places = mem_alloc((size_t)(count + 1) * sizeof *places);
     for (int i = 0; i < count; i++)
-        places[i] = (struct commit_place){.topic = c->topics[p[i].topic], .partition = p[i].partition};
+        places[i] = (struct commit_place){.topic = c->sources.names[p[i].topic], .partition = p[i].partition};
     enum status st = commit_places(c->conn, places, count, w);
     for (int i = 0; st == ST_OK && i < count; i++) {
         /* What Kafka does not have any more is that very position. */
@@ -233,11 +249,11 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     enum status st = group_earliest(c->thread.group, p, &earliest, w);
     if (st != ST_OK) return st;
     sql_params_reset(&c->positions);
-    commit_put_position(&c->positions, c->topics[p->topic], p->partition, p->next, earliest);
+    commit_put_position(&c->positions, c->sources.names[p->topic], p->partition, p->next, earliest);
     st = commit_batch(c->conn, &c->positions, NULL, w);
     if (st != ST_OK) return st;
     log_warn("consumer", "%s/%d has no record %lld (any more): starting over from its first, %lld",
-             c->topics[p->topic], p->partition, (long long)p->next, (long long)earliest);
+             c->sources.names[p->topic], p->partition, (long long)p->next, (long long)earliest);
     metric_add(M_OFFSET_RESETS, 1);
     p->next = earliest;
     p->gone = false;
@@ -258,8 +274,10 @@ static enum status place(struct consumer *c, struct why *w) {
         if (p[i].gone) st = start_over(c, &p[i], w);
     if (st != ST_OK) return st;
     group_fetch(c->thread.group);
+    int left_out = group_left_out(c->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, count);
-    log_info("consumer", "reading %d partitions", count);
+    metric_set(M_PARTITIONS_LEFT_OUT, left_out);
+    if (left_out == 0) log_info("consumer", "reading %d partitions", count);
     topic_thread_say_ready(&c->thread);
     return ST_OK;
 }
@@ -315,14 +333,16 @@ static void react(struct consumer *c) {
     enum status taken = gather(c, clock_ms_until(c->thread.tick_at_us), &w);
     if (group_state(c->thread.group) != GROUP_FETCHING || (taken == ST_OK && c->batch.records == 0)) return;
 
-    struct why refused = {0};
-    enum status st = c->batch.records > 0 ? commit(c, &refused) : ST_OK;
+    struct why failed = {0};
+    enum status st = c->batch.records > 0 ? commit(c, &failed) : ST_OK;
     if (st == ST_FENCED)
-        fenced(c, &refused);
+        fenced(c, &failed);
+    else if (st == ST_INVALID)
+        refused(c, &failed);
     else if (st != ST_OK)
-        set_back(c, st, &refused);
+        set_back(c, st, &failed);
     else if (taken != ST_OK)
-        set_back(c, ST_AGAIN, &w); /* the registry's trouble, not the connection's */
+        hold_one(c, c->unreadable, taken, &w);
     else
         gone_well(c);
 }
@@ -344,7 +364,10 @@ static void step(void *consumer) {
         }
         break;
     case GROUP_FETCHING:
-        react(c);
+        if (group_one_due(c->thread.group))
+            group_hold(c->thread.group);
+        else
+            react(c);
         break;
     }
 }
@@ -357,29 +380,9 @@ static void finish(void *consumer) {
 
 /* --- starting and stopping --- */
 
-static void list_sources(struct consumer *c) {
-    int n = 0;
-    for (const struct reaction *r = c->options.reactions; r->topic != NULL; r++) {
-        int i = 0;
-        while (i < n && c->sources[i].topic != r->topic)
-            i++;
-        if (i < n) continue;
-        assert(n < MOST_TOPICS);
-        c->sources[n] = (struct source){
-            .topic = r->topic,
-            .decoder = wire_decoder_new(c->thread.registry, r->topic->type),
-            .event = mem_alloc(r->topic->type->size),
-        };
-        c->topics[n++] = r->topic->name;
-    }
-}
-
 static void consumer_close(void *consumer) {
     struct consumer *c = consumer;
-    for (int i = 0; c->topics[i] != NULL; i++) {
-        wire_decoder_free(c->sources[i].decoder);
-        free(c->sources[i].event);
-    }
+    sources_free(&c->sources);
     PQfinish(c->conn);
     batch_free(&c->batch);
     sql_params_free(&c->positions);
@@ -395,7 +398,7 @@ struct consumer *consumer_start(const struct consumer_options *options, struct w
                                                 .group = options->service,
                                                 .instance = options->instance,
                                                 .brokers = options->brokers,
-                                                .topics = c->topics,
+                                                .topics = c->sources.names,
                                                 .gather_ms = options->gather_ms,
                                                 .leave_ms = LEAVE_MS,
                                                 .registry_url = options->registry_url};
@@ -405,7 +408,7 @@ struct consumer *consumer_start(const struct consumer_options *options, struct w
     }
     c->options = *options;
     c->most_records = options->batch_records;
-    list_sources(c);
+    sources_init(&c->sources, options->reactions, c->thread.registry, options->unreadable_wait_ms);
     batch_init(&c->batch, options->reactions, options->batch_records);
     commit_positions_init(&c->positions);
     metrics_register(consumer_metrics);

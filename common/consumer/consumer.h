@@ -6,9 +6,9 @@
  * key comes twice, so the records of a key take effect in their order (batch.h). Positions are kept
  * in Postgres.
  *
- * After an error of the database or the registry the same records are tried again, with longer and longer
- * pauses; none is skipped. If a statement refuses the data of a record, the log names that record; those
- * before it take effect, those behind it wait. */
+ * After an error of the database the same records are tried again, with longer and longer pauses; none is
+ * skipped. A record that a statement refuses, or that cannot be decoded now but may be later, holds up its
+ * own partition alone; the log names it. */
 #pragma once
 
 #include "avro.h"
@@ -35,6 +35,7 @@ struct consumer_options {
     int gather_ms;                    /* likewise */
     const struct reaction *reactions; /* ends with a NULL topic */
     int batch_records;                /* most records of a transaction */
+    int64_t unreadable_wait_ms;       /* the patience of wire.h */
 };
 
 struct consumer;

@@ -12,7 +12,7 @@
 
 /* How the bytes of one branch become the member of the struct. */
 enum how {
-    HOW_NEVER, /* the reader has no place for it: such a record is malformed to us */
+    HOW_NEVER, /* the reader has no place for it */
     HOW_NULL,
     HOW_STRING,
     HOW_UUID,
@@ -304,6 +304,17 @@ struct avro_plan *avro_plan_new(const struct avro_type *reader, const char *writ
     return NULL;
 }
 
+bool avro_same_record(const struct avro_type *reader, const char *schema) {
+    struct arena arena = {0};
+    struct why ignored;
+    const struct avro_shape *shape = avro_shape_parse(&arena, schema, &ignored);
+    json_t *own = json_loads(reader->schema, 0, NULL);
+    bool same = shape != NULL && same_name(own, shape->name);
+    json_decref(own);
+    arena_free(&arena);
+    return same;
+}
+
 void avro_plan_free(struct avro_plan *plan) {
     if (plan == NULL) return;
     arena_free(&plan->arena);
@@ -338,11 +349,11 @@ static const uint8_t *read_micros(const uint8_t *p, const uint8_t *end, int64_t 
     return p == NULL || *out < AVRO_TIME_FIRST * 1000 || *out > AVRO_TIME_LAST * 1000 + 999 ? NULL : p;
 }
 
+/* -1: the reader has no such symbol. */
 static const uint8_t *read_enum(const struct branch *branch, const uint8_t *p, const uint8_t *end, int *out) {
     int index;
     p = avro_get_index(p, end, branch->nsymbols, &index);
-    if (p == NULL || branch->symbols[index] < 0) return NULL;
-    *out = branch->symbols[index];
+    if (p != NULL) *out = branch->symbols[index];
     return p;
 }
 
@@ -380,13 +391,21 @@ static const uint8_t *read_value(const struct branch *branch, const uint8_t *p, 
     return NULL;
 }
 
+/* Sets *known to false when the value has no place in the reader's struct; it is passed over. */
 static const uint8_t *read_field(const struct step *step, const uint8_t *p, const uint8_t *end,
-                                 uint8_t *event) {
+                                 uint8_t *event, bool *known) {
     int index = 0;
     if (step->is_union && (p = avro_get_index(p, end, step->nbranches, &index)) == NULL) return NULL;
     const struct branch *branch = &step->branches[index];
+    void *at = event + step->field->offset;
+    if (branch->how == HOW_NEVER) {
+        *known = false;
+        return avro_shape_skip(step->is_union ? step->shape->parts[index] : step->shape, p, end);
+    }
     if (step->field->nullable) *(bool *)(event + step->field->has_offset) = branch->how != HOW_NULL;
-    return read_value(branch, p, end, event + step->field->offset);
+    p = read_value(branch, p, end, at);
+    if (p != NULL && branch->how == HOW_ENUM && *(int *)at < 0) *known = false;
+    return p;
 }
 
 enum status avro_plan_decode(const struct avro_plan *plan, const uint8_t *bytes, size_t n, void *event) {
@@ -394,9 +413,12 @@ enum status avro_plan_decode(const struct avro_plan *plan, const uint8_t *bytes,
     if (n == 0) return ST_INVALID; /* bytes may be NULL; every type has a `type`, so no record is empty */
     memcpy(event, plan->initial, plan->reader->size);
     const uint8_t *p = bytes, *end = bytes + n;
+    bool known = true;
     for (int i = 0; p != NULL && i < plan->nsteps; i++) {
         const struct step *step = &plan->steps[i];
-        p = step->field == NULL ? avro_shape_skip(step->shape, p, end) : read_field(step, p, end, event);
+        p = step->field == NULL ? avro_shape_skip(step->shape, p, end)
+                                : read_field(step, p, end, event, &known);
     }
-    return p == end ? ST_OK : ST_INVALID;
+    if (p != end) return ST_INVALID;
+    return known ? ST_OK : ST_AGAIN;
 }

@@ -15,6 +15,8 @@ static const uint64_t one = 1;
 enum {
     FETCH_ON_MS = 10,
     LONGEST_FETCH_MS = 100,
+    ALONE_FIRST_MS = 200, /* each try also makes the other partitions fetch again */
+    ALONE_MOST_MS = 10000,
 };
 
 static bool is_static(const struct group_options *options) {
@@ -73,7 +75,9 @@ static void take(struct group *g, const rd_kafka_topic_partition_list_t *list) {
         int topic = find_topic(g, list->elems[i].topic);
         if (topic < 0) continue; /* not ours: an instance of another version shares the group */
         g->partitions[g->count++] =
-            (struct group_partition){.topic = topic, .partition = list->elems[i].partition};
+            (struct group_partition){.topic = topic,
+                                     .partition = list->elems[i].partition,
+                                     .alone = {.first_ms = ALONE_FIRST_MS, .most_ms = ALONE_MOST_MS}};
     }
 }
 
@@ -82,6 +86,7 @@ static void assign(struct group *g, bool fetch) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
     for (int i = 0; fetch && i < g->count; i++) {
         struct group_partition *p = &g->partitions[i];
+        if (p->left_out) continue;
         rd_kafka_topic_partition_list_add(list, group_topic_name(g, p), p->partition)->offset = p->next;
     }
     rd_kafka_resp_err_t err = rd_kafka_assign(g->rk, list);
@@ -301,8 +306,11 @@ rd_kafka_consumer_group_metadata_t *group_membership(struct group *g) {
 }
 
 void group_fetch(struct group *g) {
-    for (int i = 0; i < g->count; i++)
-        g->partitions[i].reached = g->partitions[i].next;
+    for (int i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        p->reached = p->next;
+        p->left_out = p->alone.failures > 0 && !backoff_over(&p->alone);
+    }
     assign(g, true);
     g->state = GROUP_FETCHING;
     g->trouble.text[0] = '\0';
@@ -312,6 +320,24 @@ void group_hold(struct group *g) {
     if (g->state != GROUP_FETCHING) return;
     assign(g, false);
     g->state = GROUP_HELD;
+}
+
+int group_hold_one(struct group *g, struct group_partition *p) {
+    group_hold(g);
+    return backoff_fail(&p->alone);
+}
+
+bool group_one_due(const struct group *g) {
+    for (int i = 0; i < g->count; i++)
+        if (g->partitions[i].left_out && backoff_over(&g->partitions[i].alone)) return true;
+    return false;
+}
+
+int group_left_out(const struct group *g) {
+    int n = 0;
+    for (int i = 0; i < g->count; i++)
+        n += g->partitions[i].left_out;
+    return n;
 }
 
 /* A static member that is closed stays a member until its session ends, because it might come back. If it

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backoff.h"
 #include "kafka.h"
 
 struct group_options {
@@ -36,11 +37,13 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;        /* the owner's position: group_fetch begins with it, group_commit commits it */
-    int64_t reached;     /* behind the last record taken, by the owner; group_fetch sets it to next */
-    int64_t committed;   /* the position that was committed last */
-    bool gone;           /* Kafka has no record `next`: set by group_poll, which holds the group then */
-    int64_t gone_offset; /* which one that was the last time; the group's own */
+    int64_t next;         /* the owner's position: group_fetch begins with it, group_commit commits it */
+    int64_t reached;      /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t committed;    /* the position that was committed last */
+    struct backoff alone; /* while it is held by itself (group_hold_one) */
+    bool left_out;        /* it is: group_fetch does not fetch it */
+    bool gone;            /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_offset;  /* which one that was the last time; the group's own */
 };
 
 enum group_state {
@@ -81,6 +84,12 @@ rd_kafka_consumer_group_metadata_t *group_membership(struct group *g);
 
 void group_fetch(struct group *g); /* fetches each partition from `next` */
 void group_hold(struct group *g);
+/* Holds the group because of one partition, whose next record cannot be used now. The next group_fetch leaves
+ * it out until a pause is over, which is longer after each failure. Returns the pause, in milliseconds. */
+int group_hold_one(struct group *g, struct group_partition *p);
+bool group_one_due(
+    const struct group *g); /* the pause of one that is left out is over: hold and fetch again */
+int group_left_out(const struct group *g); /* how many */
 
 /* Sets each partition's `next` to what was committed last, or to -1. ST_OK, or ST_LOST: no answer within a
  * few seconds. */

@@ -12,24 +12,23 @@ enum {
     /* There are as many ids as the topic's schema has versions: a few. The bound is for records with made-up
        ids. */
     MAX_KNOWN = 256,
-    /* One node of a registry may learn a new id a moment later than another. Records with such an id must not
-     * become dead letters. */
-    SETTLE_US = 1000 * 1000,
-    REMEMBER_US = 60 * 1000 * 1000, /* an id that could not be read is asked for again after this */
+    AGAIN_MOST_US = 1000 * 1000, /* an id that cannot be read is asked for again after this at the latest */
+    REMEMBER_US = 60 * 1000 * 1000, /* and after this, once patience is over */
 };
 
 struct known {
     int32_t id;
     struct avro_plan *plan; /* NULL: cannot be had, for the reason below */
-    bool settled;           /* it was asked for during SETTLE_US, in vain */
-    int64_t since_us;       /* first asked for */
-    int64_t again_us;       /* when to ask again */
+    bool foreign;           /* the schema is of another record */
+    int64_t since_us;       /* first unreadable; 0: was not */
+    int64_t again_us;       /* when to ask for the plan again */
     struct why reason;
 };
 
 struct wire_decoder {
     struct registry *registry;
     const struct avro_type *type;
+    int64_t patience_us;
     struct known known[MAX_KNOWN];
     int count;
     int next;           /* the place that is given away when all are taken */
@@ -42,9 +41,10 @@ void wire_header(uint8_t out[WIRE_HEADER], int32_t schema_id) {
     memcpy(out + 1, &id, sizeof id);
 }
 
-struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type) {
+struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type, int64_t patience_ms) {
     struct wire_decoder *d = mem_alloc(sizeof *d);
     d->registry = r;
+    d->patience_us = patience_ms * 1000;
     d->type = type;
     return d;
 }
@@ -76,22 +76,32 @@ static struct known *place(struct wire_decoder *d) {
     return &d->known[d->next];
 }
 
-/* Asks the registry and keeps what came of it. ST_LOST: it may be otherwise the next time. A refusal is taken
- * for such too: a wrong password must not turn good records into dead letters. */
+/* Something about this id could not be read. ST_LOST, until that has lasted for as long as we are patient. */
+static enum status unreadable(struct wire_decoder *d, struct known *k, struct why *w, const char *reason) {
+    int64_t now_us = clock_mono_us();
+    if (k->since_us == 0) k->since_us = now_us;
+    if (!k->foreign && now_us - k->since_us < d->patience_us) return why(w, ST_LOST, "%s, for now", reason);
+    return why(w, ST_INVALID, "%s", reason);
+}
+
+/* Asks the registry and keeps what came of it. A registry that is away or refuses us says nothing about the
+ * id: a wrong password must not turn good records into dead letters. */
 static enum status learn(struct wire_decoder *d, int32_t id, struct known **known, struct why *w) {
     char *schema = NULL;
-    int64_t now_us = clock_mono_us();
-    struct known k = {.id = id, .since_us = now_us};
+    struct known k = {.id = id};
     if (*known != NULL) k = **known;
     enum status st = registry_schema(d->registry, id, &schema, &k.reason);
     if (st != ST_OK && st != ST_NOT_FOUND) return why(w, ST_LOST, "%s", k.reason.text);
     if (st == ST_OK) k.plan = avro_plan_new(d->type, schema, &k.reason);
+    k.foreign = st == ST_OK && k.plan == NULL && !avro_same_record(d->type, schema);
     free(schema);
-    k.settled = k.settled || st == ST_OK || now_us - k.since_us >= SETTLE_US;
-    k.again_us = k.settled ? now_us + REMEMBER_US : now_us;
+    bool patient = !k.foreign && (k.since_us == 0 || clock_mono_us() - k.since_us < d->patience_us);
+    int64_t pause_us = d->patience_us / 16 < AGAIN_MOST_US ? d->patience_us / 16 : AGAIN_MOST_US;
+    k.again_us = clock_mono_us() + (patient ? pause_us : REMEMBER_US);
+    if (k.plan != NULL) k.since_us = 0;
     if (*known == NULL) *known = d->last = place(d);
     **known = k;
-    return k.settled ? ST_OK : why(w, ST_LOST, "%s, for now", k.reason.text);
+    return ST_OK;
 }
 
 enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, void *event, struct why *w) {
@@ -106,7 +116,14 @@ enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, 
         enum status st = learn(d, id, &known, w);
         if (st != ST_OK) return st;
     }
-    if (known->plan == NULL) return why(w, ST_INVALID, "%s", known->reason.text);
-    if (avro_plan_decode(known->plan, value + WIRE_HEADER, n - WIRE_HEADER, event) == ST_OK) return ST_OK;
+    if (known->plan == NULL) return unreadable(d, known, w, known->reason.text);
+    enum status st = avro_plan_decode(known->plan, value + WIRE_HEADER, n - WIRE_HEADER, event);
+    if (st == ST_OK) return ST_OK;
+    struct why reason;
+    if (st == ST_AGAIN) {
+        why(&reason, st, "%s: a record of schema %ld has a value that a newer version knows", d->type->name,
+            (long)id);
+        return unreadable(d, known, w, reason.text);
+    }
     return why(w, ST_INVALID, "%s: a malformed record of schema %ld", d->type->name, (long)id);
 }

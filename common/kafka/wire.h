@@ -10,12 +10,14 @@ struct registry;
 enum { WIRE_HEADER = 5 };
 void wire_header(uint8_t out[WIRE_HEADER], int32_t schema_id);
 
-/* Decodes values of one type, by the schema whose id they have. Keeps a plan for each id, and for a minute
- * the ids that cannot be read. ST_OK, ST_INVALID (never decodable: malformed, unknown id, incompatible; why
- * says it), ST_LOST (retry: the registry is away or refuses us, or it does not know the id and has been asked
- * for less than a second: one of its nodes may lag). strs of the event point into value, or into d for what
- * the writer did not write. */
+/* Decodes values of one type, by the schema whose id they have, and keeps a plan for each id.
+ *
+ * ST_OK. ST_INVALID: never decodable: malformed, or of another type. ST_LOST: not now: the registry is away,
+ * refuses us or does not know the id (one of its nodes may lag), or the schema or a symbol is newer than this
+ * program (a new version may run beside it, or replace it soon). To be tried again; after patience_ms of the
+ * same trouble with a schema the answer is ST_INVALID, so that one record does not hold up others for ever.
+ * why says which. strs of the event point into value, or into d for what the writer did not write. */
 struct wire_decoder;
-struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type);
+struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type *type, int64_t patience_ms);
 void wire_decoder_free(struct wire_decoder *d);
 enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, void *event, struct why *w);

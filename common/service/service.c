@@ -11,6 +11,7 @@
 
 #include "admin.h"
 #include "clock.h"
+#include "dead_letters.h"
 #include "publisher.h"
 #include "thread.h"
 
@@ -123,6 +124,19 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
+static struct consumer_options consumer_options(const struct service *service,
+                                                const struct settings *settings) {
+    return (struct consumer_options){.service = service->name,
+                                     .database_url = settings->database_url,
+                                     .brokers = settings->brokers,
+                                     .registry_url = settings->registry_url,
+                                     .instance = settings->instance,
+                                     .gather_ms = service->gather_ms,
+                                     .reactions = service->reactions,
+                                     .batch_records = (int)settings->consumer_batch,
+                                     .unreadable_wait_ms = settings->unreadable_wait_ms};
+}
+
 static void start_events(struct process *p, struct why *w) {
     const struct service *s = p->service;
     if (s->publishes != NULL) {
@@ -139,16 +153,8 @@ static void start_events(struct process *p, struct why *w) {
         add_probe(p, "publisher", publisher_part_ready, p->publisher);
     }
     if (s->reactions != NULL) {
-        p->consumer =
-            consumer_start(&(struct consumer_options){.service = s->name,
-                                                      .database_url = p->settings->database_url,
-                                                      .brokers = p->settings->brokers,
-                                                      .registry_url = p->settings->registry_url,
-                                                      .instance = p->settings->instance,
-                                                      .gather_ms = s->gather_ms,
-                                                      .reactions = s->reactions,
-                                                      .batch_records = (int)p->settings->consumer_batch},
-                           w);
+        struct consumer_options options = consumer_options(s, p->settings);
+        p->consumer = consumer_start(&options, w);
         if (p->consumer == NULL) die(s, EX_CONFIG, w->text);
         add_probe(p, "consumer", consumer_part_ready, p->consumer);
     }
@@ -160,7 +166,8 @@ static void start_stream(struct process *p, struct why *w) {
     p->stream = stream->start(&(struct stream_options){.name = p->service->name,
                                                        .brokers = p->settings->brokers,
                                                        .registry_url = p->settings->registry_url,
-                                                       .instance = p->settings->instance},
+                                                       .instance = p->settings->instance,
+                                                       .unreadable_wait_ms = p->settings->unreadable_wait_ms},
                               w);
     if (p->stream == NULL) die(p->service, EX_CONFIG, w->text);
     add_probe(p, "stream", stream->ready, p->stream);
@@ -263,7 +270,7 @@ static int run(const struct service *service) {
     mallopt(M_ARENA_MAX,
             2); /* with an arena for each thread malloc would take more memory than the thread itself */
     struct why w = {0};
-    p.settings = settings_load(service, true, &w);
+    p.settings = settings_load(service, RUN_SERVICE, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, p.settings->log_level);
     add_probe(&p, "service", process_ready, &p);
@@ -281,7 +288,7 @@ static int run(const struct service *service) {
 
 static int run_migrate(const struct service *service) {
     struct why w = {0};
-    const struct settings *settings = settings_load(service, false, &w);
+    const struct settings *settings = settings_load(service, RUN_MIGRATE, &w);
     if (settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, settings->log_level);
     const struct migrate_set *const sets[] = {&consumer_schema, &publisher_schema, service->schema, NULL};
@@ -291,16 +298,37 @@ static int run_migrate(const struct service *service) {
     return st == ST_LOST || st == ST_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE;
 }
 
+static int run_dead_letters(const struct service *service, bool apply) {
+    struct why w = {0};
+    const struct settings *settings = settings_load(service, RUN_DEAD_LETTERS, &w);
+    if (settings == NULL) die(service, EX_CONFIG, w.text);
+    log_setup(service->name, settings->log_level);
+    struct consumer_options options = consumer_options(service, settings);
+    int left = 0;
+    enum status st =
+        apply ? dead_letters_apply(&options, stdout, &left, &w) : dead_letters_list(&options, stdout, &w);
+    if (st == ST_OK) return left == 0 ? EX_OK : EX_DATAERR;
+    fprintf(stderr, "%s: dead-letters: %s\n", service->name, w.text);
+    return EX_TEMPFAIL;
+}
+
 static void usage(const struct service *service, FILE *out) {
     fprintf(out, "usage: %s            run until SIGTERM or SIGINT\n", service->name);
     if (service->stream == NULL)
         fprintf(out, "       %s migrate    bring the database up to date\n", service->name);
+    if (service->reactions != NULL)
+        fprintf(out,
+                "       %s dead-letters [--apply]    show the records that could not be read; apply them\n",
+                service->name);
     fprintf(out, "       %s --help\n", service->name);
 }
 
 int service_main(int argc, char **argv, const struct service *service) {
     if (argc == 1) return run(service);
     if (argc == 2 && service->stream == NULL && strcmp(argv[1], "migrate") == 0) return run_migrate(service);
+    if (argc >= 2 && argc <= 3 && service->reactions != NULL && strcmp(argv[1], "dead-letters") == 0 &&
+        (argc == 2 || strcmp(argv[2], "--apply") == 0))
+        return run_dead_letters(service, argc == 3);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         usage(service, stdout);
         fputs("\nSettings are environment variables:\n\n", stdout);

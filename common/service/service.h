@@ -3,6 +3,7 @@
  *
  *     SERVICE            run until SIGTERM or SIGINT
  *     SERVICE migrate    bring the database up to date and exit (a stream has none)
+ *     SERVICE dead-letters [--apply]   show the records that could not be read; apply them (one that reacts)
  *     SERVICE --help     the settings
  *
  * SIGTERM: not ready -> stop accepting -> finish what is in flight -> publish what is committed -> exit,
@@ -18,7 +19,8 @@
 struct stream_options {
     const char *name;
     const char *brokers, *registry_url;
-    const char *instance; /* as in group_options */
+    const char *instance;       /* as in group_options */
+    int64_t unreadable_wait_ms; /* the patience of wire.h */
 };
 
 /* How the process starts and ends a stream: a thread that reads and writes topics, with no database and no

@@ -58,6 +58,10 @@ static const struct config_var querying[] = {
 static const struct config_var kafka[] = {
     {"KAFKA_BROKERS", CONFIG_TEXT, &settings.brokers, NULL,
      "HOST:PORT,... of Kafka; any librdkafka property by RDKAFKA_*", 0, 0},
+    {0},
+};
+
+static const struct config_var reading[] = {
     {"SCHEMA_REGISTRY_URL", CONFIG_TEXT, &settings.registry_url, NULL,
      "Base of the schema registry's Confluent API", 0, 0},
     {0},
@@ -66,6 +70,8 @@ static const struct config_var kafka[] = {
 static const struct config_var joining[] = {
     {"INSTANCE_ID", CONFIG_TEXT, &settings.instance, "",
      "Name of this instance alone; if it is the same after a crash, its partitions come back at once", 0, 0},
+    {"UNREADABLE_WAIT", CONFIG_DURATION, &settings.unreadable_wait_ms, "15m",
+     "How long a record waits that a newer version, or the registry, may make readable", 0, 86400000},
     {0},
 };
 
@@ -81,10 +87,11 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 11 }; /* all tables, for a service that needs each */
+enum { MAX_TABLES = 12 }; /* all tables, for a service that needs each */
 
-static size_t choose(const struct service *s, bool to_run, const struct config_var **tables) {
+static size_t choose(const struct service *s, enum run run, const struct config_var **tables) {
     size_t n = 0;
+    bool to_run = run == RUN_SERVICE;
     bool has_database = s->statements != NULL || s->schema != NULL;
     if (to_run) tables[n++] = s->config;
     if (to_run) tables[n++] = running;
@@ -92,8 +99,9 @@ static size_t choose(const struct service *s, bool to_run, const struct config_v
     if (to_run && s->routes != NULL && !s->no_sessions) tables[n++] = sessions;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
-    if (to_run && (s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics))
-        tables[n++] = kafka;
+    bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics;
+    if (to_run && has_kafka) tables[n++] = kafka;
+    if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;
     if (to_run && s->reactions != NULL) tables[n++] = consuming;
@@ -114,13 +122,13 @@ static enum status check(struct why *w) {
     return ST_OK;
 }
 
-const struct settings *settings_load(const struct service *service, bool to_run, struct why *w) {
+const struct settings *settings_load(const struct service *service, enum run run, struct why *w) {
     const struct config_var *tables[MAX_TABLES];
-    if (config_load(tables, choose(service, to_run, tables), w) != ST_OK || check(w) != ST_OK) return NULL;
+    if (config_load(tables, choose(service, run, tables), w) != ST_OK || check(w) != ST_OK) return NULL;
     return &settings;
 }
 
 void settings_help(const struct service *service, FILE *out) {
     const struct config_var *tables[MAX_TABLES];
-    config_help(out, tables, choose(service, true, tables));
+    config_help(out, tables, choose(service, RUN_SERVICE, tables));
 }

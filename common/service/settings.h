@@ -17,6 +17,7 @@ struct settings {
     const char *database_url;
     int64_t statement_timeout_ms, db_queue, db_batch;
     const char *brokers, *registry_url, *instance;
+    int64_t unreadable_wait_ms;
     int64_t event_retention_ms, consumer_batch;
     const char *address;
     int64_t port, admin_port, threads, drain_delay_ms;
@@ -24,7 +25,11 @@ struct settings {
     bool secure_cookies;
 };
 
-/* Those of a run, or only those of `migrate`; each call returns the same object. NULL: one of them is wrong,
- * why says which. */
-const struct settings *settings_load(const struct service *service, bool to_run, struct why *w);
+/* What a process is started for. */
+enum run { RUN_SERVICE, RUN_MIGRATE, RUN_DEAD_LETTERS };
+
+/* The settings that this needs; each call returns the same object. NULL: one of them is wrong, why says
+ * which.
+ */
+const struct settings *settings_load(const struct service *service, enum run run, struct why *w);
 void settings_help(const struct service *service, FILE *out);

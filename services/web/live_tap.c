@@ -11,12 +11,13 @@
 #include "wire.h"
 
 enum {
-    TICK_MS = 1000,     /* the threads are told the place at least so often */
-    SLICE = 1000,       /* records of a batch */
-    BUSY_MS = 2,        /* between looks at whether the threads have caught up */
-    GATHER_MS = 20,     /* a batch for each order of an on-sale would cost a third of a core */
-    PATIENCE_MS = 4000, /* of a question, while the topics are not read up to their end yet */
-    OUT_MS = 50,        /* between looks, while nothing is fetched */
+    TICK_MS = 1000,       /* the threads are told the place at least so often */
+    SLICE = 1000,         /* records of a batch */
+    BUSY_MS = 2,          /* between looks at whether the threads have caught up */
+    GATHER_MS = 20,       /* a batch for each order of an on-sale would cost a third of a core */
+    UNREADABLE_MS = 1000, /* the patience of wire.h: the next event shows the whole state again */
+    PATIENCE_MS = 4000,   /* of a question, while the topics are not read up to their end yet */
+    OUT_MS = 50,          /* between looks, while nothing is fetched */
     LEAVE_MS = 2000,
     STOP_MS = 5000,
 };
@@ -251,8 +252,8 @@ struct live_tap *live_tap_new(const struct live_tap_options *options, struct why
     }
     tap->options = *options;
     inbox_init(&tap->asked, wake, tap);
-    tap->tickets = wire_decoder_new(tap->thread.registry, topic_tickets.type);
-    tap->orders = wire_decoder_new(tap->thread.registry, topic_orders.type);
+    tap->tickets = wire_decoder_new(tap->thread.registry, topic_tickets.type, UNREADABLE_MS);
+    tap->orders = wire_decoder_new(tap->thread.registry, topic_orders.type, UNREADABLE_MS);
     tap->view = live_view_new(options->items);
     return tap;
 }

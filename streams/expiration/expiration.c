@@ -277,7 +277,7 @@ static enum status expiration_open(void *expiration, const struct stream_options
     metrics_register(expiration_metrics);
     x->signals = signals_open(options->brokers, w);
     if (x->signals == NULL) return ST_INVALID;
-    x->decoder = wire_decoder_new(x->thread.registry, topic_orders.type);
+    x->decoder = wire_decoder_new(x->thread.registry, topic_orders.type, options->unreadable_wait_ms);
     return ST_OK;
 }
 

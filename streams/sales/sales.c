@@ -205,7 +205,7 @@ static enum status sales_open(void *sales, const struct stream_options *options,
     x->brokers = options->brokers;
     x->due_at_us = INT64_MAX;
     x->keep_minutes = (uint32_t)(keep_ms / 60000);
-    x->decoder = wire_decoder_new(x->thread.registry, topic_orders.type);
+    x->decoder = wire_decoder_new(x->thread.registry, topic_orders.type, options->unreadable_wait_ms);
     return ST_OK;
 }
 

@@ -97,7 +97,7 @@ static enum status decode_written(const struct avro_type *type, const char *sche
 static enum status decode_wire(const struct avro_type *type, const char *url, const uint8_t *bytes, size_t n,
                                uint8_t *event, json_t *answer, struct why *w) {
     struct registry *registry = registry_new(url);
-    struct wire_decoder *decoder = wire_decoder_new(registry, type);
+    struct wire_decoder *decoder = wire_decoder_new(registry, type, 1000);
     enum status st;
     do
         st = wire_decode(decoder, bytes, n, event, w);

@@ -123,7 +123,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", w.text);
         return 1;
     }
-    const char *batch = getenv("BATCH"), *group = getenv("CONSUMER_GROUP");
+    const char *batch = getenv("BATCH"), *group = getenv("CONSUMER_GROUP"),
+               *wait = getenv("UNREADABLE_WAIT_MS");
     const struct consumer_options options = {
         .service = group == NULL ? argv[1] : group,
         .database_url = url,
@@ -131,6 +132,7 @@ int main(int argc, char **argv) {
         .registry_url = must_have("SCHEMA_REGISTRY_URL"),
         .reactions = reactions,
         .batch_records = batch == NULL ? 500 : atoi(batch),
+        .unreadable_wait_ms = wait == NULL ? 1000 : atoi(wait),
     };
     struct consumer *c = consumer_start(&options, &w);
     if (c == NULL) {

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +23,10 @@ import requests
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "dev"))
+from state import State  # noqa: E402
+from supervisor import Supervisor  # noqa: E402
+
 DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "120"))  # most seconds anything awaited may take, on a machine with no time for us
 GRACE = 30  # seconds that Kubernetes gives a process to end
 
@@ -132,7 +137,7 @@ class Stack:
         return {p["name"]: p for p in json.loads(self.onsale("status", "--json"))}
 
     def pid(self, name):
-        return self.status()[name]["pid"]
+        return Supervisor(State(self.state)).info(name)["pid"]
 
     def kill(self, name, sig=signal.SIGKILL):
         pid = self.pid(name)
@@ -143,8 +148,11 @@ class Stack:
 
     def supervisor(self, action, name):
         """start or stop one process, and wait until it is so."""
-        subprocess.run(["/usr/bin/supervisorctl", "-s", f"unix://{self.state}/run/supervisor.sock", action, name],
-                       check=True, stdout=subprocess.DEVNULL)
+        supervisor = Supervisor(State(self.state))
+        if action == "stop":
+            supervisor.stop([name])
+        else:
+            supervisor.start_again(name)
 
     def wait_kafka(self):
         def answers():

@@ -3,6 +3,7 @@
 `seen` has a row for every application of an event, without any guard: so an event that took effect twice shows."""
 import collections
 import io
+import json
 import os
 import random
 import signal
@@ -229,6 +230,10 @@ def test_the_trace_goes_on(feed):
         feed.produce_raw((ticket, feed.value(feed.event(ticket, 1))), headers={"traceparent": header})
     feed.wait_read()
     assert dict(feed.sql("select id::text, traceparent from seen")) == {t: TRACE if h == TRACE else None for t, h in cases.items()}
+
+
+def waiting(driver, count):
+    return wait_until(lambda: driver.metric("partitions_waiting") == count, f"{count} partitions wait")
 
 
 def test_undecodable_records_are_put_aside(feed):
@@ -470,23 +475,77 @@ def test_registry_away(feed):
 
 
 def test_a_statement_that_refuses_a_record(feed):
-    """Is not skipped, and the log names the record; all that come before it are done; it is done when it can be."""
+    """Is not skipped, and the log names the record; all that come before it are done; it is done when it can be. Only its own partition
+    waits for that."""
     some = tickets(10)
     driver = feed.driver().wait_ready()
-    feed.partitions = 1
     poison, = tickets(1)
     before = feed.ends()[0]
-    for ticket in some:
-        feed.produce_raw((ticket, feed.value(feed.event(ticket, 1))), partition=0)
+    feed.produce_raw(*((ticket, feed.value(feed.event(ticket, 1))) for ticket in some), partition=0)
     feed.produce_raw((poison, feed.value(feed.event(poison, 1, title="poison"))), partition=0)
-    for ticket in some:
-        feed.produce_raw((ticket, feed.value(feed.event(ticket, 2))), partition=0)
+    feed.produce_raw(*((ticket, feed.value(feed.event(ticket, 2))) for ticket in some), partition=0)
     wait_until(lambda: seen(feed) == 10, "what comes before it is done")
-    wait_until(lambda: f"(1 records, from {feed.name}/0@{before + 10} on)" in driver.output(), "the log names it")
-    assert seen(feed) == 10
+    wait_until(lambda: f"{feed.name}/0@{before + 10} waits: " in driver.output(), "the log names it")
+    waiting(driver, 1)
+    for partition in (1, 2, 3):
+        feed.produce_raw(*((ticket, feed.value(feed.event(ticket, 3))) for ticket in some), partition=partition)
+    wait_until(lambda: seen(feed) == 40, "the other partitions go on")
+    assert feed.one("select count(*) from seen where version = 2") == 0
     feed.sql("alter table tickets drop constraint tickets_title_check")
     feed.wait_read()
-    assert seen(feed) == 21
+    assert seen(feed) == 51
+    waiting(driver, 0)
+
+
+def test_two_records_that_are_refused(feed):
+    """In two partitions: each waits, the others go on."""
+    driver = feed.driver(BATCH="50").wait_ready()
+    for partition in (0, 2):
+        poison, = tickets(1)
+        feed.produce_raw((poison, feed.value(feed.event(poison, 1, title="poison"))), partition=partition)
+    waiting(driver, 2)
+    for partition in range(4):
+        feed.produce_raw(*((ticket, feed.value(feed.event(ticket, 1))) for ticket in tickets(100)), partition=partition)
+    wait_until(lambda: seen(feed) == 200, "the other partitions go on")
+    feed.sql("alter table tickets drop constraint tickets_title_check")
+    feed.wait_read()
+    assert seen(feed) == 402
+
+
+def newer_schema():
+    """Ours with a symbol more, as the next version's would be: its id, and how an event with that symbol is written."""
+    schema = topic_schema("tickets")
+    schema["fields"][0]["type"]["symbols"].append("TicketAdmitted")
+    return schema
+
+
+def register(feed, schema):
+    body = {"schema": json.dumps(schema)}
+    answer = requests.post(f"{feed.registry}/subjects/{feed.name}-value/versions", json=body, timeout=DEADLINE)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["id"]
+
+
+def test_a_symbol_of_a_newer_version_is_waited_for(feed):
+    """While an upgrade is under way: the partition waits for the new program. If none comes, the record is put aside, and can be applied
+    later."""
+    schema = newer_schema()
+    schema_id = register(feed, schema)
+    ticket, = tickets(1)
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), feed.event(ticket, 1, "TicketAdmitted"))
+    driver = feed.driver(UNREADABLE_WAIT_MS="3600000").wait_ready()
+    feed.produce_raw((ticket, b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()), partition=0)
+    waiting(driver, 1)
+    for partition in (0, 1):
+        feed.produce_raw((ticket, feed.value(feed.event(ticket, 2))), partition=partition)
+    wait_until(lambda: seen(feed) == 1, "the other partition goes on")
+    assert feed.one("select count(*) from dead_letters") == 0
+    driver.stop()
+    driver = feed.driver(UNREADABLE_WAIT_MS="1000").wait_ready()
+    feed.wait_read()
+    assert seen(feed) == 2
+    assert "newer version" in feed.one("select reason from dead_letters")
 
 
 # --- positions that Kafka does not have ---
