@@ -106,6 +106,7 @@ enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, 
         enum status st = learn(d, id, &known, w);
         if (st != ST_OK) return st;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): learn() has set it if it says ST_OK */
     if (known->plan == NULL) return why(w, ST_INVALID, "%s", known->reason.text);
     if (avro_plan_decode(known->plan, value + WIRE_HEADER, n - WIRE_HEADER, event) == ST_OK) return ST_OK;
     return why(w, ST_INVALID, "%s: a malformed record of schema %ld", d->type->name, (long)id);
