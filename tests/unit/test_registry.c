@@ -74,10 +74,9 @@ static void sets_the_level_backward(void **state) {
     struct pair *p = *state;
     struct why w;
     int32_t id;
-    static const char *const loose[] = {OK("{\"compatibilityLevel\":\"NONE\"}"),
-                                        OK("{\"compatibilityLevel\":\"FORWARD\"}"),
-                                        HEAD("404 Not Found") "{\"error_code\":40401}",
-                                        HEAD("404 Not Found") "{\"error_code\":40408}"};
+    static const char *const loose[] = {
+        OK("{\"compatibilityLevel\":\"NONE\"}"), OK("{\"compatibilityLevel\":\"FORWARD\"}"),
+        HEAD("404 Not Found") "{\"error_code\":40401}", HEAD("404 Not Found") "{\"error_code\":40408}"};
     for (size_t i = 0; i < sizeof loose / sizeof *loose; i++) {
         FAKE_TELL(p->server, loose[i], HEAD("503 Busy"));
         assert_int_equal(register_text(p, &id, &w), ST_LOST);
