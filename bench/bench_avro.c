@@ -138,12 +138,13 @@ static void write_records(const struct set *s, const char *directory) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s.records", directory, s->type->name);
     FILE *file = fopen(path, "w");
-    for (int i = 0; file != NULL && i < RECORDS; i++) {
+    bool whole = file != NULL;
+    for (int i = 0; whole && i < RECORDS; i++) {
         uint32_t n = __builtin_bswap32((uint32_t)s->sizes[i]);
-        fwrite(&n, sizeof n, 1, file);
-        fwrite(s->bytes[i], 1, s->sizes[i], file);
+        whole =
+            fwrite(&n, sizeof n, 1, file) == 1 && fwrite(s->bytes[i], 1, s->sizes[i], file) == s->sizes[i];
     }
-    if (file == NULL || fclose(file) != 0) {
+    if (!whole || fclose(file) != 0) {
         perror(path);
         exit(1);
     }

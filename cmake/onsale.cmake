@@ -12,6 +12,13 @@ function(private_name name out)
     set(${out} ${upper}_PRIV PARENT_SCOPE)
 endfunction()
 
+# Sources of the target that the build makes.
+function(sources_made target)
+    target_sources(${target} PRIVATE ${ARGN})
+    add_custom_target(${target}_${ARGC}_made DEPENDS ${ARGN})
+    add_dependencies(generated ${target}_${ARGC}_made)
+endfunction()
+
 # Embeds the .sql files of the folder as queries.h and queries.c.
 function(embed_sql target)
     file(GLOB files CONFIGURE_DEPENDS sql/*.sql sql/background/*.sql migrations/*.sql functions/*.sql)
@@ -26,7 +33,7 @@ function(embed_sql target)
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/sqlgen.py ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}
         DEPENDS ${files} ${CMAKE_CURRENT_BINARY_DIR}/sql_files.txt ${PROJECT_SOURCE_DIR}/tools/sqlgen.py
         VERBATIM)
-    target_sources(${target} PRIVATE ${made})
+    sources_made(${target} ${made})
 endfunction()
 
 # Templates as C, static files embedded.
@@ -47,7 +54,7 @@ function(embed_pages target)
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/staticgen.py ${static} ${out}
         DEPENDS ${pages} ${generators}
         VERBATIM)
-    target_sources(${target} PRIVATE ${made})
+    sources_made(${target} ${made})
 endfunction()
 
 function(onsale_library name)

@@ -31,7 +31,7 @@ def make(prepare):
             children = []
             try:
                 for process in prepare(pathlib.Path(scratch)):
-                    children.append((process, _start(process, unfinished)))
+                    children.append((process, _start(process, unfinished)))  # noqa: PERF401 -- those before one that fails are ended
                 for process, child in children:
                     _stop_when_ready(process, child)
             finally:

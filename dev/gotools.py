@@ -125,7 +125,8 @@ def _build(go, environment, unfinished, packages, deadline):
     """In a copy, for the checkout may change meanwhile."""
     source = shutil.copytree(SOURCE, unfinished / "source", dirs_exist_ok=True)
     command = [go, "install", "-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}", *packages]
-    with subprocess.Popen(command, cwd=source, env=environment | {"GOBIN": f"{unfinished}/bin"}, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True) as building:
+    with subprocess.Popen(command, cwd=source, env=environment | {"GOBIN": f"{unfinished}/bin"}, stdin=subprocess.DEVNULL, stdout=2,
+                          stderr=subprocess.PIPE, text=True) as building:
         late = threading.Timer(max(0, deadline - time.monotonic()), building.terminate)
         late.daemon = True  # whatever happens here: nobody waits for it
         late.start()

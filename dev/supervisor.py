@@ -2,6 +2,7 @@
 
 It starts what died again, with back-off. It does not carry the processes' output: each writes to its own file.
 """
+import contextlib
 import ctypes
 import http.client
 import os
@@ -118,7 +119,7 @@ class Supervisor:
         with open(self.state.dir / "log/supervisord.out", "w") as out:
             child = subprocess.Popen([program("supervisord"), "-c", str(self._config)], env=environment, cwd=self.state.dir,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                                     pass_fds=[claim.fileno()], preexec_fn=before_exec)
+                                     pass_fds=[claim.fileno()], preexec_fn=before_exec)  # noqa: PLW1509 -- there are no threads yet
         try:
             deadline = time.monotonic() + 20
             while not self.running():
@@ -191,10 +192,8 @@ class Supervisor:
         """Stops these together and waits until they are gone."""
         going = [n for n in names if self.info(n)["statename"] in ("STARTING", "RUNNING", "BACKOFF")]
         for name in going:
-            try:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it died just now
                 self._rpc.stopProcess(name, False)
-            except xmlrpc.client.Fault:
-                pass  # it died just now
         while any(self.info(n)["statename"] not in ("STOPPED", "EXITED", "FATAL") for n in going):
             time.sleep(0.02)
 
@@ -203,10 +202,8 @@ class Supervisor:
         pid = self.pid()
         self._rpc.shutdown()
         while os.path.exists(f"/proc/{pid}"):
-            try:
+            with contextlib.suppress(ChildProcessError):  # another command started it
                 os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass  # another command started it
             time.sleep(0.02)
 
 

@@ -11,6 +11,7 @@ import time
 
 import fetch
 import gotools
+import linters
 from common import ROOT, Failed, UnknownWord, program, say, state_dir
 from stack import build
 
@@ -42,13 +43,33 @@ def follow(command, closing):
     return lines[-1]
 
 
+def those(names, known, where):
+    """What is known and contains one of the names: all of it, if there are none."""
+    for name in names:
+        if not any(name in word for word in known):
+            raise Failed(f"nothing in {where} is called {name}")
+    return [word for word in known if not names or any(name in word for name in names)]
+
+
 def programs(kind, names):
     """The programs of tests/KIND: each is made of one file."""
-    stems = sorted(file.stem for file in (ROOT / "tests" / kind).glob("*.c"))
-    for name in names:
-        if not any(name in stem for stem in stems):
-            raise Failed(f"nothing in tests/{kind} is called {name}")
-    return [stem for stem in stems if not names or any(name in stem for name in names)]
+    return those(names, sorted(file.stem for file in (ROOT / "tests" / kind).glob("*.c")), f"tests/{kind}")
+
+
+def lint(names):
+    """Each linter to its end, over the whole checkout."""
+    wanted, failed = those(names, list(linters.LINTERS), f"lint ({', '.join(linters.LINTERS)})"), []
+    if "clang-tidy" in wanted:
+        build(["generated"], linters.PRESET)
+    tree = linters.Tree(ROOT)
+    for name in wanted:
+        said = linters.LINTERS[name](tree)
+        if said:
+            print(f"{name} says:", said, sep="\n", flush=True)
+            failed.append(name)
+    if failed:
+        raise PartFailed(f"{', '.join(failed)} of {len(wanted)} linters")
+    return f"{len(wanted)} linters, nothing to say"
 
 
 def ctest(preset, names, *prefix):
@@ -112,7 +133,7 @@ def deploy(names):
     return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rs")
 
 
-PARTS = {part.__name__: part for part in (unit, tsan, fuzz, integration, browser, deploy)}
+PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, browser, deploy)}
 
 
 def asked_for(words):

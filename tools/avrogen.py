@@ -181,7 +181,7 @@ class Record:
         lines += [f"{self.struct} {{"] + [f"    {m}" for f in self.fields for m in f.members()] + ["};"]
         lines += [f"extern const char *const {self.c_name}_{f.column}_symbols[]; /* by constant; NULL-terminated */"
                   for f in self.enums()]
-        return "\n".join(lines + [f"extern const struct avro_type {self.c_name}_avro;", ""])
+        return "\n".join([*lines, f"extern const struct avro_type {self.c_name}_avro;", ""])
 
     def tables(self):
         for f in self.enums():

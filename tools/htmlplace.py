@@ -274,7 +274,7 @@ def url_call(place, kind, query):
         return "html_url"
     if "?" in place.url or "#" in place.url:
         return query
-    if kind not in IN_PATHS or place.dynamic_here() and not place.url:
+    if kind not in IN_PATHS or (place.dynamic_here() and not place.url):
         raise Refused(f"a {kind} in the path of a URL could lead elsewhere: it belongs behind a ?")
     return query
 

@@ -42,12 +42,13 @@ def package_of(path):
 def describe(package):
     fields = output("dpkg-query", "-W", "-f=${Package}\n${Version}\n${Architecture}\n${source:Package}\n${source:Version}\n${Maintainer}", package)
     name, version, architecture, source, source_version, maintainer = fields.split("\n")
+    escaped = version.replace("+", "%2B").replace(":", "%3A")
     return {"SPDXID": f"SPDXRef-Package-{re.sub('[^A-Za-z0-9.-]', '-', name)}", "name": name, "versionInfo": version, "downloadLocation": "NOASSERTION",
             "filesAnalyzed": False, "supplier": f"Organization: {maintainer}", "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION",
             "copyrightText": "NOASSERTION", "licenseComments": f"/usr/share/doc/{name}/copyright",
             "sourceInfo": f"built from {source} {source_version}",
             "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-                              "referenceLocator": f"pkg:deb/debian/{name}@{version.replace('+', '%2B').replace(':', '%3A')}?arch={architecture}&distro=debian-12"}]}
+                              "referenceLocator": f"pkg:deb/debian/{name}@{escaped}?arch={architecture}&distro=debian-12"}]}
 
 
 def sbom(version, packages):

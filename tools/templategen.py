@@ -312,14 +312,14 @@ class Writer:
     def argument(self, name, value, kind, line):
         plain = "list" if kind.is_list else kind.name
         if value.startswith('"'):
-            if plain not in ("text", "url") or plain == "url" and not re.match(r'"/(?!/)[^\s\\]*"$', value):
+            if plain not in ("text", "url") or (plain == "url" and not re.match(r'"/(?!/)[^\s\\]*"$', value)):
                 raise Wrong(line, f"{name} is a {kind}, not {value}")
             return f"STR({c_text(value[1:-1].replace(chr(92), ''))})"
         if value.startswith("("):
             if plain != "bool":
                 raise Wrong(line, f"{name} is a {kind}, not a condition")
             return self.condition(value, line)
-        if value.isdigit() and plain == "int" or value in ("true", "false") and plain == "bool":
+        if (value.isdigit() and plain == "int") or (value in ("true", "false") and plain == "bool"):
             return value
         if value in self.world.enums.get(plain, ()):
             return constant(plain, value)

@@ -38,7 +38,7 @@ struct metric {
     METRICS(METRIC_DEFINE) struct metric *const table[] = {METRICS(METRIC_LIST) NULL}
 #define METRIC_DECLARE(id, type_, name_, help_) extern struct metric id[1];
 #define METRIC_DEFINE(id, type_, name_, help_)                                                               \
-    struct metric id[1] = {{.name = name_, .help = help_, .type = METRIC_##type_}};
+    struct metric id[1] = {{.name = (name_), .help = (help_), .type = METRIC_##type_}};
 #define METRIC_LIST(id, type_, name_, help_) id,
 
 /* From now on metrics_write writes the table; once, however often it is registered. */

@@ -5,7 +5,7 @@
 
 const char *status_text(enum status st) {
     static const char *const texts[] = {
-#define X(name, text) [name] = text,
+#define X(name, text) [name] = (text),
         STATUS_TABLE(X)
 #undef X
     };

@@ -74,7 +74,7 @@ struct db_resolve *db_resolve_start(const char *host, int *fd) {
     l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_t thread;
     if (l->event < 0 || pthread_create(&thread, NULL, look_up, l) != 0) {
-        db_resolve_drop(l);
+        l->owners = 1; /* there is no thread */
         db_resolve_drop(l);
         return NULL;
     }

@@ -36,7 +36,7 @@ int http_listen(const char *address, int port, bool shared, struct why *w) {
     }
     int fd = listen_on(found, shared);
     if (fd < 0)
-        why(w, ST_FAILED, "cannot listen on %s port %d: %s%s", address, port, strerror(errno),
+        why(w, ST_FAILED, "cannot listen on %s port %d: %m%s", address, port,
             errno == EADDRINUSE ? "; stop the other process or choose another port" : "");
     freeaddrinfo(found);
     return fd;
@@ -54,6 +54,7 @@ int http_port_of(int listen_fd) {
     struct sockaddr_storage address;
     socklen_t n = sizeof address;
     if (getsockname(listen_fd, (struct sockaddr *)&address, &n) != 0) return 0;
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): getsockname() has filled it in */
     return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }

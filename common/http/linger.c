@@ -55,6 +55,7 @@ void linger_begin(struct linger_list *all, int fd) {
 
 void linger_end_all(struct linger_list *all) {
     while (!h2o_linklist_is_empty(&all->sockets))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see that stop() takes it out of the list */
         stop(H2O_STRUCT_FROM_MEMBER(struct lingering, link, all->sockets.next));
 }
 

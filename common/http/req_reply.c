@@ -75,7 +75,7 @@ static char *clean_copy(h2o_mem_pool_t *pool, struct str value) {
     char *copy = h2o_mem_alloc_pool(pool, value.n);
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
-        copy[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+        copy[i] = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
     }
     return copy;
 }
@@ -172,8 +172,8 @@ void req_reply_raw(struct req *rq, int status, const char *content_type, struct 
     if (rq->answered) return;
     start_over(rq);
     buf_add(&rq->json.out, body.p, body.n);
-    char *type = arena_alloc(&rq->arena, strlen(content_type) + 1); /* sent later than the caller may live */
-    answer(rq, status, strcpy(type, content_type));
+    struct str type = arena_str(&rq->arena, str_of(content_type)); /* sent later than the caller may live */
+    answer(rq, status, type.p);
 }
 
 void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...) {

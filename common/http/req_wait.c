@@ -170,6 +170,8 @@ void req_resumed(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
     while (!h2o_linklist_is_empty(messages)) {
         struct resumption *r = H2O_STRUCT_FROM_MEMBER(struct resumption, message.link, messages->next);
         h2o_linklist_unlink(&r->message.link);
+        assert(messages->next !=
+               &r->message.link); /* clang's analyzer does not see it, and takes the next for this one */
         if (r->tell != NULL)
             r->tell(r->arg);
         else

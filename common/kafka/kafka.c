@@ -80,7 +80,7 @@ static enum status set_from_variable(rd_kafka_conf_t *conf, const char *variable
         return why(w, ST_INVALID, "%.60s...: no Kafka property has such a name", variable);
     size_t n = (size_t)(equals - name);
     for (size_t i = 0; i < n; i++)
-        property[i] = name[i] == '_' ? '.' : (char)tolower((unsigned char)name[i]);
+        property[i] = (char)(name[i] == '_' ? '.' : tolower((unsigned char)name[i]));
     property[n] = 0;
     return set(conf, property, equals + 1, w);
 }

@@ -116,6 +116,7 @@ enum status wire_decode(struct wire_decoder *d, const uint8_t *value, size_t n, 
         enum status st = learn(d, id, &known, w);
         if (st != ST_OK) return st;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): learn() has set it if it says ST_OK */
     if (known->plan == NULL) return unreadable(d, known, w, known->reason.text);
     enum status st = avro_plan_decode(known->plan, value + WIRE_HEADER, n - WIRE_HEADER, event);
     if (st == ST_OK) return ST_OK;

@@ -60,7 +60,7 @@ static enum status ask(struct expiry *e, struct why *w) {
 
 static void on_chosen(struct expiry *e, const PGresult *res, uint64_t confirmed_lsn) {
     e->written_lsn = strtoull(PQgetvalue(res, 0, 2), NULL, 10);
-    e->full = atoi(PQgetvalue(res, 0, 1)) == STEP_ROWS_N;
+    e->full = strtol(PQgetvalue(res, 0, 1), NULL, 10) == STEP_ROWS_N;
     if (!PQgetisnull(res, 0, 0)) e->chosen = mem_strdup(PQgetvalue(res, 0, 0));
     if (confirmed_lsn != 0) /* it may have moved on since the answer was given */
         metric_set(M_PUBLISHER_LAG,

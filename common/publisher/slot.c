@@ -129,7 +129,7 @@ enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, s
 
 enum status slot_new_epoch(PGconn *conn, const char *service, const char *table, struct slot_state *out,
                            struct why *w) {
-    struct slot_state was;
+    struct slot_state was = {0};
     enum status st = slot_read(conn, service, table, &was, w);
     if (st == ST_OK) st = run(conn, END_READERS, 1, (const char *const[]){service}, NULL, w);
     if (st == ST_OK) st = slot_drop_others(conn, service, 0, w);

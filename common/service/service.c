@@ -267,8 +267,8 @@ static void allow_many_files(void) {
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
-    mallopt(M_ARENA_MAX,
-            2); /* with an arena for each thread malloc would take more memory than the thread itself */
+    /* With an arena for each thread malloc would take more memory than the thread itself. */
+    mallopt(M_ARENA_MAX, 2); /* NOLINT(concurrency-mt-unsafe): there are no threads yet */
     struct why w = {0};
     p.settings = settings_load(service, RUN_SERVICE, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <jansson.h>
 #include <jwt.h>
 #include <openssl/bio.h>
@@ -23,7 +22,7 @@ struct session_signer {
 
 static enum status read_pem(const char *path, char *pem, int *length, struct why *w) {
     FILE *file = fopen(path, "re");
-    if (file == NULL) return why(w, ST_NOT_FOUND, "%s: %s", path, strerror(errno));
+    if (file == NULL) return why(w, ST_NOT_FOUND, "%s: %m", path);
     size_t n = fread(pem, 1, MAX_PEM, file);
     bool whole = !ferror(file) && n < MAX_PEM;
     fclose(file);

@@ -136,9 +136,10 @@ static void call_end(struct call *call, const struct stripe_result *result) {
 /* Not sooner than Stripe asks for, if it does; a part of that is chance, too. */
 static int pause_ms(const struct call *call, const struct fetch_answer *answer) {
     const char *later = fetch_header(answer, "retry-after");
-    int asked_s = later == NULL ? 0 : atoi(later), ms = backoff_ms(FIRST_PAUSE_MS, INT_MAX, call->tries - 1);
+    long asked_s = later == NULL ? 0 : strtol(later, NULL, 10); /* the most there is, of more than that */
+    int ms = backoff_ms(FIRST_PAUSE_MS, INT_MAX, call->tries - 1);
     if (asked_s > MOST_ASKED_S) asked_s = MOST_ASKED_S;
-    return asked_s > 0 ? asked_s * 1000 + ms / 2 : ms;
+    return asked_s > 0 ? (int)asked_s * 1000 + ms / 2 : ms;
 }
 
 static void send(struct call *call, int delay_ms);
@@ -179,7 +180,7 @@ static void send(struct call *call, int delay_ms) {
     char url[1024], key[128];
     snprintf(url, sizeof url, "%s%s", s->url, r->path);
     snprintf(key, sizeof key, "Idempotency-Key: %s", r->idempotency_key);
-    const char *headers[] = {s->authorization, "Stripe-Version: " STRIPE_VERSION,
+    const char *headers[] = {s->authorization, ("Stripe-Version: " STRIPE_VERSION),
                              "Content-Type: application/x-www-form-urlencoded",
                              r->idempotency_key[0] != '\0' ? key : NULL, NULL};
     call->tries++;

@@ -102,7 +102,7 @@ enum status state_read(struct str key, struct str value, struct buf *scratch, st
         memcpy(out->ticket.b, key.p, sizeof out->ticket.b);
         return ST_OK;
     }
-    if (value.n > 0 && value.p[0] != FORMAT)
+    if (value.n > 0 && value.p[0] != FORMAT) /* NOLINT(clang-analyzer-core.NullDereference): it has bytes */
         return why(w, ST_INVALID, "it is of format %d, and this program knows format %d only", value.p[0],
                    FORMAT);
     if (key.n == 1 && key.p[0] == POSITION_KEY && value.n == POSITION_VALUE) {

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
-from people import People  # noqa: E402
-from support import DEADLINE, common_stack  # noqa: E402
+from people import People
+from support import DEADLINE, common_stack
 
 expect.set_options(timeout=DEADLINE * 1000)
 

@@ -66,7 +66,7 @@ def arguments(*parts):
 
 
 def helm(*words, **options):
-    done = subprocess.run([gotools.program("helm"), *map(str, words)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    done = subprocess.run([gotools.program("helm"), *map(str, words)], text=True, capture_output=True, **options)
     if done.returncode != 0:
         raise Refused("\n".join(line for line in (done.stderr + done.stdout).splitlines() if "symbolic link" not in line))
     return done.stdout

@@ -42,7 +42,8 @@ class Translation:
                 address = f"10.96.0.{len(self.services) + 1}"
                 self.services[address] = doc["metadata"]["name"]
                 doc["spec"]["clusterIP"] = address
-        done = subprocess.run([gotools.program("egctl"), "x", "translate", "--to", "gateway-api,xds", "--type", "all", "--output", "json", "--file", "/dev/stdin"],
+        done = subprocess.run([gotools.program("egctl"), "x", "translate", "--to", "gateway-api,xds", "--type", "all", "--output", "json",
+                               "--file", "/dev/stdin"],
                               input="---\n".join(yaml.safe_dump(doc, width=10**6) for doc in docs), text=True, stdout=subprocess.PIPE, check=True)
         self.said = json.loads(done.stdout)
         [dump] = self.said["xds"].values()

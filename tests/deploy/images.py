@@ -47,7 +47,7 @@ class Images:
     def run(self, program, *words, check=True, timeout=600, **options):
         where = ["--root", self.storage, "--runroot", self.run_root, "--storage-driver", self.driver]
         done = subprocess.run([program, *where, *map(str, words)], env=self.environment, cwd=self.directory, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **options)
+                              capture_output=True, timeout=timeout, **options)
         assert not check or done.returncode == 0, f"{program} {' '.join(map(str, words))}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done
 

@@ -437,7 +437,7 @@ def test_long_names_are_refused():
 
 def test_nothing_is_guessed():
     """Without values the chart says what it wants first."""
-    with pytest.raises(Refused, match="kafka.brokers: must be given"):
+    with pytest.raises(Refused, match=r"kafka\.brokers: must be given"):
         render({})
 
 
@@ -465,7 +465,7 @@ def values_table():
         if not found or (path[:1] == ["components"] and found[1]):
             continue
         depth, name, default, meaning = len(found[1]) // 2, found[2], found[3], found[4]
-        path = path[:depth] + [name]
+        path = [*path[:depth], name]
         if default:
             assert meaning, f"values.yaml does not say what {'.'.join(path)} is"
             rows.append(f"| `{'.'.join(path)}` | `{default}` | {meaning} |")

@@ -73,7 +73,7 @@ def test_not_everything_is_taken(kube):
     doc = of(render(LEAST), "Deployment")[0]
     doc["metadata"]["namespace"] = "default"
     doc["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
-    with pytest.raises(AssertionError, match='unknown field "spec.template.spec.containers\\[0\\].readynessProbe"'):
+    with pytest.raises(AssertionError, match=r'unknown field "spec.template.spec.containers\[0\].readynessProbe"'):
         kube.create(doc, dry=True)
 
 

@@ -42,7 +42,7 @@ def test_accepted(name, keys, tmp_path):
     assert {kind for kind, _, _ in (what.partition(" ") for what, *_ in said)} == {"Gateway", "HTTPRoute", "BackendTrafficPolicy", "ClientTrafficPolicy"}
     assert [line for line in said if line[1] not in ("Accepted", "Programmed", "ResolvedRefs") or line[2] != "True"] == []
     listeners = [listener["name"] for listener in made.said["gateways"][0]["spec"]["listeners"]]
-    ports = dict.fromkeys(made.services.values(), [1])
+    ports = {service: [1] for service in made.services.values()}
     assert Envoy(made, tmp_path, ports, {name: free_port() for name in listeners}).check() is None
 
 

@@ -74,7 +74,7 @@ def test_connections_are_as_many_as_architecture_says(stack):
 # --- schemas ---
 
 def schemas(url):
-    return subprocess.run([RELEASE / "schemas"], env={"SCHEMA_REGISTRY_URL": url}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.run([RELEASE / "schemas"], env={"SCHEMA_REGISTRY_URL": url}, text=True, capture_output=True)
 
 
 def test_schemas_are_registered_again_and_again(stack):

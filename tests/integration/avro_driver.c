@@ -33,7 +33,7 @@ static uint8_t *from_hex(const char *hex, size_t *n) {
     *n = strlen(hex) / 2;
     uint8_t *bytes = malloc(*n + (*n == 0));
     for (size_t i = 0; i < *n; i++)
-        sscanf(hex + 2 * i, "%2hhx", &bytes[i]);
+        if (sscanf(hex + 2 * i, "%2hhx", &bytes[i]) != 1) abort();
     return bytes;
 }
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from support import FRUGAL, ROOT, common_stack, stacks  # noqa: E402
+from support import FRUGAL, ROOT, common_stack, stacks
 
 
 def pytest_configure(config):

@@ -61,8 +61,8 @@ static const char *const titles[] = {
     "Hamilton, Victoria Palace Theatre, 28 November, stalls F14",
     "Two seats together, Rosalía, Barcelona",
     "Nils Frahm",
-    "FC Basel – Young Boys, sector D, row 18. Can't go because of work; the seat is under the roof, close to the exit, and the view "
-    "is better than its price",
+    ("FC Basel – Young Boys, sector D, row 18. Can't go because of work; the seat is under the roof, close to the exit, and the view "
+     "is better than its price"),
     "東京 Jazz Festival 2026, 土曜日",
     "أمسية موسيقية في دار الأوبرا",
     "<script>alert(1)</script> & \"friends\" 'live'",

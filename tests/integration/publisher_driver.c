@@ -29,7 +29,7 @@ static void say(bool ready, const struct why *w) {
 static void print_metrics(void) {
     struct buf text = {0};
     metrics_write(&text);
-    fwrite(text.data, 1, text.len, stdout);
+    printf("%.*s", (int)text.len, (const char *)text.data);
     puts("end of metrics");
     fflush(stdout);
     buf_free(&text);

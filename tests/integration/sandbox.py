@@ -125,10 +125,8 @@ class Listener:
                 self.end_headers()
 
             def handle(self):
-                try:
+                with contextlib.suppress(ConnectionError):  # the sandbox was killed
                     super().handle()
-                except ConnectionError:
-                    pass  # the sandbox was killed
 
             def log_message(self, *_):
                 pass

@@ -10,8 +10,8 @@ import sys
 from support import ROOT
 
 sys.path.append(str(ROOT / "dev"))
-import fetch  # noqa: E402
-from common import cache_dir  # noqa: E402
+import fetch
+from common import cache_dir
 
 MODULE = "github.com/stripe/stripe-mock@v0.203.0"
 TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.4.linux-amd64"

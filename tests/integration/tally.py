@@ -33,7 +33,7 @@ def expected(events):
     for ticket, minutes in tickets.items():
         total = collections.Counter()
         for minute, counted in sorted(minutes.items()):
-            row = collections.Counter({name: 0 for name in NAMES})
+            row = collections.Counter(dict.fromkeys(NAMES, 0))
             for one in counted:
                 row.update(COUNTS[one["type"]])
                 row["expired"] += one["reason"] == "expired"

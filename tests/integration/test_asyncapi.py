@@ -11,7 +11,7 @@ import yaml
 from support import ROOT, topic_schema
 
 sys.path.insert(0, str(ROOT / "dev"))
-import fetch  # noqa: E402
+import fetch
 
 SCHEMAS = ROOT / "schemas"
 TOPICS = {topic["name"]: topic for topic in json.loads((SCHEMAS / "avro/topics.json").read_text())["topics"]}

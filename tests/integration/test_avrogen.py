@@ -87,7 +87,8 @@ def test_every_kind_of_field(tmp_path):
     schema = everything()
     assert generate(tmp_path, schema).returncode == 0
     (tmp_path / "main.c").write_text(PROGRAM)
-    subprocess.run(["gcc", *FLAGS, "-I", ROOT / "common/base", "-I", ROOT / "common/kafka", "-I", tmp_path / "out", "-o", tmp_path / "main", tmp_path / "main.c",
+    subprocess.run(["gcc", *FLAGS, "-I", ROOT / "common/base", "-I", ROOT / "common/kafka", "-I", tmp_path / "out",
+                    "-o", tmp_path / "main", tmp_path / "main.c",
                     tmp_path / "out/events.c", ROOT / "common/base/utf8.c", ROOT / "common/base/hex.c"], check=True)
     bare = json.loads(json.dumps(schema).replace('"logicalType"', '"ignored"'))
     rng, parsed, lines = random.Random(1), fastavro.parse_schema(bare), []

@@ -23,7 +23,7 @@ from background import Background
 from support import DEADLINE, GRACE, ROOT, Topic, topic_schema, wait_until
 
 sys.path.append(str(ROOT / "dev"))
-from stack import build  # noqa: E402
+from stack import build
 
 PRESET = os.environ.get("CONSUMER_PRESET", "release")
 DRIVER = ROOT / "build" / PRESET / "tests" / "consumer_driver"
@@ -225,7 +225,7 @@ def test_what_nothing_reacts_to_is_passed_over(feed):
 
 def test_the_trace_goes_on(feed):
     feed.driver().wait_ready()
-    cases = {t: header for t, header in zip(tickets(5), [TRACE, "", TRACE + "0", "\x00" * 55, TRACE.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32)])}
+    cases = dict(zip(tickets(5), [TRACE, "", TRACE + "0", "\x00" * 55, TRACE.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32)]))
     for ticket, header in cases.items():
         feed.produce_raw((ticket, feed.value(feed.event(ticket, 1))), headers={"traceparent": header})
     feed.wait_read()

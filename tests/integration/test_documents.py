@@ -54,7 +54,7 @@ def test_the_examples_run(stack):
     examples = re.findall(r"```sh\n(.*?)```", README, re.S)
     assert len(examples) == 3
     shell = subprocess.run(["bash", "-e"], input="".join(examples).replace("curl ", "curl --fail --retry 10 --retry-all-errors --retry-delay 1 -sS "), cwd=ROOT,
-                           env=stack.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                           env=stack.environment, text=True, capture_output=True)
     assert shell.returncode == 0, shell.stdout + shell.stderr
     assert '"email":"seller@example.com"' in shell.stdout
     assert '"title":"A seat in row 1","price":20,' in shell.stdout

@@ -1,4 +1,5 @@
 """streams/expiration from outside: what it says on `expirations` about what is on `orders`, whatever happens to it meanwhile."""
+import itertools
 import json
 import os
 import pathlib
@@ -91,7 +92,7 @@ def test_a_signal_without_an_answer_comes_again_less_and_less_often(stack):
         for order in orders:
             heard = holds.of(order)[:5]
             assert [s["attempt"] for s in heard] == [1, 2, 3, 4, 5]
-            waits = [b.timestamp - a.timestamp for a, b in zip(heard, heard[1:])]
+            waits = [b.timestamp - a.timestamp for a, b in itertools.pairwise(heard)]
             for wait, wanted in zip(waits, [500, 1000, 2000, 2000]):
                 assert wait >= wanted - 5, waits
             assert waits[3] < 4000 - 5, "it is never waited longer than the most"
@@ -206,28 +207,27 @@ def test_it_waits_for_the_registry(stack, alone):
 # --- several instances ---
 
 def test_partitions_move_under_load(stack):
-    with Holds(stack) as holds:
-        with Load(holds, spread_ms=6000) as load, Replica(stack, "expiration") as second:
-            second.wait_ready()
-            for _ in range(2):
-                with Replica(stack, "expiration") as third:
-                    third.wait_ready()
-                    everybody = [stack, second, third]
-                    wait_until(lambda: sorted(partitions(i) for i in everybody) == [4, 4, 4], "each has a third")
-                    threading.Event().wait(1)
-                    assert third.terminate() == 0
-                wait_until(lambda: partitions(stack) == partitions(second) == 6, "each has a half")
+    with Holds(stack) as holds, Load(holds, spread_ms=6000) as load, Replica(stack, "expiration") as second:
+        second.wait_ready()
+        for _ in range(2):
             with Replica(stack, "expiration") as third:
                 third.wait_ready()
-                wait_until(lambda: partitions(third) == 4, "it has a third")
-                third.kill()
-                wait_until(lambda: partitions(stack) == partitions(second) == 6, "each has a half")
-            stack.kill("expiration")
-            stack.wait_ready("expiration")
-            load.stop()
-            holds.wait_heard(load.unpaid)
-            holds.wait_all_over(lambda: timers(stack) + second.metric(TIMERS))
-            assert second.terminate() == 0
+                everybody = [stack, second, third]
+                wait_until(lambda: sorted(partitions(i) for i in everybody) == [4, 4, 4], "each has a third")
+                threading.Event().wait(1)
+                assert third.terminate() == 0
+            wait_until(lambda: partitions(stack) == partitions(second) == 6, "each has a half")
+        with Replica(stack, "expiration") as third:
+            third.wait_ready()
+            wait_until(lambda: partitions(third) == 4, "it has a third")
+            third.kill()
+            wait_until(lambda: partitions(stack) == partitions(second) == 6, "each has a half")
+        stack.kill("expiration")
+        stack.wait_ready("expiration")
+        load.stop()
+        holds.wait_heard(load.unpaid)
+        holds.wait_all_over(lambda: timers(stack) + second.metric(TIMERS))
+        assert second.terminate() == 0
 
 
 def partitions(instance):

@@ -36,7 +36,7 @@ def test_where_it_is_loaded(programs):
         assert "DYN (Position-Independent Executable file)" in readelf("-h", program), program
         assert re.search(r"\(FLAGS_1\) +Flags:.* PIE", dynamic), program
         assert not re.search(r"TEXTREL", dynamic), program
-        flags = {kind: flags for kind, flags in re.findall(r"^ +(GNU_STACK|GNU_RELRO)(?: +0x\w+){5} ([RWE ]{3}) ", segments, re.MULTILINE)}
+        flags = dict(re.findall(r"^ +(GNU_STACK|GNU_RELRO)(?: +0x\w+){5} ([RWE ]{3}) ", segments, re.MULTILINE))
         assert flags["GNU_STACK"] == "RW ", program
         loaded = re.findall(r"^ +LOAD(?: +0x\w+){5} ([RWE ]{3}) ", segments, re.MULTILINE)
         assert loaded and not [flags for flags in loaded if "W" in flags and "E" in flags], program

@@ -40,7 +40,7 @@ def test_unknown_words_show_the_usage(words):
     answer = onsale(*words, ONSALE_STATE="/nonexistent/onsale")
     assert answer.returncode == 64
     assert "usage: ./onsale COMMAND" in answer.stderr and answer.stdout == ""
-    assert not words or answer.stderr.startswith("onsale: ") and words[-1].split(":")[0] in answer.stderr.splitlines()[0]
+    assert not words or (answer.stderr.startswith("onsale: ") and words[-1].split(":")[0] in answer.stderr.splitlines()[0])
 
 
 def test_parts_of_the_tests_end_with_their_closing_lines():
@@ -384,7 +384,7 @@ def test_a_life(stack, state):
 
 def test_interrupted_while_starting(state):
     with Running(state) as run:
-        wait_until(lambda: (state / "run/supervisor.sock").exists(), "it is starting")
+        wait_until((state / "run/supervisor.sock").exists, "it is starting")
         os.killpg(run.process.pid, signal.SIGINT)
         assert run.process.wait(DEADLINE) == 0
     assert processes_of(state) == []

@@ -2,6 +2,7 @@
 import asyncio
 import collections
 import datetime
+import itertools
 import random
 import threading
 import time
@@ -18,7 +19,7 @@ TICK = datetime.timedelta(milliseconds=1)
 
 
 def now():
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_session_comes_before_the_body(stack):
 def test_unknown_ticket_is_waited_for(stack, buyer):
     begin = time.monotonic()
     refused(buyer.post("/api/orders", json={"ticketId": missing_id()}), 404, "No such ticket")
-    assert 0.3 <= time.monotonic() - begin
+    assert time.monotonic() - begin >= 0.3
 
 
 def test_ticket_that_comes_late_is_ordered(stack, buyer, seller):
@@ -352,7 +353,7 @@ def test_cancel(stack, buyer, other, ticket, order):
     events = stack.topic("orders").of(ticket["id"], 3)
     assert [(e["type"], str(e["id"]), e["version"], e["reason"]) for e in events] == [
         ("OrderCreated", order["id"], 1, None), ("OrderCancelled", order["id"], 2, "buyer"), ("OrderCreated", following["id"], 1, None)]
-    assert [e["occurredAt"] <= f["occurredAt"] for e, f in zip(events, events[1:])] == [True, True]
+    assert [e["occurredAt"] <= f["occurredAt"] for e, f in itertools.pairwise(events)] == [True, True]
     assert buyer.delete(path).status_code == 204 and buyer.get(path).json()["version"] == 2, "the next buyer's hold is not touched"
 
 

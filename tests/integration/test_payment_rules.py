@@ -24,7 +24,7 @@ def expected(state, ended, given):
         return "failed", "PaymentFailed", None
     if given == "declined" and state == "started":
         return "failed", "PaymentFailed", None
-    if state == "action" and (given == "declined" or given == "replaced" and not ended or given == "order_cancelled" and ended):
+    if state == "action" and (given == "declined" or (given == "replaced" and not ended) or (given == "order_cancelled" and ended)):
         return "abandoned", None, "cancel"
     if state == "started" and given == "requires_action":
         return ("abandoned", "PaymentStarted", "cancel") if ended else ("action", "PaymentStarted", "look")
@@ -95,7 +95,7 @@ def test_every_state_on_every_input(db, state, ended, given):
     assert after["version"] == before["version"] + (event is not None)
     assert after["stripe_id"] == "pi_1"
     assert (after["client_secret"], after["next_action"]) == (("secret", "{}") if next_state == "action" else (None, None))
-    assert after["final"] == (next_state == "refunded" or next_state == "failed" and ended)
+    assert after["final"] == (next_state == "refunded" or (next_state == "failed" and ended))
     if event is None:
         assert events(db, order) == []
     else:

@@ -8,8 +8,8 @@ import pytest
 from support import ROOT
 
 sys.path.insert(0, str(ROOT / "dev"))
-import fetch  # noqa: E402
-from common import Failed  # noqa: E402
+import fetch
+from common import Failed
 
 JAR = "org/example/one/1/one-1.jar"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # sha256 of nothing
@@ -40,7 +40,7 @@ def test_a_changed_jar_is_not_used(fetched):
 
 def test_an_unknown_jar_is_not_used(fetched):
     (fetched / JAR).rename((fetched / JAR).with_name("two-1.jar"))
-    with pytest.raises(Failed, match="two-1.jar, .* but maven.sha256 says nothing of it"):
+    with pytest.raises(Failed, match=r"two-1\.jar, .* but maven\.sha256 says nothing of it"):
         fetch.verify(fetched)
 
 

@@ -101,7 +101,7 @@ def test_what_is_not_an_event_is_passed_over(stack, tally):
     told = market.happen(200) + market.rest()
     market.tell(told)
     market.flush()
-    tally.wait_for(expected(market.events + [odd]))
+    tally.wait_for(expected([*market.events, odd]))
     assert stack.metric("sales", "onsale_sales_refused_total") == before + 72 + 4
     assert "is passed over" in stack.logs("sales")
 

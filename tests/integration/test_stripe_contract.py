@@ -65,7 +65,7 @@ def test_every_request_is_one_of_stripes(listener):
     assert [(method, path) for method, path, *_ in seen] == [
         ("POST", "/v1/payment_intents"), ("GET", "/v1/payment_intents/pi_123"),
         ("POST", "/v1/payment_intents/pi_123/cancel"), ("POST", "/v1/refunds")]
-    for method, path, headers, *_ in seen:
+    for _, path, headers, *_ in seen:
         assert headers["Authorization"] == "Bearer sk_test_123" and headers["Stripe-Version"] == "2024-06-20"
         assert ("Idempotency-Key" in headers) == (path in ("/v1/payment_intents", "/v1/refunds"))
 

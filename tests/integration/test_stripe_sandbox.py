@@ -571,7 +571,7 @@ def test_killed_at_any_moment_it_forgets_nothing(box, listener):
     threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(16)]
     for thread in threads:
         thread.start()
-    for round in range(5):
+    for _ in range(5):
         enough = len(bought) + 40
         wait_until(lambda: len(bought) >= enough, "they buy")
         box.kill()

@@ -223,8 +223,8 @@ def test_the_language(tmp_path, compiler):
     text = " ".join(first.split())
     for part in (
         "<title>A &#34;shop&#34;</title>\n<b>Ann &amp; Bob</b><main>",
-        '<a href="/c/12000000-0000-0000-0000-000000000000" data-state="open">$1,234,567.50 1234567.50\nUSD '
-        "21 Nov 2026, 10:39 UTC 2026-11-21T10:39:31.123Z 0</a>",
+        ('<a href="/c/12000000-0000-0000-0000-000000000000" data-state="open">$1,234,567.50 1234567.50\nUSD '
+         "21 Nov 2026, 10:39 UTC 2026-11-21T10:39:31.123Z 0</a>"),
         'data-state="shut" class="loud">CHF\xa00.05 0.05\nCHF 1 Jan 2026, 00:00 UTC 2026-01-01T00:00:00.000Z -3</a>',
         "JPY\xa01,234 1234\nJPY 1 Jan 1970",
         "-€1,000.00 -1000.00\nEUR 1 Jan 1970",
@@ -243,8 +243,8 @@ def test_the_language(tmp_path, compiler):
 # --- what is refused: {message: the templates} ---
 
 OTHER = {"other.html": "{{params a text b int?}}<p>{{a}}{{b}}</p>", "frame.html": "<div>{{content}}</div>"}
-VALUES = "{{params t text u url n int b bool id uuid e mood p price r row l list row}}{{enum mood sad glad}}{{record row x text}}" \
-         "<i title='{{t}}{{u}}{{n}}{{id}}{{e}}{{p}}{{r.x}}'>{{if b or l}}{{end}}</i>\n"
+VALUES = ("{{params t text u url n int b bool id uuid e mood p price r row l list row}}{{enum mood sad glad}}{{record row x text}}"
+          "<i title='{{t}}{{u}}{{n}}{{id}}{{e}}{{p}}{{r.x}}'>{{if b or l}}{{end}}</i>\n")
 REFUSED = {
     # names and blocks
     "page.html:2: there is no who; there are t, u, n, b, id, e, p, r, l": "{{who}}",
@@ -409,5 +409,5 @@ def test_another_content_is_another_name(tmp_path):
     (tmp_path / "a.js").write_text("2")
     assert staticgen.files_of(tmp_path) != before
     (tmp_path / "a.exe").write_text("")
-    with pytest.raises(SystemExit, match="no content type is known for .exe"):
+    with pytest.raises(SystemExit, match=r"no content type is known for \.exe"):
         staticgen.files_of(tmp_path)

@@ -304,7 +304,8 @@ def test_search(stack, seller):
     assert found("PU") >= 1, "two characters are fewer than a trigram"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "mine=x", "mine=", "mine=1", "cursor=x", "cursor=", "q=" + "x" * 101, "q=%00", "q=%ff"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "mine=x", "mine=", "mine=1", "cursor=x", "cursor=",
+                                   "q=" + "x" * 101, "q=%00", "q=%ff"])
 def test_list_malformed(stack, query):
     answer = User(stack.url).get(f"/api/tickets?{query}")
     assert answer.status_code == 400

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from sandbox import postgres
 from support import ROOT
 
-NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc)
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 A, B, C = (f"00000000-0000-0000-0000-0000000000{n}" for n in ("aa", "bb", "cc"))  # people: C sells to A and B
 
 

@@ -125,7 +125,7 @@ static void refuses_deep_nesting(void **state) {
             *p++ = '[';
         for (int i = 1; i < depth; i++)
             *p++ = ']';
-        p += sprintf(p, ",\"title\":\"[[[[\\\"[[[[\",\"ticketId\":\"" ID "\"}");
+        sprintf(p, ",\"title\":\"[[[[\\\"[[[[\",\"ticketId\":\"" ID "\"}");
         assert_string_equal(errors_of(str_of(text), NULL),
                             depth <= 32 ? "" : "-: must not be nested deeper than 32 levels\n");
     }

@@ -121,7 +121,7 @@ static void check_ledger(void) {
     assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);
     char(*found)[24] = calloc(WORKS, sizeof *found);
     for (int i = 0; i < PQntuples(r); i++)
-        strcpy(found[atoi(PQgetvalue(r, i, 0))], PQgetvalue(r, i, 1));
+        snprintf(found[atoi(PQgetvalue(r, i, 0))], sizeof *found, "%s", PQgetvalue(r, i, 1));
     PQclear(r);
     for (int i = 0; i < WORKS; i++) {
         const struct work *w = &works[i];

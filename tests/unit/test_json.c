@@ -141,7 +141,7 @@ static void time_is_rfc3339(void **state) {
         clock_format(day * INT64_C(86400000000), ours);
         struct tm tm;
         time_t seconds = (time_t)(day * 86400);
-        gmtime_r(&seconds, &tm);
+        assert_non_null(gmtime_r(&seconds, &tm));
         snprintf(theirs, sizeof theirs, "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
                  tm.tm_mday);
         assert_string_equal(ours, theirs);

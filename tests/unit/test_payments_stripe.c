@@ -298,6 +298,11 @@ static void no_longer_than_it_may_take(void **state) {
               "HTTP/1.1 429 Slow\r\nRetry-After: 4294969\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     assert_string_equal(ask_server(server, 5000, STRIPE_LOOK), "(not known)");
     assert_int_equal(fake_asked(server), 1);
+    FAKE_TELL(
+        server, /* more seconds than an int holds */
+        "HTTP/1.1 429 Slow\r\nRetry-After: 4294967297\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_string_equal(ask_server(server, 5000, STRIPE_LOOK), "(not known)");
+    assert_int_equal(fake_asked(server), 1);
     assert_true(clock_mono_us() - begin < 5 * 1000 * 1000);
 }
 

@@ -503,8 +503,9 @@ static void as_the_model(void **state) {
     uint64_t first = given ? strtoull(given, NULL, 10) : (uint64_t)clock_wall_us();
     int rounds = given ? 1 : 100;
     for (int i = 0; i < rounds; i++) {
-        snprintf(seed, sizeof seed, "WHEEL_SEED=%llu", (unsigned long long)(first + (uint64_t)i));
-        run_model(first + (uint64_t)i);
+        uint64_t next = first + (uint64_t)i;
+        snprintf(seed, sizeof seed, "WHEEL_SEED=%llu", (unsigned long long)next);
+        run_model(next);
     }
     seed[0] = '\0';
 }
