@@ -40,7 +40,7 @@ def short_hash(text):
 
 
 def cache_dir():
-    """What can be fetched again: jars, Python packages. Shared by all checkouts."""
+    """What can be had again: jars, Python packages, what the linter found clean. Shared by all checkouts."""
     base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(os.environ.get("ONSALE_CACHE") or pathlib.Path(base) / "onsale").absolute()
 

@@ -9,12 +9,14 @@ import pathlib
 import re
 import shlex
 import subprocess
+import time
 
 import fetch
-from common import Failed, program
+from common import Failed, cache_dir, program
 
 PRESET = "fuzz"  # clang builds it, and it has every file
 NOT_YAML = ("helm/onsale/templates/",)  # it is, once rendered: tests/deploy/golden
+KEEP_SECONDS = 30 * 86400  # a look that nobody asked for
 TEXT_OF_OTHERS = ("tests/fuzz/corpus/",)  # whatever bytes a fuzzer made
 
 
@@ -107,10 +109,12 @@ def offences(name, data, wanted):
 # --- clang-tidy ---
 
 def clang_tidy(tree):
-    """Looks only at what may have changed: build/lint has a file for each look that found nothing, named by all that it depended on."""
+    """Looks only at what may have changed: the cache has a file for each look that found nothing, named by all that it depended on. It
+    serves every checkout, so the place of this one does not count."""
     database = tree.root / "build" / PRESET
-    stamps = tree.root / "build/lint"
+    stamps = cache_dir() / "lint"
     stamps.mkdir(parents=True, exist_ok=True)
+    here = re.compile(re.escape(f"{tree.root}/").encode())
     ours = set(tree.named(".c"))  # and not what is generated
     entries = [entry for entry in json.loads((database / "compile_commands.json").read_text())
                if (path := pathlib.Path(entry["file"])).is_relative_to(tree.root) and str(path.relative_to(tree.root)) in ours]
@@ -126,11 +130,12 @@ def clang_tidy(tree):
         depends = subprocess.run([*command[:at], *command[at + 2:], "-M"], cwd=entry["directory"], capture_output=True, text=True, check=False)
         if depends.returncode != 0:
             return None, [depends.stderr]
-        key = hashlib.sha256(version + rules + entry["command"].encode())
+        key = hashlib.sha256(version + rules + here.sub(b"", entry["command"].encode()))
         for path in shlex.split(depends.stdout.partition(":")[2].replace("\\\n", " ")):
-            key.update(path.encode() + content(pathlib.Path(entry["directory"], path)))
+            key.update(here.sub(b"", path.encode()) + content(pathlib.Path(entry["directory"], path)))
         stamp = stamps / key.hexdigest()
         if stamp.exists():
+            stamp.touch()
             return stamp, []
         done = subprocess.run([*tidy, entry["file"]], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == 0:
@@ -140,8 +145,9 @@ def clang_tidy(tree):
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = list(pool.map(look, entries))
-    for old in set(stamps.iterdir()) - {stamp for stamp, _ in looks}:
-        old.unlink(missing_ok=True)
+    for stamp in stamps.iterdir():
+        if stamp.stat().st_mtime < time.time() - KEEP_SECONDS:
+            stamp.unlink(missing_ok=True)
     found = dict.fromkeys(part.strip() for _, parts in looks for part in parts)  # a header's but once
     return "\n".join(part.replace(f"{tree.root}/", "") for part in found if part)
 
