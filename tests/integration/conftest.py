@@ -2,6 +2,7 @@ import collections
 import fcntl
 import os
 import pathlib
+import re
 import sys
 
 import pytest
@@ -12,12 +13,18 @@ from support import FRUGAL, ROOT, common_stack, stacks
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rebuilds: builds a program anew, which nobody else may start meanwhile")
+    config.addinivalue_line("markers", "alone: starts what it needs by itself, and not by make_stack")
 
 
-def pytest_collection_modifyitems(items):
-    """Files of few tests first: theirs are the long ones, and whoever begins with one at the end keeps everybody waiting."""
+def pytest_collection_modifyitems(config, items):
+    """First the files with stacks of their own: a worker has then one at a time, for it starts the one that the others share when it first
+    needs it. Among these, those of few tests: they are the long ones, and whoever begins with one at the end keeps everybody waiting."""
+    for name in config.option.keyword.split(" or "):
+        if re.fullmatch(r"[\w.]+", name) and not any(name.lower() in item.nodeid.lower() for item in items):
+            raise pytest.UsageError(f"no test of this part is called {name}")
     tests = collections.Counter(item.path for item in items)
-    items.sort(key=lambda item: tests[item.path])
+    own = {item.path for item in items if "make_stack" in item.fixturenames or item.get_closest_marker("alone")}
+    items.sort(key=lambda item: (item.path not in own, tests[item.path]))
 
 
 WITHIN_A_TEST = "PYTEST_CURRENT_TEST" in os.environ  # which holds the locks already

@@ -8,6 +8,8 @@ import pytest
 
 from support import FRUGAL, ROOT, processes_of
 
+pytestmark = pytest.mark.alone
+
 SHORT = {"BENCH_SECONDS": "1", "BENCH_ROUNDS": "1", "BENCH_ROWS": "1000"}
 MACHINE = re.compile(r"^machine: \d+ cores for \d+ s: this benchmark used (\d+)% of them, other processes (\d+)%, (\d+)% were stolen;"
                      r" load [\d.]+ at the beginning, [\d.]+ at the end$", re.M)

@@ -16,6 +16,8 @@ import requests
 
 from support import DEADLINE, ROOT, Stack, User, errors, free_port, fresh_state, processes_of, wait_until
 
+pytestmark = pytest.mark.alone
+
 GROUND = {"postgres", "postgres-auth", "postgres-tickets", "kafka", "registry", "edge"}
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from support import FRUGAL, ROOT, Stack, free_port, fresh_state, wait_until
 
+pytestmark = pytest.mark.alone
+
 
 class Command:
     """./onsale run, beside the test."""

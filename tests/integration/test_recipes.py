@@ -9,6 +9,8 @@ import pytest
 import recipes
 from support import ROOT, fresh_state
 
+pytestmark = pytest.mark.alone
+
 RECIPES = recipes.recipes((ROOT / "CONTRIBUTING.md").read_text())
 
 
