@@ -24,10 +24,10 @@ enum { GRACE_MS = 1000 };
 /* --- the timer and the socket --- */
 
 static void set_deadline(struct db_conn *c, int64_t at_us) {
-    h2o_timeout_unlink(&c->timer);
+    h2o_compat_timer_stop(&c->timer);
     c->due_us = at_us;
-    c->timeout.timeout = (uint64_t)clock_ms_until(at_us);
-    h2o_timeout_link(c->loop, &c->timeout, &c->timer);
+    h2o_compat_timers_set(&c->timers, (uint64_t)clock_ms_until(at_us));
+    h2o_compat_timer_start(&c->timers, &c->timer);
 }
 
 static void close_socket(struct db_conn *c) {
@@ -54,7 +54,7 @@ static struct why first_line(const char *message) {
 }
 
 static void disconnect(struct db_conn *c) {
-    h2o_timeout_unlink(&c->timer);
+    h2o_compat_timer_stop(&c->timer);
     close_socket(c);
     if (c->lookup != NULL) db_resolve_drop(c->lookup);
     c->lookup = NULL;
@@ -139,7 +139,7 @@ static void refused(struct db_conn *c, const PGresult *r) {
 }
 
 static void become_ready(struct db_conn *c) {
-    h2o_timeout_unlink(&c->timer);
+    h2o_compat_timer_stop(&c->timer);
     c->state = DB_CONN_READY;
     if (c->was_ready) {
         metric_add(M_DB_RECONNECTS, 1);
@@ -298,7 +298,7 @@ static void stalled(struct db_conn *c) {
     }
 }
 
-static void on_deadline(h2o_timeout_entry_t *entry) {
+static void on_deadline(h2o_compat_timer *entry) {
     struct db_conn *c = H2O_STRUCT_FROM_MEMBER(struct db_conn, timer, entry);
     /* h2o counts whole milliseconds of the wall clock. More than one left: that was set forward. */
     if (clock_ms_until(c->due_us) > 1) {
@@ -313,8 +313,8 @@ static void on_deadline(h2o_timeout_entry_t *entry) {
 }
 
 void db_conn_check_deadline(struct db_conn *c) {
-    if (!h2o_timeout_is_linked(&c->timer) || clock_mono_us() < c->due_us) return;
-    h2o_timeout_unlink(&c->timer); /* the wall clock was set back, so h2o would let it wait */
+    if (!h2o_compat_timer_runs(&c->timer) || clock_mono_us() < c->due_us) return;
+    h2o_compat_timer_stop(&c->timer); /* the wall clock was set back, so h2o would let it wait */
     on_deadline(&c->timer);
 }
 
@@ -329,7 +329,7 @@ void db_conn_wake_at(struct db_conn *c, int64_t at_us) {
 }
 
 void db_conn_expect_nothing(struct db_conn *c) {
-    h2o_timeout_unlink(&c->timer);
+    h2o_compat_timer_stop(&c->timer);
 }
 
 /* --- open and close --- */
@@ -343,13 +343,13 @@ void db_conn_open(struct db_conn *c, h2o_loop_t *loop, const struct db_conn_opti
                           .host = db_resolve_needed(options->url),
                           .timer = {.cb = on_deadline},
                           .backoff = {.first_ms = BACKOFF_MS, .most_ms = BACKOFF_MAX_MS}};
-    h2o_timeout_init(loop, &c->timeout, CONNECT_MS);
+    h2o_compat_timers_init(&c->timers, loop, CONNECT_MS);
     begin(c);
 }
 
 void db_conn_close(struct db_conn *c) {
     disconnect(c);
     c->state = DB_CONN_CLOSED;
-    h2o_timeout_dispose(c->loop, &c->timeout);
+    h2o_compat_timers_dispose(&c->timers);
     free(c->host);
 }

@@ -89,30 +89,18 @@ static const char *message_of(int status) {
     }
 }
 
-static void send_shaped(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
-                        h2o_send_state_t state) {
-    (void)bufs;
-    (void)count;
-    bool head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-    h2o_iovec_t body = {(char *)(self + 1), req->res.content_length};
-    h2o_ostream_send_next(self, req, &body, head ? 0 : 1, state);
-}
-
 static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     (void)filter;
     struct json j = {0};
     req->res.headers.size = 0;
     const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
-    h2o_ostream_t *out = h2o_add_ostream(req, sizeof *out + j.out.len, slot);
-    out->do_send = send_shaped;
-    memcpy(out + 1, j.out.data, j.out.len);
-    req->res.content_length = j.out.len;
+    h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&j.out));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     keep_socket(req);
     struct answer answer = {.status = req->res.status, .bytes = j.out.len};
     http_stats_note(http_thread_of(req->conn), &answer);
     buf_free(&j.out);
-    h2o_setup_next_ostream(req, &out->next);
+    h2o_setup_next_ostream(req, next);
 }
 
 void errors_filter(h2o_pathconf_t *path) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "h2o_compat.h"
 #include "priv/http_limits.h"
 
 /* Enough for a burst of clients while the loop is in one iteration; the kernel cuts it to net.core.somaxconn.
@@ -43,11 +44,7 @@ int http_listen(const char *address, int port, bool shared, struct why *w) {
 }
 
 void http_configure(h2o_globalconf_t *config) {
-    h2o_config_init(config);
-    config->server_name = h2o_iovec_init("", 0);
-    config->max_request_entity_size = HTTP_MAX_BODY;
-    config->http1.req_timeout = HTTP_IDLE_MS;
-    config->http1.upgrade_to_http2 = 0;
+    h2o_compat_configure(config, HTTP_MAX_BODY, HTTP_IDLE_MS);
 }
 
 int http_port_of(int listen_fd) {

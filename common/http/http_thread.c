@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "clock.h"
-#include "h2o_compat.h"
 #include "log.h"
 #include "priv/req_priv.h"
 
@@ -56,7 +55,7 @@ static void set_up(struct http_thread *t) {
     h2o_context_init(&t->ctx, h2o_evloop_create(), &http->config);
     t->accept = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = http->config.hosts};
     h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
-    h2o_timeout_init(t->ctx.loop, &t->later, REQ_LATER_MS);
+    h2o_compat_timers_init(&t->later, t->ctx.loop, REQ_LATER_MS);
     linger_init(&t->linger, t->ctx.loop);
     h2o_linklist_init_anchor(&t->requests);
     t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -76,15 +75,16 @@ static void hang_up(h2o_req_t *req, int how) {
 }
 
 /* For how long what began goes on; 0 when it has not begun or has ended. */
-static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, const struct timeval *ended) {
-    if (begun->tv_sec == 0 || ended->tv_sec != 0) return 0;
+static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, bool ended) {
+    if (begun->tv_sec == 0 || ended) return 0;
     return (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
 }
 
 static int sweep_one(h2o_req_t *req, void *count) {
     ++*(int *)count;
-    int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, &req->processed_at.at);
-    int64_t sending = lasting_ms(req, &req->timestamps.response_start_at, &req->timestamps.response_end_at);
+    int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, h2o_compat_is_read(req));
+    int64_t sending =
+        lasting_ms(req, &req->timestamps.response_start_at, req->timestamps.response_end_at.tv_sec != 0);
     if (req_is_stream(req)) return 0;
     if (reading > HTTP_SLOW_MS || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
     return 0;
@@ -152,17 +152,8 @@ static void drain(struct http_thread *t) {
     pthread_mutex_unlock(&t->http->lock);
 }
 
-/* h2o's timers go by the wall clock. When that is set back, those that run begin anew: else they would last
- * as much longer. */
-static void follow_clock(struct http_thread *t) {
-    uint64_t now_ms = h2o_now(t->ctx.loop);
-    if (now_ms < t->now_ms) h2o_compat_clock_set_back(t->ctx.loop, now_ms);
-    t->now_ms = now_ms;
-}
-
 static void turn(struct http_thread *t, int32_t wait_ms) {
-    h2o_evloop_run(t->ctx.loop, wait_ms);
-    follow_clock(t);
+    h2o_compat_run(t->ctx.loop, wait_ms);
     if (t->db != NULL) {
         db_flush(t->db);
         if (db_ready(t->db) != atomic_load_explicit(&t->db_ready, memory_order_relaxed))
@@ -186,9 +177,9 @@ static void tear_down(struct http_thread *t) {
     req_free_spare(t);
     buf_free(&t->log);
     linger_dispose(&t->linger);
-    h2o_timeout_dispose(t->ctx.loop, &t->later);
+    h2o_compat_timers_dispose(&t->later);
     for (int i = 0; i < REQ_AFTER_BITS; i++)
-        if (t->after[i].timeout != 0) h2o_timeout_dispose(t->ctx.loop, &t->after[i]);
+        if (t->after[i].loop != NULL) h2o_compat_timers_dispose(&t->after[i]);
     h2o_multithread_unregister_receiver(t->ctx.queue, &t->resumed);
     h2o_loop_t *loop = t->ctx.loop;
     h2o_context_dispose(&t->ctx);

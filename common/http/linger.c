@@ -9,13 +9,13 @@ enum { LINGER_MS = 2000, LINGER_BYTES = 8 * 1024 * 1024 };
 
 struct lingering {
     h2o_linklist_t link;
-    h2o_timeout_entry_t limit;
+    h2o_compat_timer limit;
     h2o_socket_t *sock;
     size_t left; /* bytes we are willing to throw away */
 };
 
 static void stop(struct lingering *l) {
-    h2o_timeout_unlink(&l->limit);
+    h2o_compat_timer_stop(&l->limit);
     h2o_linklist_unlink(&l->link);
     h2o_socket_close(l->sock);
     free(l);
@@ -31,13 +31,12 @@ static void on_rest(h2o_socket_t *sock, const char *err) {
         l->left -= n;
 }
 
-static void on_limit(h2o_timeout_entry_t *entry) {
+static void on_limit(h2o_compat_timer *entry) {
     stop(H2O_STRUCT_FROM_MEMBER(struct lingering, limit, entry));
 }
 
 void linger_init(struct linger_list *all, h2o_loop_t *loop) {
-    all->loop = loop;
-    h2o_timeout_init(loop, &all->limit, LINGER_MS);
+    h2o_compat_timers_init(&all->limit, loop, LINGER_MS);
     h2o_linklist_init_anchor(&all->sockets);
 }
 
@@ -46,10 +45,10 @@ void linger_begin(struct linger_list *all, int fd) {
     struct lingering *l = mem_alloc(sizeof *l);
     l->left = LINGER_BYTES;
     l->limit.cb = on_limit;
-    l->sock = h2o_evloop_socket_create(all->loop, fd, 0);
+    l->sock = h2o_evloop_socket_create(all->limit.loop, fd, 0);
     l->sock->data = l;
     h2o_linklist_insert(&all->sockets, &l->link);
-    h2o_timeout_link(all->loop, &all->limit, &l->limit);
+    h2o_compat_timer_start(&all->limit, &l->limit);
     h2o_socket_read_start(l->sock, on_rest);
 }
 
@@ -60,5 +59,5 @@ void linger_end_all(struct linger_list *all) {
 }
 
 void linger_dispose(struct linger_list *all) {
-    h2o_timeout_dispose(all->loop, &all->limit);
+    h2o_compat_timers_dispose(&all->limit);
 }

@@ -72,7 +72,7 @@ static void start_over(struct req *rq) {
 
 /* With a line end in a value a client could add headers. */
 static char *clean_copy(h2o_mem_pool_t *pool, struct str value) {
-    char *copy = h2o_mem_alloc_pool(pool, value.n);
+    char *copy = h2o_compat_alloc(pool, value.n);
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
         copy[i] = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
@@ -112,7 +112,8 @@ void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t 
 }
 
 static void push_header(h2o_headers_t *headers, const h2o_iovec_t *name, const char *value, size_t n) {
-    headers->entries[headers->size++] = (h2o_header_t){(h2o_iovec_t *)name, NULL, {(char *)value, n}};
+    headers->entries[headers->size++] =
+        (h2o_header_t){.name = (h2o_iovec_t *)name, .value = {(char *)value, n}};
 }
 
 /* What every answer carries. Values stay where they are: the request outlives its answer. */

@@ -68,16 +68,16 @@ void req_put_path_uuid(const struct req *rq, int index, struct sql_params *item)
 
 /* --- for a while --- */
 
-/* A timeout of h2o's has one duration, so any time is waited for in steps, one a bit of it. */
+/* The timers of a list have one duration, so any time is waited for in steps, one a bit of it. */
 static void wait_a_step(struct req *rq) {
     int bit = __builtin_ctz((unsigned)rq->later_ms);
-    h2o_timeout_t *timeout = &rq->thread->after[bit];
-    if (timeout->timeout == 0) h2o_timeout_init(rq->thread->ctx.loop, timeout, UINT64_C(1) << bit);
+    struct h2o_compat_timers *timers = &rq->thread->after[bit];
+    if (timers->loop == NULL) h2o_compat_timers_init(timers, rq->thread->ctx.loop, UINT64_C(1) << bit);
     rq->later_ms &= rq->later_ms - 1;
-    h2o_timeout_link(rq->thread->ctx.loop, timeout, &rq->later);
+    h2o_compat_timer_start(timers, &rq->later);
 }
 
-static void on_later(h2o_timeout_entry_t *entry) {
+static void on_later(h2o_compat_timer *entry) {
     struct req *rq = H2O_STRUCT_FROM_MEMBER(struct req, later, entry);
     if (rq->later_ms > 0) {
         wait_a_step(rq);
@@ -103,7 +103,7 @@ static bool will_wait(struct req *rq, req_handler *then) {
 
 void req_later(struct req *rq, req_handler *then) {
     if (!will_wait(rq, then)) return;
-    h2o_timeout_link(rq->thread->ctx.loop, &rq->thread->later, &rq->later);
+    h2o_compat_timer_start(&rq->thread->later, &rq->later);
 }
 
 bool req_later_within(struct req *rq, req_handler *then, int patience_ms) {
@@ -125,8 +125,8 @@ void req_after(struct req *rq, int ms, req_handler *then) {
 }
 
 void req_stop_waiting(struct req *rq) {
-    if (!h2o_timeout_is_linked(&rq->later)) return;
-    h2o_timeout_unlink(&rq->later);
+    if (!h2o_compat_timer_runs(&rq->later)) return;
+    h2o_compat_timer_stop(&rq->later);
     rq->waits--;
     req_release(rq);
 }

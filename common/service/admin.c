@@ -152,7 +152,7 @@ void admin_free(struct admin *admin) {
     h2o_socket_close(admin->listener);
     h2o_compat_for_each_connection(&admin->ctx, hang_up, NULL);
     while (!h2o_compat_no_connections(&admin->ctx))
-        h2o_evloop_run(loop, 100);
+        h2o_compat_run(loop, 100);
     h2o_context_dispose(&admin->ctx);
     h2o_config_dispose(&admin->config);
     free(admin);

@@ -11,7 +11,11 @@
 
 #include "admin.h"
 #include "clock.h"
+<<<<<<< HEAD
 #include "dead_letters.h"
+=======
+#include "h2o_compat.h"
+>>>>>>> b4ee1b8 (Compile against h2o 2.2.5 and its current main; what differs is in common/h2o)
 #include "publisher.h"
 #include "thread.h"
 
@@ -278,7 +282,7 @@ static int run(const struct service *service) {
     take_signals(&p);
     start(&p);
     while (!p.stopped) {
-        h2o_evloop_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);
+        h2o_compat_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);
         say_when_ready(&p);
     }
     free_parts(&p);

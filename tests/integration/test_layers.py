@@ -28,6 +28,8 @@ def compiles(folder, include, tmp_path):
     ("common/pg", "http.h"),
     ("common/base", "db.h"),
     ("common/base", "pg.h"),
+    ("common/pg", "h2o_compat.h"),
+    ("common/h2o", "pg.h"),
     ("common/db", "http.h"),
     ("common/kafka", "consumer.h"),
     ("common/http", "service.h"),
@@ -59,6 +61,7 @@ def test_a_private_header_is_its_folders_own(folder, include, tmp_path):
 @pytest.mark.parametrize("folder, include", [
     ("common/pg", "mem.h"),
     ("common/db", "sql.h"),
+    ("common/db", "h2o_compat.h"),
     ("common/http", "priv/req_priv.h"),
     ("common/service", "http.h"),
     ("services/tickets", "service.h"),
@@ -70,6 +73,14 @@ def test_what_is_below_is_seen(folder, include, tmp_path):
 
 def test_every_source_of_common_is_in_a_folder():
     assert not list((ROOT / "common").glob("*.[ch]"))
+
+
+def test_one_folder_knows_which_h2o_this_is():
+    """By a macro of its version, or by what only one version has: a timer's calls, and the loop's turn, which needs care."""
+    differs = re.compile(r"H2O_(COMPAT_|LIBRARY_)?(VERSION|2_2)|h2o_(timeout|timer)_|h2o_(evloop_run|compress_register|add_ostream|mem_alloc_pool)\b|get_socket")
+    sources = [file for folder in ("common", "services", "streams", "tests", "bench", "tools") for file in (ROOT / folder).rglob("*.[ch]")]
+    found = {str(file.relative_to(ROOT)) for file in sources if differs.search(file.read_text())}
+    assert found == {"common/h2o/h2o_compat.c", "common/h2o/h2o_compat.h"}
 
 
 def needs(library):

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "db.h"
+#include "h2o_compat.h"
 #include "priv/db_metrics.h"
 
 /* Nothing here takes this long; what waits longer has failed. */
@@ -22,7 +23,7 @@ static struct db *fx_db;
 /* --- the loop --- */
 
 static inline void fx_turn(void) {
-    h2o_evloop_run(fx_loop, 10);
+    h2o_compat_run(fx_loop, 10);
     db_flush(fx_db);
 }
 
@@ -52,7 +53,7 @@ static inline void fx_open(const struct db_options *options) {
 static inline void fx_close(void) {
     if (fx_db != NULL) db_free(fx_db);
     fx_db = NULL;
-    h2o_evloop_run(fx_loop, 0); /* which frees the closed sockets */
+    h2o_compat_run(fx_loop, 0); /* which frees the closed sockets */
 }
 
 /* --- items --- */
@@ -113,7 +114,7 @@ static inline void fx_check_all(const struct item *items, int count, enum status
 static inline void fx_until_answered_without_flush(int answers) {
     int64_t limit = clock_mono_us() + PATIENCE_MS * 1000LL;
     while (fx_answered < answers && clock_mono_us() < limit)
-        h2o_evloop_run(fx_loop, 10);
+        h2o_compat_run(fx_loop, 10);
     assert_int_equal(fx_answered, answers);
 }
 

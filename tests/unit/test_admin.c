@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "admin.h"
+#include "h2o_compat.h"
 #include "metrics.h"
 
 #define PLANT_METRICS(X) X(M_WATERED, COUNTER, "plant_watered_total", "Times it was watered")
@@ -31,7 +32,7 @@ static void *serve(void *arg) {
     hx_port = admin_port(admin);
     stage = 1;
     while (stage == 1)
-        h2o_evloop_run(loop, 5);
+        h2o_compat_run(loop, 5);
     admin_free(admin);
     h2o_evloop_destroy(loop);
     return NULL;

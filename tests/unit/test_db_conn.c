@@ -49,7 +49,7 @@ static const struct db_conn_events events = {.readable = on_readable, .due = on_
         int64_t limit = clock_mono_us() + PATIENCE_MS * INT64_C(1000);                                       \
         while (!(condition)) {                                                                               \
             if (clock_mono_us() > limit) fail_msg("waited in vain for %s", #condition);                      \
-            h2o_evloop_run(loop, 10);                                                                        \
+            h2o_compat_run(loop, 10);                                                                        \
             db_conn_check_deadline(&conn);                                                                   \
         }                                                                                                    \
     } while (0)
@@ -115,7 +115,7 @@ static void what_is_no_longer_expected_is_no_loss(void **state) {
     (void)state;
     db_conn_expect_result(&conn);
     db_conn_expect_nothing(&conn);
-    assert_false(h2o_timeout_is_linked(&conn.timer));
+    assert_false(h2o_compat_timer_runs(&conn.timer));
 }
 
 static void a_server_that_hangs_up_ends_it(void **state) {
@@ -171,7 +171,7 @@ static int teardown(void **state) {
     (void)state;
     db_conn_close(&conn);
     assert_false(db_conn_ready(&conn));
-    h2o_evloop_run(loop, 0); /* which frees the closed sockets */
+    h2o_compat_run(loop, 0); /* which frees the closed sockets */
     return 0;
 }
 

@@ -452,7 +452,7 @@ static void free_answers_every_waiter(void **state) {
     fx_check_all(items, 30, ST_LOST);
     assert_int_equal(metric_value(M_DB_WAITING), 0);
     for (int i = 0; i < 10; i++)
-        h2o_evloop_run(fx_loop, 1); /* nothing is left on the loop */
+        h2o_compat_run(fx_loop, 1); /* nothing is left on the loop */
 }
 
 static void free_at_any_moment_of_connecting(void **state) {
@@ -461,7 +461,7 @@ static void free_at_any_moment_of_connecting(void **state) {
     for (int turns = 0; turns < 12; turns++) {
         struct db *db = db_open(&options, fx_loop);
         for (int i = 0; i < turns; i++)
-            h2o_evloop_run(fx_loop, 1);
+            h2o_compat_run(fx_loop, 1);
         db_free(db);
     }
     fx_open(&options);

@@ -114,7 +114,7 @@ static void free_while_looking_up(void **state) {
     fx_db = NULL;
     let_answer("127.0.0.1", 2);
     while (read_count(&answered) < 2)
-        h2o_evloop_run(fx_loop, 1);
+        h2o_compat_run(fx_loop, 1);
 }
 
 int main(void) {

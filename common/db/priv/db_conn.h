@@ -11,9 +11,8 @@
 #error "private to common/db"
 #endif
 
-#include <h2o.h>
-
 #include "backoff.h"
+#include "h2o_compat.h"
 #include "sql.h"
 
 struct db_conn_options { /* all of it outlives the connection */
@@ -47,13 +46,13 @@ struct db_conn {
     h2o_loop_t *loop;
     char *host; /* the name to look up before connecting; NULL: none */
     struct db_resolve *lookup;
-    h2o_socket_t *sock;        /* over a duplicate of pg's descriptor, since h2o closes what it is given */
-    int prepared;              /* results of the prepare pipeline so far */
-    h2o_timeout_t timeout;     /* of the one entry below; its duration changes with what is waited for */
-    h2o_timeout_entry_t timer; /* the one deadline */
-    int64_t due_us;            /* when it is really over: h2o's clock may jump */
-    bool result_due;           /* while ready: the deadline is a result's, not the owner's wake-up */
-    bool was_ready;            /* ever */
+    h2o_socket_t *sock; /* over a duplicate of pg's descriptor, since h2o closes what it is given */
+    int prepared;       /* results of the prepare pipeline so far */
+    struct h2o_compat_timers timers; /* the one below; how long it lasts changes with what is waited for */
+    h2o_compat_timer timer;          /* the one deadline */
+    int64_t due_us;                  /* when it is really over: h2o's clock may jump */
+    bool result_due;                 /* while ready: the deadline is a result's, not the owner's wake-up */
+    bool was_ready;                  /* ever */
     struct backoff backoff;
     struct why said; /* the last reason that was logged */
 };

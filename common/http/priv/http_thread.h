@@ -3,7 +3,6 @@
  * http.c         starting and ending: configuration, listeners, threads
  * http_thread.c  one thread: its loop, its slow connections, its drain
  * http_listen.c  sockets and limits; linger.c, closing so that an answer arrives
- * h2o_compat.c   all that touches h2o's private fields
  * errors.c       h2o's own errors, put into our form
  * http_stats.c   counters by route, and their text for /metrics; http_log.c, the request line
  * route.c        finding the route
@@ -27,6 +26,7 @@
 #include <stdatomic.h>
 
 #include "buf.h"
+#include "h2o_compat.h"
 #include "http.h"
 #include "priv/http_limits.h"
 #include "priv/http_stats.h"
@@ -62,10 +62,10 @@ struct http_thread {
     h2o_socket_t *listener; /* NULL once it drains */
     h2o_accept_ctx_t accept;
     h2o_multithread_receiver_t resumed; /* by req_resume, and to wake the thread */
-    uint64_t now_ms, swept_ms;          /* on the loop's clock: the last turn, the last sweep */
+    uint64_t swept_ms;                  /* on the loop's clock: the last sweep */
     struct linger_list linger;
-    h2o_timeout_t later;                 /* of requests that wait by req_later */
-    h2o_timeout_t after[REQ_AFTER_BITS]; /* by req_after: 1, 2, 4 ... ms; made when first used */
+    struct h2o_compat_timers later;                 /* of requests that wait by req_later */
+    struct h2o_compat_timers after[REQ_AFTER_BITS]; /* by req_after: 1, 2, 4 ... ms; made when first used */
     struct db *db;
     struct session_cache *sessions;
     h2o_linklist_t requests; /* that live */

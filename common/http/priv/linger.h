@@ -10,11 +10,10 @@
 #error "private to common/http"
 #endif
 
-#include <h2o.h>
+#include "h2o_compat.h"
 
 struct linger_list {
-    h2o_loop_t *loop;
-    h2o_timeout_t limit;
+    struct h2o_compat_timers limit;
     h2o_linklist_t sockets;
 };
 

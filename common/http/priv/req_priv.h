@@ -38,9 +38,9 @@ struct req {
     struct req_stream *stream; /* an answer that goes on; NULL: none */
     struct buf sent; /* the answer's body: apart, so that nothing can touch it while it is on its way */
     void *state;
-    struct exec exec;          /* the first; more are taken from the arena */
-    h2o_timeout_entry_t later; /* linked while it waits */
-    int later_ms;              /* and for so long again */
+    struct exec exec;       /* the first; more are taken from the arena */
+    h2o_compat_timer later; /* runs while it waits */
+    int later_ms;           /* and for so long again */
     req_handler *then;
     struct req_end *ends; /* what to call then, the last one asked for first */
     int64_t started_us;
