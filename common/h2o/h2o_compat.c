@@ -190,7 +190,8 @@ void h2o_compat_timer_stop(h2o_compat_timer *timer) {
     h2o_timer_unlink(timer);
 }
 
-/* The wheel does not turn until the clock is where it was. So there is a new one, and all timers move. */
+/* The wheel does not turn until the clock is where it was. So there is a new one, and all timers move. One
+ * that began in the very turn that saw the clock go back began by the new clock, and ends early. */
 static void follow_clock(h2o_loop_t *loop, uint64_t before_ms) {
     enum { WHEELS = 3 }; /* as h2o makes it */
     uint64_t back_ms = before_ms - h2o_now(loop);
@@ -266,8 +267,16 @@ static void note_header(struct h2o_compat_head *head, const char *name, size_t n
     head->encodings += h2o_lcstris(name, n, H2O_STRLIT("transfer-encoding"));
 }
 
+/* What h2o says of a request: nothing, for it speaks of proxies and scripts alone. So its place for that
+ * holds the head. */
+static void say_nothing(void *head, h2o_iovec_t prefix, h2o_iovec_t message) {
+    (void)head;
+    (void)prefix;
+    (void)message;
+}
+
 /* h2o drops the head before it hands on a request with a body. So its parser is called through here (the
- * linker sees to that, cmake/h2o.cmake), which keeps what matters where h2o has a pointer for its proxies. */
+ * linker sees to that, cmake/h2o.cmake), which keeps what matters. */
 int __real_phr_parse_request(const char *buf, size_t len, const char **method, size_t *method_len,
                              const char **path, size_t *path_len, int *minor_version,
                              struct phr_header *headers, size_t *num_headers, size_t last_len);
@@ -293,14 +302,14 @@ int __wrap_phr_parse_request(const char *buf, size_t len, const char **method, s
     *num_headers = kept;
     if (**path != '/')
         *path = "*", *path_len = 1; /* of an absolute target h2o would take the path: 2.2 does not */
+    req->error_log_delegate.cb = say_nothing;
     req->error_log_delegate.data = head;
     return size;
 }
 
 struct h2o_compat_head h2o_compat_read_head(const h2o_req_t *req) {
-    const struct h2o_compat_head *head = req->error_log_delegate.data;
-    assert(head != NULL);
-    return *head;
+    assert(req->error_log_delegate.cb == say_nothing);
+    return *(const struct h2o_compat_head *)req->error_log_delegate.data;
 }
 #endif
 
