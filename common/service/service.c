@@ -11,11 +11,8 @@
 
 #include "admin.h"
 #include "clock.h"
-<<<<<<< HEAD
 #include "dead_letters.h"
-=======
 #include "h2o_compat.h"
->>>>>>> b4ee1b8 (Compile against h2o 2.2.5 and its current main; what differs is in common/h2o)
 #include "publisher.h"
 #include "thread.h"
 
