@@ -81,6 +81,8 @@ def running(stack):
 def other_settings(stack, options):
     """What was asked for, and differs: as it was asked for, and what there is. What was not asked for stays."""
     found = {}
+    if options.brokers not in (None, stack.state.brokers):
+        found["--brokers"] = f"--brokers {options.brokers} (it has {stack.state.brokers}; ./onsale reset comes first)"
     if options.port not in (None, stack.state.ports["edge"]):
         found["--port"] = f"--port {options.port} (it has {stack.state.ports['edge']})"
     if os.environ.get("ONSALE_PRESET") and any(map(stack.is_of_another_build, stack.own)):

@@ -50,6 +50,9 @@ def run(options):
 def start(stack, options):
     state = stack.state
     stack.analytics = options.analytics
+    if (state.dir / "data" / processes.KAFKA).exists() and options.brokers not in (None, state.brokers):
+        raise Failed(f"the data here is of {state.brokers} broker(s), and their number stays; ./onsale reset forgets it")
+    state.brokers = options.brokers or state.brokers
     if os.environ.get("STRIPE_SECRET_KEY"):
         stack.leave_out(processes.SANDBOX)
     else:
@@ -93,7 +96,7 @@ def stop(options):
 def restart(options):
     stack = the_running_stack()
     stack.state.lock()
-    known = [*stack.own, *stack.databases(), "kafka", "registry", *stack.extras(), "edge"]
+    known = [*stack.own, *stack.databases(), *processes.kafkas(stack.state), "registry", *stack.extras(), "edge"]
     if options.name and options.name not in known:
         raise UnknownWord(f"{options.name} is not part of what runs: {', '.join(known)}")
     build(stack.targets())
@@ -234,6 +237,7 @@ def parser():
     word.add_argument("--port", type=number(1, 65535))
     word.add_argument("--hold", type=number(1, 86400))
     word.add_argument("--analytics", action="store_true")
+    word.add_argument("--brokers", type=int, choices=(1, 3))
     command(stop)
     command(status).add_argument("--json", action="store_true")
     word = command(logs)

@@ -157,11 +157,24 @@ def create_databases(state, server, names):
 
 # --- Kafka and the schema registry ---
 
-def kafka(state):
-    port = state.ports["kafka"]
+KAFKA = "kafka"
+
+
+def kafkas(state):
+    """The names of the brokers."""
+    return [KAFKA, *(f"{KAFKA}-{number}" for number in range(2, state.brokers + 1))]
+
+
+def controller_port(name):
+    """What a broker's other port is called."""
+    return f"{name}-controller"
+
+
+def kafka(state, name):
+    port = state.ports[name]
     return Process(
-        name="kafka", port=port, log=state.dir / "log/kafka.log", stop_seconds=30, environment=base_environment(),
-        command=[*_kafka_java(archives.flag("kafka")), "kafka.Kafka", state.dir / "run/kafka.properties"],
+        name=name, port=port, log=state.dir / f"log/{name}.log", stop_seconds=30, environment=base_environment(),
+        command=[*_kafka_java(archives.flag("kafka")), "kafka.Kafka", state.dir / f"run/{name}.properties"],
         ready=lambda: listens(port))
 
 
@@ -176,16 +189,19 @@ def _callers_options():
 
 
 def prepare_kafka(state):
-    data = state.dir / "data/kafka"
-    properties = state.dir / "run/kafka.properties"
-    properties.write_text(fill(DEV / "kafka/server.properties", port=state.ports["kafka"],
-                               controller_port=state.ports["kafka-controller"], data=data))
-    if not (data / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
-                              cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode != 0:
-            raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
+    """Each broker's properties, and its storage where it has none. With three brokers a record is on two disks before it counts."""
+    voters = ",".join(f"{number}@127.0.0.1:{state.ports[controller_port(name)]}" for number, name in enumerate(kafkas(state), 1))
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+    for number, name in enumerate(kafkas(state), 1):
+        data, properties = state.dir / "data" / name, state.dir / f"run/{name}.properties"
+        properties.write_text(fill(DEV / "kafka/server.properties", number=number, voters=voters, port=state.ports[name], data=data,
+                                   controller_port=state.ports[controller_port(name)], replicas=state.brokers,
+                                   in_sync=2 if state.brokers > 1 else 1))
+        if not (data / "meta.properties").exists():
+            done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
+                                  cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if done.returncode != 0:
+                raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
 
 
 def registry(state):
@@ -249,12 +265,12 @@ def java_alone(scratch):
     state = State(scratch)
     state.create()
     state.claim_block()
-    for name in (POSTGRES, "kafka", "kafka-controller", "registry"):
+    for name in (POSTGRES, KAFKA, controller_port(KAFKA), "registry"):
         state.choose_port(name)
     prepare_kafka(state)
     alone = registry(state)
     alone.environment = {k: v for k, v in alone.environment.items() if not k.startswith("APICURIO_STORAGE")}
-    return [kafka(state), alone]
+    return [kafka(state, KAFKA), alone]
 
 
 # --- the edge ---
@@ -359,7 +375,7 @@ def session_key(state):
 
 
 def brokers(state):
-    return f"127.0.0.1:{state.ports['kafka']}"
+    return ",".join(f"127.0.0.1:{state.ports[name]}" for name in kafkas(state))
 
 
 def registry_url(state):

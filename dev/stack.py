@@ -29,7 +29,8 @@ class Stack:
     def choose_ports(self, edge_port):
         self.state.claim_block()
         self.state.choose_port("edge", edge_port)
-        for name in (*self.databases(), "kafka", "kafka-controller", "registry", *self.extras(), *self.services,
+        kafkas = processes.kafkas(self.state)
+        for name in (*self.databases(), *kafkas, *map(processes.controller_port, kafkas), "registry", *self.extras(), *self.services,
                      *(f"{n}-admin" for n in self.own)):
             self.state.choose_port(name)
 
@@ -41,8 +42,8 @@ class Stack:
 
     def processes(self):
         """By name, each after those it needs."""
-        ground = [*(processes.postgres(self.state, name) for name in self.databases()), processes.kafka(self.state),
-                  processes.registry(self.state)]
+        ground = [*(processes.postgres(self.state, name) for name in self.databases()),
+                  *(processes.kafka(self.state, name) for name in processes.kafkas(self.state)), processes.registry(self.state)]
         if self.analytics:
             ground.append(processes.connect(self.state))
         own = [processes.own(self.state, name) for name in self.own]
@@ -137,8 +138,10 @@ class Stack:
 
     def _start_kafka(self, table):
         processes.prepare_kafka(self.state)
-        self._start(table["kafka"])
-        self.await_ready([table["kafka"]])
+        kafkas = [table[name] for name in processes.kafkas(self.state)]
+        for kafka in kafkas:
+            self._start(kafka)
+        self.await_ready(kafkas)
 
     def _create_topics(self):
         done = subprocess.run([BUILD / "topics", ROOT / "schemas/avro/topics.json"], text=True, stdout=subprocess.PIPE,
@@ -223,9 +226,10 @@ class Stack:
         """Each kind of process before what it needs."""
         if self.supervisor.running():
             databases = [name for name in self.supervisor.names() if name.startswith(processes.POSTGRES)]
-            ground = ["registry", "kafka", *databases]
+            kafkas = processes.kafkas(self.state)
+            ground = ["registry", *kafkas, *databases]
             self.supervisor.stop([name for name in self.supervisor.names() if name not in ground])
-            self.supervisor.stop(["registry", "kafka"])
+            self.supervisor.stop(["registry", *kafkas])
             self.supervisor.stop(databases)
             self.supervisor.shutdown()
 

@@ -43,6 +43,7 @@ class State:
         self.password = saved.get("password") or secrets.token_hex(16)
         self.environment = saved.get("environment", {})  # a service's own settings, by name
         self.foreground = saved.get("foreground", False)  # whether it ends with the command that started it
+        self.brokers = saved.get("brokers", 1)  # how many, for as long as there is data
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -60,7 +61,7 @@ class State:
 
     def save(self):
         saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment,
-                 "foreground": self.foreground}
+                 "foreground": self.foreground, "brokers": self.brokers}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")

@@ -12,8 +12,7 @@ enum {
     /* There are as many ids as the topic's schema has versions: a few. The bound is for records with made-up
        ids. */
     MAX_KNOWN = 256,
-    AGAIN_MOST_US = 1000 * 1000, /* an id that cannot be read is asked for again after this at the latest */
-    REMEMBER_US = 60 * 1000 * 1000, /* and after this, once patience is over */
+    REMEMBER_US = 60 * 1000 * 1000, /* an id that could not be read is asked for again after this */
 };
 
 struct known {
@@ -96,8 +95,7 @@ static enum status learn(struct wire_decoder *d, int32_t id, struct known **know
     k.foreign = st == ST_OK && k.plan == NULL && !avro_same_record(d->type, schema);
     free(schema);
     bool patient = !k.foreign && (k.since_us == 0 || clock_mono_us() - k.since_us < d->patience_us);
-    int64_t pause_us = d->patience_us / 16 < AGAIN_MOST_US ? d->patience_us / 16 : AGAIN_MOST_US;
-    k.again_us = clock_mono_us() + (patient ? pause_us : REMEMBER_US);
+    k.again_us = clock_mono_us() + (patient ? 0 : REMEMBER_US); /* who is told ST_LOST pauses */
     if (k.plan != NULL) k.since_us = 0;
     if (*known == NULL) *known = d->last = place(d);
     **known = k;
