@@ -33,6 +33,15 @@ def lacking():
     return f"not installed: {', '.join(missing)}" if missing else None
 
 
+def copy_checkout(into):
+    """The files that git would take, and not what else lies about."""
+    files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+                           stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "--null", "--ignore-failed-read", "-T", "-", "-cf", f"{into}/checkout.tar"], cwd=ROOT, input=files, check=True)
+    subprocess.run(["tar", "-C", into, "-xf", f"{into}/checkout.tar"], check=True)
+    os.unlink(f"{into}/checkout.tar")
+
+
 class Images:
     def __init__(self, directory):
         self.directory = directory
@@ -81,13 +90,9 @@ class Images:
             self.podman("import", tar, BASE)
 
     def build(self, *words, tag=IMAGE, edit=None):
-        """From the files that git would take: what lies about in the checkout is not the image's. edit(directory) changes them before."""
+        """From a copy of the checkout. edit(directory) changes it before."""
         with tempfile.TemporaryDirectory(prefix="onsale-image.") as context:
-            files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                                   stdout=subprocess.PIPE).stdout
-            subprocess.run(["tar", "--null", "--ignore-failed-read", "-T", "-", "-cf", f"{context}/context.tar"], cwd=ROOT, input=files, check=True)
-            subprocess.run(["tar", "-C", context, "-xf", f"{context}/context.tar"], check=True)
-            os.unlink(f"{context}/context.tar")
+            copy_checkout(context)
             if edit:
                 edit(pathlib.Path(context))
             for name, *more in ((PACKAGES, "--target", "packages"), (tag, *words)):
