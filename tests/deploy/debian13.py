@@ -53,6 +53,20 @@ def debs():
     return path
 
 
+def base():
+    """The smallest Debian 13, as a tar file. Made once, in a minute."""
+    tar = cache_dir() / "debian-trixie" / "base.tar"
+    if not tar.exists():
+        with fetch.being_made(tar.parent) as unfinished:
+            if unfinished:
+                root = unfinished / "root"
+                unfinished.mkdir()
+                run([*APART, "debootstrap", "--variant=minbase", "trixie", root], timeout=900).check_returncode()
+                run(["tar", "-C", root, "--numeric-owner", "-cf", unfinished / "base.tar", "."], timeout=300).check_returncode()
+                shutil.rmtree(root)
+    return tar
+
+
 def run(command, timeout, **options):
     return subprocess.run(list(map(str, command)), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, **options)
 
@@ -71,12 +85,13 @@ def make():
     """Once: two or three minutes."""
     if directory().exists():
         return
+    tar = base()
     with fetch.being_made(directory()) as unfinished:
         if unfinished:
             root = unfinished / "root"
-            unfinished.mkdir()
-            fetch.say("making a Debian 13 to build and run in (once; about three minutes)")
-            run([*APART, "debootstrap", "--variant=minbase", f"--cache-dir={debs()}", "trixie", root], timeout=900).check_returncode()
+            root.mkdir(parents=True)
+            fetch.say("making a Debian 13 to build and run in (once; about two minutes)")
+            run(["tar", "-C", root, "-xf", tar], timeout=300).check_returncode()
             for place in PLACES:
                 (root / place).mkdir()
             shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import tempfile
 
-import fetch
+import debian13
 from common import IS_ROOT, ROOT, cache_dir, lock_or_wait
 
 NEEDED = ("buildah", "podman", "debootstrap", "runc", "catatonit")
-BASE, IMAGE = "debian:bookworm-slim", "onsale:0.1.0"
+BASE, IMAGE = "debian:trixie-slim", "onsale:0.1.0"
 PACKAGES = "onsale-packages:kept"  # the first stage, which takes longest and changes least: what has no name is removed at the end
 # Under which podman runs without systemd, and with the limits that a container itself may have.
 CONTAINERS_CONF = """\
@@ -76,16 +76,7 @@ class Images:
 
     def make_base(self):
         """Once: a minute."""
-        tar = cache_dir() / "debian-bookworm" / "base.tar"
-        if not tar.exists():
-            with fetch.being_made(tar.parent) as unfinished:
-                if unfinished:
-                    root = unfinished / "root"
-                    unfinished.mkdir()
-                    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], check=True, text=True, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, timeout=600)
-                    subprocess.run(["tar", "-C", root, "-cf", unfinished / "base.tar", "."], check=True)
-                    shutil.rmtree(root)
+        tar = debian13.base()
         if self.run("podman", "image", "exists", BASE, check=False).returncode != 0:
             self.podman("import", tar, BASE)
 

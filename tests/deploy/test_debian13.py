@@ -22,7 +22,7 @@ def debian():
     try:
         why or debian13.make()
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        why = f"debootstrap: {(error.stdout or '')[-300:]}"
+        why = f"it cannot be made: {error}: {str(error.stdout)[-300:]}"
     if why:
         pytest.skip(f"NOTHING IS TESTED ON DEBIAN 13 HERE: {why}")
     fetch.fetch_jars()
