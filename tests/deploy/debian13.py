@@ -38,7 +38,7 @@ def lacking():
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    done = subprocess.run([*APART, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run([*APART, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], text=True, capture_output=True, check=False)
     return None if done.returncode == 0 else done.stderr.strip()
 
 
@@ -68,7 +68,8 @@ def base():
 
 
 def run(command, timeout, **options):
-    return subprocess.run(list(map(str, command)), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, **options)
+    return subprocess.run(list(map(str, command)), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=timeout, check=False, **options)
 
 
 def enter(root, mode, mounts, script, timeout=900, **environment):
