@@ -6,16 +6,18 @@
 # It has these programs, the libraries that they load, certificates, and nothing else: no shell, no package manager. The same tree and
 # the same packages make the same image (buildah bud --timestamp 0).
 
-# debian:bookworm-20260918-slim, by the digest that docker-library/repo-info publishes of it.
-ARG BASE=debian@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
+# debian:trixie-20260803-slim, by the digest that docker-library/repo-info publishes of it.
+ARG BASE=debian@sha256:3a39a0592364683e6bab97937b72cad5a8fa6dcbbee90edb3bb48c7f8e94f258
 
 FROM ${BASE} AS packages
 ARG DEBIAN_FRONTEND=noninteractive
-# The versions of Debian 12; its security updates do not change what stands before the last dot. The base may lack some: it stays as it was made.
-RUN apt-get update && apt-get upgrade -y && apt-get install -y --no-install-recommends \
-        ca-certificates cmake=3.25.* gcc=4:12.* libc6-dev=2.36-* libcurl4-openssl-dev=7.88.* libh2o-evloop-dev=2.2.5* \
-        libjansson-dev=2.14-* libjwt-dev=1.10.* libpq-dev=15.* librdkafka-dev=2.0.2-* libsodium-dev=1.0.18-* libssl-dev=3.0.* \
-        libwslay-dev=1.1.* ninja-build=1.11.* pkg-config=1.8.* python3=3.11.* zlib1g-dev=1:1.2.13* \
+# The versions of Debian 13; its security updates do not change what stands before the last dot. The base may lack some: it stays as it was made.
+# h2o is Debian 12's, by its checksums.
+COPY dev/fetch-h2o dev/h2o.sha256 /dev-h2o/
+RUN apt-get update && apt-get upgrade -y && /dev-h2o/fetch-h2o /dev-h2o/debs && apt-get install -y --no-install-recommends \
+        ca-certificates cmake=3.31.* gcc=4:14.* libc6-dev=2.41-* libcurl4-openssl-dev=8.14.* /dev-h2o/debs/libh2o*.deb \
+        libjansson-dev=2.14-* libjwt-dev=1.17.* libpq-dev=17.* librdkafka-dev=2.8.* libsodium-dev=1.0.18-* libssl-dev=3.5.* \
+        libwslay-dev=1.1.* ninja-build=1.12.* pkg-config=1.8.* python3=3.13.* zlib1g-dev=1:1.3.* \
     && rm -rf /var/lib/apt/lists/*
 
 FROM packages AS build

@@ -67,6 +67,12 @@ def program(name):
     return path
 
 
+def go():
+    """The Go on the PATH, or Debian's, which is beside it; None if there is none."""
+    debian = map(str, sorted(pathlib.Path("/usr/lib").glob("go-1.*/bin"), reverse=True))
+    return shutil.which("go", path=":".join([os.environ["PATH"], "/usr/local/go/bin", *debian]))
+
+
 def tail(path, lines):
     """The last lines of a file, at most 256 KiB of them."""
     try:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import common
 import fetch
 from common import ROOT, Failed, cache_dir, say, short_hash
 
@@ -85,7 +86,7 @@ def _environment(**more):
 
 def _go(unfinished):
     """A Go that is new enough and the environment to run it in: this machine's, or one that an older one fetches as a module."""
-    go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin:/usr/lib/go-1.19/bin")
+    go = common.go()
     if not go:
         raise Failed("there is no Go; ./onsale test installs what is missing")
     text = subprocess.run([go, "version"], check=True, text=True, stdout=subprocess.PIPE, cwd="/").stdout

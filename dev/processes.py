@@ -82,10 +82,10 @@ def keeps_data(service):
 
 
 def postgres_bin():
-    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    found = subprocess.run([ROOT / "tools/postgres-bin"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     if not found:
         raise Failed("Postgres is not installed; ./onsale run installs what is missing")
-    return found[-1]
+    return pathlib.Path(found)
 
 
 def postgres(state, name):

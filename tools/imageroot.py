@@ -9,6 +9,7 @@ The other files come from Debian packages that are installed here; their licence
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import uuid
 USER = "onsale:x:10001:10001::/:/sbin/nologin\n"
 # Beside the libraries: who is who, how names are looked up, whom to trust.
 TEXTS = {"etc/passwd": f"root:x:0:0::/:/sbin/nologin\n{USER}", "etc/group": "root:x:0:\nonsale:x:10001:\n", "etc/nsswitch.conf": "hosts: files dns\n"}
+DISTRO = "{ID}-{VERSION_ID}".format(**platform.freedesktop_os_release())
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
@@ -48,7 +50,7 @@ def describe(package):
             "copyrightText": "NOASSERTION", "licenseComments": f"/usr/share/doc/{name}/copyright",
             "sourceInfo": f"built from {source} {source_version}",
             "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-                              "referenceLocator": f"pkg:deb/debian/{name}@{escaped}?arch={architecture}&distro=debian-12"}]}
+                              "referenceLocator": f"pkg:deb/debian/{name}@{escaped}?arch={architecture}&distro={DISTRO}"}]}
 
 
 def sbom(version, packages):

@@ -67,7 +67,7 @@ static void start_threads(struct http *http) {
     for (int i = 0; i < http->nthreads; i++) {
         struct http_thread *t = &http->threads[i];
         t->stats = mem_alloc((size_t)(http->nroutes + 1) * sizeof *t->stats);
-        char name[16];
+        char name[24]; /* gcc 14 counts any int's digits */
         snprintf(name, sizeof name, "http-%d", i);
         t->id = thread_start(name, http_thread_main, t);
     }

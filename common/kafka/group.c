@@ -9,6 +9,7 @@
 #include "log.h"
 #include "mem.h"
 #include "priv/group_priv.h"
+#include "priv/kafka_compat.h"
 
 static const uint64_t one = 1;
 
@@ -50,6 +51,9 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. */
         {"queued.max.messages.kbytes", "8192", false},
         {"queued.min.messages", "10000", false},
+#if KAFKA_HAS_QUEUE_BACKOFF
+        {"fetch.queue.backoff.ms", "10", false},
+#endif
         {is_static(options) ? "group.instance.id" : NULL, options->instance, true},
         {0},
     };
@@ -201,13 +205,13 @@ static void take_error(struct group *g, const rd_kafka_message_t *m) {
     }
 }
 
-/* librdkafka stops fetching while its queue is full, and looks again only once a second (2.2 has a setting
- * for that), or when its broker's thread is woken. This wakes it by a request whose answer is not waited for.
+/* librdkafka stops fetching while its queue is full, and looks again only once a second where that cannot be
+ * set, or when its broker's thread is woken. This wakes it by a request whose answer is not waited for.
  * So the queue can be small, and a backlog is still read without pauses. To be called when no record is
  * there; returns when to call again. */
 static int64_t fetch_on(struct group *g) {
     int64_t now_us = clock_mono_us();
-    if (g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
+    if (KAFKA_HAS_QUEUE_BACKOFF || g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
     if (now_us < g->fetch_on_at_us) return g->fetch_on_at_us;
     g->read = false;
     g->fetch_on_at_us = now_us + FETCH_ON_MS * INT64_C(1000);

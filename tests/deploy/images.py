@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import tempfile
 
-import fetch
+import debian13
 from common import IS_ROOT, ROOT, cache_dir, lock_or_wait
 
 NEEDED = ("buildah", "podman", "debootstrap", "runc", "catatonit")
-BASE, IMAGE = "debian:bookworm-slim", "onsale:0.1.0"
+BASE, IMAGE = "debian:trixie-slim", "onsale:0.1.0"
 PACKAGES = "onsale-packages:kept"  # the first stage, which takes longest and changes least: what has no name is removed at the end
 # Under which podman runs without systemd, and with the limits that a container itself may have.
 CONTAINERS_CONF = """\
@@ -31,6 +31,15 @@ def lacking():
         return "only root may make a Debian by debootstrap"
     missing = [name for name in NEEDED if not shutil.which(name)]
     return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def copy_checkout(into):
+    """The files that git would take, and not what else lies about."""
+    files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+                           stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "--null", "--ignore-failed-read", "-T", "-", "-cf", f"{into}/checkout.tar"], cwd=ROOT, input=files, check=True)
+    subprocess.run(["tar", "-C", into, "-xf", f"{into}/checkout.tar"], check=True)
+    os.unlink(f"{into}/checkout.tar")
 
 
 class Images:
@@ -67,27 +76,14 @@ class Images:
 
     def make_base(self):
         """Once: a minute."""
-        tar = cache_dir() / "debian-bookworm" / "base.tar"
-        if not tar.exists():
-            with fetch.being_made(tar.parent) as unfinished:
-                if unfinished:
-                    root = unfinished / "root"
-                    unfinished.mkdir()
-                    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", root], check=True, text=True, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, timeout=600)
-                    subprocess.run(["tar", "-C", root, "-cf", unfinished / "base.tar", "."], check=True)
-                    shutil.rmtree(root)
+        tar = debian13.base()
         if self.run("podman", "image", "exists", BASE, check=False).returncode != 0:
             self.podman("import", tar, BASE)
 
     def build(self, *words, tag=IMAGE, edit=None):
-        """From the files that git would take: what lies about in the checkout is not the image's. edit(directory) changes them before."""
+        """From a copy of the checkout. edit(directory) changes it before."""
         with tempfile.TemporaryDirectory(prefix="onsale-image.") as context:
-            files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                                   stdout=subprocess.PIPE).stdout
-            subprocess.run(["tar", "--null", "--ignore-failed-read", "-T", "-", "-cf", f"{context}/context.tar"], cwd=ROOT, input=files, check=True)
-            subprocess.run(["tar", "-C", context, "-xf", f"{context}/context.tar"], check=True)
-            os.unlink(f"{context}/context.tar")
+            copy_checkout(context)
             if edit:
                 edit(pathlib.Path(context))
             for name, *more in ((PACKAGES, "--target", "packages"), (tag, *words)):

@@ -11,7 +11,7 @@ from support import ROOT
 
 sys.path.append(str(ROOT / "dev"))
 import fetch
-from common import cache_dir
+from common import cache_dir, go
 
 MODULE = "github.com/stripe/stripe-mock@v0.203.0"
 TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.24.4.linux-amd64"
@@ -23,8 +23,7 @@ def _environment(**more):
 
 def _module(name):
     """Where a module's files are; verified by Go's checksum database."""
-    go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/lib/go-1.19/bin")
-    done = subprocess.run([go, "mod", "download", "-json", name], check=True, stdout=subprocess.PIPE, cwd="/", env=_environment())
+    done = subprocess.run([go(), "mod", "download", "-json", name], check=True, stdout=subprocess.PIPE, cwd="/", env=_environment())
     return pathlib.Path(json.loads(done.stdout)["Dir"])
 
 
@@ -34,14 +33,14 @@ def description():
 
 
 def _build(into):
-    go = into / "go"
-    shutil.copytree(_module(TOOLCHAIN), go)
+    newer = into / "go"
+    shutil.copytree(_module(TOOLCHAIN), newer)
     for directory in ("bin", "pkg/tool"):  # a module's files can't be executed
-        for path in [go / directory, *(go / directory).rglob("*")]:
+        for path in [newer / directory, *(newer / directory).rglob("*")]:
             path.chmod(0o755)
-    environment = _environment(GOROOT=str(go), GOBIN=str(into), GOTOOLCHAIN="local", CGO_ENABLED="0")
-    subprocess.run([go / "bin/go", "install", MODULE], check=True, env=environment, cwd="/")
-    shutil.rmtree(go)
+    environment = _environment(GOROOT=str(newer), GOBIN=str(into), GOTOOLCHAIN="local", CGO_ENABLED="0")
+    subprocess.run([newer / "bin/go", "install", MODULE], check=True, env=environment, cwd="/")
+    shutil.rmtree(newer)
 
 
 def program():

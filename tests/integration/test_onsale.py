@@ -2,6 +2,8 @@
 import datetime
 import json
 import os
+import platform
+import re
 import shlex
 import shutil
 import signal
@@ -449,8 +451,8 @@ def test_missing_packages_for_who_is_not_root(tmp_path):
     ensure = checkout / "dev/ensure-packages"
     shutil.copytree(ROOT / "dev", checkout / "dev")
     shutil.copy(ROOT / "onsale", checkout)
-    with open(checkout / "dev/packages.txt", "a") as file:
-        file.write("no-such-package # needed\n")
+    packages = checkout / "dev/packages.txt"
+    packages.write_text(packages.read_text().replace("[run]\n", "[run]\nno-such-package * *\n"))
     stubs.mkdir()
 
     def stub(name, does):
@@ -460,10 +462,36 @@ def test_missing_packages_for_who_is_not_root(tmp_path):
     path = f"{stubs}:{os.environ['PATH']}"
     stub("id", "echo 1000")
     stub("sudo", 'echo "asked for: $*"')
-    answer = subprocess.run([ensure], env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, text=True)
-    assert answer.returncode == 0 and answer.stdout == f"asked for: {ensure}\n"
+    answer = subprocess.run([ensure, "test"], env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, text=True)
+    assert answer.returncode == 0 and answer.stdout == f"asked for: {ensure} test\n"
     stub("sudo", "exit 1")
     answer = onsale("run", root=checkout, PATH=path)
     assert answer.returncode == 1
     assert "packages are missing: no-such-package" in answer.stderr
-    assert shlex.split(answer.stderr.splitlines()[-1].split("as root run: ")[1]) == [str(ensure)]
+    assert shlex.split(answer.stderr.splitlines()[-1].split("as root run: ")[1]) == [str(ensure), "run"]
+
+
+@pytest.mark.parametrize("text", ['ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04.2 LTS"\n', "ID=debian\nVERSION_ID=11\n", "ID=debian\n", ""])
+def test_another_system_is_told_what_is_needed(tmp_path, text):
+    """By name, with versions, and nothing is installed."""
+    release = tmp_path / "os-release"
+    release.write_text(text)
+    for what, tests in (("run", False), ("test", True)):
+        answer = subprocess.run([ROOT / "dev/ensure-packages", what, release], env={**os.environ, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+        said = " ".join(answer.stderr.split())
+        assert answer.returncode == 1 and answer.stdout == "" and "made for Debian 12 and 13" in said
+        assert ("Ubuntu 24.04.2 LTS" if "ubuntu" in text else "another system") in said
+        for needed in ("cmake 3.25 or 3.31,", "librdkafka-dev 2.0.2 or 2.8,", "libsodium-dev 1.0.18,", "openjdk-17-jre-headless 17,", "ca-certificates,"):
+            assert needed in said
+        assert ("chromium" in said) == tests
+
+
+def test_the_listed_versions_are_installed():
+    """Those of this machine's Debian (dev/packages.txt)."""
+    column = {"12": 1, "13": 2}[platform.freedesktop_os_release()["VERSION_ID"]]
+    rows = [line.split() for line in (ROOT / "dev/packages.txt").read_text().splitlines() if re.match("[a-z]", line)]
+    versions = {row[0]: row[column] for row in rows if row[column] != "-"}
+    said = subprocess.run(["dpkg-query", "-W", "-f=${Package} ${Version}\n", *versions], check=True, text=True, stdout=subprocess.PIPE).stdout
+    installed = dict(line.split() for line in said.splitlines())
+    assert {name: installed[name] for name, version in versions.items()
+            if version != "*" and not re.match(rf"(\d+:)?{re.escape(version)}(?!\d)", installed[name])} == {}

@@ -17,14 +17,15 @@
 static struct {
     pid_t pid;
     int input;
-    char url[256], data[256];
+    char url[256], data[256], bin[256];
 } cluster;
 
 static void run_with_postgres(int input, int output) {
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     execl(WITH_POSTGRES, WITH_POSTGRES, "sh", "-c",
-          "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA; exec cat", NULL);
+          "echo $ONSALE_TEST_DATABASE_URL $ONSALE_TEST_POSTGRES_DATA $ONSALE_TEST_POSTGRES_BIN; exec cat",
+          NULL);
     _exit(127);
 }
 
@@ -47,9 +48,9 @@ static int start_cluster(void **state) {
     close(output[1]);
     cluster.input = input[1];
     FILE *said = fdopen(output[0], "r");
-    int got = fscanf(said, "%255s %255s", cluster.url, cluster.data);
+    int got = fscanf(said, "%255s %255s %255s", cluster.url, cluster.data, cluster.bin);
     fclose(said);
-    if (got != 2) return -1;
+    if (got != 3) return -1;
     setenv("ONSALE_TEST_DATABASE_URL", cluster.url, 1);
     fx_group_setup(state);
     keep_settings();
@@ -66,10 +67,8 @@ static int stop_cluster(void **state) {
 /* pg_ctl, as the user that the cluster runs as. */
 static void control(const char *what) {
     char command[1024];
-    snprintf(
-        command, sizeof command,
-        "%s $(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)/pg_ctl -D %s -w -l %s/../log %s >/dev/null 2>&1",
-        geteuid() == 0 ? "runuser -u postgres --" : "", cluster.data, cluster.data, what);
+    snprintf(command, sizeof command, "%s %s/pg_ctl -D %s -w -l %s/../log %s >/dev/null 2>&1",
+             geteuid() == 0 ? "runuser -u postgres --" : "", cluster.bin, cluster.data, cluster.data, what);
     if (system(command) != 0) fail_msg("pg_ctl %s failed", what);
 }
 
