@@ -213,6 +213,27 @@ class Books:
     def reset(self):
         assert requests.delete(self.url + "/sandbox/settings", timeout=DEADLINE).status_code == 200
 
+    def forward(self, seconds):
+        forward(self.url, seconds)
+
+    def settle(self, refund_id, outcome):
+        answer = settle(self.url, refund_id, outcome)
+        assert answer.status_code == 200, answer.text
+
+    def dispute(self, intent_id, status="needs_response"):
+        answer = dispute(self.url, intent_id, status)
+        assert answer.status_code == 200, answer.text
+
+    def post(self, path, **params):
+        """As somebody else who has the account's key: by hand, on Stripe's pages."""
+        answer = requests.post(self.url + path, data=params, auth=(self.stack.env["STRIPE_SANDBOX_KEY"], ""), timeout=DEADLINE)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refunds(self, intent_id):
+        """(id, status), oldest first."""
+        return self.stack.sql("stripe-sandbox", "select id, status from refunds where payment_intent = %s order by id", intent_id)
+
     def all(self):
         return self.stack.sql("stripe-sandbox", "select id, status, amount, captured, refunded, refunds, currency, metadata from ledger")
 
