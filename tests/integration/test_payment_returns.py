@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from support import ROOT
-from test_payment_rules import charge, db, events, row  # noqa: F401
+from test_payment_rules import attempt, charge, db, events, row  # noqa: F401
 
 OPEN = ("refund", "pending", "stuck")
 
@@ -254,3 +254,15 @@ def test_the_oldest_open_refund_is_counted(db):
     a_return(db, "done", opened_at="now() - interval '2 hours'")
     counts = statement(db, "background/count_returns", [0])[0]
     assert (counts["oldest_s"], counts["stuck"]) == (3600, 1)
+
+
+# --- the last try ---
+
+def test_another_card_on_the_last_try_is_refused_and_ends_nothing(db):
+    order = charge(db, "action", attempt=3, most=3)
+    before = row(db, order)
+    assert attempt(db, order, "pm_b")[0] == "limit"
+    assert attempt(db, order, "pm_a")[0] == "repeated"
+    assert row(db, order) == before and events(db, order) == [], "it can be confirmed still"
+    order = charge(db, "action", attempt=2, most=3)
+    assert attempt(db, order, "pm_b")[0] == "busy" and row(db, order)["state"] == "abandoned"

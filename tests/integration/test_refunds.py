@@ -363,3 +363,15 @@ def test_a_dispute(stack, buyer, order, books):
     assert stack.sql("payments", "select status, closed from disputes where stripe_id = %s", intent) == [("lost", True)]
     assert listed(buyer, order)[0]["status"] == "succeeded"
     sold(buyer, order)
+
+
+# --- the last try ---
+
+def test_another_card_on_the_last_try(stack, buyer, order, books):
+    for _ in range(2):
+        refused(pay(buyer, order, "pm_card_chargeDeclined"), 402)
+    action(buyer, order)
+    refused(pay(buyer, order, "pm_card_visa"), 409, "No further try")
+    assert listed(buyer, order)[0]["status"] == "requires_action"
+    books.confirm(books.of(order)[-1]["id"])
+    becomes(buyer, order, "complete")

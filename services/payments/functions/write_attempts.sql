@@ -20,7 +20,7 @@ begin
                           when r.key is null and c.token = r.token and c.state not in ('failed', 'abandoned') then 'repeated'
                           when c.order_status = 'cancelled' then 'ended'
                           when c.order_status = 'complete' or c.state = 'succeeded' then 'paid'
-                          when c.state = 'action' then 'replaced'
+                          when c.state = 'action' then case when c.attempt >= c.max_attempts then 'limit' else 'replaced' end
                           when c.state in ('started', 'abandoned') then 'busy'
                           when c.final then 'limit'
                           when c.expires_at <= now() then 'ended'
