@@ -202,7 +202,8 @@ static void take_charges(struct charge_worker *worker, const PGresult *res, stru
         charge_read(&rows, i, &charge);
         job->charge = charge_copy(&charge);
         if (charge_in(&charge, "refunding") || charge_in(&charge, "abandoned")) worker->sweep_at_us = 0;
-        if (strcmp(job->input, "refunded") == 0 && charge_in(&charge, "refunded")) metric_add(M_REFUNDS, 1);
+        if (str_eq(charge.verdict, STR("refunded")) && charge_in(&charge, "refunded"))
+            metric_add(M_REFUNDS, 1);
     }
 }
 

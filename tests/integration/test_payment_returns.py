@@ -1,5 +1,6 @@
 """What is asked of Stripe and when, and the life of money that has to go back: what services/payments/sql and functions make of it, in a
 database of its own."""
+import re
 import uuid
 
 import pytest
@@ -134,6 +135,13 @@ def test_the_life_of_a_return(db, wanted, state, given):
     assert [e[0] for e in events(db, order)] == ["PaymentRefunded"] * (charge_state == "refunded")
 
 
+def test_a_refund_is_told_of_once(db):
+    order, pi = a_return(db)
+    verdicts = [db.execute("""select verdict from write_charges(array[%s::uuid], array[1], array['refunded'], array[%s], array[null], array[null],
+                                                                array[null], array[null])""", (order, pi)).fetchone() for _ in range(2)]
+    assert verdicts == [("refunded",), ("unchanged",)]
+
+
 def test_a_refund_is_tried_often_and_not_for_ever(db):
     order, pi = a_return(db)
     pauses = []
@@ -146,6 +154,24 @@ def test_a_refund_is_tried_often_and_not_for_ever(db):
     stuck = returned(db, pi)
     assert (stuck["state"], stuck["tries"], stuck["ask"], stuck["reason"]) == ("stuck", 20, None, "balance_insufficient")
     assert row(db, order)["state"] == "refunding"
+
+
+def documented(n, pi):
+    """The n-th statement of docs/failures.md, about this one."""
+    text = (ROOT / "docs/failures.md").read_text().split("### Refunds that do not go through", 1)[1].split("\n### ", 1)[0]
+    statements = re.findall(r"(?m)^    [^;]+;", text)
+    assert len(statements) == 3
+    return statements[n].replace("pi_…", pi)
+
+
+def test_what_an_operator_types(db):
+    order, pi = a_return(db, "stuck", tries=20, reason="'balance_insufficient'")
+    assert [r[1:5] for r in db.execute(documented(0, pi)).fetchall() if r[0] == order] == [(pi, "stuck", 20, "balance_insufficient")]
+    db.execute(documented(1, pi))
+    [due] = taken(db, "returns", "stripe_id", pi)
+    assert (due["ask"], due["tries"]) == ("refund", 1)
+    db.execute(documented(2, pi))
+    assert returned(db, pi)["state"] == "done" and row(db, order)["state"] == "refunded"
 
 
 # --- what is asked, and when ---

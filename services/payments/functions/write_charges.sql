@@ -1,6 +1,6 @@
 -- Takes charges a step on, by the rules. attempt: which one the input is about (null: whichever), as an answer about an earlier
 -- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. What is said of
--- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then.
+-- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[])
 returns setof charge_answer language plpgsql as $$
@@ -54,7 +54,7 @@ begin
           from changed where event is not null order by ticket_id;
     end loop;
     return query
-    select i.ordinal, i.input, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
+    select i.ordinal, case when c.changed_at = now() then i.input else 'unchanged' end, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
            c.next_action, c.started_at, c.changed_at
       from unnest(order_ids, inputs) with ordinality as i (order_id, input, ordinal)
       join charges c on c.order_id = i.order_id
