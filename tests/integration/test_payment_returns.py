@@ -6,9 +6,15 @@ import uuid
 import pytest
 
 from support import ROOT
-from test_payment_rules import attempt, charge, db, events, row  # noqa: F401
+from test_payment_rules import attempt, charge, database, events, row
 
 OPEN = ("refund", "pending", "stuck")
+
+
+@pytest.fixture(scope="module")
+def db():
+    with database() as connection:
+        yield connection
 
 
 def intent():

@@ -1,5 +1,6 @@
 """The life of a charge, every state on every input: what services/payments/functions make of it, in a database of
 its own. What is expected is written down here once more, in other words."""
+import contextlib
 import itertools
 import random
 import uuid
@@ -32,18 +33,25 @@ def expected(state, ended, given):
         return "started", None, "look"
     if state == "succeeded" and ended and given == "order_cancelled":
         return "refunding", None, "refund"
-    if given == "refunded" and (state == "refunding" and ended or state == "succeeded" and not ended):
+    if given == "refunded" and ((state == "refunding" and ended) or (state == "succeeded" and not ended)):
         return "refunded", "PaymentRefunded", None
     return None
 
 
-@pytest.fixture(scope="module")
-def db():
+@contextlib.contextmanager
+def database():
+    """One of payments, empty."""
     with postgres() as url, psycopg.connect(url, autocommit=True) as connection:
         for folder in ("migrations", "functions"):
             for file in sorted((ROOT / "services/payments" / folder).glob("*.sql")):
                 connection.execute(file.read_text())
         connection.prepare_threshold = None
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def db():
+    with database() as connection:
         yield connection
 
 

@@ -331,7 +331,7 @@ def test_a_refund_by_hand(stack, buyer, order, books):
     assert listed(buyer, order) == [charge], "a part changes nothing"
     books.post("/v1/refunds", payment_intent=intent)
     assert charge_becomes(buyer, order, "refunded")["reason"] == "refunded_outside"
-    assert events(stack, order, 3) == PAID + [(3, "PaymentRefunded", "refunded", 1, True, "refunded_outside")]
+    assert events(stack, order, 3) == [*PAID, (3, "PaymentRefunded", "refunded", 1, True, "refunded_outside")]
     assert money(books, order) == [("succeeded", 2050, 2050, 2)], "none of ours came on top"
     refused(pay(buyer, order), 409, "was refunded")
     refused(pay(buyer, order, "pm_card_mastercard"), 409, "is paid")

@@ -10,6 +10,7 @@ create table disputes (
     status         text   not null check (status in ('needs_response', 'won', 'lost'))
 );
 
+-- squawk-ignore require-concurrent-index-creation
 create index payment_intents_by_metadata on payment_intents using gin (metadata jsonb_path_ops);
 
 -- `refunded` is Stripe's: it counts refunds that are pending.
