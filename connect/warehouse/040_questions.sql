@@ -62,7 +62,8 @@ select seller_id, currency, count(*) as sold, sum(price)::bigint as revenue, min
  where status = 'complete'
  group by 1, 2;
 
--- Charges that succeeded although their order ended: the money went back, or (refunded_at is null) is about to.
+-- Charges that succeeded although their order ended: the money went back, or (refunded_at is null) is about to. And those of complete
+-- orders that somebody refunded by hand at Stripe (cancelled_at is null).
 create or replace view refunds as
 select p.id as payment_id, p.order_id, p.buyer_id, p.amount, p.currency, o.cancelled_for, p.succeeded_at, o.cancelled_at, p.refunded_at,
        extract(epoch from p.refunded_at - greatest(p.succeeded_at, o.cancelled_at))::float8 as seconds

@@ -7,6 +7,11 @@
     X(M_CHARGES_SWEPT, COUNTER, "onsale_payments_swept_total",                                               \
       "Charges taken up by the sweep: refunds, cancellations, what was left behind")                         \
     X(M_REFUNDS, COUNTER, "onsale_payments_refunds_total", "Refunds made")                                   \
+    X(M_OLDEST_OPEN_REFUND, GAUGE, "onsale_payments_oldest_open_refund_seconds",                             \
+      "How long ago the oldest refund was due that is not made; 0: all are made")                            \
+    X(M_REFUNDS_STUCK, GAUGE, "onsale_payments_refunds_stuck",                                               \
+      "Refunds that failed too often, or came back after somebody made them by hand: a person has to look")  \
+    X(M_OPEN_DISPUTES, GAUGE, "onsale_payments_open_disputes", "Disputes that are not decided")              \
     X(M_PAYMENT_TIME, HISTOGRAM, "onsale_payments_own_duration_seconds",                                     \
       "Of a request to pay: all of it but Stripe's part")
 METRICS_DECLARE(charge_metrics, CHARGE_METRICS);

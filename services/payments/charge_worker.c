@@ -18,8 +18,9 @@ enum {
     SWEEP_US = 1000 * 1000,        /* how often it looks for charges that are due */
     FORGET_US = 600 * 1000 * 1000, /* and for old webhooks */
     FORGET_MOST = 1000,
-    BATCH = 500,           /* answers of one statement */
-    MOST_AT_STRIPE = 2000, /* found by the sweep and not answered: more would only wait in our queue */
+    COUNT_US = 5 * 1000 * 1000, /* how often open refunds are counted, for the metrics */
+    BATCH = 500,                /* answers of one statement */
+    MOST_AT_STRIPE = 2000,      /* found by the sweep and not answered: more would only wait in our queue */
     STATEMENT_MS = 5000,
     FIRST_RETRY_MS = 200, /* after the database was lost */
     LAST_RETRY_MS = 2000,
@@ -41,6 +42,7 @@ struct stripe_job {
 
 struct charge_worker {
     char *database_url;
+    int64_t search_lag_ms;
     struct stripe *stripe;
     struct inbox answered; /* jobs, from Stripe's thread */
     pthread_t thread;
@@ -52,8 +54,8 @@ struct charge_worker {
     PGconn *conn;
     struct backoff retry;
     struct why said; /* the error of the database that was logged last */
-    struct sql_params answers, sweep, forget;
-    int64_t sweep_at_us, forget_at_us;
+    struct sql_params answers, charges, returns, forget, count;
+    int64_t sweep_at_us, forget_at_us, count_at_us;
 };
 
 /* --- jobs --- */
@@ -87,29 +89,56 @@ static char *copy_of(struct str s) {
     return copy;
 }
 
-/* On Stripe's thread. */
-static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
-    struct stripe_job *job = ctx;
-    (void)ask;
-    job->stripe_us = clock_mono_us() - job->began_us;
-    job->input = result->input;
-    if (result->input == NULL) { /* nothing to write; the charge is due again when its row says so */
-        job_end(job);
-        return;
-    }
-    job->intent = copy_of(result->intent);
-    job->reason = copy_of(result->reason);
-    job->secret = copy_of(result->secret);
-    job->action = copy_of(result->action);
-    inbox_put(&job->worker->answered, &job->item);
-}
-
 static struct stripe_job *job_new(struct charge_worker *worker, const struct stripe_ask *ask) {
     struct stripe_job *job = mem_alloc(sizeof *job);
     job->worker = worker;
     job->ask = *ask;
     job->began_us = clock_mono_us();
     return job;
+}
+
+/* Each other intent of the order is an answer of its own: one that has the money has to give it back. They
+ * come after the answer about the charge's intent, so that it is known which that is. */
+static void put_others(struct charge_worker *worker, const struct stripe_ask *ask,
+                       const struct stripe_result *result) {
+    const json_t *intent;
+    size_t i;
+    json_array_foreach(result->found, i, intent) {
+        struct stripe_result other = {0};
+        struct stripe_ask about = *ask;
+        if (!stripe_metadata_read(intent, &about.order, &about.attempt) ||
+            !uuid_eq(&about.order, &ask->order) || stripe_intent_read(intent, &other) == NULL ||
+            str_eq(other.intent, result->intent))
+            continue;
+        struct stripe_job *job = job_new(worker, &about);
+        job->input = other.input;
+        job->intent = copy_of(other.intent);
+        inbox_put(&worker->answered, &job->item);
+    }
+}
+
+/* A search does not find yet what is new: only later is there certainly none. */
+static bool is_early(const struct charge_worker *worker, const struct stripe_ask *ask, const char *input) {
+    return strcmp(input, "absent") == 0 && ask->sent_ago_ms < worker->search_lag_ms;
+}
+
+/* On Stripe's thread. */
+static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
+    struct stripe_job *job = ctx;
+    struct charge_worker *worker = job->worker;
+    job->stripe_us = clock_mono_us() - job->began_us;
+    job->input = result->input;
+    if (result->input == NULL || is_early(worker, ask, result->input)) {
+        put_others(worker, ask, result);
+        job_end(job); /* nothing to write; the charge is due again when its row says so */
+        return;
+    }
+    job->intent = copy_of(result->intent);
+    job->reason = copy_of(result->reason);
+    job->secret = copy_of(result->secret);
+    job->action = copy_of(result->action);
+    inbox_put(&worker->answered, &job->item);
+    put_others(worker, ask, result);
 }
 
 void charge_worker_ask(struct charge_worker *worker, const struct stripe_ask *ask, struct req *rq,
@@ -173,7 +202,8 @@ static void take_charges(struct charge_worker *worker, const PGresult *res, stru
         charge_read(&rows, i, &charge);
         job->charge = charge_copy(&charge);
         if (charge_in(&charge, "refunding") || charge_in(&charge, "abandoned")) worker->sweep_at_us = 0;
-        if (job->ask.question == STRIPE_REFUND && charge_in(&charge, "refunded")) metric_add(M_REFUNDS, 1);
+        if (str_eq(charge.verdict, STR("refunded")) && charge_in(&charge, "refunded"))
+            metric_add(M_REFUNDS, 1);
     }
 }
 
@@ -242,7 +272,18 @@ static void write_all_answers(struct charge_worker *worker, struct inbox_item *l
 
 /* --- what is due --- */
 
-enum due_column { D_ORDER, D_ID, D_ATTEMPT, D_ASK, D_TOKEN, D_AMOUNT, D_CURRENCY, D_INTENT };
+enum due_column {
+    D_ORDER,
+    D_ID,
+    D_ATTEMPT,
+    D_ASK,
+    D_TOKEN,
+    D_AMOUNT,
+    D_CURRENCY,
+    D_INTENT,
+    D_TRIES,
+    D_SENT_AGO_MS
+};
 
 static void copy_text(char *out, size_t size, const struct rows *rows, int row, int column) {
     struct str s = row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);
@@ -253,7 +294,9 @@ static void ask_due(struct charge_worker *worker, const struct rows *rows, int r
     struct stripe_ask ask = {.order = row_uuid(rows, row, D_ORDER),
                              .charge = row_uuid(rows, row, D_ID),
                              .attempt = (int)row_int(rows, row, D_ATTEMPT),
-                             .amount = row_int(rows, row, D_AMOUNT)};
+                             .amount = row_int(rows, row, D_AMOUNT),
+                             .tries = (int)row_int(rows, row, D_TRIES),
+                             .sent_ago_ms = row_int(rows, row, D_SENT_AGO_MS)};
     copy_text(ask.token, sizeof ask.token, rows, row, D_TOKEN);
     copy_text(ask.currency, sizeof ask.currency, rows, row, D_CURRENCY);
     copy_text(ask.intent, sizeof ask.intent, rows, row, D_INTENT);
@@ -262,15 +305,15 @@ static void ask_due(struct charge_worker *worker, const struct rows *rows, int r
 }
 
 /* false: there may be more. */
-static bool sweep_some(struct charge_worker *worker) {
+static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
     int room = MOST_AT_STRIPE - stripe_waiting(worker->stripe);
     struct why w = {0};
     PGresult *res;
     if (room <= 0) return true;
     if (room > BATCH) room = BATCH;
-    sql_params_reset(&worker->sweep);
-    put_int(&worker->sweep, room);
-    if (run(worker, &worker->sweep, &res, &w) != ST_OK) {
+    sql_params_reset(sweep);
+    put_int(sweep, room);
+    if (run(worker, sweep, &res, &w) != ST_OK) {
         log_trouble(worker, "cannot look for what is due", &w);
         return true;
     }
@@ -293,16 +336,38 @@ static void forget_webhooks(struct charge_worker *worker) {
         PQclear(res);
 }
 
+static void count_returns(struct charge_worker *worker) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&worker->count);
+    put_int(&worker->count, 0);
+    if (run(worker, &worker->count, &res, &w) != ST_OK) {
+        log_trouble(worker, "cannot count the refunds that are open", &w);
+        return;
+    }
+    struct rows rows = {res, 0, PQntuples(res)};
+    metric_set(M_OLDEST_OPEN_REFUND, row_int(&rows, 0, 0));
+    metric_set(M_REFUNDS_STUCK, row_int(&rows, 0, 1));
+    metric_set(M_OPEN_DISPUTES, row_int(&rows, 0, 2));
+    PQclear(res);
+}
+
 static void do_due(struct charge_worker *worker) {
     int64_t now_us = clock_mono_us();
     if (now_us >= worker->sweep_at_us) {
         worker->sweep_at_us = now_us + SWEEP_US;
-        while (!is_stopping(worker) && !sweep_some(worker))
+        while (!is_stopping(worker) && !sweep_some(worker, &worker->charges))
+            ;
+        while (!is_stopping(worker) && !sweep_some(worker, &worker->returns)) /* those just opened, too */
             ;
     }
     if (now_us >= worker->forget_at_us) {
         worker->forget_at_us = now_us + FORGET_US;
         forget_webhooks(worker);
+    }
+    if (now_us >= worker->count_at_us) {
+        worker->count_at_us = now_us + COUNT_US;
+        count_returns(worker);
     }
 }
 
@@ -362,8 +427,11 @@ struct charge_worker *charge_worker_start(const struct charge_worker_options *op
     worker->database_url = mem_strdup(options->database_url);
     worker->retry = (struct backoff){.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
     worker->stripe = stripe_start(&options->stripe);
+    worker->search_lag_ms = options->search_lag_ms;
     sql_params_init(&worker->answers, &sql_write_answers);
-    sql_params_init(&worker->sweep, &sql_take_due_charges);
+    sql_params_init(&worker->charges, &sql_take_due_charges);
+    sql_params_init(&worker->returns, &sql_take_due_returns);
+    sql_params_init(&worker->count, &sql_count_returns);
     sql_params_init(&worker->forget, &sql_forget_webhooks);
     init_lock(worker);
     inbox_init(&worker->answered, on_answers, worker);
@@ -388,7 +456,9 @@ void charge_worker_free(struct charge_worker *worker) {
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->lock);
     sql_params_free(&worker->answers);
-    sql_params_free(&worker->sweep);
+    sql_params_free(&worker->charges);
+    sql_params_free(&worker->returns);
+    sql_params_free(&worker->count);
     sql_params_free(&worker->forget);
     free(worker->database_url);
     free(worker);

@@ -15,6 +15,7 @@ struct charge_worker;
 struct charge_worker_options {
     const char *database_url;
     struct stripe_options stripe;
+    int64_t search_lag_ms; /* how long Stripe's search may take to find a new intent */
 };
 
 /* charge lives during the call; NULL: what became of it is not known yet. stripe_us: how long Stripe took. */

@@ -7,7 +7,7 @@
 
 static struct payments payments;
 static const char *stripe_url, *secret_key, *webhook_secrets;
-static int64_t connections;
+static int64_t connections, search_lag_ms;
 
 static const struct config_var payments_config[] = {
     {"STRIPE_URL", CONFIG_TEXT, &stripe_url, "https://api.stripe.com", "Where Stripe's API is", 0, 0},
@@ -18,6 +18,9 @@ static const struct config_var payments_config[] = {
     {"STRIPE_TIMEOUT", CONFIG_DURATION, &payments.stripe_timeout_ms, "10s",
      "How long Stripe may take to answer, with repetitions, before the response is 503", 100, 80000},
     {"STRIPE_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to Stripe at a time", 1, 10000},
+    {"STRIPE_SEARCH_LAG", CONFIG_DURATION, &search_lag_ms, "1h",
+     "How long Stripe's search may take to find a new payment; only after that is there certainly none", 0,
+     24 * 3600 * 1000},
     {"PAYMENT_MAX_ATTEMPTS", CONFIG_INT, &payments.max_attempts, "3",
      "Payments that a buyer may try for an order; the last one that fails ends it", 1, 100},
     {0},
@@ -34,6 +37,7 @@ static enum status start(const struct settings *settings, void **state, struct s
                    .key = secret_key,
                    .timeout_ms = (int)payments.stripe_timeout_ms,
                    .connections = (int)connections},
+        .search_lag_ms = search_lag_ms,
     });
     *state = &payments;
     return ST_OK;

@@ -30,6 +30,8 @@ static void reply_charge(struct req *rq, const struct charge *c) {
     if (charge_in(c, "succeeded") || charge_in(c, "action")) {
         charge_write(req_json(rq), c);
         req_reply(rq, 201);
+    } else if (charge_in(c, "refunded") && str_eq(c->reason, STR("refunded_outside"))) {
+        req_fail(rq, 409, NULL, "This payment was refunded");
     } else if (charge_in(c, "refunding") || charge_in(c, "refunded")) {
         req_fail(rq, 409, NULL, "This order ended before the payment was made; the money goes back");
     } else if (str_eq(c->reason, STR("order_ended"))) {

@@ -19,7 +19,8 @@ enum {
     FIRST_PAUSE_MS = 100, /* before the second try; then twice that, and so on */
     MOST_ASKED_S = 86400, /* nobody waits as long */
     CONNECT_TIMEOUT_MS = 3000,
-    MAX_ANSWER = 256 * 1024, /* an intent is some kilobytes */
+    MAX_ANSWER = 1024 * 1024, /* an intent is some kilobytes */
+    MOST_FOUND = 100,         /* intents of an order, refunds of an intent */
 };
 
 struct stripe {
@@ -41,10 +42,9 @@ struct call {
 
 /* --- the requests --- */
 
-static const char *const questions[] = {[STRIPE_CREATE] = "create",
-                                        [STRIPE_LOOK] = "look",
-                                        [STRIPE_CANCEL] = "cancel",
-                                        [STRIPE_REFUND] = "refund"};
+static const char *const questions[] = {
+    [STRIPE_CREATE] = "create", [STRIPE_LOOK] = "look",     [STRIPE_FIND] = "find",
+    [STRIPE_CANCEL] = "cancel", [STRIPE_REFUND] = "refund", [STRIPE_REFUNDS] = "refunds"};
 
 bool stripe_question_parse(struct str text, enum stripe_question *out) {
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
@@ -90,23 +90,43 @@ static void make_create(const struct stripe_ask *ask, struct stripe_request *r) 
 }
 
 static void make_refund(const struct stripe_ask *ask, struct stripe_request *r) {
-    char id[UUID_TEXT];
-    uuid_format(&ask->charge, id);
     snprintf(r->path, sizeof r->path, "/v1/refunds");
     form_put_text(&r->body, "payment_intent", str_of(ask->intent));
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
     put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
-    snprintf(r->idempotency_key, sizeof r->idempotency_key, "refund-%.*s", UUID_TEXT, id);
+    snprintf(r->idempotency_key, sizeof r->idempotency_key, "refund-%d-%s", ask->tries, ask->intent);
+}
+
+/* By the order, not the charge: what a restored backup has forgotten is found as well. */
+static void make_find(const struct stripe_ask *ask, struct stripe_request *r) {
+    char query[UUID_TEXT + 32], id[UUID_TEXT];
+    struct buf fields = {0};
+    uuid_format(&ask->order, id);
+    snprintf(query, sizeof query, "metadata['orderId']:'%.*s'", UUID_TEXT, id);
+    form_put_text(&fields, "query", str_of(query));
+    form_put_int(&fields, "limit", MOST_FOUND);
+    snprintf(r->path, sizeof r->path, "/v1/payment_intents/search?%.*s", (int)fields.len,
+             (char *)fields.data);
+    buf_free(&fields);
 }
 
 void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out) {
-    *out = (struct stripe_request){.method = ask->question == STRIPE_LOOK ? "GET" : "POST"};
+    bool reads =
+        ask->question == STRIPE_LOOK || ask->question == STRIPE_FIND || ask->question == STRIPE_REFUNDS;
+    *out = (struct stripe_request){.method = reads ? "GET" : "POST"};
     switch (ask->question) {
     case STRIPE_CREATE:
         make_create(ask, out);
         break;
     case STRIPE_LOOK:
         snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s", ask->intent);
+        break;
+    case STRIPE_FIND:
+        make_find(ask, out);
+        break;
+    case STRIPE_REFUNDS:
+        snprintf(out->path, sizeof out->path, "/v1/refunds?payment_intent=%s&limit=%d", ask->intent,
+                 MOST_FOUND);
         break;
     case STRIPE_CANCEL:
         snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s/cancel", ask->intent);
@@ -177,7 +197,7 @@ static void on_answer(void *ctx, const struct fetch_answer *answer) {
 static void send(struct call *call, int delay_ms) {
     const struct stripe *s = call->stripe;
     const struct stripe_request *r = &call->request;
-    char url[1024], key[128];
+    char url[1024], key[320];
     snprintf(url, sizeof url, "%s%s", s->url, r->path);
     snprintf(key, sizeof key, "Idempotency-Key: %s", r->idempotency_key);
     const char *headers[] = {s->authorization, ("Stripe-Version: " STRIPE_VERSION),

@@ -13,10 +13,12 @@
 #define STRIPE_VERSION "2024-06-20"
 
 enum stripe_question {
-    STRIPE_CREATE, /* an intent, confirmed at once */
-    STRIPE_LOOK,   /* how an intent stands */
-    STRIPE_CANCEL, /* an intent */
-    STRIPE_REFUND, /* all of it */
+    STRIPE_CREATE,  /* an intent, confirmed at once */
+    STRIPE_LOOK,    /* how an intent stands */
+    STRIPE_FIND,    /* which intents an order has */
+    STRIPE_CANCEL,  /* an intent */
+    STRIPE_REFUND,  /* all of it */
+    STRIPE_REFUNDS, /* which refunds an intent has */
 };
 bool stripe_question_parse(struct str text, enum stripe_question *out); /* "create" ... */
 
@@ -28,21 +30,24 @@ struct stripe_ask {
     int attempt;
     /* create */
     char token[STRIPE_TOKEN_MAX + 1]; /* a payment method (pm_...), or an old-style token (tok_...) */
-    int64_t amount;                   /* in minor units */
+    int64_t amount;                   /* in minor units; also of refunds */
     char currency[4];
-    /* the others */
+    /* the others, but find */
     char intent[STRIPE_ID_MAX + 1];
+    int tries;           /* refund: each has a key of its own */
+    int64_t sent_ago_ms; /* find: since the attempt was last asked for */
 };
 
 /* What an answer of Stripe means for a charge. */
 struct stripe_result {
-    const char *input; /* of the rules; NULL: it is not known what became of it */
-    struct str intent; /* may be empty */
-    struct str reason; /* declined: Stripe's code */
-    struct str secret; /* requires_action: what the buyer's browser confirms with */
-    struct str action; /* requires_action: what it has to do, as JSON */
-    const char *error; /* not known: why, for the log */
-    bool again;        /* not known: worth another try */
+    const char *input;          /* of the rules; NULL: it is not known what became of it */
+    struct str intent;          /* may be empty */
+    struct str reason;          /* declined, refund_failed: Stripe's code */
+    struct str secret;          /* requires_action: what the buyer's browser confirms with */
+    struct str action;          /* requires_action: what it has to do, as JSON */
+    const char *error;          /* not known: why, for the log */
+    bool again;                 /* not known: worth another try */
+    const struct json_t *found; /* find: all intents of the order, an array; else NULL */
 };
 
 /* Called once, on a thread of its own; result lives during the call. */
@@ -63,9 +68,9 @@ void stripe_free(struct stripe *s);         /* questions without an answer end a
 /* --- the parts, for tests --- */
 struct stripe_request {
     const char *method;
-    char path[300];
+    char path[400];
     struct buf body;
-    char idempotency_key[80]; /* "": none */
+    char idempotency_key[STRIPE_ID_MAX + 32]; /* "": none */
 };
 void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out);
 /* What an answer means. result's strs are in *keep, which the caller json_decrefs. */
@@ -74,5 +79,7 @@ void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body,
                         struct json_t **keep);
 /* The input that an intent's state is; NULL: none that we know. Fills result from the intent. */
 const char *stripe_intent_read(const struct json_t *intent, struct stripe_result *result);
+/* Whose intent or refund it is stands in the metadata that we gave it. attempt may be NULL. */
+bool stripe_metadata_read(const struct json_t *object, struct uuid *order, int *attempt);
 /* Stripe's count of what we count in the currency's minor unit. */
 int64_t stripe_amount(int64_t minor, const char *currency);

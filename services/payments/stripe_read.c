@@ -1,5 +1,6 @@
 /* What Stripe's answers mean. */
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "stripe.h"
 
@@ -53,18 +54,92 @@ static void not_known(struct stripe_result *result, const char *error, bool agai
     *result = (struct stripe_result){.error = error, .again = again};
 }
 
-/* A refund that is on its way counts as made: the bank takes days. */
-static void read_refund(const json_t *refund, struct stripe_result *result) {
+/* A refund's status, and the input that it is. Only what succeeded counts as made: a bank may still send
+ * back what is pending. */
+static const char *refund_input(const json_t *refund) {
     struct str status = text_of(refund, "status");
-    if (is(status, "succeeded") || is(status, "pending"))
-        result->input = "refunded";
-    else
-        not_known(result, "the refund failed", false);
+    if (is(status, "succeeded")) return "refunded";
+    if (is(status, "pending") || is(status, "requires_action")) return "refund_pending";
+    return is(status, "failed") || is(status, "canceled") ? "refund_failed" : NULL;
+}
+
+static void read_refund(const json_t *refund, struct stripe_result *result) {
+    result->input = refund_input(refund);
+    result->reason = text_of(refund, "failure_reason");
+    if (result->input == NULL) not_known(result, "a refund in a state that is not known here", false);
+}
+
+/* All refunds of an intent together, newest first. */
+static void read_refunds(const struct stripe_ask *ask, const json_t *list, struct stripe_result *result) {
+    const json_t *data = json_object_get(list, "data"), *refund;
+    int64_t amount = stripe_amount(ask->amount, ask->currency), made = 0, pending = 0;
+    size_t i;
+    if (!json_is_array(data)) {
+        not_known(result, "not a list of refunds", false);
+        return;
+    }
+    json_array_foreach(data, i, refund) {
+        const char *input = refund_input(refund);
+        int64_t part = json_integer_value(json_object_get(refund, "amount"));
+        if (input == NULL) continue;
+        if (strcmp(input, "refunded") == 0) made += part;
+        if (strcmp(input, "refund_pending") == 0) pending += part;
+        if (result->reason.n == 0) result->reason = text_of(refund, "failure_reason");
+    }
+    result->input = made >= amount             ? "refunded"
+                    : made + pending >= amount ? "refund_pending"
+                                               : "refund_failed";
+}
+
+/* --- the intents of an order --- */
+
+bool stripe_metadata_read(const json_t *object, struct uuid *order, int *attempt) {
+    const json_t *metadata = json_object_get(object, "metadata");
+    struct str number = text_of(metadata, "attempt");
+    if (!uuid_parse(text_of(metadata, "orderId"), order)) return false;
+    if (attempt == NULL) return true;
+    if (number.n < 1 || number.n > 9) return false;
+    char *end;
+    *attempt = (int)strtol(number.p, &end, 10);
+    return *end == '\0' && *attempt > 0;
+}
+
+/* Of several intents of one attempt the one counts that has got furthest; what is in none of these states
+ * was never confirmed, and moves no money. */
+static int rank_of(const char *input) {
+    static const char *const ranks[] = {"canceled", "declined", "requires_action", "processing", "succeeded"};
+    for (int i = 0; input != NULL && i < (int)(sizeof ranks / sizeof *ranks); i++)
+        if (strcmp(input, ranks[i]) == 0) return i + 1;
+    return 0;
+}
+
+static void read_found(const struct stripe_ask *ask, const json_t *list, struct stripe_result *result) {
+    const json_t *data = json_object_get(list, "data"), *intent;
+    struct stripe_result best = {.input = "absent"}, one;
+    size_t i;
+    if (!json_is_array(data)) {
+        not_known(result, "not a list of intents", false);
+        return;
+    }
+    json_array_foreach(data, i, intent) {
+        struct uuid order;
+        int attempt;
+        one = (struct stripe_result){0};
+        if (stripe_metadata_read(intent, &order, &attempt) && attempt == ask->attempt &&
+            rank_of(stripe_intent_read(intent, &one)) > rank_of(best.input))
+            best = one;
+    }
+    *result = best;
+    result->found = data;
 }
 
 static void read_object(const struct stripe_ask *ask, json_t *root, struct stripe_result *result) {
     if (ask->question == STRIPE_REFUND)
         read_refund(root, result);
+    else if (ask->question == STRIPE_REFUNDS)
+        read_refunds(ask, root, result);
+    else if (ask->question == STRIPE_FIND)
+        read_found(ask, root, result);
     else if (stripe_intent_read(root, result) == NULL)
         not_known(result, "an intent in a state that is not known here", false);
 }
@@ -78,16 +153,24 @@ static void read_refusal(const json_t *error, struct stripe_result *result) {
     result->reason = token ? STR("invalid_token") : first_of(code, STR("invalid_request"));
 }
 
+/* One that was made before may be pending: which there are is asked next. Any other refusal (no balance, a
+ * dispute) is worth another try later, with another key. */
+static void read_refused_refund(const json_t *error, struct stripe_result *result) {
+    struct str code = text_of(error, "code");
+    result->input = is(code, "charge_already_refunded") ? "refund_pending" : "refund_failed";
+    result->reason = first_of(code, STR("refused"));
+}
+
 static void read_error(const struct stripe_ask *ask, int code, json_t *root, struct stripe_result *result) {
     const json_t *error = json_object_get(root, "error"), *intent = json_object_get(error, "payment_intent");
-    struct str type = text_of(error, "type"), what = text_of(error, "code");
+    struct str type = text_of(error, "type");
     bool refused = code == 400 || code == 402 || code == 404;
     if (!refused || is(type, "idempotency_error"))
         not_known(result, code == 401 || code == 403 ? "the key is not accepted" : "refused", false);
-    else if (ask->question == STRIPE_REFUND && is(what, "charge_already_refunded"))
-        result->input = "refunded";
     else if (ask->question == STRIPE_REFUND)
-        not_known(result, "the refund is refused", false);
+        read_refused_refund(error, result);
+    else if (ask->question == STRIPE_REFUNDS || ask->question == STRIPE_FIND)
+        not_known(result, "refused", false);
     else if (is(type, "card_error")) {
         result->input = "declined";
         result->reason = reason_of(error);
@@ -112,4 +195,6 @@ void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body,
         read_object(ask, root, result);
     else
         read_error(ask, code, root, result);
+    bool returns = ask->question == STRIPE_REFUND || ask->question == STRIPE_REFUNDS;
+    if (result->input != NULL && returns) result->intent = str_of(ask->intent);
 }

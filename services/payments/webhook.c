@@ -1,5 +1,5 @@
-/* POST /api/payments/webhook: Stripe tells what became of an intent. It is written before it is answered, so
- * that what Stripe believes to be delivered is. */
+/* POST /api/payments/webhook: Stripe tells what became of an intent or a refund, or of a dispute. It is
+ * written before it is answered, so that what Stripe believes to be delivered is. */
 #include "webhook.h"
 
 #include <jansson.h>
@@ -22,7 +22,7 @@ static void on_taken(struct req *rq, const struct rows *rows) {
     reply_received(rq);
 }
 
-static void take(struct req *rq, const struct webhook *event, struct str action) {
+static void take_attempt(struct req *rq, const struct webhook *event, const json_t *intent) {
     struct sql_params *item = req_exec(rq, &sql_take_webhook, on_taken);
     if (item == NULL) return;
     put_text(item, event->id);
@@ -32,8 +32,33 @@ static void take(struct req *rq, const struct webhook *event, struct str action)
     put_optional_text(item, event->result.intent);
     put_optional_text(item, event->result.reason);
     put_optional_text(item, event->result.secret);
-    put_optional_text(item, action);
+    char *action = json_dumps(json_object_get(intent, "next_action"), JSON_COMPACT);
+    put_optional_text(item, str_of(action));
+    free(action);
     put_text(item, req_traceparent(rq));
+}
+
+static void take_refund(struct req *rq, const struct webhook *event) {
+    struct sql_params *item = req_exec(rq, &sql_take_refund_news, on_taken);
+    if (item == NULL) return;
+    put_text(item, event->id);
+    if (event->has_order)
+        put_uuid(item, &event->order);
+    else
+        put_null(item);
+    put_text(item, event->intent);
+}
+
+static void take_dispute(struct req *rq, const struct webhook *event) {
+    struct sql_params *item = req_exec(rq, &sql_take_dispute, on_taken);
+    if (item == NULL) return;
+    put_text(item, event->dispute.id);
+    put_text(item, event->intent);
+    put_text(item, event->dispute.status);
+    put_bool(item, event->dispute.closed);
+    put_int(item, event->dispute.amount);
+    put_text(item, event->dispute.currency);
+    put_optional_text(item, event->dispute.reason);
 }
 
 static void take_event(struct req *rq, const json_t *root) {
@@ -41,13 +66,21 @@ static void take_event(struct req *rq, const json_t *root) {
     const char *wrong = webhook_read(root, &event);
     if (wrong != NULL) {
         req_fail(rq, 400, NULL, "%s", wrong);
-    } else if (!event.ours) {
+        return;
+    }
+    switch (event.kind) {
+    case WEBHOOK_ATTEMPT:
+        take_attempt(rq, &event, json_object_get(json_object_get(root, "data"), "object"));
+        break;
+    case WEBHOOK_REFUND:
+        take_refund(rq, &event);
+        break;
+    case WEBHOOK_DISPUTE:
+        take_dispute(rq, &event);
+        break;
+    case WEBHOOK_OTHER:
         reply_received(rq);
-    } else {
-        const json_t *intent = json_object_get(json_object_get(root, "data"), "object");
-        char *action = json_dumps(json_object_get(intent, "next_action"), JSON_COMPACT);
-        take(rq, &event, str_of(action));
-        free(action);
+        break;
     }
 }
 

@@ -5,12 +5,26 @@
 
 enum { EVENT_ID_MAX = 255 };
 
+enum webhook_kind {
+    WEBHOOK_OTHER,   /* not for us */
+    WEBHOOK_ATTEMPT, /* what became of an attempt of ours */
+    WEBHOOK_REFUND,  /* something about the refunds of an intent */
+    WEBHOOK_DISPUTE
+};
+
 struct webhook {
     struct str id;
-    bool ours; /* about an attempt of ours: then what follows is set */
-    struct uuid order;
+    enum webhook_kind kind; /* says which of these are set */
+    struct uuid order;      /* attempt; refund: if has_order */
+    bool has_order;
     int attempt;
-    struct stripe_result result;
+    struct stripe_result result; /* attempt */
+    struct str intent;           /* refund, dispute */
+    struct {
+        struct str id, status, currency, reason;
+        int64_t amount;
+        bool closed;
+    } dispute;
 };
 
 /* NULL, or what is wrong with it. strs live as long as root. */

@@ -69,10 +69,8 @@ static void on_latency_over(struct req *rq) {
         req_hang_up(rq);
         return;
     }
-    if (!c->page && faults_strike(faults, FAULT_ERROR_AFTER)) {
-        c->original = (struct str){0};
-        set_problem(c, 500, &broken);
-    }
+    bool open = !c->page && c->fate == FATE_OPEN && c->original.n == 0; /* neither committed nor repeated */
+    if (open && faults_strike(faults, FAULT_ERROR_AFTER)) set_problem(c, 500, &broken);
     send_answer(c);
 }
 
@@ -154,32 +152,32 @@ enum intent_column {
     I_CANCEL_REASON
 };
 
-static struct str kept_text(struct call *c, const struct rows *rows, int column) {
-    if (row_null(rows, 0, column)) return (struct str){0};
-    return arena_str(req_arena(c->rq), row_text(rows, 0, column));
+static struct str kept_text(struct call *c, const struct rows *rows, int row, int column) {
+    if (row_null(rows, row, column)) return (struct str){0};
+    return arena_str(req_arena(c->rq), row_text(rows, row, column));
 }
 
-static void read_intent(struct call *c, const struct rows *rows) {
-    c->found = !row_null(rows, 0, I_ID);
+void call_read_intent(struct call *c, const struct rows *rows, int row) {
+    c->found = !row_null(rows, row, I_ID);
     if (!c->found) return;
     c->intent = (struct intent){
-        .id = kept_text(c, rows, I_ID),
-        .version = (int)row_int(rows, 0, I_VERSION),
-        .created_us = row_time(rows, 0, I_CREATED),
-        .amount = row_int(rows, 0, I_AMOUNT),
-        .currency = kept_text(c, rows, I_CURRENCY),
-        .status = kept_text(c, rows, I_STATUS),
-        .payment_method = kept_text(c, rows, I_PAYMENT_METHOD),
-        .charge = kept_text(c, rows, I_CHARGE),
-        .failure = card_failure_of(kept_text(c, rows, I_FAILURE)),
-        .received = row_int(rows, 0, I_RECEIVED),
-        .refunded = row_int(rows, 0, I_REFUNDED),
-        .metadata = kept_text(c, rows, I_METADATA),
-        .description = kept_text(c, rows, I_DESCRIPTION),
-        .return_url = kept_text(c, rows, I_RETURN_URL),
-        .flags = (int)row_int(rows, 0, I_FLAGS),
-        .canceled_us = row_null(rows, 0, I_CANCELED) ? 0 : row_time(rows, 0, I_CANCELED),
-        .cancel_reason = kept_text(c, rows, I_CANCEL_REASON),
+        .id = kept_text(c, rows, row, I_ID),
+        .version = (int)row_int(rows, row, I_VERSION),
+        .created_us = row_time(rows, row, I_CREATED),
+        .amount = row_int(rows, row, I_AMOUNT),
+        .currency = kept_text(c, rows, row, I_CURRENCY),
+        .status = kept_text(c, rows, row, I_STATUS),
+        .payment_method = kept_text(c, rows, row, I_PAYMENT_METHOD),
+        .charge = kept_text(c, rows, row, I_CHARGE),
+        .failure = card_failure_of(kept_text(c, rows, row, I_FAILURE)),
+        .received = row_int(rows, row, I_RECEIVED),
+        .refunded = row_int(rows, row, I_REFUNDED),
+        .metadata = kept_text(c, rows, row, I_METADATA),
+        .description = kept_text(c, rows, row, I_DESCRIPTION),
+        .return_url = kept_text(c, rows, row, I_RETURN_URL),
+        .flags = (int)row_int(rows, row, I_FLAGS),
+        .canceled_us = row_null(rows, row, I_CANCELED) ? 0 : row_time(rows, row, I_CANCELED),
+        .cancel_reason = kept_text(c, rows, row, I_CANCEL_REASON),
     };
 }
 
@@ -203,7 +201,7 @@ static void on_looked(struct req *rq, const struct rows *rows) {
         repeat_answer(c, rows, 0);
         return;
     }
-    read_intent(c, rows);
+    call_read_intent(c, rows, 0);
     if (c->intent_id.n > 0 && !c->found)
         refuse_missing(c);
     else
@@ -297,6 +295,7 @@ static void put_refund(struct sql_params *item, const struct act *act) {
     put_int(item, act->refund->amount);
     put_optional_text(item, act->refund->reason);
     put_text(item, act->refund->metadata);
+    put_text(item, act->refund->status);
 }
 
 static void put_event(struct sql_params *item, struct call *c, const struct act *act) {
@@ -320,10 +319,23 @@ static void put_event(struct sql_params *item, struct call *c, const struct act 
     buf_free(&body.out);
 }
 
+/* Once, however often it is tried. */
+static void choose_fate(struct call *c) {
+    struct faults *faults = &c->sandbox->faults;
+    if (c->page) c->fate = FATE_GOOD;
+    if (c->fate == FATE_OPEN && faults_strike(faults, FAULT_ERROR_KEPT)) c->fate = FATE_KEPT;
+    if (c->fate == FATE_OPEN) c->fate = faults_strike(faults, FAULT_ERROR_AFTER) ? FATE_AFTER : FATE_GOOD;
+}
+
+/* As Stripe: what began is kept for its key, also a 500. */
 void call_commit(struct call *c, int status, struct str body, const struct act *act) {
+    static const struct act nothing = {0};
+    choose_fate(c);
+    if (c->fate == FATE_KEPT) act = &nothing;
     bool refund = act->refund != NULL;
     c->status = status;
     c->body = body;
+    if (c->fate != FATE_GOOD) set_problem(c, 500, &broken);
     struct sql_params *item = req_exec(c->rq, refund ? &sql_commit_refund : &sql_commit_intent, on_committed);
     if (item == NULL) return;
     put_answer(item, c);
@@ -442,7 +454,7 @@ static bool survives(struct call *c) {
         req_hang_up(c->rq);
         return false;
     }
-    if (faults_strike(faults, FAULT_RATE_LIMIT)) {
+    if (faults_too_many(faults) || faults_strike(faults, FAULT_RATE_LIMIT)) {
         refuse_now(c, 429,
                    &(struct problem){.type = "invalid_request_error",
                                      .code = "rate_limit",

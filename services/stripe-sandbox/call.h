@@ -47,6 +47,7 @@ struct call {
     void (*finish)(struct call *c); /* answers what was committed; NULL: the API's answer is it */
     int status;                     /* the answer */
     struct str body, original;
+    enum { FATE_OPEN, FATE_GOOD, FATE_KEPT, FATE_AFTER } fate; /* whether its commit answers 500 */
 };
 
 /* What is changed, beside the answer. */
@@ -64,6 +65,8 @@ void call_post(struct req *rq, const char *path, const char *const *params, stru
                call_decide *decide);
 /* intent_id, or else what else is wanted. */
 void call_get(struct req *rq, const char *path, struct str intent_id, struct str wanted, call_decide *decide);
+/* Reads the intent of a row into c->intent; the columns are those of sql/look.sql. */
+void call_read_intent(struct call *c, const struct rows *rows, int row);
 /* A browser's: no key is needed, nothing goes wrong on purpose. finish may be NULL. */
 void call_page(struct req *rq, struct str intent_id, bool passed, call_decide *decide, call_decide *finish);
 struct call *call_of(struct req *rq);

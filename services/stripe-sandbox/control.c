@@ -151,7 +151,10 @@ enum {
     L_REFUNDED,
     L_REFUNDS,
     L_FAILURE,
-    L_METADATA
+    L_METADATA,
+    L_REFUNDS_FAILED,
+    L_PENDING,
+    L_DISPUTE
 };
 enum { LEDGER_PAGE = 1000 };
 
@@ -180,6 +183,9 @@ static void write_entry(struct json *out, const struct rows *rows, int row) {
     write_number(out, "captured", rows, row, L_CAPTURED);
     write_number(out, "refunded", rows, row, L_REFUNDED);
     write_number(out, "refunds", rows, row, L_REFUNDS);
+    write_number(out, "refunds_failed", rows, row, L_REFUNDS_FAILED);
+    write_number(out, "pending", rows, row, L_PENDING);
+    write_text(out, "dispute", rows, row, L_DISPUTE);
     write_text(out, "failure", rows, row, L_FAILURE);
     json_key(out, "metadata");
     json_raw(out, row_text(rows, row, L_METADATA));

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include "clock.h"
+
 const char *const faults_names[FAULTS] = {
 #define X(name, text, help) text,
     FAULT_TABLE(X)
@@ -61,6 +63,14 @@ int64_t faults_delay(const struct faults *f, enum delay delay) {
     return atomic_load(&f->delays[delay]);
 }
 
+/* Two requests at the turn of a second may count in the wrong one. */
+bool faults_too_many(struct faults *f) {
+    int64_t most = atomic_load(&f->delays[DELAY_REQUESTS]), now_s = clock_mono_us() / 1000000;
+    if (most == 0) return false;
+    if (atomic_exchange(&f->second, now_s) != now_s) atomic_store(&f->requests, 0);
+    return atomic_fetch_add(&f->requests, 1) >= most;
+}
+
 /* Whether name is `start` and then `end`. */
 static bool is_name(struct str name, const char *start, const char *end) {
     size_t n = strlen(start);
@@ -85,7 +95,7 @@ const char *faults_set(struct faults *f, struct str name, double value, bool *ke
     for (int i = 0; i < DELAYS; i++) {
         if (!str_eq(name, str_of(faults_delay_names[i]))) continue;
         if (!(value >= 0 && value <= (double)limits[i].most))
-            return "must be milliseconds, and not that many";
+            return "must be a number that is not negative, and not as large";
         f->delays[i] = (int64_t)value;
         return NULL;
     }

@@ -1,11 +1,13 @@
 #include "intents.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
 #include "clock.h"
 #include "params.h"
+#include "queries.h"
 
 /* What Stripe charges at least and at most, in minor units: 0.50 of most currencies, eight digits. */
 enum { LEAST_AMOUNT = 50, MOST_AMOUNT = 99999999 };
@@ -313,6 +315,66 @@ static void decide_get(struct call *c) {
 
 void get_intent(struct req *rq) {
     call_get(rq, "/v1/payment_intents/{text}", req_path_text(rq, 0), (struct str){0}, decide_get);
+}
+
+/* --- GET /v1/payment_intents/search?query=metadata['orderId']:'7' --- */
+
+static void on_found(struct req *rq, const struct rows *rows) {
+    struct call *c = call_of(rq);
+    struct json out = {0};
+    json_open(&out, '{');
+    json_put_text(&out, "object", STR("search_result"));
+    json_key(&out, "data");
+    json_open(&out, '[');
+    for (int i = 0; i < rows->count; i++) {
+        call_read_intent(c, rows, i);
+        object_write_intent(&out, &c->intent, &c->sandbox->objects);
+    }
+    json_close(&out, ']');
+    json_key(&out, "has_more");
+    json_bool(&out, false);
+    json_key(&out, "next_page");
+    json_nil(&out);
+    json_put_text(&out, "url", STR("/v1/payment_intents/search"));
+    json_close(&out, '}');
+    call_reply(c, 200, call_take(c, &out));
+}
+
+/* Of Stripe's query language one clause: metadata['NAME']:'VALUE'. As JSON; NULL: it is another. */
+static json_t *query_metadata(struct str query) {
+    static const char start[] = "metadata['", middle[] = "']:'";
+    size_t from = sizeof start - 1;
+    const char *name = query.p + from, *end = query.p + query.n - 1;
+    if (query.n <= from || strncmp(query.p, start, from) != 0 || *end != '\'') return NULL;
+    const char *at = strstr(name, middle);
+    if (at == NULL) return NULL;
+    const char *value = at + sizeof middle - 1;
+    if (value > end || memchr(value, '\'', (size_t)(end - value)) != NULL) return NULL;
+    json_t *doc = json_object();
+    json_object_setn_new(doc, name, (size_t)(at - name), json_stringn(value, (size_t)(end - value)));
+    return doc;
+}
+
+static void decide_search(struct call *c) {
+    json_t *doc = query_metadata(c->wanted);
+    if (doc == NULL) {
+        param_refuse(c, "query", NULL, "The sandbox searches by one metadata['name']:'value' only.");
+        return;
+    }
+    struct sql_params *item = req_exec(c->rq, &sql_search_intents, on_found);
+    if (item != NULL) {
+        char *text = json_dumps(doc, JSON_COMPACT);
+        put_text(item, str_of(text));
+        put_int(item, faults_delay(&c->sandbox->faults, DELAY_SEARCH_LAG));
+        free(text);
+    }
+    json_decref(doc);
+}
+
+void search_intents(struct req *rq) {
+    struct str query = {0};
+    if (req_query(rq, "query", &query)) query = arena_str(req_arena(rq), query); /* ends with a NUL */
+    call_get(rq, "/v1/payment_intents/search", (struct str){0}, query, decide_search);
 }
 
 /* --- 3-D Secure --- */

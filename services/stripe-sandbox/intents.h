@@ -4,6 +4,6 @@
 
 #include "call.h"
 
-req_handler post_intent, get_intent, post_confirm, post_cancel;
+req_handler post_intent, get_intent, post_confirm, post_cancel, search_intents;
 /* 3-D Secure is over. Commits, or refuses when the intent does not wait for it. */
 void intent_authenticated(struct call *c, bool passed);

@@ -272,7 +272,7 @@ void object_write_charge(struct json *out, const struct intent *in) {
     moment(out, "created", in->created_us);
     json_put_text(out, "currency", in->currency);
     optional(out, "description", in->description);
-    flag(out, "disputed", false);
+    flag(out, "disputed", (in->flags & INTENT_DISPUTED) != 0);
     raw(out, "fraud_details", "{}");
     flag(out, "livemode", false);
     json_key(out, "metadata");
@@ -324,10 +324,34 @@ void object_write_refund(struct json *out, const struct refund *r) {
     json_raw(out, r->metadata);
     json_put_text(out, "payment_intent", r->intent);
     optional(out, "reason", r->reason);
-    word(out, "status", "succeeded");
+    json_put_text(out, "status", r->status);
+    if (r->failure.n > 0) json_put_text(out, "failure_reason", r->failure);
     static const char *const none[] = {"balance_transaction", "receipt_number", "source_transfer_reversal",
                                        "transfer_reversal", NULL};
     nils(out, none);
+    json_close(out, '}');
+}
+
+void object_write_dispute(struct json *out, const struct dispute *d) {
+    json_open(out, '{');
+    json_put_text(out, "id", d->id);
+    word(out, "object", "dispute");
+    json_put_int(out, "amount", d->amount);
+    raw(out, "balance_transactions", "[]");
+    json_put_text(out, "charge", d->charge);
+    moment(out, "created", d->created_us);
+    json_put_text(out, "currency", d->currency);
+    raw(out, "enhanced_eligibility_types", "[]");
+    raw(out, "evidence", "{\"enhanced_evidence\":{}}");
+    raw(out, "evidence_details",
+        "{\"due_by\":null,\"enhanced_eligibility\":{},\"has_evidence\":false,\"past_due\":false,"
+        "\"submission_count\":0}");
+    flag(out, "is_charge_refundable", false);
+    flag(out, "livemode", false);
+    raw(out, "metadata", "{}");
+    json_put_text(out, "payment_intent", d->intent);
+    word(out, "reason", "fraudulent");
+    json_put_text(out, "status", d->status);
     json_close(out, '}');
 }
 

@@ -8,8 +8,9 @@
 #define API_VERSION "2024-06-20" /* of the events; answers name the version that the request named */
 
 enum intent_flags {
-    INTENT_AUTOMATIC = 1,   /* automatic_payment_methods[enabled] */
-    INTENT_NO_REDIRECTS = 2 /* automatic_payment_methods[allow_redirects]=never */
+    INTENT_AUTOMATIC = 1,    /* automatic_payment_methods[enabled] */
+    INTENT_NO_REDIRECTS = 2, /* automatic_payment_methods[allow_redirects]=never */
+    INTENT_DISPUTED = 4
 };
 
 enum { ID_TEXT = 40 }; /* pi_, ch_, re_, evt_, req_ and 32 hex digits, terminated */
@@ -33,6 +34,13 @@ struct refund {
     struct str id, intent, charge;
     int64_t created_us, amount;
     struct str currency, reason, metadata;
+    struct str status, failure; /* failure: why it failed; empty unless it did */
+};
+
+struct dispute {
+    struct str id, intent, charge;
+    int64_t created_us, amount;
+    struct str currency, status; /* needs_response, won, lost */
 };
 
 /* What is wrong, as {"error":{...}}. */
@@ -53,6 +61,7 @@ void object_write_intent(struct json *out, const struct intent *intent,
                          const struct objects_options *options);
 void object_write_charge(struct json *out, const struct intent *intent);
 void object_write_refund(struct json *out, const struct refund *refund);
+void object_write_dispute(struct json *out, const struct dispute *dispute);
 void object_write_problem(struct json *out, const struct problem *problem,
                           const struct objects_options *options);
 /* The event around an object. request and key: what caused it. */

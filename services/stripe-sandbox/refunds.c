@@ -31,6 +31,10 @@ static bool is_coverable(struct call *c, int64_t amount) {
                  "This PaymentIntent (%.*s) does not have a successful charge to refund.", (int)in->id.n,
                  in->id.p);
         refuse_refund(c, NULL, NULL, message);
+    } else if ((in->flags & INTENT_DISPUTED) != 0) {
+        snprintf(message, sizeof message, "Charge %.*s has been charged back; cannot issue a refund.",
+                 (int)in->charge.n, in->charge.p);
+        refuse_refund(c, "charge_disputed", NULL, message);
     } else if (in->refunded == in->received) {
         snprintf(message, sizeof message, "Charge %.*s has already been refunded.", (int)in->charge.n,
                  in->charge.p);
@@ -40,6 +44,8 @@ static bool is_coverable(struct call *c, int64_t amount) {
                  "Refund amount (%lld) is greater than unrefunded amount on charge (%lld)", (long long)amount,
                  (long long)(in->received - in->refunded));
         refuse_refund(c, NULL, "amount", message);
+    } else if (faults_strike(&c->sandbox->faults, FAULT_REFUND_REFUSED)) {
+        refuse_refund(c, "balance_insufficient", NULL, "Insufficient funds in your Stripe account.");
     } else {
         return true;
     }
@@ -58,6 +64,8 @@ static void commit_refund(struct call *c, int64_t amount, struct str metadata) {
                             .currency = in.currency,
                             .metadata = metadata};
     call_param(c, "reason", &refund.reason);
+    refund.status =
+        faults_strike(&c->sandbox->faults, FAULT_REFUND_PENDING) ? STR("pending") : STR("succeeded");
     in.version++;
     in.refunded += amount;
     struct json answer = {0}, charge = {0};
@@ -107,19 +115,41 @@ void post_refund(struct req *rq) {
 
 /* --- GET /v1/refunds/:id, GET /v1/refunds?payment_intent= --- */
 
-enum { R_ORDINAL, R_ID, R_INTENT, R_CHARGE, R_CREATED, R_AMOUNT, R_CURRENCY, R_REASON, R_METADATA };
+enum column {
+    R_ORDINAL,
+    R_ID,
+    R_INTENT,
+    R_CHARGE,
+    R_CREATED,
+    R_AMOUNT,
+    R_CURRENCY,
+    R_REASON,
+    R_METADATA,
+    R_STATUS,
+    R_FAILURE
+};
+
+static struct str optional(const struct rows *rows, int row, int column) {
+    return row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);
+}
+
+void refund_read(const struct rows *rows, int row, struct refund *out) {
+    *out = (struct refund){.id = row_text(rows, row, R_ID),
+                           .intent = row_text(rows, row, R_INTENT),
+                           .charge = row_text(rows, row, R_CHARGE),
+                           .created_us = row_time(rows, row, R_CREATED),
+                           .amount = row_int(rows, row, R_AMOUNT),
+                           .currency = row_text(rows, row, R_CURRENCY),
+                           .reason = optional(rows, row, R_REASON),
+                           .metadata = row_text(rows, row, R_METADATA),
+                           .status = row_text(rows, row, R_STATUS),
+                           .failure = optional(rows, row, R_FAILURE)};
+}
 
 static void write_row(struct json *out, const struct rows *rows, int row) {
-    object_write_refund(out, &(struct refund){.id = row_text(rows, row, R_ID),
-                                              .intent = row_text(rows, row, R_INTENT),
-                                              .charge = row_text(rows, row, R_CHARGE),
-                                              .created_us = row_time(rows, row, R_CREATED),
-                                              .amount = row_int(rows, row, R_AMOUNT),
-                                              .currency = row_text(rows, row, R_CURRENCY),
-                                              .reason = row_null(rows, row, R_REASON)
-                                                            ? (struct str){0}
-                                                            : row_text(rows, row, R_REASON),
-                                              .metadata = row_text(rows, row, R_METADATA)});
+    struct refund refund;
+    refund_read(rows, row, &refund);
+    object_write_refund(out, &refund);
 }
 
 static void on_refund(struct req *rq, const struct rows *rows) {

@@ -5,3 +5,5 @@
 #include "call.h"
 
 req_handler post_refund, get_refund, list_refunds;
+/* A row of sql/get_refunds.sql. strs are the rows'. */
+void refund_read(const struct rows *rows, int row, struct refund *out);

@@ -2,11 +2,13 @@
 
 #include "control.h"
 #include "intents.h"
+#include "outside.h"
 #include "refunds.h"
 #include "threeds.h"
 
 const struct route sandbox_routes[] = {
     {"POST", "/v1/payment_intents", post_intent, 0},
+    {"GET", "/v1/payment_intents/search", search_intents, 0},
     {"GET", "/v1/payment_intents/{text}", get_intent, 0},
     {"POST", "/v1/payment_intents/{text}/confirm", post_confirm, 0},
     {"POST", "/v1/payment_intents/{text}/cancel", post_cancel, 0},
@@ -19,5 +21,8 @@ const struct route sandbox_routes[] = {
     {"POST", "/sandbox/settings", post_settings, 0},
     {"DELETE", "/sandbox/settings", delete_settings, 0},
     {"GET", "/sandbox/ledger", get_ledger, 0},
+    {"POST", "/sandbox/clock", post_clock, 0},
+    {"POST", "/sandbox/refunds/{text}", post_settle, 0},
+    {"POST", "/sandbox/disputes/{text}", post_dispute, 0},
     {0},
 };

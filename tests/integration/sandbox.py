@@ -27,6 +27,22 @@ def postgres():
         process.wait(DEADLINE)
 
 
+def forward(url, seconds):
+    """Lets time pass at Stripe."""
+    answer = requests.post(f"{url}/sandbox/clock", data={"seconds": seconds}, timeout=DEADLINE)
+    assert answer.status_code == 200, answer.text
+
+
+def settle(url, refund_id, outcome):
+    """A refund succeeds or fails."""
+    return requests.post(f"{url}/sandbox/refunds/{refund_id}", data={"outcome": outcome}, timeout=DEADLINE)
+
+
+def dispute(url, intent_id, status):
+    """The buyer disputes a payment (needs_response), or that ends: won, lost."""
+    return requests.post(f"{url}/sandbox/disputes/{intent_id}", data={"status": status}, timeout=DEADLINE)
+
+
 class Sandbox:
     def __init__(self, database_url, log, **environment):
         self.port, self.admin_port = free_port(), free_port()
@@ -80,6 +96,15 @@ class Sandbox:
 
     def reset(self):
         assert requests.delete(self.url + "/sandbox/settings", timeout=DEADLINE).status_code == 200
+
+    def forward(self, seconds):
+        forward(self.url, seconds)
+
+    def settle(self, refund_id, outcome):
+        return settle(self.url, refund_id, outcome)
+
+    def dispute(self, intent_id, status="needs_response"):
+        return dispute(self.url, intent_id, status)
 
     def ledger(self):
         """{id: entry}, read page by page."""
@@ -187,6 +212,27 @@ class Books:
 
     def reset(self):
         assert requests.delete(self.url + "/sandbox/settings", timeout=DEADLINE).status_code == 200
+
+    def forward(self, seconds):
+        forward(self.url, seconds)
+
+    def settle(self, refund_id, outcome):
+        answer = settle(self.url, refund_id, outcome)
+        assert answer.status_code == 200, answer.text
+
+    def dispute(self, intent_id, status="needs_response"):
+        answer = dispute(self.url, intent_id, status)
+        assert answer.status_code == 200, answer.text
+
+    def post(self, path, **params):
+        """As somebody else who has the account's key: by hand, on Stripe's pages."""
+        answer = requests.post(self.url + path, data=params, auth=(self.stack.env["STRIPE_SANDBOX_KEY"], ""), timeout=DEADLINE)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refunds(self, intent_id):
+        """(id, status), oldest first."""
+        return self.stack.sql("stripe-sandbox", "select id, status from refunds where payment_intent = %s order by id", intent_id)
 
     def all(self):
         return self.stack.sql("stripe-sandbox", "select id, status, amount, captured, refunded, refunds, currency, metadata from ledger")

@@ -19,7 +19,9 @@ int main(int argc, char **argv) {
         {.question = STRIPE_CREATE, .attempt = 2, .token = "tok_visa", .amount = 1500, .currency = "JPY"},
         {.question = STRIPE_LOOK, .attempt = 1, .intent = "pi_123"},
         {.question = STRIPE_CANCEL, .attempt = 1, .intent = "pi_123"},
-        {.question = STRIPE_REFUND, .attempt = 1, .intent = "pi_123"},
+        {.question = STRIPE_REFUND, .attempt = 1, .intent = "pi_123", .tries = 1},
+        {.question = STRIPE_REFUNDS, .attempt = 1, .intent = "pi_123"},
+        {.question = STRIPE_FIND, .attempt = 1},
     };
     log_setup("stripe_driver", LOG_ERROR);
     struct stripe *s = stripe_start(&(struct stripe_options){

@@ -28,7 +28,7 @@ def roll_back(stack):
     yield run
     run()
     stack.sql("payments", "drop table if exists rolled")
-    stack.sql("payments", "delete from migrations where name = '012_rolled'")
+    stack.sql("payments", "delete from migrations where name = '900_rolled'")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def newer(tmp_path):
     """The files of a version that notes, in a table of its own, each charge that an answer or a webhook of Stripe is about."""
     for folder in ("migrations", "functions"):
         shutil.copytree(PAYMENTS / folder, tmp_path / folder)
-    (tmp_path / "migrations/012_rolled.sql").write_text("create table rolled (order_id uuid, state text);")
+    (tmp_path / "migrations/900_rolled.sql").write_text("create table rolled (order_id uuid, state text);")
     change(tmp_path, "write_charges", "    return query\n",
            "    insert into rolled select c.order_id, c.state from charges c where c.order_id = any (order_ids);\n    return query\n")
     return tmp_path
@@ -70,7 +70,7 @@ def test_a_changed_function_comes_and_goes(stack, seller, buyer, newer, roll_bac
     kept = charge(stack, before)
     code, said = migrate(stack, DRIVER, newer)
     assert code == 0, said
-    assert "applied 012_rolled" in said and "applied functions: write_charges" in said
+    assert "applied 900_rolled" in said and "applied functions: write_charges" in said
     during = pay(stack, seller, buyer)
     assert noted(stack, during) == [("succeeded",)]
     roll_back()

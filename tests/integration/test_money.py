@@ -12,8 +12,9 @@ from sandbox import Books
 from support import DEADLINE, wait_until
 
 BUYERS, TICKETS, SECONDS, HOLD, GRACE, ENOUGH = 200, 150, 25, 6, 5, 20
-FAULTS = {"latency_ms": 150, "drop_before": 0.05, "drop_after": 0.05, "error_before": 0.05, "error_after": 0.05, "rate_limit": 0.05,
-          "webhook_duplicate": 0.2, "webhook_shuffle_ms": 1500}
+FAULTS = {"latency_ms": 150, "drop_before": 0.05, "drop_after": 0.05, "error_before": 0.05, "error_after": 0.05, "error_kept": 0.03,
+          "rate_limit": 0.05, "requests_per_second": 400, "refund_refused": 0.1, "webhook_duplicate": 0.2, "webhook_shuffle_ms": 1500,
+          "search_lag_ms": 3000}
 CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired", "pm_card_authenticationRequired",
                                 "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds", "pm_nobody_knows"]
 KILLED = ("payments", "orders", "stripe-sandbox")
@@ -22,7 +23,7 @@ KILLED = ("payments", "orders", "stripe-sandbox")
 @pytest.fixture(scope="module")
 def stack(make_stack):
     return make_stack(HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS=str(GRACE), SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
-                      STRIPE_TIMEOUT="3s", HTTP_THREADS="2")
+                      STRIPE_TIMEOUT="3s", STRIPE_SEARCH_LAG="20s", HTTP_THREADS="2")
 
 
 class Buyer(threading.Thread):
@@ -116,6 +117,7 @@ def hanging(stack):
     """What has not come to its end."""
     return (stack.sql("payments", "select state, ask, count(*) from charges where ask is not null or state in ('started', 'action')"
                                   " group by 1, 2")
+            + stack.sql("payments", "select state, ask, count(*) from returns where ask is not null or state = 'stuck' group by 1, 2")
             + stack.sql("orders", "select status, count(*) from orders where status in ('created', 'awaiting_payment') group by 1"))
 
 

@@ -64,7 +64,8 @@ def test_every_request_is_one_of_stripes(listener):
     assert by_token[3] == 400 and "'payment_method_data' validation failed" in by_token[4] and "'type'" in by_token[4]
     assert [(method, path) for method, path, *_ in seen] == [
         ("POST", "/v1/payment_intents"), ("GET", "/v1/payment_intents/pi_123"),
-        ("POST", "/v1/payment_intents/pi_123/cancel"), ("POST", "/v1/refunds")]
+        ("POST", "/v1/payment_intents/pi_123/cancel"), ("POST", "/v1/refunds"), ("GET", "/v1/refunds?payment_intent=pi_123&limit=100"),
+        ("GET", "/v1/payment_intents/search?query=metadata%5B%27orderId%27%5D%3A%2700000000-0000-0000-0000-000000000000%27&limit=100")]
     for _, path, headers, *_ in seen:
         assert headers["Authorization"] == "Bearer sk_test_123" and headers["Stripe-Version"] == "2024-06-20"
         assert ("Idempotency-Key" in headers) == (path in ("/v1/payment_intents", "/v1/refunds"))

@@ -226,6 +226,19 @@ def test_what_was_never_begun_is_not_kept(box):
     assert pay(box, key=key, metadata={"tag": tag}).status == "succeeded"
 
 
+def test_a_key_is_forgotten_after_a_day(box):
+    key, tag = new_key(), new_key()
+    first = pay(box, key=key, metadata={"tag": tag})
+    box.forward(23 * 3600)
+    assert pay(box, key=key, metadata={"tag": tag}).id == first.id
+    box.forward(3601)
+    second = pay(box, key=key, metadata={"tag": tag})
+    assert second.id != first.id and len(box.of(tag)) == 2
+    assert first.created - box.client().v1.payment_intents.retrieve(first.id).created >= 24 * 3600
+    for wrong in ({}, {"seconds": "0"}, {"seconds": "soon"}, {"seconds": str(10 ** 9)}):
+        assert requests.post(f"{box.url}/sandbox/clock", data=wrong, timeout=DEADLINE).status_code == 400
+
+
 def test_a_key_is_for_one_request(box):
     key = new_key()
     paid = pay(box, key=key)
@@ -308,6 +321,81 @@ def test_a_refund_of_one_key_happens_once(box):
     refunds = {box.client().v1.refunds.create({"payment_intent": paid.id, "amount": 500}, {"idempotency_key": key}).id
                for _ in range(3)}
     assert len(refunds) == 1 and box.entry(paid.id)["refunded"] == 500
+
+
+def refund_counts(box, intent):
+    entry = box.entry(intent.id)
+    return entry["refunded"], entry["pending"], entry["refunds"], entry["refunds_failed"]
+
+
+def test_a_refund_is_refused_for_want_of_balance(box):
+    client, paid, key = box.client().v1.refunds, pay(box), new_key()
+    box.settings(refund_refused_next=1)
+    for _ in range(2):  # it is kept for its key, as it depends on more than the parameters
+        refuses(lambda: client.create({"payment_intent": paid.id}, {"idempotency_key": key}), stripe.InvalidRequestError,
+                code="balance_insufficient", http_status=400)
+    assert refund_counts(box, paid) == (0, 0, 0, 0)
+    assert client.create({"payment_intent": paid.id}).status == "succeeded"
+
+
+def test_a_refund_ends_later(box, listener):
+    client, paid = box.client().v1.refunds, pay(box)
+    box.settings(refund_pending=1)
+    first = client.create({"payment_intent": paid.id})
+    assert first.status == "pending" and refund_counts(box, paid) == (2000, 2000, 1, 0)
+    refuses(lambda: client.create({"payment_intent": paid.id}), stripe.InvalidRequestError, code="charge_already_refunded")
+    assert box.settle(first.id, "failed").status_code == 200
+    failed = client.retrieve(first.id)
+    assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
+    assert refund_counts(box, paid) == (0, 0, 0, 1)
+    assert box.settle(first.id, "succeeded").status_code == 409, "a failed one stays so"
+    second = client.create({"payment_intent": paid.id})
+    assert box.settle(second.id, "succeeded").status_code == 200 and refund_counts(box, paid) == (2000, 0, 1, 1)
+    assert [r.status for r in client.list({"payment_intent": paid.id}).data] == ["succeeded", "failed"]
+    assert box.settle(second.id, "failed").status_code == 200, "the bank can send it back later"
+    assert refund_counts(box, paid) == (0, 0, 0, 2)
+    listener.wait_for(paid.id, 10)
+    assert sorted(listener.types(paid.id)) == sorted(
+        ["payment_intent.succeeded"] + 2 * ["charge.refunded"] + 3 * ["refund.updated"] + 2 * ["refund.failed", "charge.refund.updated"])
+    assert box.settle("re_none", "failed").status_code == 404 and box.settle(second.id, "perhaps").status_code == 400
+
+
+@pytest.mark.parametrize("outcome, disputed", [("won", False), ("lost", True)])
+def test_disputes(box, listener, outcome, disputed):
+    paid = pay(box)
+    assert box.dispute(paid.id, outcome).status_code == 409, "there is none to close"
+    assert box.dispute(paid.id).status_code == 200 and box.dispute(paid.id).status_code == 409
+    assert box.entry(paid.id)["dispute"] == "needs_response"
+    refuses(lambda: box.client().v1.refunds.create({"payment_intent": paid.id}), stripe.InvalidRequestError, code="charge_disputed")
+    assert box.dispute(paid.id, outcome).status_code == 200
+    _, created, closed = sorted(listener.wait_for(paid.id, 3), key=lambda e: e.type != "payment_intent.succeeded")
+    told = {e.type: (e.data.object.status, e.data.object.amount, e.data.object.charge) for e in (created, closed)}
+    assert told == {"charge.dispute.created": ("needs_response", 2000, paid.latest_charge),
+                    "charge.dispute.closed": (outcome, 2000, paid.latest_charge)}
+    if disputed:
+        refuses(lambda: box.client().v1.refunds.create({"payment_intent": paid.id}), stripe.InvalidRequestError, code="charge_disputed")
+    else:
+        assert box.client().v1.refunds.create({"payment_intent": paid.id}).status == "succeeded"
+
+
+# --- search ---
+
+def found(box, query):
+    return [i.id for i in box.client().v1.payment_intents.search({"query": query}).data]
+
+
+def test_search_by_metadata(box):
+    tag = new_key()
+    ids = [pay(box, metadata={"tag": tag, "n": str(n)}).id for n in range(3)]
+    pay(box, metadata={"tag": new_key()})
+    assert found(box, f"metadata['tag']:'{tag}'") == ids[::-1]
+    assert found(box, "metadata['tag']:'none'") == []
+    for wrong in ("status:'succeeded'", "metadata['tag']", "metadata['tag']:'a' AND metadata['n']:'1'", "'"):
+        refuses(lambda: found(box, wrong), stripe.InvalidRequestError, param="query")
+    box.settings(search_lag_ms=60000)
+    assert found(box, f"metadata['tag']:'{tag}'") == [], "as Stripe: what is new is not found yet"
+    box.forward(61)
+    assert found(box, f"metadata['tag']:'{tag}'") == ids[::-1]
 
 
 def test_rivals_for_an_intent(box):
@@ -457,17 +545,25 @@ def test_webhooks_come_late_if_asked_for(box, listener):
 
 # --- what goes wrong on purpose ---
 
+KEPT = ("error_kept", "error_after")  # as Stripe keeps what began, also a 500
+
+
 @pytest.mark.parametrize("fault, kind, acted", [
     ("drop_before", stripe.APIConnectionError, False), ("drop_after", stripe.APIConnectionError, True),
-    ("error_before", stripe.APIError, False), ("error_after", stripe.APIError, True), ("rate_limit", stripe.RateLimitError, False)])
+    ("error_before", stripe.APIError, False), ("error_kept", stripe.APIError, False), ("error_after", stripe.APIError, True),
+    ("rate_limit", stripe.RateLimitError, False)])
 def test_faults(box, fault, kind, acted):
     tag, key = new_key(), new_key()
     box.settings(**{f"{fault}_next": 1})
     refuses(lambda: pay(box, key=key, metadata={"tag": tag}), kind)
     assert len(box.of(tag)) == acted
-    assert pay(box, key=key, metadata={"tag": tag}).status == "succeeded"
-    [entry] = box.of(tag)
-    assert entry["captured"] == 2000
+    if fault in KEPT:
+        error = refuses(lambda: pay(box, key=key, metadata={"tag": tag}), kind)
+        assert error.headers["Idempotent-Replayed"] == "true"
+        assert [e["captured"] for e in box.of(tag)] == [2000] * acted
+    else:
+        assert pay(box, key=key, metadata={"tag": tag}).status == "succeeded"
+        assert [e["captured"] for e in box.of(tag)] == [2000]
     box.settings(**{fault: 1})
     for _ in range(3):
         refuses(lambda: pay(box), kind)
@@ -475,12 +571,37 @@ def test_faults(box, fault, kind, acted):
     assert pay(box).status == "succeeded"
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "error_before", "error_after"])
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "error_before"])
 def test_stripes_own_retries_ride_over_a_fault(box, fault):
     tag = new_key()
     box.settings(**{f"{fault}_next": 1})
     assert pay(box, client=box.client(retries=2), metadata={"tag": tag}).status == "succeeded"
     assert len(box.of(tag)) == 1
+
+
+@pytest.mark.parametrize("fault", KEPT)
+def test_stripes_own_retries_do_not_get_past_what_is_kept(box, fault):
+    tag = new_key()
+    box.settings(**{f"{fault}_next": 1})
+    refuses(lambda: pay(box, client=box.client(retries=2), metadata={"tag": tag}), stripe.APIError)
+    assert len(box.of(tag)) == (fault == "error_after")
+
+
+def test_a_refund_that_broke_is_kept_too(box):
+    client, paid, key = box.client().v1.refunds, pay(box), new_key()
+    box.settings(error_after_next=1)
+    for _ in range(2):
+        refuses(lambda: client.create({"payment_intent": paid.id}, {"idempotency_key": key}), stripe.APIError)
+    assert (box.entry(paid.id)["refunded"], box.entry(paid.id)["refunds"]) == (2000, 1)
+    refuses(lambda: client.create({"payment_intent": paid.id}), stripe.InvalidRequestError, code="charge_already_refunded")
+
+
+def test_so_many_a_second(box):
+    box.settings(requests_per_second=5)
+    statuses = [type(r) for r in at_once(60, lambda n: pay(box))]
+    assert statuses.count(stripe.RateLimitError) > 0 and set(statuses) == {stripe.PaymentIntent, stripe.RateLimitError}
+    box.settings(requests_per_second=0)
+    assert {type(r) for r in at_once(60, lambda n: pay(box))} == {stripe.PaymentIntent}
 
 
 def test_latency(box):
@@ -535,8 +656,14 @@ def test_answers_and_events_are_as_stripe_describes_them(box, description):
     fits(description, "error", declined)
     fits(description, "error", box.post("/v1/payment_intents", amount=1).json())
     fits(description, "refund", box.client().v1.refunds.create({"payment_intent": paid["id"]}).to_dict())
+    box.settings(refund_pending=1)
+    other = pay(box)
+    box.settle(box.client().v1.refunds.create({"payment_intent": other.id}).id, "failed")
+    fits(description, "refund", box.client().v1.refunds.list({"payment_intent": other.id}).data[0].to_dict())
+    box.dispute(other.id)
+    box.dispute(other.id, "lost")
     told = dict(box.sql("select type, body from events order by seq"))
-    assert len(told) == 5
+    assert len(told) == 10
     for body in told.values():
         event = json.loads(body)
         fits(description, "event", event)
@@ -556,6 +683,8 @@ def buy_until_answered(box, key, tag, stop):
             continue
         if answer.status_code == 200:
             return answer.json()["id"]
+        if "Idempotent-Replayed" in answer.headers:
+            return None  # a 500 that is kept: this key will never say more
 
 
 def test_killed_at_any_moment_it_forgets_nothing(box, listener):

@@ -316,6 +316,14 @@ def test_how_an_order_ended(web, reason, words):
     assert "refunded in full" in answer.words and "not charged" not in answer.words
 
 
+@pytest.mark.parametrize("status, words, absent", [("succeeded", "The ticket is yours", "refunded"),
+                                                   ("refunded", "Your payment was refunded in full", "The ticket is yours")])
+def test_a_paid_order_that_somebody_refunded_by_hand(web, status, words, absent):
+    path = serve_order(web, order(ticket(), status="complete"), [event("OrderCompleted", "complete")], [{"status": status}])
+    answer = Browser(web, True).go(path)
+    assert words in answer.words and absent not in answer.words
+
+
 def test_a_decline_that_orders_has_not_heard_of(web):
     browser, o = Browser(web, True), order(ticket())
     path = serve_order(web, o)

@@ -25,7 +25,8 @@ static struct stripe_ask ask_for(enum stripe_question question) {
                              .token = "pm_card_visa",
                              .amount = 2050,
                              .currency = "USD",
-                             .intent = "pi_1"};
+                             .intent = "pi_1",
+                             .tries = 3};
     assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000a"), &ask.order));
     assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000b"), &ask.charge));
     return ask;
@@ -65,8 +66,14 @@ static void requests(void **state) {
     ask = ask_for(STRIPE_CANCEL);
     expect_request(&ask, "POST", "/v1/payment_intents/pi_1/cancel", "", "");
     ask = ask_for(STRIPE_REFUND);
-    expect_request(&ask, "POST", "/v1/refunds", "refund-" CHARGE,
+    expect_request(&ask, "POST", "/v1/refunds", "refund-3-pi_1",
                    "payment_intent=pi_1&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE);
+    ask = ask_for(STRIPE_REFUNDS);
+    expect_request(&ask, "GET", "/v1/refunds?payment_intent=pi_1&limit=100", "", "");
+    ask = ask_for(STRIPE_FIND);
+    expect_request(&ask, "GET",
+                   "/v1/payment_intents/search?query=metadata%5B%27orderId%27%5D%3A%27" ORDER "%27&limit=100",
+                   "", "");
 }
 
 static void currencies(void **state) {
@@ -83,10 +90,14 @@ static void currencies(void **state) {
 
 #define INTENT(status, more)                                                                                 \
     "{\"id\":\"pi_1\",\"client_secret\":\"pi_1_secret\",\"status\":\"" status "\"" more "}"
-#define ERROR(type, more) "{\"error\":{\"type\":\"" type "\"" more "}}"
-#define CODE(code)        ",\"code\":\"" code "\""
-#define OF(intent)        ",\"payment_intent\":" intent
-#define LAST              ",\"last_payment_error\":{\"code\":\"payment_intent_authentication_failure\"}"
+#define ERROR(type, more)      "{\"error\":{\"type\":\"" type "\"" more "}}"
+#define CODE(code)             ",\"code\":\"" code "\""
+#define OF(intent)             ",\"payment_intent\":" intent
+#define META(order, attempt)   ",\"metadata\":{\"orderId\":\"" order "\",\"attempt\":\"" attempt "\"}"
+#define LIST(items)            "{\"data\":[" items "]}"
+#define REFUND(status, amount) "{\"status\":\"" status "\",\"amount\":" amount "}"
+#define FAILED                 "{\"status\":\"failed\",\"amount\":2050,\"failure_reason\":\"why\"}"
+#define LAST                   ",\"last_payment_error\":{\"code\":\"payment_intent_authentication_failure\"}"
 
 static const struct {
     enum stripe_question question;
@@ -136,12 +147,43 @@ static const struct {
     {STRIPE_CANCEL, 400, ERROR("invalid_request_error", CODE("payment_intent_unexpected_state")), NULL, "",
      false},
     {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"succeeded\"}", "refunded", "", false},
-    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"pending\"}", "refunded", "", false},
-    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"failed\"}", NULL, "", false},
-    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("charge_already_refunded")), "refunded", "",
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"pending\"}", "refund_pending", "", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"requires_action\"}", "refund_pending", "", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"failed\",\"failure_reason\":\"unknown\"}",
+     "refund_failed", "unknown", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"canceled\"}", "refund_failed", "", false},
+    {STRIPE_REFUND, 200, "{\"id\":\"re_1\",\"status\":\"new\"}", NULL, "", false},
+    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("charge_already_refunded")), "refund_pending",
+     "charge_already_refunded", false},
+    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("balance_insufficient")), "refund_failed",
+     "balance_insufficient", false},
+    {STRIPE_REFUND, 402, ERROR("card_error", ""), "refund_failed", "refused", false},
+    {STRIPE_REFUND, 400, ERROR("idempotency_error", ""), NULL, "", false},
+    {STRIPE_REFUND, 401, ERROR("invalid_request_error", ""), NULL, "", false},
+    {STRIPE_REFUND, 500, ERROR("api_error", ""), NULL, "", true},
+    {STRIPE_REFUNDS, 200, LIST(""), "refund_failed", "", false},
+    {STRIPE_REFUNDS, 200, LIST(REFUND("succeeded", "2050")), "refunded", "", false},
+    {STRIPE_REFUNDS, 200, LIST(REFUND("succeeded", "50") "," REFUND("succeeded", "2000")), "refunded", "",
      false},
-    {STRIPE_REFUND, 400, ERROR("invalid_request_error", CODE("balance_insufficient")), NULL, "", false},
-    {STRIPE_REFUND, 402, ERROR("card_error", ""), NULL, "", false},
+    {STRIPE_REFUNDS, 200, LIST(REFUND("pending", "50") "," REFUND("succeeded", "2000")), "refund_pending", "",
+     false},
+    {STRIPE_REFUNDS, 200, LIST(FAILED "," REFUND("pending", "2050")), "refund_pending", "why", false},
+    {STRIPE_REFUNDS, 200, LIST(FAILED), "refund_failed", "why", false},
+    {STRIPE_REFUNDS, 200, LIST(REFUND("succeeded", "2049")), "refund_failed", "", false},
+    {STRIPE_REFUNDS, 200, "{}", NULL, "", false},
+    {STRIPE_REFUNDS, 404, ERROR("invalid_request_error", CODE("resource_missing")), NULL, "", false},
+    {STRIPE_FIND, 200, LIST(""), "absent", "", false},
+    {STRIPE_FIND, 200, LIST(INTENT("succeeded", META(ORDER, "1"))), "absent", "", false},
+    {STRIPE_FIND, 200, LIST(INTENT("succeeded", META(ORDER, "2"))), "succeeded", "", false},
+    {STRIPE_FIND, 200,
+     LIST(INTENT("canceled", META(ORDER, "2")) "," INTENT("succeeded", META(ORDER, "2")) "," INTENT(
+         "requires_action", META(ORDER, "2"))),
+     "succeeded", "", false},
+    {STRIPE_FIND, 200, LIST(INTENT("requires_payment_method", META(ORDER, "2") LAST)), "declined",
+     "payment_intent_authentication_failure", false},
+    {STRIPE_FIND, 200, LIST(INTENT("requires_confirmation", META(ORDER, "2"))), "absent", "", false},
+    {STRIPE_FIND, 200, "{}", NULL, "", false},
+    {STRIPE_FIND, 400, ERROR("invalid_request_error", ""), NULL, "", false},
 };
 
 static void meanings(void **state) {
@@ -176,23 +218,33 @@ static void what_the_buyer_needs(void **state) {
 
 /* --- webhooks --- */
 
-#define EVENT(type, object)  "{\"id\":\"evt_1\",\"type\":\"" type "\",\"data\":{\"object\":" object "}}"
-#define META(order, attempt) ",\"metadata\":{\"orderId\":\"" order "\",\"attempt\":\"" attempt "\"}"
+#define DISPUTE(status)                                                                                      \
+    "{\"id\":\"du_1\",\"payment_intent\":\"pi_1\",\"status\":\"" status "\",\"amount\":2050}"
+#define EVENT(type, object) "{\"id\":\"evt_1\",\"type\":\"" type "\",\"data\":{\"object\":" object "}}"
 
 static const struct {
-    const char *text, *input; /* input NULL: not about us */
+    enum webhook_kind kind;
+    const char *text, *input; /* input: of an attempt */
 } webhooks[] = {
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2"))), "succeeded"},
-    {EVENT("payment_intent.payment_failed", INTENT("requires_payment_method", META(ORDER, "2") LAST)),
+    {WEBHOOK_ATTEMPT, EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2"))), "succeeded"},
+    {WEBHOOK_ATTEMPT,
+     EVENT("payment_intent.payment_failed", INTENT("requires_payment_method", META(ORDER, "2") LAST)),
      "declined"},
-    {EVENT("payment_intent.created", INTENT("requires_payment_method", META(ORDER, "2") LAST)), NULL},
-    {EVENT("charge.refunded", "{\"id\":\"ch_1\"}"), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", "")), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", META("x", "2"))), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2x"))), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "0"))), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "99999999999"))), NULL},
-    {EVENT("payment_intent.succeeded", INTENT("nonsense", META(ORDER, "2"))), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.created", INTENT("requires_payment_method", META(ORDER, "2") LAST)),
+     NULL},
+    {WEBHOOK_OTHER, EVENT("charge.refunded", "{\"id\":\"ch_1\"}"), NULL},
+    {WEBHOOK_REFUND, EVENT("charge.refunded", "{\"payment_intent\":\"pi_1\"" META(ORDER, "2") "}"), NULL},
+    {WEBHOOK_REFUND, EVENT("refund.failed", "{\"payment_intent\":\"pi_1\",\"metadata\":{}}"), NULL},
+    {WEBHOOK_OTHER, EVENT("refund.updated", "{\"payment_intent\":null}"), NULL},
+    {WEBHOOK_DISPUTE, EVENT("charge.dispute.created", DISPUTE("needs_response")), NULL},
+    {WEBHOOK_DISPUTE, EVENT("charge.dispute.closed", DISPUTE("lost")), NULL},
+    {WEBHOOK_OTHER, EVENT("charge.dispute.closed", "{\"id\":\"du_1\",\"status\":\"lost\"}"), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("succeeded", "")), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("succeeded", META("x", "2"))), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "2x"))), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "0"))), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("succeeded", META(ORDER, "99999999999"))), NULL},
+    {WEBHOOK_OTHER, EVENT("payment_intent.succeeded", INTENT("nonsense", META(ORDER, "2"))), NULL},
 };
 
 static void events(void **state) {
@@ -202,8 +254,14 @@ static void events(void **state) {
         json_t *root = json_loads(webhooks[i].text, 0, NULL);
         assert_null(webhook_read(root, &event));
         assert_true(str_eq(event.id, STR("evt_1")));
-        assert_int_equal(event.ours, webhooks[i].input != NULL);
-        if (event.ours) {
+        enum webhook_kind kind = webhooks[i].kind;
+        assert_int_equal(event.kind, kind);
+        if (kind == WEBHOOK_REFUND || kind == WEBHOOK_DISPUTE) assert_true(str_eq(event.intent, STR("pi_1")));
+        if (kind == WEBHOOK_REFUND)
+            assert_int_equal(event.has_order, strstr(webhooks[i].text, "orderId") != NULL);
+        if (kind == WEBHOOK_DISPUTE)
+            assert_int_equal(event.dispute.closed, strstr(webhooks[i].text, "lost") != NULL);
+        if (kind == WEBHOOK_ATTEMPT) {
             assert_string_equal(event.result.input, webhooks[i].input);
             assert_int_equal(event.attempt, 2);
         }

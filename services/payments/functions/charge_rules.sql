@@ -7,11 +7,12 @@
 --     abandoned  requires_action        the same, but it is not wanted any more: Stripe is asked to cancel it
 --     failed     failed                 no money moved; may be tried again unless final
 --     succeeded  succeeded              paid
---     refunding  succeeded              paid, and the money has to go back: the order has ended
---     refunded   refunded               it went back
+--     refunding  succeeded              paid, and the money has to go back: the order has ended (write_returns.sql says how)
+--     refunded   refunded               it went back; also by somebody else's doing, while the order stays complete
 --
--- Inputs are what Stripe says of the PaymentIntent (succeeded, requires_action, processing, declined, canceled), that it made the
--- refund (refunded), that another card is to be tried instead (replaced), and that the order was cancelled (order_cancelled).
+-- Inputs are what Stripe says of the PaymentIntent (succeeded, requires_action, processing, declined, canceled), that there is none
+-- (absent), that all of it went back (refunded), that another card is to be tried instead (replaced), and that the order was cancelled
+-- (order_cancelled).
 -- A failure never undoes a success; a success undoes everything. An attempt fails only when its PaymentIntent can never succeed: one
 -- that the buyer has the secret of is cancelled first.
 delete from charge_rules;
@@ -26,6 +27,8 @@ insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   true,  'declined',        'failed',    'PaymentFailed',   null),
     ('started',   false, 'canceled',        'failed',    'PaymentFailed',   null),
     ('started',   true,  'canceled',        'failed',    'PaymentFailed',   null),
+    ('started',   false, 'absent',          'failed',    'PaymentFailed',   null),
+    ('started',   true,  'absent',          'failed',    'PaymentFailed',   null),
 
     ('action',    false, 'succeeded',       'succeeded', 'PaymentCreated',  null),
     ('action',    true,  'succeeded',       'refunding', 'PaymentCreated',  'refund'),
@@ -45,4 +48,5 @@ insert into charge_rules (state, ended, input, next, event, ask) values
     ('failed',    true,  'succeeded',       'refunding', 'PaymentCreated',  'refund'),
 
     ('succeeded', true,  'order_cancelled', 'refunding', null,              'refund'),
+    ('succeeded', false, 'refunded',        'refunded',  'PaymentRefunded', null),
     ('refunding', true,  'refunded',        'refunded',  'PaymentRefunded', null);

@@ -20,7 +20,7 @@ begin
                           when r.key is null and c.token = r.token and c.state not in ('failed', 'abandoned') then 'repeated'
                           when c.order_status = 'cancelled' then 'ended'
                           when c.order_status = 'complete' or c.state = 'succeeded' then 'paid'
-                          when c.state = 'action' then 'replaced'
+                          when c.state = 'action' then case when c.attempt >= c.max_attempts then 'limit' else 'replaced' end
                           when c.state in ('started', 'abandoned') then 'busy'
                           when c.final then 'limit'
                           when c.expires_at <= now() then 'ended'
@@ -44,7 +44,8 @@ begin
         update charges c
            set id = coalesce(c.id, s.charge_id), version = c.version + 1, state = 'started', attempt = c.attempt + 1,
                max_attempts = s.allowed, final = false, token = s.token, stripe_id = null, reason = null,
-               started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1
+               started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1,
+               key_at = now(), sent_at = now()
           from chosen s
          where c.order_id = s.order_id
         returning c.*

@@ -1,6 +1,6 @@
 -- Takes charges a step on, by the rules. attempt: which one the input is about (null: whichever), as an answer about an earlier
--- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. Answers the
--- charges as they are then.
+-- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. What is said of
+-- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[])
 returns setof charge_answer language plpgsql as $$
@@ -9,6 +9,7 @@ begin
     perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
     select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
     for round in 1 .. coalesce(rounds, 0) loop
+        perform write_returns(order_ids, attempts, inputs, stripe_ids, reasons, round);
         with item as (
             select *, row_number() over (partition by order_id order by ordinal) as nth
               from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
@@ -18,7 +19,7 @@ begin
               from item i
               join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
               join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled') and r.input = i.input
-             where i.nth = round
+             where i.nth = round and not is_aside(c, coalesce(i.attempt, c.attempt), i.stripe_id)
         ), changed as (
             update charges c
                set state = s.next, changed_at = now(),
@@ -29,9 +30,11 @@ begin
                    client_secret = case s.next when 'action' then s.client_secret end,
                    next_action = case s.next when 'action' then s.next_action end,
                    reason = case when s.next in ('started', 'succeeded') then null
-                                 when s.next = 'refunding' or s.input = 'order_cancelled' then 'order_ended'
+                                 when s.next = 'refunding' or s.input = 'order_cancelled'
+                                      or s.input = 'absent' and c.order_status = 'cancelled' then 'order_ended'
+                                 when s.input = 'refunded' and c.state = 'succeeded' then 'refunded_outside'
                                  when s.input = 'replaced' then 'replaced'
-                                 when s.input = 'canceled' then coalesce(c.reason, 'canceled')
+                                 when s.input in ('canceled', 'absent') then coalesce(c.reason, 'canceled')
                                  when s.input = 'declined' then s.reason
                                  else c.reason end,
                    ask = s.ask, asked = 0,
@@ -51,7 +54,7 @@ begin
           from changed where event is not null order by ticket_id;
     end loop;
     return query
-    select i.ordinal, i.input, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
+    select i.ordinal, case when c.changed_at = now() then i.input else 'unchanged' end, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
            c.next_action, c.started_at, c.changed_at
       from unnest(order_ids, inputs) with ordinality as i (order_id, input, ordinal)
       join charges c on c.order_id = i.order_id

@@ -2,9 +2,9 @@
 with req as (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int4[], $6::text[],
                          $7::text[], $8::int4[], $9::text[], $10::timestamptz[], $11::int8[], $12::text[], $13::text[],
-                         $14::text[], $15::text[], $16::text[], $17::timestamptz[], $18::int4[])
+                         $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[], $19::int4[])
         with ordinality as r (request, key, path, fingerprint, answer, body,
-                              intent, version, id, created, amount, reason, metadata,
+                              intent, version, id, created, amount, reason, metadata, status,
                               event, event_type, event_body, event_due, event_copies, ordinal)
 ), locked as (
     select i.id, i.version, i.charge from payment_intents i
@@ -26,8 +26,8 @@ with req as (
       from acting a where i.id = a.intent
     returning i.id
 ), refund as (
-    insert into refunds (id, payment_intent, charge, created, amount, reason, metadata)
-    select a.id, a.intent, a.charge, a.created, a.amount, a.reason, a.metadata::jsonb
+    insert into refunds (id, payment_intent, charge, created, amount, reason, metadata, status)
+    select a.id, a.intent, a.charge, a.created, a.amount, a.reason, a.metadata::jsonb, a.status
       from acting a join changed c on c.id = a.intent
      order by a.id
 ), event as (
