@@ -4,12 +4,13 @@ import contextlib
 import itertools
 import random
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from sandbox import postgres
-from support import ROOT
+from support import ROOT, wait_until
 
 STATES = ("none", "started", "action", "abandoned", "failed", "succeeded", "refunding", "refunded")
 INPUTS = ("succeeded", "requires_action", "processing", "declined", "canceled", "absent", "refunded", "replaced", "order_cancelled")
@@ -223,6 +224,25 @@ def test_other_verdicts(db):
     assert attempt(db, order)[0] == "started"
     tell(db, order, "declined")
     assert attempt(db, order)[0] == "limit"
+
+
+def test_a_key_starts_one_attempt_of_several_orders_at_once(db):
+    """In one execution, and in two beside each other."""
+    orders, user = [charge(db, "none") for _ in range(3)], uuid.uuid4()
+    db.execute("update charges set user_id = %s where order_id = any(%s)", (user, orders))
+    verdicts = db.execute("""select verdict from write_attempts(%s::uuid[], array[gen_random_uuid(), gen_random_uuid()], array[%s, %s]::uuid[],
+                                                               array['pm_a', 'pm_a'], array['twice', 'twice'], array[3, 3], array['', ''])""",
+                          (orders[:2], user, user)).fetchall()
+    assert verdicts == [("started",), ("busy",)]
+    assert attempt(db, orders[1], "pm_a", "twice", user)[0] == "other body"
+
+    with psycopg.connect(db.info.dsn) as beside, ThreadPoolExecutor() as pool:
+        assert attempt(beside, orders[1], "pm_a", "beside", user)[0] == "started"
+        other = pool.submit(attempt, db, orders[2], "pm_a", "beside", user)
+        with psycopg.connect(db.info.dsn, autocommit=True) as watcher:
+            wait_until(lambda: watcher.execute("select 1 from pg_stat_activity where wait_event_type = 'Lock'").fetchone(), "it waits for the first")
+        beside.commit()
+        assert other.result()[0] == "busy"
 
 
 def test_of_many_in_one_batch_one_starts(db):

@@ -38,8 +38,18 @@ begin
     with seen as (
         select * from unnest(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, verdicts) with ordinality
             as r (order_id, charge_id, user_id, token, key, allowed, traceparent, verdict, ordinal)
-    ), chosen as (
+    ), first as (
         select distinct on (s.order_id) s.* from seen s where s.verdict = 'started' order by s.order_id, s.ordinal
+    ), noted as ( -- a key starts one attempt, also when it comes with several orders at once
+        insert into attempts (user_id, key, order_id, attempt, token)
+        select f.user_id, f.key, f.order_id, c.attempt + 1, f.token
+          from first f join charges c on c.order_id = f.order_id
+         where f.key is not null
+         order by f.user_id, f.key, f.ordinal
+            on conflict do nothing
+        returning attempts.order_id
+    ), chosen as (
+        select * from first f where f.key is null or f.order_id in (select n.order_id from noted n)
     ), changed as (
         update charges c
            set id = coalesce(c.id, s.charge_id), version = c.version + 1, state = 'started', attempt = c.attempt + 1,
@@ -49,12 +59,6 @@ begin
           from chosen s
          where c.order_id = s.order_id
         returning c.*
-    ), noted as (
-        insert into attempts (user_id, key, order_id, attempt, token)
-        select s.user_id, s.key, c.order_id, c.attempt, c.token
-          from changed c join chosen s on s.order_id = c.order_id
-         where s.key is not null
-            on conflict do nothing
     ), event as (
         insert into payment_events (type, id, ticket_id, order_id, version, user_id, status, amount, currency, attempt, final,
                                     traceparent)
