@@ -42,7 +42,7 @@ begin
         select distinct on (s.order_id) s.* from seen s where s.verdict = 'started' order by s.order_id, s.ordinal
     ), changed as (
         update charges c
-           set id = coalesce(c.id, s.charge_id), version = c.version + 1, state = 'started', attempt = c.attempt + 1,
+           set id = coalesce(c.id, s.charge_id), version = next_version(c.version), state = 'started', attempt = c.attempt + 1,
                max_attempts = s.allowed, final = false, token = s.token, stripe_id = null, reason = null,
                started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1
           from chosen s
