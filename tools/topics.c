@@ -4,13 +4,19 @@
  *
  * The brokers come from KAFKA_BROKERS, any librdkafka property from the environment (kafka.h). Waits up to a
  * minute for the brokers. A topic that exists stays as it is: another number of partitions would break the
- * order per key, and its config is the operator's by then. How many replicas: the cluster's default. */
+ * order per key, and its config is the operator's by then. How many replicas: the cluster's default. A
+ * min.insync.replicas that would not let one of them be away is lowered to one that does; where Kafka does
+ * not say how many there are, it is left out. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "kafka.h"
+#include "kafka_config.h"
+
+static const char INSYNC[] = "min.insync.replicas";
 
 enum {
     MAX_TOPICS = 64,
@@ -20,16 +26,48 @@ enum {
 
 struct topics {
     rd_kafka_NewTopic_t *list[MAX_TOPICS];
+    int insync[MAX_TOPICS]; /* min.insync.replicas of each; 0: the cluster's default */
     size_t n;
 };
 
-static enum status set_config(rd_kafka_NewTopic_t *topic, json_t *config, struct why *w) {
+static enum status set_config(struct topics *topics, size_t i, json_t *config, struct why *w) {
     const char *name;
     json_t *value;
     json_object_foreach(config, name, value) {
-        if (!json_is_string(value) ||
-            rd_kafka_NewTopic_set_config(topic, name, json_string_value(value)) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return why(w, ST_INVALID, "the config %s is not a text", name);
+        if (!json_is_string(value)) return why(w, ST_INVALID, "the config %s is not a text", name);
+        if (strcmp(name, INSYNC) == 0)
+            topics->insync[i] = atoi(json_string_value(value)); /* set when the replicas are known */
+        else if (rd_kafka_NewTopic_set_config(topics->list[i], name, json_string_value(value)) !=
+                 RD_KAFKA_RESP_ERR_NO_ERROR)
+            return why(w, ST_INVALID, "the config %s is not valid", name);
+    }
+    return ST_OK;
+}
+
+/* That each topic will have; -1: Kafka does not say. */
+static enum status default_replicas(rd_kafka_t *rk, int *replicas, struct why *w) {
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 0, NULL, &metadata, TIMEOUT_MS);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return why(w, ST_LOST, "no answer from the brokers: %s", rd_kafka_err2str(err));
+    char broker[16];
+    snprintf(broker, sizeof broker, "%d", metadata->broker_cnt > 0 ? metadata->brokers[0].id : 0);
+    rd_kafka_metadata_destroy(metadata);
+    *replicas =
+        kafka_config_int(rk, RD_KAFKA_RESOURCE_BROKER, broker, "default.replication.factor", TIMEOUT_MS);
+    return ST_OK;
+}
+
+static enum status set_insync(struct topics *topics, rd_kafka_t *rk, struct why *w) {
+    int replicas;
+    enum status st = default_replicas(rk, &replicas, w);
+    if (st != ST_OK || replicas < 0) return st;
+    int most = replicas > 1 ? replicas - 1 : 1;
+    for (size_t i = 0; i < topics->n; i++) {
+        char text[16];
+        if (topics->insync[i] == 0) continue;
+        snprintf(text, sizeof text, "%d", topics->insync[i] < most ? topics->insync[i] : most);
+        rd_kafka_NewTopic_set_config(topics->list[i], INSYNC, text);
     }
     return ST_OK;
 }
@@ -46,7 +84,7 @@ static enum status add_topic(struct topics *topics, json_t *described, struct wh
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, DEFAULT_REPLICAS, text, sizeof text);
     if (topic == NULL) return why(w, ST_INVALID, "topic %s: %s", name, text);
     topics->list[topics->n++] = topic;
-    return set_config(topic, json_object_get(described, "config"), w);
+    return set_config(topics, topics->n - 1, json_object_get(described, "config"), w);
 }
 
 static enum status add_topics(struct topics *topics, json_t *described, struct why *w) {
@@ -111,7 +149,8 @@ static enum status run(const char *path, const char *brokers, struct why *w) {
     rd_kafka_conf_t *conf = st == ST_OK ? kafka_conf(brokers, none, w) : NULL;
     rd_kafka_t *rk = conf != NULL ? kafka_client(RD_KAFKA_PRODUCER, conf, w) : NULL;
     if (rk != NULL) {
-        st = create(rk, &topics, w);
+        st = set_insync(&topics, rk, w);
+        if (st == ST_OK) st = create(rk, &topics, w);
         rd_kafka_destroy(rk);
     } else if (st == ST_OK) {
         st = ST_INVALID;

@@ -5,10 +5,11 @@
 #include "clock.h"
 #include "queries.h"
 
-/* When Postgres crashes, the last batches may be lost, effects and positions together (a failover is another
- * matter). Then their records are read from Kafka again. Nothing that stays can depend on them: a later
- * commit that waits for the disk has them on disk as well, and the publisher reads only what is on disk. So
- * it costs time alone, and waiting for the disk would be most of the time of a small batch. */
+/* When Postgres crashes, or its standby takes over, the last batches may be lost, effects and positions
+ * together. Then their records are read from Kafka again. Nothing that stays can depend on them: a later
+ * commit that waits for the disk has them on disk as well, and the publisher publishes only what is on disk,
+ * here and at a synchronous standby. So it costs time alone, and waiting for the disk would be most of the
+ * time of a small batch. */
 #define NOT_AWAITING_THE_DISK ", set_config('synchronous_commit', 'off', false)"
 
 static enum status prepare_all(PGconn *conn, const struct batch *b, struct why *w) {

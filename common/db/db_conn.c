@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pg.h"
+#include "priv/db_input.h"
 #include "priv/db_metrics.h"
 #include "priv/db_resolve.h"
 
@@ -62,14 +63,22 @@ static void disconnect(struct db_conn *c) {
     c->pg = NULL;
 }
 
-void db_conn_lose(struct db_conn *c, const char *reason) {
-    struct why now = first_line(reason); /* before PQfinish, which may end it */
+static void say(struct db_conn *c, const char *reason) {
+    struct why now = first_line(reason);
     if (log_news(&c->said, &now))
         log_warn("db", "%s connection: %s; trying again", c->options.name, now.text);
-    disconnect(c);
+}
+
+static void try_later(struct db_conn *c) {
     c->state = DB_CONN_DOWN;
     backoff_fail(&c->backoff);
     set_deadline(c, c->backoff.until_us);
+}
+
+void db_conn_lose(struct db_conn *c, const char *reason) {
+    say(c, reason); /* before PQfinish, which may end the text */
+    disconnect(c);
+    try_later(c);
 }
 
 /* Found out in this file, so the owner has to be told. */
@@ -93,32 +102,51 @@ bool db_conn_flush(struct db_conn *c) {
     return left >= 0;
 }
 
-/* One TLS record can be larger than what PQconsumeInput takes at once, and the rest of it then makes no
- * socket readable. */
-static bool read_input(PGconn *conn) {
-    SSL *tls = PQsslStruct(conn, "OpenSSL");
-    do {
-        if (PQconsumeInput(conn) == 0) return false;
-    } while (tls != NULL && SSL_pending(tls) > 0);
-    return true;
+PGresult *db_conn_next_result(struct db_conn *c) {
+    return db_input_next(c->pg);
 }
 
-PGresult *db_conn_next_result(struct db_conn *c) {
-    /* libpq puts a NULL behind the results of each command; a second one in a row means that it expects no
-     * more. */
-    for (int nulls = 0; nulls < 2 && !PQisBusy(c->pg); nulls++) {
-        PGresult *r = PQgetResult(c->pg);
-        if (r != NULL) return r;
-    }
+/* --- late sessions --- */
+
+static struct db_late *spare_place(struct db_conn *c) {
+    for (int i = 0; i < DB_CONN_LATE; i++)
+        if (c->late[i].pg == NULL) return &c->late[i];
     return NULL;
+}
+
+static void drop_late(struct db_conn *c) {
+    for (int i = 0; i < DB_CONN_LATE; i++)
+        db_late_drop(&c->late[i]);
+}
+
+/* When there are as many as may be, a connection is of use only if it leads to another server, such as a
+ * standby that was promoted: asks whether they are gone. */
+static int write_are_gone(const struct db_conn *c, char *text, size_t size) {
+    return snprintf(text, size,
+                    ", not exists (select from pg_stat_activity where pid in (%d, %d)"
+                    " and application_name = current_setting('application_name'))",
+                    PQbackendPID(c->late[0].pg), PQbackendPID(c->late[1].pg));
+}
+_Static_assert(DB_CONN_LATE == 2, "as many as are asked for");
+
+/* The last column of the session's first result. */
+static bool are_gone(struct db_conn *c, const PGresult *r) {
+    if (spare_place(c) != NULL) return true;
+    int last = PQnfields(r) - 1;
+    if (!c->asked_late || PQgetvalue(r, 0, last)[0] != 't') return false;
+    drop_late(c);
+    return true;
 }
 
 /* --- preparing --- */
 
 static bool send_prepare(struct db_conn *c) {
-    char settings[512];
-    snprintf(settings, sizeof settings, "select set_config('statement_timeout', '%d', false), " PG_PLANNING,
-             c->options.statement_timeout_ms);
+    char settings[768];
+    int n = snprintf(settings, sizeof settings,
+                     "select set_config('statement_timeout', '%d', false), " PG_PLANNING,
+                     c->options.statement_timeout_ms);
+    c->asked_late = spare_place(c) == NULL;
+    if (c->asked_late) write_are_gone(c, settings + n, sizeof settings - (size_t)n);
     if (PQsendQueryParams(c->pg, settings, 0, NULL, NULL, NULL, NULL, 0) == 0) return false;
     for (const struct sql *const *s = c->options.statements; *s != NULL; s++)
         if (PQsendPrepare(c->pg, (*s)->name, (*s)->text, 0, NULL) == 0) return false;
@@ -155,7 +183,10 @@ static void become_ready(struct db_conn *c) {
 static void collect_prepared(struct db_conn *c) {
     for (PGresult *r; c->state == DB_CONN_PREPARING && (r = db_conn_next_result(c)) != NULL; PQclear(r)) {
         switch (PQresultStatus(r)) {
-        case PGRES_TUPLES_OK:
+        case PGRES_TUPLES_OK: /* of the settings */
+            c->prepared++;
+            if (!are_gone(c, r)) db_conn_lose(c, "as many sessions as may be wait for their commits");
+            break;
         case PGRES_COMMAND_OK:
             c->prepared++;
             break;
@@ -173,7 +204,7 @@ static void collect_prepared(struct db_conn *c) {
 static void on_readable(h2o_socket_t *sock, const char *err) {
     (void)err;
     struct db_conn *c = sock->data;
-    if (!read_input(c->pg)) {
+    if (!db_input(c->pg)) {
         lost(c, ST_LOST, PQerrorMessage(c->pg));
     } else if (c->state == DB_CONN_PREPARING) {
         collect_prepared(c);
@@ -290,8 +321,21 @@ static void begin(struct db_conn *c) {
 
 /* --- the one deadline --- */
 
+/* What was sent is with the server, and may still take effect: so the session is kept. Another one takes its
+ * place, as one that stands still by itself is to hold up nobody. */
+static void keep_late(struct db_conn *c) {
+    say(c, "Postgres stopped answering");
+    db_late_keep(spare_place(c), c->pg, c->sock);
+    c->pg = NULL;
+    c->sock = NULL;
+    try_later(c);
+    c->events->lost(c->owner, ST_TIMEOUT);
+}
+
 static void stalled(struct db_conn *c) {
-    if (db_conn_ready(c)) {
+    if (db_conn_ready(c) && PQflush(c->pg) == 0 && !h2o_socket_is_writing(c->sock)) {
+        keep_late(c);
+    } else if (db_conn_ready(c)) {
         lost(c, ST_TIMEOUT, "Postgres stopped answering");
     } else {
         db_conn_lose(c, "Postgres did not answer in time while connecting");
@@ -349,6 +393,7 @@ void db_conn_open(struct db_conn *c, h2o_loop_t *loop, const struct db_conn_opti
 
 void db_conn_close(struct db_conn *c) {
     disconnect(c);
+    drop_late(c);
     c->state = DB_CONN_CLOSED;
     h2o_compat_timers_dispose(&c->timers);
     free(c->host);

@@ -89,16 +89,12 @@ static enum status take_answer(struct expiry *e, uint64_t confirmed_lsn, struct 
     return st;
 }
 
-enum status expiry_step(struct expiry *e, uint64_t confirmed_lsn, struct why *w) {
-    if (e->asked) {
-        if (PQisBusy(e->conn)) return ST_OK;
-        enum status st = take_answer(e, confirmed_lsn, w);
-        if (st != ST_OK) return st;
-    }
-    bool ready = e->chosen == NULL ? clock_mono_us() >= e->due_us : confirmed_lsn >= e->written_lsn;
-    return ready ? ask(e, w) : ST_OK;
+enum status expiry_take(struct expiry *e, uint64_t confirmed_lsn, struct why *w) {
+    return e->asked && !PQisBusy(e->conn) ? take_answer(e, confirmed_lsn, w) : ST_OK;
 }
 
-void expiry_pause(struct expiry *e) {
-    if (e->asked) take_answer(e, 0, NULL);
+enum status expiry_ask(struct expiry *e, uint64_t confirmed_lsn, struct why *w) {
+    if (e->asked) return ST_OK;
+    bool ready = e->chosen == NULL ? clock_mono_us() >= e->due_us : confirmed_lsn >= e->written_lsn;
+    return ready ? ask(e, w) : ST_OK;
 }

@@ -9,14 +9,27 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "kafka.h"
 #include "log.h"
 #include "mem.h"
 #include "priv/publisher_metrics.h"
 #include "wire.h"
 
+/* A broker that does not know this producer on a partition takes whatever sequence comes first. So when the
+ * first request is refused because the leader moves, the second one can be taken in its place, and librdkafka
+ * then counts the first as delivered (KAFKA-15591): its events are lost. So the first event of a partition
+ * goes alone, until it is acknowledged. Brokers forget a producer that was silent for a day
+ * (producer.id.expiration.ms). */
+struct producer_partition {
+    bool first_sent;
+    int64_t known_us; /* the last acknowledgement, by the monotonic clock; 0: none */
+};
+static const int64_t FORGOTTEN_US = 3600 * INT64_C(1000000); /* much less than that day: it costs nothing */
+
 struct producer_kafka {
     const struct topic *topic;
+    struct producer_partition *partitions;
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
     rd_kafka_queue_t *queue;
@@ -74,6 +87,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *
     struct producer *p = opaque;
     if (p->kafka->closing) return;
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(p->kafka, rd_kafka_err2str(record->err));
+    p->kafka->partitions[record->partition] = (struct producer_partition){.known_us = clock_mono_us()};
     acks_acknowledged(&p->acks, (uint64_t)(uintptr_t)record->_private);
     metric_add(M_PUBLISHED, 1);
 }
@@ -96,6 +110,7 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
     if (rk == NULL) return ST_INVALID;
     struct producer_kafka *k = p->kafka = mem_alloc(sizeof *k);
     k->topic = options->topic;
+    k->partitions = mem_alloc((size_t)options->topic->partitions * sizeof *k->partitions);
     k->rk = rk;
     k->rkt = rd_kafka_topic_new(rk, options->topic->name, NULL);
     snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
@@ -117,6 +132,7 @@ void producer_close(struct producer *p) {
     rd_kafka_destroy(k->rk);
     close(k->fd);
     buf_free(&k->value);
+    free(k->partitions);
     free(k);
     p->kafka = NULL;
     acks_free(&p->acks);
@@ -189,13 +205,21 @@ static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
     return code;
 }
 
+static bool known(const struct producer_partition *partition) {
+    return partition->known_us != 0 && clock_mono_us() - partition->known_us < FORGOTTEN_US;
+}
+
 enum status producer_push(struct producer *p) {
     struct producer_kafka *k = p->kafka;
     if (!k->kept_back) return ST_OK;
+    struct producer_partition *partition = &k->partitions[k->partition];
+    bool first = !known(partition);
+    if (first && partition->first_sent) return ST_FULL;
     rd_kafka_resp_err_t code = produce(k);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ST_FULL;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) die(k, rd_kafka_err2str(code));
     k->kept_back = false;
+    partition->first_sent = first;
     return ST_OK;
 }
 

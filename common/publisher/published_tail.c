@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "kafka.h"
+#include "kafka_config.h"
 #include "log.h"
 #include "mem.h"
 
@@ -107,7 +108,16 @@ static enum status check_topic(const struct topic *topic, const rd_kafka_metadat
     return ST_OK;
 }
 
-static enum status ask_topic(struct published_tail *t, int timeout_ms, struct why *w) {
+/* In-sync replicas, which min.insync.replicas counts, are replicas. */
+static int copies_of(struct published_tail *t, const rd_kafka_metadata_topic_t *found, int timeout_ms) {
+    int copies =
+        kafka_config_int(t->rk, RD_KAFKA_RESOURCE_TOPIC, t->o.topic->name, "min.insync.replicas", timeout_ms);
+    for (int i = 0; i < found->partition_cnt; i++)
+        if (found->partitions[i].replica_cnt < copies) copies = found->partitions[i].replica_cnt;
+    return copies < 0 ? 0 : copies;
+}
+
+static enum status ask_topic(struct published_tail *t, int timeout_ms, int *copies, struct why *w) {
     const struct topic *topic = t->o.topic;
     const rd_kafka_metadata_t *metadata;
     rd_kafka_resp_err_t err = rd_kafka_metadata(t->rk, 0, t->rkt, &metadata, timeout_ms);
@@ -116,15 +126,16 @@ static enum status ask_topic(struct published_tail *t, int timeout_ms, struct wh
     enum status st = metadata->topic_cnt == 1
                          ? check_topic(topic, &metadata->topics[0], w)
                          : why(w, ST_LOST, "Kafka said nothing about topic %s", topic->name);
+    if (st == ST_OK) *copies = copies_of(t, &metadata->topics[0], timeout_ms);
     rd_kafka_metadata_destroy(metadata);
     return st;
 }
 
 enum status published_tail_check_topic(const char *brokers, const struct topic *topic, int timeout_ms,
-                                       struct why *w) {
+                                       int *copies, struct why *w) {
     struct published_tail t;
     enum status st = connect_to(&t, &(struct published_tail_options){.brokers = brokers, .topic = topic}, w);
-    if (st == ST_OK) st = ask_topic(&t, timeout_ms, w);
+    if (st == ST_OK) st = ask_topic(&t, timeout_ms, copies, w);
     disconnect(&t);
     free(t.tails);
     return st;

@@ -25,6 +25,7 @@ struct publisher_options {
     const struct topic *topic;
     const char *table; /* the event log */
     int64_t retention_ms;
+    int copies; /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 
 struct publisher;

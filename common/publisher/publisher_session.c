@@ -4,12 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "log.h"
 #include "pg.h"
 #include "priv/publisher_metrics.h"
 #include "priv/publisher_republish.h"
 #include "priv/publisher_stream.h"
 #include "priv/slot.h"
+
+/* How long to wait for the synchronous standby before looking whether to stop. */
+enum { LOOK_MS = 500 };
 
 /* A standby looks for a free slot this often: most of the time a take-over takes. */
 enum { STANDBY_MS = 200, ANSWER_MS = 2000, STATEMENT_MS = 30 * 1000 };
@@ -19,7 +23,8 @@ struct session {
     int32_t schema_id;
     struct publisher_state *state;
     int64_t *given_up;
-    PGconn *sql; /* for all but the stream */
+    PGconn *sql;          /* for all but the stream */
+    struct marker marker; /* on sql */
     struct slot_state slot;
     struct hold hold;
     struct emit emit;
@@ -41,12 +46,32 @@ static enum status describe_table(struct session *s, struct why *w) {
     return st;
 }
 
+/* With acks=all an event counts as published when all replicas that are in sync have it: that may be one. */
+static void tell_copies(struct session *s, int copies) {
+    metric_set(M_PUBLISHER_COPIES, copies);
+    if (copies != 0 && copies < s->options->copies && copies != s->state->copies)
+        log_warn("publisher",
+                 "Kafka takes events of topic %s with %d in-sync replicas, EVENT_COPIES asks for %d: see its"
+                 " min.insync.replicas and its replicas",
+                 s->options->topic->name, copies, s->options->copies);
+    s->state->copies = copies;
+}
+
+static enum status check_topic(struct session *s, struct why *w) {
+    const struct publisher_options *o = s->options;
+    int copies = 0;
+    enum status st = published_tail_check_topic(o->brokers, o->topic, ANSWER_MS, &copies, w);
+    if (st == ST_OK) tell_copies(s, copies);
+    return st;
+}
+
 static enum status log_in(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     s->sql = pg_open(o->database_url, "publisher", STATEMENT_MS, w);
     if (s->sql == NULL) return ST_LOST;
-    enum status st = describe_table(s, w);
-    return st == ST_OK ? published_tail_check_topic(o->brokers, o->topic, ANSWER_MS, w) : st;
+    enum status st = marker_open(&s->marker, s->sql, w);
+    if (st == ST_OK) st = describe_table(s, w);
+    return st == ST_OK ? check_topic(s, w) : st;
 }
 
 static enum status open_producer(struct session *s, struct why *w) {
@@ -97,7 +122,9 @@ static enum status take_slot(struct session *s, struct why *w) {
     if (st == ST_NOT_FOUND) *s->given_up = s->slot.epoch;
     if (st != ST_OK) return st;
     own(s);
-    st = open_producer(s, w);
+    st = slot_end_waiters(s->sql, w);
+    if (st == ST_OK) st = marker_look(&s->marker, w);
+    if (st == ST_OK) st = open_producer(s, w);
     if (st == ST_OK) st = read_tail(s, w);
     if (st == ST_OK) st = check_not_behind(s, w);
     if (st == ST_OK) st = slot_drop_others(s->sql, o->service, s->slot.epoch, w);
@@ -117,18 +144,34 @@ static void tell_new_epoch(const struct session *s, const struct slot_state *was
                  was->same_timeline ? "the same" : "another", s->slot.epoch);
 }
 
+/* Until the standby has all that the snapshot shows. Whoever made it saw commits that still wait. */
+static enum status await_standby(struct session *s, struct why *w) {
+    uint64_t last = s->marker.sent;
+    enum status st = marker_look(&s->marker, w);
+    while (st == ST_OK && s->marker.synchronous && s->marker.came <= last) {
+        if (publisher_state_out_of_time(s->state)) return ST_STOPPED;
+        st = marker_ask(&s->marker, true, w);
+        if (st == ST_OK) clock_wait(PQsocket(s->sql), clock_mono_us() + LOOK_MS * INT64_C(1000));
+        if (st == ST_OK && PQconsumeInput(s->sql) != 1) st = pg_status(s->sql, NULL, w);
+        if (st == ST_OK) st = marker_take(&s->marker, w);
+    }
+    return st;
+}
+
 /* With the lock held. */
 static enum status begin_epoch(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     struct slot_state was = s->slot;
     char name[SLOT_NAME], snapshot[REPLICATION_SNAPSHOT];
     int64_t count = 0;
-    enum status st = slot_new_epoch(s->sql, o->service, o->table, &s->slot, w);
+    enum status st = slot_end_waiters(s->sql, w);
+    if (st == ST_OK) st = slot_new_epoch(s->sql, o->service, o->table, &s->slot, w);
     if (st != ST_OK) return st;
     tell_new_epoch(s, &was);
     slot_name(o->service, s->slot.epoch, name);
     st = hold_open(&s->hold, o->database_url, w);
     if (st == ST_OK) st = replication_create_slot(s->hold.replication, name, snapshot, w);
+    if (st == ST_OK) st = await_standby(s, w);
     if (st == ST_OK) st = open_producer(s, w);
     if (st == ST_OK) own(s); /* however long the log is: the service can do its work meanwhile */
     if (st == ST_OK) st = publisher_republish(s->state, s->sql, snapshot, &s->emit, &count, w);
@@ -181,7 +224,8 @@ static enum status stand_by_and_own(struct session *s, struct why *w) {
 }
 
 static enum status stream(struct session *s, struct why *w) {
-    enum status st = publisher_stream_run(s->state, s->sql, &s->hold, &s->emit, s->options->retention_ms, w);
+    enum status st =
+        publisher_stream_run(s->state, &s->marker, &s->hold, &s->emit, s->options->retention_ms, w);
     if (st == ST_NOT_FOUND) *s->given_up = s->slot.epoch;
     return st;
 }
@@ -195,6 +239,7 @@ enum status publisher_session_run(const struct publisher_options *options, int32
     if (st == ST_OK) st = stream(&s, w);
     metric_set(M_PUBLISHER_ACTIVE, 0);
     metric_set(M_PUBLISHER_LAG, 0);
+    metric_set(M_PUBLISHER_AWAITS, 0);
     metric_set(M_PUBLISHER_UNACKED, 0);
     emit_free(&s.emit); /* first: from now on the slot may be another's */
     hold_close(&s.hold);

@@ -30,7 +30,7 @@ enum { FD_STREAM, FD_PRODUCER, FD_SQL, FD_STOP, FDS };
 
 struct stream {
     const struct publisher_state *state;
-    PGconn *sql;
+    struct marker *marker;
     struct hold *hold;
     struct emit *emit;
     uint32_t relation; /* the table's id in the stream; 0: not seen yet */
@@ -38,16 +38,32 @@ struct stream {
     struct pollfd fds[FDS];
     bool full;    /* Kafka's queue is: an event is kept back, and nothing is read meanwhile */
     bool drained; /* libpq has no more frames */
-    int fresh;    /* events since there was nothing to be read */
+    bool held;    /* an event waits for the standby, and nothing is read meanwhile */
+    struct pgoutput_frame held_frame;
+    int fresh; /* events since there was nothing to be read */
     int64_t rest_until_us;
     uint64_t told_lsn;
-    uint64_t horizon; /* when it stops: publish up to here; 0: not stopping */
+    bool leaving;       /* it is to stop, and publishes what is committed */
+    uint64_t last_mark; /* the number of a marker that was asked for before it left */
 };
 
 static enum status on_relation(struct stream *t, const struct pgoutput_message *m, struct why *w) {
     if (strcmp(m->name, t->emit->table) != 0) return ST_OK;
     t->relation = m->relation;
     return emit_columns(t->emit, m->columns, m->ncolumns, w);
+}
+
+static enum status on_insert(struct stream *t, const struct pgoutput_frame *frame,
+                             const struct pgoutput_message *m) {
+    if (m->relation != t->relation) return ST_OK;
+    t->held = !marker_covers(t->marker, t->emit->position.lsn);
+    if (t->held) {
+        t->held_frame = *frame; /* its bytes stay until the next frame is read */
+        return ST_OK;
+    }
+    t->fresh++;
+    t->full = emit_row(t->emit, m->values, m->ncolumns) == ST_FULL;
+    return ST_OK;
 }
 
 static enum status on_message(struct stream *t, const struct pgoutput_frame *frame, struct why *w) {
@@ -64,10 +80,7 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
     case PGOUTPUT_RELATION:
         return on_relation(t, &m, w);
     case PGOUTPUT_INSERT:
-        if (m.relation != t->relation) return ST_OK;
-        t->fresh++;
-        t->full = emit_row(t->emit, m.values, m.ncolumns) == ST_FULL;
-        return ST_OK;
+        return on_insert(t, frame, &m);
     case PGOUTPUT_OTHER:
         return ST_OK;
     }
@@ -85,10 +98,19 @@ static enum status on_frame(struct stream *t, const struct pgoutput_frame *frame
     return frame->reply_now ? tell(t, w) : ST_OK;
 }
 
+static bool waits_for_standby(const struct stream *t) {
+    return t->held && !marker_covers(t->marker, t->emit->position.lsn);
+}
+
+static bool may_read(const struct stream *t) {
+    return !t->full && !waits_for_standby(t);
+}
+
 static enum status read_burst(struct stream *t, struct why *w) {
     enum status st = hold_check_awake(t->hold, w);
     if (st == ST_OK) t->full = producer_push(&t->emit->producer) == ST_FULL;
-    for (int i = 0; i < BURST && !t->full && st == ST_OK; i++) {
+    if (st == ST_OK && t->held && may_read(t)) st = on_message(t, &t->held_frame, w);
+    for (int i = 0; i < BURST && may_read(t) && st == ST_OK; i++) {
         struct pgoutput_frame frame;
         st = replication_next(t->hold->replication, &frame, w);
         if (st == ST_OK) st = hold_check_awake(t->hold, w); /* a pause can come between any two */
@@ -100,7 +122,7 @@ static enum status read_burst(struct stream *t, struct why *w) {
 
 static int64_t rest_us(const struct stream *t) {
     int64_t us = t->fresh * (int64_t)REST_US_AN_EVENT;
-    if (us < LEAST_REST_US || t->fresh >= BACKLOG || !t->drained || t->horizon != 0) return 0;
+    if (us < LEAST_REST_US || t->fresh >= BACKLOG || !t->drained || t->leaving) return 0;
     return us < LONGEST_REST_US ? us : LONGEST_REST_US;
 }
 
@@ -119,14 +141,23 @@ static int64_t confirmation_due_us(const struct stream *t) {
     return t->hold->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
 }
 
+/* When there is something to ask on the shared connection. */
+static int64_t question_due_us(const struct stream *t) {
+    if (t->expiry.asked || t->marker->asked) return INT64_MAX;
+    bool choosing = t->expiry.chosen == NULL && !t->leaving;
+    return choosing && t->expiry.due_us < t->marker->due_us ? t->expiry.due_us : t->marker->due_us;
+}
+
+static int64_t sooner(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* When to act if no descriptor becomes ready; monotonic. */
 static int64_t next_due_us(const struct stream *t) {
-    if (t->drained == false && !t->full) return 0;
-    int64_t due_us = confirmation_due_us(t);
-    if (resting(t) && t->rest_until_us < due_us) due_us = t->rest_until_us;
-    if (t->horizon != 0) return due_us < t->state->stop_by_us ? due_us : t->state->stop_by_us;
-    bool choosing = !t->expiry.asked && t->expiry.chosen == NULL;
-    return choosing && t->expiry.due_us < due_us ? t->expiry.due_us : due_us;
+    if (!t->drained && may_read(t)) return 0;
+    int64_t due_us = sooner(confirmation_due_us(t), question_due_us(t));
+    if (resting(t)) due_us = sooner(due_us, t->rest_until_us);
+    return t->leaving ? sooner(due_us, t->state->stop_by_us) : due_us;
 }
 
 static int wait_ms(const struct stream *t) {
@@ -134,27 +165,34 @@ static int wait_ms(const struct stream *t) {
 }
 
 static enum status wait(struct stream *t, struct why *w) {
-    t->fds[FD_STREAM].events = t->full || resting(t) ? 0 : POLLIN;
-    t->fds[FD_STOP].events = t->horizon == 0 ? POLLIN : 0;
+    t->fds[FD_STREAM].events = may_read(t) && !resting(t) ? POLLIN : 0;
+    t->fds[FD_STOP].events = t->leaving ? 0 : POLLIN;
     poll(t->fds, FDS, wait_ms(t));
     if (t->fds[FD_STREAM].revents == 0) rest(t);
-    if (t->fds[FD_SQL].revents != 0 && PQconsumeInput(t->sql) != 1) return pg_status(t->sql, NULL, w);
+    if (t->fds[FD_SQL].revents != 0 && PQconsumeInput(t->marker->conn) != 1)
+        return pg_status(t->marker->conn, NULL, w);
     /* With nothing asked for, only an end of the connection is reported. */
     return t->fds[FD_STREAM].revents != 0 ? replication_receive(t->hold->replication, w) : ST_OK;
 }
 
-static enum status set_horizon(struct stream *t, struct why *w) {
-    expiry_pause(&t->expiry);
-    return slot_commit_horizon(t->sql, &t->horizon, w);
+/* The shared connection carries one question at a time. Markers go first, as events wait for them. */
+static enum status ask(struct stream *t, struct why *w) {
+    uint64_t confirmed = t->emit->producer.acks.confirmed;
+    bool wanted = waits_for_standby(t) || (t->leaving && t->marker->came <= t->last_mark);
+    enum status st = marker_take(t->marker, w);
+    if (st == ST_OK) st = expiry_take(&t->expiry, confirmed, w);
+    if (st == ST_OK && !t->expiry.asked) st = marker_ask(t->marker, wanted, w);
+    if (st == ST_OK && !t->marker->asked && !t->leaving) st = expiry_ask(&t->expiry, confirmed, w);
+    return st;
 }
 
-/* ST_STOPPED: all is published, or the time is over. */
+/* ST_STOPPED: all that was committed is published, or the time is over. */
 static enum status check_stop(struct stream *t, struct why *w) {
-    const struct acks *acks = &t->emit->producer.acks;
     if (!publisher_state_stopping(t->state)) return ST_OK;
-    enum status st = t->horizon == 0 ? set_horizon(t, w) : ST_OK;
-    if (st != ST_OK) return st;
-    bool done = acks->confirmed >= t->horizon;
+    if (!t->leaving) t->last_mark = t->marker->sent;
+    t->leaving = true;
+    /* A marker flushes the log up to itself, so the stream is sure to get past it. */
+    bool done = t->marker->came > t->last_mark && t->emit->producer.acks.confirmed >= t->marker->lsn;
     if (!done && !publisher_state_out_of_time(t->state)) return ST_OK;
     if (!done) log_warn("publisher", "stops with events not published: they follow after the next start");
     tell(t, w);
@@ -168,8 +206,8 @@ static enum status turn(struct stream *t, struct why *w) {
     if (st == ST_OK) st = read_burst(t, w);
     producer_poll(&t->emit->producer);
     if (st == ST_OK && clock_mono_us() >= confirmation_due_us(t)) st = tell(t, w);
-    if (st == ST_OK && t->horizon == 0) st = expiry_step(&t->expiry, t->emit->producer.acks.confirmed, w);
-    return st == ST_OK ? check_stop(t, w) : st;
+    if (st == ST_OK) st = check_stop(t, w);
+    return st == ST_OK ? ask(t, w) : st;
 }
 
 static const char *time_column(const struct avro_type *type) {
@@ -178,19 +216,19 @@ static const char *time_column(const struct avro_type *type) {
     abort(); /* every schema of ours has it */
 }
 
-enum status publisher_stream_run(const struct publisher_state *state, PGconn *sql, struct hold *hold,
-                                 struct emit *emit, int64_t retention_ms, struct why *w) {
+enum status publisher_stream_run(const struct publisher_state *state, struct marker *marker,
+                                 struct hold *hold, struct emit *emit, int64_t retention_ms, struct why *w) {
     struct stream t = {
         .state = state,
-        .sql = sql,
+        .marker = marker,
         .hold = hold,
         .emit = emit,
         .fds = {[FD_STREAM] = {.fd = replication_socket(hold->replication)},
                 [FD_PRODUCER] = {.fd = producer_fd(&emit->producer), .events = POLLIN},
-                [FD_SQL] = {.fd = PQsocket(sql), .events = POLLIN},
+                [FD_SQL] = {.fd = PQsocket(marker->conn), .events = POLLIN},
                 [FD_STOP] = {.fd = state->stop_fd}},
     };
-    expiry_init(&t.expiry, sql, emit->table, time_column(emit->topic->type), retention_ms);
+    expiry_init(&t.expiry, marker->conn, emit->table, time_column(emit->topic->type), retention_ms);
     enum status st = ST_OK;
     while (st == ST_OK)
         st = turn(&t, w);

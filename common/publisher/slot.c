@@ -28,6 +28,11 @@ static const char STATE[] =
 static const char END_READERS[] =
     "select pg_terminate_backend(active_pid, 5000)" OUR_SLOTS " and active_pid is not null";
 
+static const char END_WAITERS[] =
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+    "   and usename = current_user and application_name = 'onsale-publisher' and wait_event = 'SyncRep'"
+    "   and pid <> pg_backend_pid()";
+
 static const char DROP_OTHERS[] =
     "select pg_drop_replication_slot(slot_name)" OUR_SLOTS
     " and active_pid is null and slot_name <> format('onsale_%s_%s', $1::text, $2::text)";
@@ -145,15 +150,6 @@ enum status slot_mark_republished(PGconn *conn, int64_t epoch, struct why *w) {
     return run(conn, REPUBLISHED, 1, (const char *const[]){number}, NULL, w);
 }
 
-enum status slot_commit_horizon(PGconn *conn, uint64_t *lsn, struct why *w) {
-    /* A message that takes part in a transaction: its commit flushes the WAL up to itself, so the stream is
-     * sure to get past it. (What pg_current_wal_flush_lsn says may lie inside a record that nothing flushes
-     * the rest of.) */
-    PGresult *res;
-    enum status st =
-        run(conn, "select (pg_logical_emit_message(true, 'onsale', '') - '0/0')::bigint", 0, NULL, &res, w);
-    if (st != ST_OK) return st;
-    *lsn = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
-    PQclear(res);
-    return ST_OK;
+enum status slot_end_waiters(PGconn *conn, struct why *w) {
+    return pg_exec(conn, w, END_WAITERS);
 }

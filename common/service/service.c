@@ -148,7 +148,8 @@ static void start_events(struct process *p, struct why *w) {
                                                         .registry_url = p->settings->registry_url,
                                                         .topic = s->publishes,
                                                         .table = s->event_table,
-                                                        .retention_ms = p->settings->event_retention_ms},
+                                                        .retention_ms = p->settings->event_retention_ms,
+                                                        .copies = (int)p->settings->event_copies},
                             w);
         if (p->publisher == NULL) die(s, EX_CONFIG, w->text);
         add_probe(p, "publisher", publisher_part_ready, p->publisher);

@@ -78,6 +78,9 @@ static const struct config_var joining[] = {
 static const struct config_var publishing[] = {
     {"EVENT_RETENTION", CONFIG_DURATION, &settings.event_retention_ms, "30d",
      "How long published events stay in the database", 60000, INT64_C(315360000000)},
+    {"EVENT_COPIES", CONFIG_INT, &settings.event_copies, "2",
+     "Copies that Kafka has to have of an event before it counts as published; where it needs fewer, a log line says so",
+     1, 10},
     {0},
 };
 

@@ -36,7 +36,8 @@ select date_trunc('hour', placed_at, 'UTC') as hour, count(*) as paid,
   from (select placed_at, extract(epoch from paid_at - placed_at)::float8 as seconds from orders where paid_at is not null) t
  group by 1;
 
--- Why orders placed in an hour were cancelled, and how many of all that were placed then: buyer, expired, ticket_cancelled, payment_failed.
+-- Why orders placed in an hour were cancelled, and how many of all that were placed then: buyer, expired, ticket_cancelled,
+-- payment_failed, lost.
 create or replace view cancellations as
 select hour, reason, count(*) as cancelled, count(*)::float8 / max(placed) as rate
   from (select date_trunc('hour', placed_at, 'UTC') as hour, cancelled_for as reason,

@@ -18,6 +18,8 @@ static void bind_ticket(struct sql_params *item, const void *event, struct str t
 static void bind_expiration(struct sql_params *item, const void *event, struct str traceparent) {
     const struct expiration_event *expiration = event;
     put_uuid(item, &expiration->order_id);
+    put_uuid(item, &expiration->ticket_id);
+    put_time(item, expiration->expires_at);
     put_optional_text(item, traceparent);
 }
 
@@ -39,6 +41,8 @@ static void bind_payment(struct sql_params *item, const void *event, struct str 
     put_uuid(item, &payment->id);
     put_int(item, payment->version);
     put_text(item, str_of(status_after(payment)));
+    put_uuid(item, &payment->ticket_id);
+    put_uuid(item, &payment->user_id);
     put_optional_text(item, traceparent);
 }
 

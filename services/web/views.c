@@ -152,6 +152,7 @@ static const struct {
     {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
     {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
     {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
+    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_CANCELLED},
 };
 
 static void end_by(struct str reason, struct order_event_view *out, enum order_state *state) {

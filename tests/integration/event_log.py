@@ -77,12 +77,12 @@ class Driver:
 class Log:
     """An event log in a database of its own, and the topic it goes to."""
 
-    def __init__(self, stack, directory, partitions=12):
-        self.stack, self.directory, self.drivers = stack, directory, []
+    def __init__(self, stack, directory, partitions=12, server=None):
+        self.stack, self.directory, self.drivers, self.borrowed = stack, directory, [], server is None
         self.name = f"pub_{uuid.uuid4().hex[:12]}"
         self.brokers, self.registry = stack.env["KAFKA_BROKERS"], stack.env["SCHEMA_REGISTRY_URL"]
-        self.admin_url = stack.env["POSTGRES_URL"]
-        self.url = self.admin_url.rsplit("/", 1)[0] + "/" + self.name
+        self.admin_url = server or stack.env["POSTGRES_URL"]
+        self.url = f"/{self.name}".join(self.admin_url.rsplit("/postgres", 1))
         self.topic = Topic(stack.env, self.name)
         self._admin_sql(f"create database {self.name}")
         for migration in sorted((ROOT / "common/publisher/migrations").glob("*.sql")):
@@ -103,13 +103,17 @@ class Log:
             driver.process.kill()
             driver.process.wait()
             driver.out.close()
+        if self.borrowed:  # the server goes on without it
+            self._drop()
+        self.kafka.delete_topics([self.name])[self.name].result(30)
+
+    def _drop(self):
         slots = self._admin_sql("select slot_name, active_pid from pg_replication_slots where database = %s", self.name)
         for slot, pid in slots:
             if pid:
                 self._admin_sql("select pg_terminate_backend(%s, 5000)", pid)
             self._admin_sql("select pg_drop_replication_slot(%s)", slot)
         self._admin_sql(f"drop database {self.name} with (force)")
-        self.kafka.delete_topics([self.name])[self.name].result(30)
 
     def _admin_sql(self, query, *args):
         with psycopg.connect(self.admin_url, autocommit=True) as connection:

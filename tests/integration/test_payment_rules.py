@@ -43,8 +43,8 @@ def expected(state, ended, given):
 def database():
     """One of payments, empty."""
     with postgres() as url, psycopg.connect(url, autocommit=True) as connection:
-        for folder in ("migrations", "functions"):
-            for file in sorted((ROOT / "services/payments" / folder).glob("*.sql")):
+        for folder in ("services/payments/migrations", "common/publisher/functions", "services/payments/functions"):
+            for file in sorted((ROOT / folder).glob("*.sql")):
                 connection.execute(file.read_text())
         connection.prepare_threshold = None
         yield connection

@@ -11,10 +11,10 @@ import urllib.request
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from event_log import KEYS, Log, Writers
-from support import DEADLINE, wait_until
+from support import DEADLINE, Replica, wait_until
 
 
 @pytest.fixture
@@ -469,6 +469,20 @@ def test_a_row_that_cannot_be_published_ends_the_process(log):
             " select 'NoSuchType', id, 1, now(), id, 't', 1, 'EUR', 'sold' from tickets limit 1")
     assert driver.process.wait(DEADLINE) == 70
     assert "does not fit field type of TicketEvent" in driver.text()
+
+
+# --- copies ---
+
+def test_too_few_copies_of_events_are_said(stack):
+    """One broker has one, and the topics were created to be content with it."""
+    kafka = AdminClient({"bootstrap.servers": stack.env["KAFKA_BROKERS"]})
+    topic = ConfigResource("topic", "users")
+    assert kafka.describe_configs([topic])[topic].result(30)["min.insync.replicas"].value == "1"
+    with Replica(stack, "auth", EVENT_COPIES="2") as demanding:
+        demanding.wait_ready()
+        assert demanding.output().count("topic users with 1 in-sync replicas, EVENT_COPIES asks for 2") == 1
+        assert demanding.metric("onsale_publisher_event_copies") == 1
+    assert "EVENT_COPIES" not in stack.logs("auth") and stack.metric("auth", "onsale_publisher_event_copies") == 1
 
 
 # --- retention ---

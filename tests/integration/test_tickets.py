@@ -325,7 +325,7 @@ def order(ticket, status, version, order_id=None, **more):
     kind = {"created": "OrderCreated", "awaiting_payment": "OrderUpdated", "complete": "OrderCompleted", "cancelled": "OrderCancelled"}
     return {"type": kind[status], "id": order_id or missing_id(), "ticketId": ticket["id"], "version": version,
             "occurredAt": 1_700_000_000_000, "userId": str(uuid.uuid4()), "sellerId": ticket["userId"], "status": status,
-            "expiresAt": 1_700_000_900_000, "price": 2000, "currency": "USD", "title": ticket["title"],
+            "expiresAt": 4_102_444_800_000, "price": 2000, "currency": "USD", "title": ticket["title"],
             "ticketVersion": ticket["version"], "reason": None, **more}
 
 

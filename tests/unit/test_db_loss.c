@@ -258,6 +258,62 @@ static void a_silent_backend_is_given_up(void **state) {
     check_works();
 }
 
+static const struct sql commits = {
+    "test_commits",
+    "select ordinal, n, (pg_logical_emit_message(true, 'test', '') - '0/0')::int8"
+    " from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
+    1,
+    true,
+    fx_int,
+    0};
+
+static void set_standby(const char *name) {
+    char text[128];
+    snprintf(text, sizeof text, "alter system set synchronous_standby_names = '%s'", name);
+    test_exec(fx_admin, text);
+    test_exec(fx_admin, "select pg_reload_conf()");
+}
+
+static int64_t sessions(const char *condition) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "select count(*) from pg_stat_activity where datname = current_database()"
+             " and application_name = 'onsale-test_db_loss-write' %s",
+             condition);
+    return test_count(fx_admin, text);
+}
+
+/* No timeout of Postgres ends a commit that waits for the standby. */
+static void a_standby_that_is_away_takes_two_sessions_at_most(void **state) {
+    (void)state;
+    static const struct sql *const list[] = {&fx_echo, &commits, NULL};
+    struct item items[2] = {0}, late = {0};
+    struct db_options options = fx_options(list);
+    options.statement_timeout_ms = 100;
+    fx_open(&options);
+    catch_log();
+    set_standby("nobody");
+    for (int i = 0; i < 2; i++) {
+        fx_until(fx_add(&commits, &items[i]) == ST_OK);
+        fx_until(items[i].answers == 1);
+        assert_int_equal(items[i].st, ST_TIMEOUT);
+        assert_int_equal(sessions("and wait_event = 'SyncRep'"), i + 1);
+    }
+    int64_t end = clock_mono_us() + 3000000;
+    while (clock_mono_us() < end) {
+        assert_int_equal(fx_add(&commits, &late), ST_LOST);
+        fx_turn();
+    }
+    assert_int_equal(sessions("and wait_event = 'SyncRep'"), 2);
+    assert_true(sessions("") <= 3); /* one that asks whether they are gone */
+    assert_int_equal(logged("as many sessions as may be wait for their commits"), 1);
+    set_standby("");
+    fx_until(fx_add(&commits, &late) == ST_OK);
+    fx_until(late.answers == 1);
+    assert_int_equal(late.st, ST_OK);
+    fx_until(sessions("") == 1);
+}
+
 /* h2o's timers go by the wall clock: what somebody sets that to must not put off what is due. */
 static atomic_llong clock_set_by_s;
 
@@ -522,6 +578,7 @@ int main(void) {
         TEST(a_crashed_server_is_found_again),
         TEST(a_stopped_server_is_waited_for),
         TEST(a_silent_backend_is_given_up),
+        TEST(a_standby_that_is_away_takes_two_sessions_at_most),
         TEST(a_clock_that_is_set_back_puts_nothing_off),
         TEST(a_backend_that_reads_nothing_does_not_hold_up_the_loop),
         TEST(busy_or_idle_is_not_silent),

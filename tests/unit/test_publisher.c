@@ -264,8 +264,8 @@ static void one_publishes_and_one_stands_by(void **state) {
 static void a_broker_that_is_away(void **state) {
     (void)state;
     struct publisher *p = start_ready();
-    insert(1);
-    until(count_records() == 1);
+    insert(50); /* each partition gets some */
+    until(count_records() == 50);
     rd_kafka_mock_broker_set_down(kafka, 1);
     insert(20);
     until(metric_value(M_PUBLISHER_UNACKED) == 20);
@@ -276,7 +276,56 @@ static void a_broker_that_is_away(void **state) {
     rd_kafka_mock_broker_set_up(kafka, 1);
     p = start_ready();
     publisher_stop(p, STOP_MS);
-    assert_int_equal(check_records(), 21);
+    assert_int_equal(check_records(), 70);
+}
+
+/* The versions on the topic of an event's key, in its order. */
+static int read_versions(int *versions, int most) {
+    rd_kafka_t *consumer = reader();
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(consumer, "users", NULL);
+    int n = 0;
+    for (int p = 0; p < PARTITIONS; p++) {
+        if (end_of(consumer, p) == 0) continue;
+        rd_kafka_consume_start(rkt, p, RD_KAFKA_OFFSET_BEGINNING);
+        for (bool end = false; !end;) {
+            rd_kafka_message_t *record = rd_kafka_consume(rkt, p, PATIENCE_MS);
+            struct user_event event;
+            end = record->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+            if (!end) topic.type->decode((const uint8_t *)record->payload + 5, record->len - 5, &event);
+            if (!end && n < most) versions[n++] = event.version;
+            rd_kafka_message_destroy(record);
+        }
+        rd_kafka_consume_stop(rkt, p);
+    }
+    rd_kafka_topic_destroy(rkt);
+    rd_kafka_destroy(consumer);
+    return n;
+}
+
+/* A leader that moves refuses the first request of a new producer, and the next leader takes the second one,
+ * which was on its way, as the first. */
+static void the_first_request_is_refused(void **state) {
+    (void)state;
+    enum { VERSIONS = 8, LATENCY_MS = 100 };
+    struct publisher *p = start_ready();
+    until(slot_active());
+    rd_kafka_mock_broker_set_rtt(kafka, 1, LATENCY_MS);
+    rd_kafka_mock_push_request_errors(kafka, 0 /* Produce */, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+    for (int version = 1; version <= VERSIONS; version++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "insert into user_events (type, id, version, email) values"
+                 " ('UserCreated', '01900000-0000-7000-8000-000000000001', %d, 'someone@example.com')",
+                 version);
+        test_exec(conn, text);
+        poll(NULL, 0, 5); /* more than linger.ms: a request each */
+    }
+    publisher_stop(p, STOP_MS);
+    rd_kafka_mock_broker_set_rtt(kafka, 1, 0);
+    int versions[VERSIONS + 1];
+    assert_int_equal(read_versions(versions, VERSIONS + 1), VERSIONS);
+    for (int i = 0; i < VERSIONS; i++)
+        assert_int_equal(versions[i], i + 1);
 }
 
 static void lost_connections(void **state) {
@@ -341,6 +390,7 @@ int main(void) {
         WITH_ALL(a_lost_slot_begins_an_epoch),
         WITH_ALL(one_publishes_and_one_stands_by),
         WITH_ALL(a_broker_that_is_away),
+        WITH_ALL(the_first_request_is_refused),
         WITH_ALL(lost_connections),
         WITH_ALL(can_be_stopped_at_any_moment),
         WITH_ALL(says_what_it_waits_for),

@@ -13,6 +13,7 @@
 
 #include "backoff.h"
 #include "h2o_compat.h"
+#include "priv/db_late.h"
 #include "sql.h"
 
 struct db_conn_options { /* all of it outlives the connection */
@@ -37,6 +38,10 @@ enum db_conn_state {
     DB_CONN_READY,
 };
 
+/* Sessions that did not answer in time and live on (db_late.h): at most so many, and then none besides on the
+ * same server. */
+enum { DB_CONN_LATE = 2 };
+
 struct db_conn {
     enum db_conn_state state;
     PGconn *pg; /* in pipeline mode while ready */
@@ -46,6 +51,8 @@ struct db_conn {
     h2o_loop_t *loop;
     char *host; /* the name to look up before connecting; NULL: none */
     struct db_resolve *lookup;
+    struct db_late late[DB_CONN_LATE];
+    bool asked_late;    /* the session being prepared was asked whether they are gone */
     h2o_socket_t *sock; /* over a duplicate of pg's descriptor, since h2o closes what it is given */
     int prepared;       /* results of the prepare pipeline so far */
     struct h2o_compat_timers timers; /* the one below; how long it lasts changes with what is waited for */

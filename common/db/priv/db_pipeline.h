@@ -6,11 +6,12 @@
  *     db.c                    the public calls, and the answers to waiters
  *      └─ db_pipeline.c       sends batches over a connection
  *          ├─ db_conn.c       a connection: connecting, preparing, deadlines, loss, back-off
- *          │   └─ db_resolve.c    looking up the server's name without blocking
+ *          │   ├─ db_resolve.c    looking up the server's name without blocking
+ *          │   └─ db_late.c       a session that did not answer in time
  *          └─ db_batch.c      items of one statement that travel together
  *
  * Calls upwards are callbacks: db_conn_events, db_pipeline_answered, db_done. (priv/db_metrics.h, the
- * table of metrics, is for all of them.)
+ * table of metrics, and priv/db_input.h are for all of them.)
  *
  * A batch is in exactly one place: in its pipeline's `waiting` (where the open one of a statement grows), in
  * its pipeline's `sent`, in the db's `answered`, or spare. A pipeline only moves batches to `answered`. db.c

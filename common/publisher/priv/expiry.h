@@ -34,8 +34,7 @@ void expiry_init(struct expiry *e, PGconn *conn, const char *table, const char *
                  int64_t retention_ms);
 void expiry_free(struct expiry *e);
 
-/* Goes on as far as it can; call when the socket was readable (after PQconsumeInput), when due_us has come,
- * and when more is confirmed. ST_OK, ST_LOST, ST_FAILED. */
-enum status expiry_step(struct expiry *e, uint64_t confirmed_lsn, struct why *w);
-/* Waits for the answer that is on its way, if any: the connection is free for others then. */
-void expiry_pause(struct expiry *e);
+/* Takes in the answer that has come (after PQconsumeInput). ST_OK, ST_LOST, ST_FAILED. */
+enum status expiry_take(struct expiry *e, uint64_t confirmed_lsn, struct why *w);
+/* Asks for what is next, if it is due or confirmed. The connection must be free. ST_OK, ST_LOST. */
+enum status expiry_ask(struct expiry *e, uint64_t confirmed_lsn, struct why *w);

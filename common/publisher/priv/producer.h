@@ -36,8 +36,9 @@ void producer_close(struct producer *p);
 /* The partition of an event, by its key. */
 int producer_partition(const struct producer *p, const void *event);
 
-/* Sends an event, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it waits here, and
- * nothing else may be sent until producer_push returns ST_OK. */
+/* Sends an event, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it waits here (the
+ * queue is full, or it has to wait for its partition's first event), and nothing else may be sent until
+ * producer_push returns ST_OK. */
 enum status producer_send(struct producer *p, const void *event, struct log_position position,
                           struct str traceparent);
 enum status producer_push(struct producer *p);

@@ -30,9 +30,10 @@
 enum { PUBLISHED_TAIL_QUIET_MS = 200 };
 
 /* Whether the topic is there with the partitions that the schema says. ST_OK, ST_LOST (no answer within
- * timeout_ms), ST_NOT_FOUND, ST_FAILED, ST_INVALID (Kafka's properties). Asking does not create it. */
+ * timeout_ms), ST_NOT_FOUND, ST_FAILED, ST_INVALID (Kafka's properties). Asking does not create it.
+ * *copies: how many copies of a record Kafka has at least when it acknowledges it; 0: it does not say. */
 enum status published_tail_check_topic(const char *brokers, const struct topic *topic, int timeout_ms,
-                                       struct why *w);
+                                       int *copies, struct why *w);
 
 struct published_tail_options {
     const char *brokers;

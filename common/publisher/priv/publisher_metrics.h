@@ -18,6 +18,10 @@
       "WAL between what is written and what is confirmed")                                                   \
     X(M_PUBLISHER_UNACKED, GAUGE, "onsale_publisher_unacked_events",                                         \
       "Events handed to Kafka and not acknowledged")                                                         \
+    X(M_PUBLISHER_COPIES, GAUGE, "onsale_publisher_event_copies",                                            \
+      "Copies that Kafka has of an event before it counts as published; 0: not known")                       \
+    X(M_PUBLISHER_AWAITS, GAUGE, "onsale_publisher_standby_wait_seconds",                                    \
+      "How long events have waited for the synchronous standby")                                             \
     X(M_PUBLISH_TIME, HISTOGRAM, "onsale_publisher_delay_seconds", "From commit to acknowledged by Kafka")   \
     X(M_EVENTS_EXPIRED, COUNTER, "onsale_events_expired_total",                                              \
       "Events deleted from the log after EVENT_RETENTION")

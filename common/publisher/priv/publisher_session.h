@@ -18,10 +18,10 @@
  *          |       acks      \       up to where all is acknowledged
  *          |         published_tail  what the topic has already
  *          |
- *       expiry                       deletes what is old and published
+ *       expiry, marker               deletes what is old and published | what the standby has
  *
- * Under stream and session: hold (the stream's connection) and slot (the epoch and its slot, as SQL). Under
- * the four at the top: state (what /readyz says, and whether to stop). log_position is under all. The
+ * Under stream and session: marker, hold (the stream's connection) and slot (the epoch and its slot, as SQL).
+ * Under the four at the top: state (what /readyz says, and whether to stop). log_position is under all. The
  * names of session, stream, republish and state begin with publisher_. */
 #pragma once
 

@@ -19,7 +19,8 @@ struct publisher_state {
     int stop_fd;                /* readable once it is to stop */
     _Atomic int64_t stop_by_us; /* monotonic; 0: not stopping */
     bool settled;               /* the thread's own: was ready since this was last false */
-    pthread_mutex_t lock;       /* of what follows */
+    int copies;           /* the thread's own: that Kafka has of an event, as was said last; 0: nothing was */
+    pthread_mutex_t lock; /* of what follows */
     bool ready;
     struct why text;
 };

@@ -46,6 +46,6 @@ enum status slot_new_epoch(PGconn *conn, const char *service, const char *table,
 enum status slot_mark_republished(PGconn *conn, int64_t epoch, struct why *w);
 /* Drops slots of other epochs, which would keep WAL that is never read. */
 enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, struct why *w);
-
-/* Everything that committed before this LSN is before it in the WAL as well, and on disk. */
-enum status slot_commit_horizon(PGconn *conn, uint64_t *lsn, struct why *w);
+/* Ends what publishers that are gone left behind: their markers (marker.h) wait for a standby that is away,
+ * and Postgres does not notice that nobody waits for them. For the slot's owner alone. */
+enum status slot_end_waiters(PGconn *conn, struct why *w);

@@ -7,7 +7,7 @@ language plpgsql as $$
 #variable_conflict use_column
 begin
     update users u
-       set email = coalesce(new_email, u.email), password_hash = coalesce(new_hash, u.password_hash), version = u.version + 1
+       set email = coalesce(new_email, u.email), password_hash = coalesce(new_hash, u.password_hash), version = next_version(u.version)
      where u.id = who and u.password_hash = checked_hash
     returning 'done', u.version, u.email into verdict, version, email;
     verdict := coalesce(verdict, 'stale');

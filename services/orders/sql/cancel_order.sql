@@ -9,7 +9,7 @@ with req as (
 ), locked as (
     select o.* from orders o join wanted w on w.id = o.id for update of o skip locked
 ), changed as (
-    update orders o set status = 'cancelled', reason = 'buyer', hold_slot = null, version = l.version + 1
+    update orders o set status = 'cancelled', reason = 'buyer', hold_slot = null, version = next_version(l.version)
       from locked l
      where o.id = l.id and l.status in ('created', 'awaiting_payment')
     returning o.*

@@ -9,7 +9,7 @@ with event_in as (
        and coalesce(o.payment_version, 0) < e.version
      order by o.ticket_id for update of o
 ), changed as (
-    update orders o set version = o.version + 1, payment_id = l.payment_id, payment_version = l.payment_version
+    update orders o set version = next_version(o.version), payment_id = l.payment_id, payment_version = l.payment_version
       from locked l
      where o.id = l.id
     returning o.*, l.traceparent

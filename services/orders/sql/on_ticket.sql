@@ -17,7 +17,7 @@ with event_in as (
      where e.status = 'cancelled' and o.status <> 'complete'
      order by o.ticket_id for update of o
 ), changed as (
-    update orders o set status = 'cancelled', reason = 'ticket_cancelled', hold_slot = null, version = o.version + 1
+    update orders o set status = 'cancelled', reason = 'ticket_cancelled', hold_slot = null, version = next_version(o.version)
       from locked l
      where o.id = l.id
     returning o.*, l.traceparent

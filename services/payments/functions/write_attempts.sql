@@ -52,7 +52,7 @@ begin
         select * from first f where f.key is null or f.order_id in (select n.order_id from noted n)
     ), changed as (
         update charges c
-           set id = coalesce(c.id, s.charge_id), version = c.version + 1, state = 'started', attempt = c.attempt + 1,
+           set id = coalesce(c.id, s.charge_id), version = next_version(c.version), state = 'started', attempt = c.attempt + 1,
                max_attempts = s.allowed, final = false, token = s.token, stripe_id = null, reason = null,
                started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1,
                key_at = now(), sent_at = now()

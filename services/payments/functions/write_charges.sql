@@ -23,7 +23,7 @@ begin
         ), changed as (
             update charges c
                set state = s.next, changed_at = now(),
-                   version = c.version + case when s.event is null then 0 else 1 end,
+                   version = case when s.event is null then c.version else next_version(c.version) end,
                    final = case s.next when 'failed' then c.attempt >= c.max_attempts or c.order_status = 'cancelled'
                                        else s.next = 'refunded' end,
                    stripe_id = coalesce(s.stripe_id, c.stripe_id),

@@ -8,7 +8,7 @@ with req as (
 ), sellers as (
     select distinct on (r.id) r.* from req r join locked l on l.id = r.id and l.user_id = r.user_id order by r.id, r.ordinal
 ), changed as (
-    update tickets t set status = 'cancelled', version = l.version + 1
+    update tickets t set status = 'cancelled', version = next_version(l.version)
       from locked l join sellers s on s.id = l.id
      where t.id = l.id and l.status = 'available'
     returning t.*

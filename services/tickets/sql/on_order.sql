@@ -1,6 +1,9 @@
 -- What an order's event does to its ticket. Orders seen at this version or a later one are passed over (`fresh`), so a replay
--- changes nothing. Only the order that holds a ticket releases it or completes its sale. A live order on a ticket that was
--- withdrawn meanwhile: the withdrawal is published again, and orders cancels that order.
+-- changes nothing. Only the order that holds a ticket releases it. A live order on a ticket that was withdrawn meanwhile: the
+-- withdrawal is published again, and orders cancels that order.
+--
+-- Orders lets one live order through for a ticket, so its word counts, also against what is known here: after a failover that lost
+-- events, a complete order has its ticket whoever seems to hold it, and one that was cancelled gives back what seemed sold to it.
 --
 -- Orders of 90 days ago (their ids begin with the time) are forgotten, two for each that comes, so that seen_orders does not grow
 -- for ever. An order lives for minutes; its events can come again for as long as orders' event log keeps them (EVENT_RETENTION, 30
@@ -31,13 +34,12 @@ with event_in as (
     select *,
            case when order_status in ('created', 'awaiting_payment') and status in ('available', 'cancelled') then
                      case status when 'available' then 'reserved' else 'cancelled' end
-                when order_status = 'cancelled' and status = 'reserved' and order_id = by_order then 'available'
-                when order_status = 'complete' and (status = 'available' or status = 'reserved' and order_id = by_order)
-                     then 'sold' end as next_status
+                when order_status = 'cancelled' and status in ('reserved', 'sold') and order_id = by_order then 'available'
+                when order_status = 'complete' and status in ('available', 'reserved') then 'sold' end as next_status
       from locked
 ), changed as (
     update tickets t
-       set status = d.next_status, version = d.version + 1,
+       set status = d.next_status, version = next_version(d.version),
            order_id = case when d.next_status in ('reserved', 'sold') then d.by_order end
       from decided d
      where t.id = d.id and d.next_status is not null

@@ -11,7 +11,7 @@ with req as (
 ), first as (
     select distinct on (r.id) r.* from req r join locked l on l.id = r.id and l.user_id = r.user_id order by r.id, r.ordinal
 ), changed as (
-    update tickets t set title = f.title, price = f.price, version = l.version + 1
+    update tickets t set title = f.title, price = f.price, version = next_version(l.version)
       from first f join locked l on l.id = f.id
      where t.id = l.id and l.status = 'available' and l.version = coalesce(f.if_version, l.version)
     returning t.*
