@@ -12,7 +12,7 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
     put_text(item, str_of(order_event_status_symbols[order->status]));
     put_int(item, order->price);
     put_text(item, order->currency);
-    put_time(item, order->expires_at * 1000);
+    put_time(item, order->expires_at);
     put_optional_text(item, traceparent);
 }
 
