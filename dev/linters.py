@@ -1,5 +1,5 @@
 """What ./onsale test lint runs. A linter is a function of a tree that returns what it has to say: nothing, if all is right. What each looks for
-is in the root of the checkout (.clang-format, .clang-tidy, ruff.toml, .shellcheckrc, .squawk.toml, .yamllint, .editorconfig)."""
+is in the root of the checkout (.clang-format, .clang-tidy, ruff.toml, .squawk.toml, .yamllint, .editorconfig)."""
 import concurrent.futures
 import functools
 import hashlib

@@ -32,7 +32,6 @@ struct consumer {
     bool fenced;      /* the last batch was: once is normal, again waits */
 
     struct group_partition *unreadable; /* whose record ended the batch; valid while the group fetches */
-    struct why said_of_one;             /* about a partition that waits by itself, the last time */
 };
 
 /* --- from records to a batch --- */
@@ -153,42 +152,41 @@ static void describe_batch(struct consumer *c, char *text, size_t size) {
         }
 }
 
-/* A partition whose next record cannot be used now: it is tried again by itself, never skipped, and the
- * others go on. */
 static void hold_one(struct consumer *c, struct group_partition *p, enum status st, const struct why *w) {
-    struct why all;
-    why(&all, st, "%s/%d@%lld waits: %s", c->sources.names[p->topic], p->partition, (long long)p->reached,
-        w->text);
-    int pause_ms = group_hold_one(c->thread.group, p);
-    if (log_news(&c->said_of_one, &all))
-        log_at(st == ST_INVALID ? LOG_ERROR : LOG_WARN, "consumer", "%s; again in %d ms", all.text, pause_ms);
     metric_add(M_CONSUMER_RETRIES, 1);
+    topic_thread_hold_one(&c->thread, p, st, w);
 }
 
-/* The partition that a refused batch failed for, as far as that is clear: one that failed before, or that of
- * the only record. Back at its position. */
-static struct group_partition *culprit(struct consumer *c) {
+/* The partition that the batch was of, if it was one record; back at its position. */
+static struct group_partition *only_one(struct consumer *c) {
     int count;
-    struct group_partition *p = group_partitions(c->thread.group, &count), *found = NULL;
-    for (int i = 0; i < count; i++)
-        if (p[i].reached != p[i].next && (p[i].alone.failures > 0 || c->batch.records == 1)) found = &p[i];
-    if (found != NULL) found->reached = found->next;
-    return found;
+    struct group_partition *p = group_partitions(c->thread.group, &count);
+    for (int i = 0; c->batch.records == 1 && i < count; i++)
+        if (p[i].reached != p[i].next) {
+            p[i].reached = p[i].next;
+            return &p[i];
+        }
+    return NULL;
 }
 
 /* A statement refuses the data of a record. Batches get smaller until it is found: all records before it take
- * effect. */
+ * effect. If a partition waits for that already, it is probably the one: then each record goes by itself. */
 static void refused(struct consumer *c, const struct why *w) {
-    struct group_partition *one = culprit(c);
+    struct group_partition *one = only_one(c);
     if (one != NULL) {
         hold_one(c, one, ST_INVALID, w);
         c->most_records = c->options.batch_records;
         return;
     }
     int most = c->batch.records < c->most_records ? c->batch.records : c->most_records;
-    c->most_records = most > 1 ? most / 2 : 1;
+    c->most_records = group_waiting(c->thread.group) > 0 || most == 1 ? 1 : most / 2;
     metric_add(M_CONSUMER_RETRIES, 1);
     group_hold(c->thread.group);
+}
+
+/* A partition that waits is fetched again, and has not come through yet. */
+static bool is_tried(const struct group_partition *p) {
+    return p->alone.failures > 0 && !p->left_out;
 }
 
 static void set_back(struct consumer *c, enum status st, const struct why *w) {
@@ -219,9 +217,13 @@ static void fenced(struct consumer *c, const struct why *w) {
 }
 
 static void gone_well(struct consumer *c) {
+    int count, tried = 0;
+    struct group_partition *p = group_partitions(c->thread.group, &count);
+    for (int i = 0; i < count; i++)
+        tried += is_tried(&p[i]);
     topic_thread_went_well(&c->thread);
     c->fenced = false;
-    if (c->most_records < c->options.batch_records) c->most_records *= 2;
+    if (tried == 0 && c->most_records < c->options.batch_records) c->most_records *= 2;
 }
 
 /* --- placing: from positions to fetching --- */
@@ -235,7 +237,10 @@ static enum status read_positions(struct consumer *c, struct why *w) {
     enum status st = commit_places(c->conn, places, count, w);
     for (int i = 0; st == ST_OK && i < count; i++) {
         /* What Kafka does not have any more is that very position. */
-        if (p[i].next != places[i].next) p[i].gone = false;
+        if (p[i].next != places[i].next) {
+            p[i].gone = false;
+            backoff_reset(&p[i].alone);
+        }
         p[i].next = places[i].next;
     }
     free(places);
@@ -257,6 +262,7 @@ static enum status start_over(struct consumer *c, struct group_partition *p, str
     metric_add(M_OFFSET_RESETS, 1);
     p->next = earliest;
     p->gone = false;
+    backoff_reset(&p->alone);
     return ST_OK;
 }
 
@@ -274,10 +280,8 @@ static enum status place(struct consumer *c, struct why *w) {
         if (p[i].gone) st = start_over(c, &p[i], w);
     if (st != ST_OK) return st;
     group_fetch(c->thread.group);
-    int left_out = group_left_out(c->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, count);
-    metric_set(M_PARTITIONS_LEFT_OUT, left_out);
-    if (left_out == 0) log_info("consumer", "reading %d partitions", count);
+    if (group_waiting(c->thread.group) == 0) log_info("consumer", "reading %d partitions", count);
     topic_thread_say_ready(&c->thread);
     return ST_OK;
 }
@@ -341,10 +345,9 @@ static void react(struct consumer *c) {
         refused(c, &failed);
     else if (st != ST_OK)
         set_back(c, st, &failed);
-    else if (taken != ST_OK)
-        hold_one(c, c->unreadable, taken, &w);
-    else
-        gone_well(c);
+    if (st != ST_OK) return;
+    if (c->batch.records > 0) gone_well(c);
+    if (taken != ST_OK) hold_one(c, c->unreadable, taken, &w);
 }
 
 static void step(void *consumer) {

@@ -7,8 +7,7 @@
 #include "priv/sources.h"
 #include "queries.h"
 
-/* Held while they are applied. */
-#define TRY_LOCK "select pg_try_advisory_lock(hashtext('onsale dead letters'))"
+enum { DEADLOCK_TRIES = 3 };
 
 /* One of them, as sql/list_dead_letters.sql has it. */
 struct letter {
@@ -137,51 +136,49 @@ static void leave(struct work *work, const struct letter *l, const char *reason)
     work->left++;
 }
 
-/* The registry has to answer; a record that cannot be read, or that a statement refuses, stays. */
+/* Removes it and carries out the reaction, if there is one. ST_FENCED: another process did. */
+static enum status carry_out(struct work *work, const struct letter *l, const struct source *source,
+                             struct why *w) {
+    batch_reset(&work->batch);
+    sql_params_reset(&work->done);
+    put_place(&work->done, l);
+    const struct reaction *r = sources_reaction(&work->sources, source);
+    if (r != NULL) batch_effect(&work->batch, r, l->key, source->event, (struct str){0});
+    enum status st = ST_AGAIN;
+    for (int i = 0; i < DEADLOCK_TRIES && st == ST_AGAIN; i++)
+        st = commit_batch(work->conn, &work->done, &work->batch, w);
+    return st;
+}
+
+/* The registry and the database have to answer; all other trouble leaves a record where it is. */
 static enum status apply(void *arg, const struct letter *l, struct why *w) {
     struct work *work = arg;
     struct source *source = source_of(work, l->topic);
     struct why reason = {.text = "nothing reacts to this topic any more"};
-    enum status st = source == NULL
-                         ? ST_INVALID
-                         : wire_decode(source->decoder, (const uint8_t *)(l->null_value ? NULL : l->value.p),
-                                       l->value.n, source->event, &reason);
-    if (st == ST_LOST) return why(w, st, "%s", reason.text);
-    if (st == ST_OK) {
-        batch_reset(&work->batch);
-        sql_params_reset(&work->done);
-        put_place(&work->done, l);
-        const struct reaction *r = sources_reaction(&work->sources, source);
-        if (r != NULL) batch_effect(&work->batch, r, l->key, source->event, (struct str){0});
-        st = commit_batch(work->conn, &work->done, &work->batch, &reason);
-    }
-    if (st == ST_INVALID) {
+    enum status st = ST_INVALID;
+    if (source != NULL)
+        st = wire_decode(source->decoder, (const uint8_t *)(l->null_value ? NULL : l->value.p), l->value.n,
+                         source->event, &reason);
+    if (st == ST_OK) st = carry_out(work, l, source, &reason);
+    if (st == ST_LOST || st == ST_FAILED) return why(w, st, "%s", reason.text);
+    if (st == ST_FENCED) return ST_OK;
+    if (st != ST_OK) {
         leave(work, l, reason.text);
         return ST_OK;
     }
-    if (st != ST_OK) return why(w, st, "%s", reason.text);
     write_place(work->out, l);
     fputs(" applied\n", work->out);
     work->applied++;
     return ST_OK;
 }
 
-static enum status lock(PGconn *conn, struct why *w) {
-    PGresult *res = PQexec(conn, TRY_LOCK);
-    enum status st = pg_status(conn, res, w);
-    if (st == ST_OK && PQgetvalue(res, 0, 0)[0] != 't')
-        st = why(w, ST_FENCED, "they are being applied already, by another process");
-    PQclear(res);
-    return st;
-}
-
 static enum status apply_all(const struct consumer_options *options, PGconn *reader, struct work *work,
                              struct why *w) {
-    enum status st = lock(reader, w);
-    if (st != ST_OK) return st;
     work->conn = commit_open(options->database_url, options->service, &work->batch, w);
     if (work->conn == NULL) return ST_LOST;
-    return each_letter(reader, apply, work, w);
+    enum status st = each_letter(reader, apply, work, w);
+    fprintf(work->out, "%d applied, %d left\n", work->applied, work->left);
+    return st;
 }
 
 enum status dead_letters_apply(const struct consumer_options *options, FILE *out, int *left, struct why *w) {
@@ -193,7 +190,6 @@ enum status dead_letters_apply(const struct consumer_options *options, FILE *out
     sources_init(&work.sources, options->reactions, registry, 0);
     sql_params_init(&work.done, &sql_dead_letter_done);
     enum status st = apply_all(options, reader, &work, w);
-    fprintf(out, "%d applied, %d left\n", work.applied, work.left);
     *left = work.left;
     sql_params_free(&work.done);
     sources_free(&work.sources);

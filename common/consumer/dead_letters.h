@@ -12,6 +12,6 @@
 enum status dead_letters_list(const struct consumer_options *options, FILE *out, struct why *w);
 
 /* Carries out the reaction to each that can be read now, in their order, each in a transaction that also
- * removes it from the table: once. Those that cannot be read stay; *left says how many. Only one at a time:
- * ST_FENCED otherwise. */
+ * removes it from the table: once, also when several do this at a time. Those that cannot be read, or that a
+ * statement refuses or takes too long for, stay; *left says how many. */
 enum status dead_letters_apply(const struct consumer_options *options, FILE *out, int *left, struct why *w);

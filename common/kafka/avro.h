@@ -63,8 +63,8 @@ struct avro_plan;
 /* NULL: the writer's schema cannot be read as this type; why names the field. */
 struct avro_plan *avro_plan_new(const struct avro_type *reader, const char *writer_schema, struct why *w);
 void avro_plan_free(struct avro_plan *plan);
-/* Whether a schema is of the same record, in whatever version. */
-bool avro_same_record(const struct avro_type *reader, const char *schema);
+/* Whether a schema is of another record: no version of this one. One that cannot be parsed may be. */
+bool avro_other_record(const struct avro_type *reader, const char *schema);
 /* As the type's own decode, but strs that the writer did not write are defaults, and live with the plan.
  * ST_AGAIN: well formed, with a value that this version has no place for (a new symbol of an enum); a newer
  * one may read it. */

@@ -304,15 +304,15 @@ struct avro_plan *avro_plan_new(const struct avro_type *reader, const char *writ
     return NULL;
 }
 
-bool avro_same_record(const struct avro_type *reader, const char *schema) {
+bool avro_other_record(const struct avro_type *reader, const char *schema) {
     struct arena arena = {0};
     struct why ignored;
     const struct avro_shape *shape = avro_shape_parse(&arena, schema, &ignored);
     json_t *own = json_loads(reader->schema, 0, NULL);
-    bool same = shape != NULL && same_name(own, shape->name);
+    bool other = shape != NULL && !same_name(own, shape->name);
     json_decref(own);
     arena_free(&arena);
-    return same;
+    return other;
 }
 
 void avro_plan_free(struct avro_plan *plan) {

@@ -16,8 +16,9 @@ static const uint64_t one = 1;
 enum {
     FETCH_ON_MS = 10,
     LONGEST_FETCH_MS = 100,
-    ALONE_FIRST_MS = 200, /* each try also makes the other partitions fetch again */
+    ALONE_FIRST_MS = 1000, /* each try also makes the other partitions fetch again */
     ALONE_MOST_MS = 10000,
+    ALONE_TOGETHER_MS = 250, /* those whose pauses end so soon are tried together */
 };
 
 static bool is_static(const struct group_options *options) {
@@ -259,13 +260,15 @@ rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_par
 }
 
 enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
-                       struct why *w) {
+                       struct group_partition **at, struct why *w) {
     enum status st = ST_OK;
     for (*records = 0; st == ST_OK && *records < most; ++*records) {
         struct group_partition *p;
         rd_kafka_message_t *m = group_poll(g, *records == 0 ? wait_ms : 0, &p);
         if (m == NULL) break;
         st = each(arg, p, m, w);
+        if (st == ST_OK) backoff_reset(&p->alone);
+        *at = p;
         rd_kafka_message_destroy(m);
     }
     return st;
@@ -313,7 +316,7 @@ void group_fetch(struct group *g) {
     for (int i = 0; i < g->count; i++) {
         struct group_partition *p = &g->partitions[i];
         p->reached = p->next;
-        p->left_out = p->alone.failures > 0 && !backoff_over(&p->alone);
+        p->left_out = p->alone.failures > 0 && clock_ms_until(p->alone.until_us) > ALONE_TOGETHER_MS;
     }
     assign(g, true);
     g->state = GROUP_FETCHING;
@@ -337,10 +340,10 @@ bool group_one_due(const struct group *g) {
     return false;
 }
 
-int group_left_out(const struct group *g) {
+int group_waiting(const struct group *g) {
     int n = 0;
     for (int i = 0; i < g->count; i++)
-        n += g->partitions[i].left_out;
+        n += g->partitions[i].alone.failures > 0;
     return n;
 }
 

@@ -37,13 +37,14 @@ struct group_options {
 struct group_partition {
     int topic; /* place in options.topics */
     int32_t partition;
-    int64_t next;         /* the owner's position: group_fetch begins with it, group_commit commits it */
-    int64_t reached;      /* behind the last record taken, by the owner; group_fetch sets it to next */
-    int64_t committed;    /* the position that was committed last */
-    struct backoff alone; /* while it is held by itself (group_hold_one) */
-    bool left_out;        /* it is: group_fetch does not fetch it */
-    bool gone;            /* Kafka has no record `next`: set by group_poll, which holds the group then */
-    int64_t gone_offset;  /* which one that was the last time; the group's own */
+    int64_t next;          /* the owner's position: group_fetch begins with it, group_commit commits it */
+    int64_t reached;       /* behind the last record taken, by the owner; group_fetch sets it to next */
+    int64_t committed;     /* the position that was committed last */
+    struct backoff alone;  /* failures > 0: its next record cannot be used now (group_hold_one) */
+    struct why alone_said; /* about that, the last time; for the owner's log */
+    bool left_out;         /* group_fetch did not fetch it */
+    bool gone;             /* Kafka has no record `next`: set by group_poll, which holds the group then */
+    int64_t gone_offset;   /* which one that was the last time; the group's own */
 };
 
 enum group_state {
@@ -64,11 +65,11 @@ struct group *group_join(const struct group_options *options, struct why *w);
  * it. To be called at least every few minutes (max.poll.interval.ms), whatever the state. */
 rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from);
 /* Calls `each` for the records that are there, at most so many, until one cannot be taken now. Waits only for
- * the first. */
+ * the first. *at: whose record could not be taken. */
 typedef enum status group_take(void *arg, struct group_partition *from, const rd_kafka_message_t *m,
                                struct why *w);
 enum status group_read(struct group *g, int wait_ms, int most, group_take *each, void *arg, int *records,
-                       struct why *w);
+                       struct group_partition **at, struct why *w);
 void group_wake(
     struct group *g); /* from any thread: ends group_poll early; if none is running, the next one */
 
@@ -84,12 +85,12 @@ rd_kafka_consumer_group_metadata_t *group_membership(struct group *g);
 
 void group_fetch(struct group *g); /* fetches each partition from `next` */
 void group_hold(struct group *g);
-/* Holds the group because of one partition, whose next record cannot be used now. The next group_fetch leaves
- * it out until a pause is over, which is longer after each failure. Returns the pause, in milliseconds. */
+/* Holds the group because of one partition, whose next record cannot be used now. group_fetch leaves it out
+ * until a pause is over, which is longer after each failure. Returns the pause, in milliseconds. */
 int group_hold_one(struct group *g, struct group_partition *p);
 bool group_one_due(
     const struct group *g); /* the pause of one that is left out is over: hold and fetch again */
-int group_left_out(const struct group *g); /* how many */
+int group_waiting(const struct group *g); /* how many have a record that cannot be used now */
 
 /* Sets each partition's `next` to what was committed last, or to -1. ST_OK, or ST_LOST: no answer within a
  * few seconds. */

@@ -10,5 +10,7 @@
       "Positions that Kafka no longer had: read from the earliest again")                                    \
     X(M_CONSUMER_LAG, GAUGE, "onsale_consumer_lag_records",                                                  \
       "Records between our position and the end of our partitions")                                          \
+    X(M_PARTITIONS_WAITING, GAUGE, "onsale_consumer_partitions_waiting",                                     \
+      "Partitions that wait because their next record cannot be used now")                                   \
     X(M_CONSUMER_PARTITIONS, GAUGE, "onsale_consumer_partitions", "Partitions assigned to this instance")
 METRICS_DECLARE(group_metrics, GROUP_METRICS);

@@ -97,25 +97,36 @@ static int error_code(const struct answer *a) {
 /* Whether a level lets consumers read what was written before, as BACKWARD does. */
 static bool at_least_backward(const char *level) {
     static const char *const levels[] = {"BACKWARD", "BACKWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"};
-    for (size_t i = 0; level != NULL && i < sizeof levels / sizeof *levels; i++)
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (strcmp(level, levels[i]) == 0) return true;
     return false;
 }
 
-/* Sees to it that the subject's level is BACKWARD or stricter: what an operator chose is kept. */
-static enum status ensure_level(struct registry *r, const char *subject, struct why *w) {
-    char path[512];
+/* The level at path; empty if there is none, or the registry does not know the subject. */
+static enum status read_level(struct registry *r, const char *path, char level[32], struct why *w) {
     struct answer a;
-    struct why no_level;
-    snprintf(path, sizeof path, "/config/%s?defaultToGlobal=true", subject);
-    enum status st = ask(r, "GET", path, NULL, &a, &no_level);
-    bool enough = at_least_backward(json_string_value(json_object_get(a.body, "compatibilityLevel")));
+    struct why reason;
+    enum status st = ask(r, "GET", path, NULL, &a, &reason);
+    const char *told = json_string_value(json_object_get(a.body, "compatibilityLevel"));
+    snprintf(level, 32, "%s", st == ST_OK && told != NULL ? told : "");
     bool none = a.code == 404 && (error_code(&a) == NO_LEVEL || error_code(&a) == NO_SUBJECT);
     json_decref(a.body);
-    if (enough) return ST_OK;
-    if (st != ST_OK && !none) return why(w, st, "%s", no_level.text);
+    return st == ST_OK || none ? ST_OK : why(w, st, "%s", reason.text);
+}
+
+/* Sees to it that the subject has a level of its own, BACKWARD or stricter. What an operator chose for it, or
+ * for all subjects, is kept if it is as strict. */
+static enum status ensure_level(struct registry *r, const char *subject, struct why *w) {
+    char path[512], own[32], all[32];
     snprintf(path, sizeof path, "/config/%s", subject);
-    st = ask(r, "PUT", path, "{\"compatibility\":\"BACKWARD\"}", &a, w);
+    enum status st = read_level(r, path, own, w);
+    if (st != ST_OK || at_least_backward(own)) return st;
+    st = read_level(r, "/config", all, w);
+    if (st != ST_OK) return st;
+    char body[64];
+    struct answer a;
+    snprintf(body, sizeof body, "{\"compatibility\":\"%s\"}", at_least_backward(all) ? all : "BACKWARD");
+    st = ask(r, "PUT", path, body, &a, w);
     json_decref(a.body);
     return st;
 }

@@ -10,9 +10,9 @@ struct registry;
 struct registry *registry_new(const char *url);
 void registry_free(struct registry *r);
 
-/* Registers under SUBJECT (the registry enforces its compatibility level). Before that the subject's level is
- * set to BACKWARD, unless it is that or stricter. ST_OK, ST_LOST (no answer or 5xx: try again), ST_FAILED
- * (refused; the reason quotes the registry).
+/* Registers under SUBJECT (the registry enforces its compatibility level). Before that the subject gets a
+ * level of its own if it has none, or a loose one: that of all subjects, but BACKWARD at least. ST_OK,
+ * ST_LOST (no answer or 5xx: try again), ST_FAILED (refused; the reason quotes the registry).
  */
 enum status registry_register(struct registry *r, const char *subject, const char *schema, int32_t *id,
                               struct why *w);

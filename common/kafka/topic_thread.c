@@ -95,6 +95,7 @@ bool topic_thread_tick(struct topic_thread *t) {
 
 void topic_thread_measure(struct topic_thread *t) {
     metric_set(M_CONSUMER_LAG, group_lag(t->group));
+    metric_set(M_PARTITIONS_WAITING, group_waiting(t->group));
     if (group_state(t->group) == GROUP_OUT) metric_set(M_CONSUMER_PARTITIONS, 0);
 }
 
@@ -106,11 +107,27 @@ bool topic_thread_place(struct topic_thread *t, enum status (*place)(void *owner
     return st == ST_OK;
 }
 
+void topic_thread_hold_one(struct topic_thread *t, struct group_partition *p, enum status st,
+                           const struct why *w) {
+    struct why all;
+    why(&all, st, "%s/%d@%lld waits: %s", t->options.topics[p->topic], p->partition, (long long)p->reached,
+        w->text);
+    int pause_ms = group_hold_one(t->group, p);
+    if (log_news(&p->alone_said, &all))
+        log_at(st == ST_INVALID ? LOG_ERROR : LOG_WARN, t->options.name, "%s; again in %d ms", all.text,
+               pause_ms);
+}
+
 int topic_thread_read(struct topic_thread *t, int wait_ms, int most, group_take *take) {
     struct why w = {0};
     int records;
-    enum status st = group_read(t->group, wait_ms, most, take, t->owner, &records, &w);
-    if (st != ST_OK) topic_thread_set_back(t, st, &w);
+    struct group_partition *at;
+    if (group_one_due(t->group)) group_hold(t->group);
+    enum status st = group_read(t->group, wait_ms, most, take, t->owner, &records, &at, &w);
+    if (st == ST_LOST)
+        topic_thread_hold_one(t, at, st, &w);
+    else if (st != ST_OK)
+        topic_thread_set_back(t, st, &w);
     return records;
 }
 

@@ -97,5 +97,10 @@ bool topic_thread_register(struct topic_thread *t, const struct topic *topic, in
 /* To be called while the group is held: calls `place`, which has the group fetch, when the last setback's
  * pause is over. True: it did. */
 bool topic_thread_place(struct topic_thread *t, enum status (*place)(void *owner, struct why *w));
-/* As group_read, with the owner as arg; an error is a setback. Returns how many records there were. */
+/* One partition's next record cannot be used now: it is tried again after a pause, and the others go on once
+ * the owner has placed them again. Logged when it is news. */
+void topic_thread_hold_one(struct topic_thread *t, struct group_partition *p, enum status st,
+                           const struct why *w);
+/* As group_read, with the owner as arg. A record that is lost for now (ST_LOST) holds up its partition; any
+ * other error is a setback. Returns how many records there were. */
 int topic_thread_read(struct topic_thread *t, int wait_ms, int most, group_take *take);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "backoff.h"
 #include "clock.h"
 #include "mem.h"
 #include "registry.h"
@@ -13,13 +14,22 @@ enum {
        ids. */
     MAX_KNOWN = 256,
     REMEMBER_US = 60 * 1000 * 1000, /* an id that could not be read is asked for again after this */
+    OVER_US = 60 * 1000 * 1000, /* after such a time without it a trouble is over: the next one is another */
+    REGISTRY_FIRST_MS = 250,    /* pauses after a registry that did not answer, each of which takes seconds */
+    REGISTRY_MOST_MS = 30000,
+};
+
+/* Records that cannot be read for now, for one reason. */
+struct trouble {
+    int64_t since_us, last_us;
 };
 
 struct known {
     int32_t id;
     struct avro_plan *plan; /* NULL: cannot be had, for the reason below */
-    bool foreign;           /* the schema is of another record */
-    int64_t since_us;       /* first unreadable; 0: was not */
+    bool exists;            /* the registry has it */
+    bool foreign;           /* it is of another record */
+    struct trouble trouble; /* with what it says */
     int64_t again_us;       /* when to ask for the plan again */
     struct why reason;
 };
@@ -28,6 +38,8 @@ struct wire_decoder {
     struct registry *registry;
     const struct avro_type *type;
     int64_t patience_us;
+    struct trouble unknown_ids; /* of all ids together: some are made up */
+    struct backoff away;        /* the registry */
     struct known known[MAX_KNOWN];
     int count;
     int next;           /* the place that is given away when all are taken */
@@ -44,6 +56,7 @@ struct wire_decoder *wire_decoder_new(struct registry *r, const struct avro_type
     struct wire_decoder *d = mem_alloc(sizeof *d);
     d->registry = r;
     d->patience_us = patience_ms * 1000;
+    d->away = (struct backoff){.first_ms = REGISTRY_FIRST_MS, .most_ms = REGISTRY_MOST_MS};
     d->type = type;
     return d;
 }
@@ -75,28 +88,45 @@ static struct known *place(struct wire_decoder *d) {
     return &d->known[d->next];
 }
 
-/* Something about this id could not be read. ST_LOST, until that has lasted for as long as we are patient. */
-static enum status unreadable(struct wire_decoder *d, struct known *k, struct why *w, const char *reason) {
+/* Whether a trouble that is met now has not lasted longer than we are patient. */
+static bool has_patience(const struct wire_decoder *d, struct trouble *t) {
     int64_t now_us = clock_mono_us();
-    if (k->since_us == 0) k->since_us = now_us;
-    if (!k->foreign && now_us - k->since_us < d->patience_us) return why(w, ST_LOST, "%s, for now", reason);
+    if (t->since_us == 0 || now_us - t->last_us > OVER_US) t->since_us = now_us;
+    t->last_us = now_us;
+    return now_us - t->since_us < d->patience_us;
+}
+
+static enum status unreadable(struct wire_decoder *d, struct known *k, struct why *w, const char *reason) {
+    struct trouble *trouble = k->exists ? &k->trouble : &d->unknown_ids;
+    if (!k->foreign && has_patience(d, trouble)) return why(w, ST_LOST, "%s, for now", reason);
+    k->again_us = clock_mono_us() + REMEMBER_US;
     return why(w, ST_INVALID, "%s", reason);
 }
 
-/* Asks the registry and keeps what came of it. A registry that is away or refuses us says nothing about the
- * id: a wrong password must not turn good records into dead letters. */
+/* ST_OK, ST_NOT_FOUND, ST_LOST: a registry that is away or refuses us says nothing about the id (a wrong
+ * password must not turn good records into dead letters), and is left alone for a while. */
+static enum status ask_registry(struct wire_decoder *d, int32_t id, char **schema, struct why *w) {
+    if (!backoff_over(&d->away)) return why(w, ST_LOST, "the schema registry did not answer a moment ago");
+    enum status st = registry_schema(d->registry, id, schema, w);
+    if (st == ST_OK || st == ST_NOT_FOUND)
+        backoff_reset(&d->away);
+    else
+        backoff_fail(&d->away);
+    return st == ST_OK || st == ST_NOT_FOUND ? st : ST_LOST;
+}
+
+/* Asks the registry and keeps what came of it. */
 static enum status learn(struct wire_decoder *d, int32_t id, struct known **known, struct why *w) {
     char *schema = NULL;
     struct known k = {.id = id};
     if (*known != NULL) k = **known;
-    enum status st = registry_schema(d->registry, id, &schema, &k.reason);
-    if (st != ST_OK && st != ST_NOT_FOUND) return why(w, ST_LOST, "%s", k.reason.text);
+    enum status st = ask_registry(d, id, &schema, &k.reason);
+    if (st == ST_LOST) return why(w, ST_LOST, "%s", k.reason.text);
+    k.exists = st == ST_OK;
     if (st == ST_OK) k.plan = avro_plan_new(d->type, schema, &k.reason);
-    k.foreign = st == ST_OK && k.plan == NULL && !avro_same_record(d->type, schema);
+    k.foreign = k.exists && k.plan == NULL && avro_other_record(d->type, schema);
     free(schema);
-    bool patient = !k.foreign && (k.since_us == 0 || clock_mono_us() - k.since_us < d->patience_us);
-    k.again_us = clock_mono_us() + (patient ? 0 : REMEMBER_US); /* who is told ST_LOST pauses */
-    if (k.plan != NULL) k.since_us = 0;
+    if (k.exists && *known != NULL) d->unknown_ids = (struct trouble){0}; /* a node has caught up */
     if (*known == NULL) *known = d->last = place(d);
     **known = k;
     return ST_OK;

@@ -61,7 +61,7 @@ def base():
             if unfinished:
                 root = unfinished / "root"
                 unfinished.mkdir()
-                run([*APART, "debootstrap", "--variant=minbase", "trixie", root], timeout=900).check_returncode()
+                run([*APART, "debootstrap", "--force-check-gpg", "--variant=minbase", "trixie", root], timeout=900).check_returncode()
                 run(["tar", "-C", root, "--numeric-owner", "-cf", unfinished / "base.tar", "."], timeout=300).check_returncode()
                 shutil.rmtree(root)
     return tar

@@ -70,7 +70,8 @@ class Story:
 
     def _tell(self, event):
         ticket, order, before = str(event["ticketId"]), str(event["id"]), self.orders.get(str(event["id"]))
-        assert event["version"] == (before["version"] + 1 if before else 1), f"order {order} skips or repeats a version"
+        assert event["version"] == (before["version"] + 1 if before else 1), \
+            f"order {order}: version {event['version']} comes after {before and before['version']}, at {event.partition}@{event.offset}"
         assert event.key == ticket
         if before is None:
             assert event["type"] == "OrderCreated"

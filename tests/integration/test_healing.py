@@ -1,7 +1,10 @@
 """What one service knows of another's order and lost, or that other lost, is mended by events, without a person: after a failover to a
 standby that lacked what was committed last."""
+import os
+import signal
 import time
 
+import psycopg
 import pytest
 
 from support import list_ticket, missing_id, wait_until
@@ -94,3 +97,20 @@ def test_a_signal_for_an_unknown_ticket_changes_nothing(stack, ticket):
                == sum(stack.topic("expirations").ends().values()), "orders has read the signal")
     assert status(stack, "orders", "select status from orders where id = %s", lost["id"]) == []
     stack.topic("orders").produce(order(unknown, "cancelled", 2, lost["id"], reason="lost"))  # ends its timer
+
+
+def test_a_withdrawal_that_orders_has_not_heard_of(stack, seller, buyer, ticket):
+    """Nothing that tickets publishes comes through while the ticket is ordered and paid for: the sale counts."""
+    with psycopg.connect(stack.env["TICKETS_POSTGRES_URL"], autocommit=True) as server:
+        [[sender]] = server.execute("select active_pid from pg_replication_slots where active and database = 'tickets'").fetchall()
+    os.kill(sender, signal.SIGSTOP)
+    try:
+        assert seller.delete(f"/api/tickets/{ticket['id']}").status_code == 204
+        bought = buyer.place(ticket)
+        pay(stack, buyer, bought)
+        wait_until(lambda: buyer.get(f"/api/orders/{bought['id']}").json()["status"] == "complete", "the order is complete")
+    finally:
+        os.kill(sender, signal.SIGCONT)
+    wait_until(lambda: seller.get(f"/api/tickets/{ticket['id']}").json()["status"] == "sold", "the ticket is sold")
+    assert status(stack, "tickets", "select order_id::text from tickets where id = %s", ticket["id"]) == [bought["id"]]
+    wait_until(lambda: status(stack, "orders", "select status from tickets where id = %s", ticket["id"]) == ["sold"], "orders knows")

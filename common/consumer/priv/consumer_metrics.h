@@ -13,8 +13,6 @@
       "Batches dropped because another instance had moved on")                                               \
     X(M_CONSUMER_RETRIES, COUNTER, "onsale_consumer_retries_total",                                          \
       "Batches tried again after an error of the database or registry")                                      \
-    X(M_PARTITIONS_LEFT_OUT, GAUGE, "onsale_consumer_partitions_waiting",                                    \
-      "Partitions that wait because their next record cannot be used now")                                   \
     X(M_DEAD_LETTERS, COUNTER, "onsale_consumer_dead_letters_total",                                         \
       "Records put aside because they could not be decoded")                                                 \
     X(M_REACT_TIME, HISTOGRAM, "onsale_consumer_delay_seconds",                                              \

@@ -3,7 +3,8 @@
 -- withdrawal is published again, and orders cancels that order.
 --
 -- Orders lets one live order through for a ticket, so its word counts, also against what is known here: after a failover that lost
--- events, a complete order has its ticket whoever seems to hold it, and one that was cancelled gives back what seemed sold to it.
+-- events, a complete order has its ticket whoever seems to hold it, and one that was cancelled gives back what seemed sold to it. So
+-- does a ticket that was paid for before orders had heard of its withdrawal: it is sold.
 --
 -- Orders of 90 days ago (their ids begin with the time) are forgotten, two for each that comes, so that seen_orders does not grow
 -- for ever. An order lives for minutes; its events can come again for as long as orders' event log keeps them (EVENT_RETENTION, 30
@@ -35,7 +36,7 @@ with event_in as (
            case when order_status in ('created', 'awaiting_payment') and status in ('available', 'cancelled') then
                      case status when 'available' then 'reserved' else 'cancelled' end
                 when order_status = 'cancelled' and status in ('reserved', 'sold') and order_id = by_order then 'available'
-                when order_status = 'complete' and status in ('available', 'reserved') then 'sold' end as next_status
+                when order_status = 'complete' and status in ('available', 'reserved', 'cancelled') then 'sold' end as next_status
       from locked
 ), changed as (
     update tickets t
