@@ -36,7 +36,8 @@ static enum status set_config(struct topics *topics, size_t i, json_t *config, s
     json_object_foreach(config, name, value) {
         if (!json_is_string(value)) return why(w, ST_INVALID, "the config %s is not a text", name);
         if (strcmp(name, INSYNC) == 0)
-            topics->insync[i] = atoi(json_string_value(value)); /* set when the replicas are known */
+            topics->insync[i] =
+                (int)strtol(json_string_value(value), NULL, 10); /* set when the replicas are known */
         else if (rd_kafka_NewTopic_set_config(topics->list[i], name, json_string_value(value)) !=
                  RD_KAFKA_RESP_ERR_NO_ERROR)
             return why(w, ST_INVALID, "the config %s is not valid", name);
@@ -59,7 +60,7 @@ static enum status default_replicas(rd_kafka_t *rk, int *replicas, struct why *w
 }
 
 static enum status set_insync(struct topics *topics, rd_kafka_t *rk, struct why *w) {
-    int replicas;
+    int replicas = -1;
     enum status st = default_replicas(rk, &replicas, w);
     if (st != ST_OK || replicas < 0) return st;
     int most = replicas > 1 ? replicas - 1 : 1;

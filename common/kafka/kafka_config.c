@@ -11,7 +11,8 @@ static int find(const rd_kafka_event_t *event, const char *name) {
     const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(found[0], &entries);
     for (size_t i = 0; i < entries; i++) {
         const char *value = rd_kafka_ConfigEntry_value(entry[i]);
-        if (strcmp(rd_kafka_ConfigEntry_name(entry[i]), name) == 0 && value != NULL) return atoi(value);
+        if (strcmp(rd_kafka_ConfigEntry_name(entry[i]), name) == 0 && value != NULL)
+            return (int)strtol(value, NULL, 10);
     }
     return -1;
 }
