@@ -20,7 +20,8 @@
     X(DROP_AFTER, "drop_after", "the connection ends after it acted, without an answer")                     \
     X(WEBHOOK_DUPLICATE, "webhook_duplicate", "an event is delivered twice")                                 \
     X(REFUND_REFUSED, "refund_refused", "a refund is refused: the balance is too small")                     \
-    X(REFUND_PENDING, "refund_pending", "a refund is pending until POST /sandbox/refunds says how it ended")
+    X(REFUND_PENDING, "refund_pending", "a refund is pending until POST /sandbox/refunds says how it ended") \
+    X(SEARCH_OLD, "search_old", "a search shows payment intents as they were before their last state")
 #define DELAY_TABLE(X)                                                                                       \
     X(LATENCY, "latency_ms", 0, 60000, "of a request: half of it before it acts, half before it answers")    \
     X(WEBHOOK_DELAY, "webhook_delay_ms", 0, 600000, "from acting to the delivery of its event")              \

@@ -344,8 +344,8 @@ static void on_found(struct req *rq, const struct rows *rows) {
 static json_t *query_metadata(struct str query) {
     static const char start[] = "metadata['", middle[] = "']:'";
     size_t from = sizeof start - 1;
+    if (query.n <= from || strncmp(query.p, start, from) != 0 || query.p[query.n - 1] != '\'') return NULL;
     const char *name = query.p + from, *end = query.p + query.n - 1;
-    if (query.n <= from || strncmp(query.p, start, from) != 0 || *end != '\'') return NULL;
     const char *at = strstr(name, middle);
     if (at == NULL) return NULL;
     const char *value = at + sizeof middle - 1;
@@ -366,6 +366,7 @@ static void decide_search(struct call *c) {
         char *text = json_dumps(doc, JSON_COMPACT);
         put_text(item, str_of(text));
         put_int(item, faults_delay(&c->sandbox->faults, DELAY_SEARCH_LAG));
+        put_bool(item, faults_strike(&c->sandbox->faults, FAULT_SEARCH_OLD));
         free(text);
     }
     json_decref(doc);

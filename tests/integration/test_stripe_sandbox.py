@@ -398,6 +398,32 @@ def test_search_by_metadata(box):
     assert found(box, f"metadata['tag']:'{tag}'") == ids[::-1]
 
 
+@pytest.mark.parametrize("query", ["", "?query=", "?query=%27"])
+def test_a_search_for_nothing(box, query):
+    answer = requests.get(f"{box.url}/v1/payment_intents/search{query}", auth=(KEY, ""), timeout=DEADLINE)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "query")
+
+
+def test_a_search_may_show_old_states(box):
+    tag, client = new_key(), box.client().v1.payment_intents
+
+    def shown():
+        [intent] = client.search({"query": f"metadata['tag']:'{tag}'"}).data
+        return intent.status, intent.amount_received, intent.last_payment_error and intent.last_payment_error.decline_code
+    box.settings(search_old=1)
+    intent = client.create({"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "metadata": {"tag": tag}})
+    assert shown() == ("requires_confirmation", 0, None), "it has no other"
+    with pytest.raises(stripe.CardError):
+        client.confirm(intent.id, {"payment_method": "pm_card_chargeDeclined"})
+    assert shown() == ("requires_confirmation", 0, None)
+    client.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    assert shown() == ("requires_payment_method", 0, "generic_decline")
+    box.client().v1.refunds.create({"payment_intent": intent.id})
+    assert shown() == ("requires_payment_method", 0, "generic_decline"), "a refund is no state"
+    box.settings(search_old=0)
+    assert shown() == ("succeeded", 500, None)
+
+
 def test_rivals_for_an_intent(box):
     client = box.client().v1.payment_intents
     for _ in range(10):

@@ -37,6 +37,8 @@ with req as (
       from acting where id is not null
      order by id
         on conflict (id) do update set
+           status_before = case when i.status <> excluded.status then i.status else i.status_before end,
+           failure_before = case when i.status <> excluded.status then i.failure else i.failure_before end,
            version = excluded.version, status = excluded.status, payment_method = excluded.payment_method,
            charge = excluded.charge, failure = excluded.failure, received = excluded.received,
            return_url = excluded.return_url, flags = excluded.flags, canceled = excluded.canceled,
