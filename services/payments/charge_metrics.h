@@ -9,6 +9,10 @@
     X(M_REFUNDS, COUNTER, "onsale_payments_refunds_total", "Refunds made")                                   \
     X(M_OLDEST_OPEN_REFUND, GAUGE, "onsale_payments_oldest_open_refund_seconds",                             \
       "How long ago the oldest refund was due that is not made; 0: all are made")                            \
+    X(M_OLDEST_DUE_REFUND, GAUGE, "onsale_payments_oldest_due_refund_seconds",                               \
+      "The same, of those that Stripe has not taken")                                                        \
+    X(M_OLDEST_PENDING_REFUND, GAUGE, "onsale_payments_oldest_pending_refund_seconds",                       \
+      "The same, of those that Stripe has taken and the bank has not")                                       \
     X(M_REFUNDS_STUCK, GAUGE, "onsale_payments_refunds_stuck",                                               \
       "Refunds that failed too often, or came back after somebody made them by hand: a person has to look")  \
     X(M_OPEN_DISPUTES, GAUGE, "onsale_payments_open_disputes", "Disputes that are not decided")              \

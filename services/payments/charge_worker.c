@@ -201,7 +201,9 @@ static void take_charges(struct charge_worker *worker, const PGresult *res, stru
         struct stripe_job *job = batch[row_int(&rows, i, 0) - 1];
         charge_read(&rows, i, &charge);
         job->charge = charge_copy(&charge);
-        if (charge_in(&charge, "refunding") || charge_in(&charge, "abandoned")) worker->sweep_at_us = 0;
+        if (charge_in(&charge, "refunding") || charge_in(&charge, "abandoned") ||
+            str_eq(charge.verdict, STR("replayed")))
+            worker->sweep_at_us = 0;
         if (str_eq(charge.verdict, STR("refunded")) && charge_in(&charge, "refunded"))
             metric_add(M_REFUNDS, 1);
     }
@@ -290,7 +292,8 @@ static void copy_text(char *out, size_t size, const struct rows *rows, int row, 
     snprintf(out, size, "%.*s", (int)s.n, s.n == 0 ? "" : s.p);
 }
 
-static void ask_due(struct charge_worker *worker, const struct rows *rows, int row) {
+/* false: it is one of those that take_due_charges put among the returns. */
+static bool ask_due(struct charge_worker *worker, const struct rows *rows, int row) {
     struct stripe_ask ask = {.order = row_uuid(rows, row, D_ORDER),
                              .charge = row_uuid(rows, row, D_ID),
                              .attempt = (int)row_int(rows, row, D_ATTEMPT),
@@ -300,8 +303,9 @@ static void ask_due(struct charge_worker *worker, const struct rows *rows, int r
     copy_text(ask.token, sizeof ask.token, rows, row, D_TOKEN);
     copy_text(ask.currency, sizeof ask.currency, rows, row, D_CURRENCY);
     copy_text(ask.intent, sizeof ask.intent, rows, row, D_INTENT);
-    if (stripe_question_parse(row_text(rows, row, D_ASK), &ask.question))
-        stripe_ask(worker->stripe, &ask, on_result, job_new(worker, &ask));
+    if (!stripe_question_parse(row_text(rows, row, D_ASK), &ask.question)) return false;
+    stripe_ask(worker->stripe, &ask, on_result, job_new(worker, &ask));
+    return true;
 }
 
 /* false: there may be more. */
@@ -319,8 +323,7 @@ static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
     }
     struct rows rows = {res, 0, PQntuples(res)};
     for (int i = 0; i < rows.count; i++)
-        ask_due(worker, &rows, i);
-    metric_add(M_CHARGES_SWEPT, rows.count);
+        if (ask_due(worker, &rows, i)) metric_add(M_CHARGES_SWEPT, 1);
     PQclear(res);
     return rows.count < room;
 }
@@ -349,6 +352,8 @@ static void count_returns(struct charge_worker *worker) {
     metric_set(M_OLDEST_OPEN_REFUND, row_int(&rows, 0, 0));
     metric_set(M_REFUNDS_STUCK, row_int(&rows, 0, 1));
     metric_set(M_OPEN_DISPUTES, row_int(&rows, 0, 2));
+    metric_set(M_OLDEST_DUE_REFUND, row_int(&rows, 0, 3));
+    metric_set(M_OLDEST_PENDING_REFUND, row_int(&rows, 0, 4));
     PQclear(res);
 }
 

@@ -38,6 +38,8 @@ struct call {
     struct stripe_request request;
     int tries;
     int64_t began_us, deadline_us;
+    json_t *found; /* find: what the search shows; NULL: it has not answered yet */
+    size_t read;   /* of these, as they are now */
 };
 
 /* --- the requests --- */
@@ -150,6 +152,7 @@ static void call_end(struct call *call, const struct stripe_result *result) {
     }
     call->done(call->ctx, &call->ask, result);
     buf_free(&call->request.body);
+    json_decref(call->found);
     free(call);
 }
 
@@ -180,16 +183,59 @@ static void take_action(const json_t *root, struct stripe_result *result, char *
     result->action = str_of(*text);
 }
 
+/* What a search shows may be old, so each intent that it finds is read by its id. */
+static void read_next(struct call *call) {
+    struct stripe_ask look = {.question = STRIPE_LOOK};
+    const char *id = json_string_value(json_object_get(json_array_get(call->found, call->read), "id"));
+    snprintf(look.intent, sizeof look.intent, "%s", id == NULL ? "" : id);
+    stripe_request_make(&look, &call->request);
+    call->tries = 0;
+    send(call, 0);
+}
+
+/* Of a find: root is what the search answered, or one of its intents. false: that was all. */
+static bool read_on(struct call *call, json_t *root, struct stripe_result *result) {
+    if (call->found == NULL)
+        call->found = json_incref(json_object_get(root, "data"));
+    else
+        json_array_set(call->found, call->read++, root);
+    if (call->read < json_array_size(call->found)) {
+        read_next(call);
+        return true;
+    }
+    stripe_found_read(&call->ask, call->found, result);
+    return false;
+}
+
+/* Stripe keeps a 500 for its key, and says so when it repeats it: that key makes nothing any more. */
+static bool is_replayed(const struct call *call, const struct fetch_answer *answer) {
+    const char *replayed = fetch_header(answer, "idempotent-replayed");
+    return call->ask.question == STRIPE_CREATE && answer->code >= 500 && replayed != NULL &&
+           strcmp(replayed, "true") == 0;
+}
+
+static void read_answer(struct call *call, const struct fetch_answer *answer, struct stripe_result *result,
+                        json_t **root) {
+    const struct stripe_ask look = {.question = STRIPE_LOOK};
+    bool found_one = call->found != NULL;
+    stripe_answer_read(found_one ? &look : &call->ask, answer->code, answer->body, result, root);
+    if (found_one) result->input = answer->code == 200 && json_is_object(*root) ? "found" : NULL;
+    if (is_replayed(call, answer)) result->input = "replayed";
+}
+
 static void on_answer(void *ctx, const struct fetch_answer *answer) {
     struct call *call = ctx;
     struct stripe_result result = {.error = answer->why, .again = true};
     json_t *root = NULL;
     char *action = NULL;
-    if (answer->st == ST_OK) {
-        stripe_answer_read(&call->ask, answer->code, answer->body, &result, &root);
-        take_action(root, &result, &action);
+    bool finds = call->ask.question == STRIPE_FIND;
+    if (answer->st == ST_OK) read_answer(call, answer, &result, &root);
+    bool goes_on = result.input == NULL ? result.again && try_again(call, answer)
+                                        : finds && read_on(call, root, &result);
+    if (!goes_on) {
+        if (!finds) take_action(root, &result, &action);
+        call_end(call, &result);
     }
-    if (result.input != NULL || !result.again || !try_again(call, answer)) call_end(call, &result);
     free(action);
     json_decref(root);
 }

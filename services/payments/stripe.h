@@ -1,7 +1,8 @@
 /* stripe: makes requests to Stripe's API, from any thread and without blocking.
  *
  * A question is asked again, with the same Idempotency-Key, when the connection broke or the answer is 409,
- * 429 or 5xx, as long as there is time. The result is an input of the charge's rules
+ * 429 or 5xx, as long as there is time. Each intent that a search finds is read by its id: a search may show
+ * an old state. The result is an input of the charge's rules
  * (functions/charge_rules.sql). Stripe calls an attempt to pay a PaymentIntent; an intent for short. */
 #pragma once
 
@@ -47,7 +48,8 @@ struct stripe_result {
     struct str action;          /* requires_action: what it has to do, as JSON */
     const char *error;          /* not known: why, for the log */
     bool again;                 /* not known: worth another try */
-    const struct json_t *found; /* find: all intents of the order, an array; else NULL */
+    const struct json_t *found; /* find: all intents of the order, an array; else NULL. Of stripe_answer_read:
+                                   as the search shows them, which may be older than they are */
 };
 
 /* Called once, on a thread of its own; result lives during the call. */
@@ -77,6 +79,9 @@ void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *ou
 struct json_t;
 void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_result *result,
                         struct json_t **keep);
+/* What the intents of an order, an array, mean for the attempt that is asked about. */
+void stripe_found_read(const struct stripe_ask *ask, const struct json_t *intents,
+                       struct stripe_result *result);
 /* The input that an intent's state is; NULL: none that we know. Fills result from the intent. */
 const char *stripe_intent_read(const struct json_t *intent, struct stripe_result *result);
 /* Whose intent or refund it is stands in the metadata that we gave it. attempt may be NULL. */

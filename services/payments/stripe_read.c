@@ -113,15 +113,11 @@ static int rank_of(const char *input) {
     return 0;
 }
 
-static void read_found(const struct stripe_ask *ask, const json_t *list, struct stripe_result *result) {
-    const json_t *data = json_object_get(list, "data"), *intent;
+void stripe_found_read(const struct stripe_ask *ask, const json_t *intents, struct stripe_result *result) {
     struct stripe_result best = {.input = "absent"}, one;
+    const json_t *intent;
     size_t i;
-    if (!json_is_array(data)) {
-        not_known(result, "not a list of intents", false);
-        return;
-    }
-    json_array_foreach(data, i, intent) {
+    json_array_foreach(intents, i, intent) {
         struct uuid order;
         int attempt;
         one = (struct stripe_result){0};
@@ -130,7 +126,15 @@ static void read_found(const struct stripe_ask *ask, const json_t *list, struct 
             best = one;
     }
     *result = best;
-    result->found = data;
+    result->found = intents;
+}
+
+static void read_found(const struct stripe_ask *ask, const json_t *list, struct stripe_result *result) {
+    const json_t *data = json_object_get(list, "data");
+    if (json_is_array(data))
+        stripe_found_read(ask, data, result);
+    else
+        not_known(result, "not a list of intents", false);
 }
 
 static void read_object(const struct stripe_ask *ask, json_t *root, struct stripe_result *result) {

@@ -33,6 +33,13 @@ static bool read_dispute(const json_t *dispute, struct webhook *out) {
     return out->intent.n > 0 && out->dispute.id.n > 0 && out->dispute.status.n > 0;
 }
 
+/* Whatever its status is called. */
+static bool read_closed_dispute(const json_t *dispute, struct webhook *out) {
+    bool read = read_dispute(dispute, out);
+    out->dispute.closed = true;
+    return read;
+}
+
 /* Those that tell how an attempt ended, or what it waits for. (payment_intent.created, for one, does not:
  * what it shows is an intent before it was confirmed.) */
 static const struct {
@@ -52,7 +59,7 @@ static const struct {
     {"refund.failed", WEBHOOK_REFUND, read_refund},
     {"charge.dispute.created", WEBHOOK_DISPUTE, read_dispute},
     {"charge.dispute.updated", WEBHOOK_DISPUTE, read_dispute},
-    {"charge.dispute.closed", WEBHOOK_DISPUTE, read_dispute},
+    {"charge.dispute.closed", WEBHOOK_DISPUTE, read_closed_dispute},
 };
 
 const char *webhook_read(const json_t *root, struct webhook *out) {

@@ -108,6 +108,14 @@ def test_another_intent_that_is_cancelled_fails_nothing(db):
     assert returned(db, waiting)["state"] == "done" and row(db, order)["state"] == "action"
 
 
+@pytest.mark.parametrize("given", ["requires_action", "processing"])
+def test_what_waits_of_an_earlier_attempt_is_cancelled(db, given):
+    order, other = charge(db, "started", attempt=2), intent()
+    before = row(db, order)
+    tell(db, (order, 1, given, other, None))
+    assert (returned(db, other)["state"], returned(db, other)["ask"]) == ("cancel", "cancel") and row(db, order) == before
+
+
 # --- the life of a return ---
 
 LIFE = {  # (wanted, state, input): (next, asked then)
@@ -160,6 +168,11 @@ def test_a_refund_is_tried_often_and_not_for_ever(db):
     stuck = returned(db, pi)
     assert (stuck["state"], stuck["tries"], stuck["ask"], stuck["reason"]) == ("stuck", 20, None, "balance_insufficient")
     assert row(db, order)["state"] == "refunding"
+    db.execute("update returns set state = 'refund', tries = tries + 1, ask = 'refund', ask_at = now() where stripe_id = %s", (pi,))
+    for n in range(21, 41):
+        assert (returned(db, pi)["state"], returned(db, pi)["tries"]) == ("refund", n), "a person grants as many again"
+        tell(db, (order, 1, "refund_failed", pi, "balance_insufficient"))
+    assert (returned(db, pi)["state"], returned(db, pi)["tries"]) == ("stuck", 40)
 
 
 def documented(n, pi):
@@ -175,7 +188,7 @@ def test_what_an_operator_types(db):
     assert [r[1:5] for r in db.execute(documented(0, pi)).fetchall() if r[0] == order] == [(pi, "stuck", 20, "balance_insufficient")]
     db.execute(documented(1, pi))
     [due] = taken(db, "returns", "stripe_id", pi)
-    assert (due["ask"], due["tries"]) == ("refund", 1)
+    assert (due["ask"], due["tries"]) == ("refund", 21), "Stripe may know the keys of the tries before"
     db.execute(documented(2, pi))
     assert returned(db, pi)["state"] == "done" and row(db, order)["state"] == "refunded"
 
@@ -203,12 +216,74 @@ def test_a_charge_is_asked_for_while_its_order_and_its_key_live(db, order_status
 def test_what_has_to_go_back_is_asked_about_as_a_return(db):
     order, pi = charge(db, "refunding", "cancelled", ask="refund"), intent()
     db.execute("update charges set stripe_id = %s where order_id = %s", (pi, order))
-    assert taken(db, "charges", "order_id", order) == []
+    [due] = taken(db, "charges", "order_id", order)
+    assert due["ask"] == "return", "a row each, so that it is known whether there may be more"
+    assert (row(db, order)["ask"], row(db, order)["ask_at"]) == (None, None), "it is not due again, however long the refund takes"
     opened = returned(db, pi)
     assert (opened["state"], opened["ask"], opened["wanted"]) == ("refund", "refund", True)
     [due] = taken(db, "returns", "stripe_id", pi)
     assert (due["ask"], due["stripe_id"], due["tries"], due["amount"], due["attempt"]) == ("refund", pi, 1, 2000, 1)
     assert taken(db, "charges", "order_id", order) == [] and returned(db, pi)["asked"] == 1, "once is enough"
+
+
+def test_many_that_have_to_go_back_are_taken_some_at_a_time(db):
+    orders = [charge(db, "refunding", "cancelled", ask="refund") for _ in range(5)]
+    db.execute("update charges set ask_at = 'infinity' where ask is not null")
+    db.execute("update charges set stripe_id = 'pi_' || order_id, ask_at = now() where order_id = any (%s)", (orders,))
+    assert [len(statement(db, "background/take_due_charges", [2])) for _ in range(4)] == [2, 2, 1, 0]
+    assert db.execute("select count(*) from returns where order_id = any (%s)", (orders,)).fetchone() == (5,)
+
+
+# --- what a search cannot say yet ---
+
+def test_a_key_that_repeats_an_error_is_not_used_again(db):
+    """Each use would count as the last, and "there is none" counts only some time after that."""
+    order = charge(db, "started", ask="create")
+    db.execute("update charges set asked = 1, started_at = now(), key_at = now(), sent_at = now() - interval '10 minutes' where order_id = %s",
+               (order,))
+    tell(db, (order, 1, "replayed", None, None))
+    for _ in range(3):
+        [due] = taken(db, "charges", "order_id", order)
+        assert due["ask"] == "find" and due["sent_ago_ms"] >= 600000
+    tell(db, (order, 1, "absent", None, None))
+    assert row(db, order)["state"] == "failed" and attempt(db, order, "pm_b")[0] == "started"
+
+
+def absent(db, order_status="cancelled"):
+    order = charge(db, "started", order_status, ask="find")
+    tell(db, (order, 1, "absent", None, None))
+    return order
+
+
+@pytest.mark.parametrize("order_status", ["cancelled", "awaiting_payment"])
+@pytest.mark.parametrize("given", ["absent", "declined", "canceled"])
+def test_what_was_absent_is_looked_for_once_more(db, order_status, given):
+    order = absent(db, order_status)
+    before = row(db, order)
+    [[hours]] = db.execute("select extract(epoch from ask_at - now()) / 3600 from charges where order_id = %s", (order,)).fetchall()
+    assert 23 < hours <= 24
+    [due] = taken(db, "charges", "order_id", order)
+    assert due["ask"] == "find" and row(db, order)["ask"] == "find", "until it is answered"
+    tell(db, (order, None, "order_cancelled", None, None))
+    assert row(db, order)["ask"] == "find"
+    tell(db, (order, 1, given, intent() if given != "absent" else None, None))
+    assert row(db, order) == before | {"ask": None, "ask_at": None, "asked": 1}
+    assert [e[0] for e in events(db, order)] == ["PaymentFailed"]
+
+
+def test_what_shows_up_a_day_later_goes_back(db):
+    order, pi = absent(db), intent()
+    tell(db, (order, 1, "succeeded", pi, None))
+    assert (row(db, order)["state"], row(db, order)["ask"], row(db, order)["stripe_id"]) == ("refunding", "refund", pi)
+
+
+def test_what_shows_up_a_day_later_and_waits_is_cancelled(db):
+    order, pi = absent(db), intent()
+    tell(db, (order, 1, "requires_action", pi, None))
+    assert (row(db, order)["state"], row(db, order)["ask"]) == ("failed", None)
+    assert (returned(db, pi)["state"], returned(db, pi)["ask"]) == ("cancel", "cancel")
+    tell(db, (order, 1, "succeeded", pi, None))
+    assert (returned(db, pi)["state"], row(db, order)["state"]) == ("refund", "failed"), "it was quicker"
 
 
 @pytest.mark.parametrize("change, asked", [({}, "refund"), ({"asked": "1"}, "refunds"), ({"asked": "2"}, "refund"),
@@ -261,14 +336,15 @@ def test_a_refund_by_hand_is_no_refund_of_ours_until_it_has_to_be(db):
     assert (returned(db, pi)["state"], returned(db, pi)["ask"]) == ("foreign", None) and row(db, order)["state"] == "succeeded"
     db.execute("update charges set order_status = 'cancelled' where order_id = %s", (order,))
     tell(db, (order, None, "order_cancelled", None, None))
-    assert taken(db, "charges", "order_id", order) == []
+    assert [due["ask"] for due in taken(db, "charges", "order_id", order)] == ["return"]
     assert (returned(db, pi)["state"], returned(db, pi)["wanted"], returned(db, pi)["ask"]) == ("refund", True, "refund")
 
 
 def test_disputes(db):
-    def take(id, status, closed):
-        statement(db, "take_dispute", [id], ["pi_d"], [status], [closed], [2000], ["usd"], ["fraudulent"])
+    def take(id, status, closed, pi="pi_d"):
+        statement(db, "take_dispute", [id], [pi], [status], [closed], [2000], ["usd"], ["fraudulent"])
         return db.execute("select status, closed from disputes where id = %s", (id,)).fetchone()
+    db.execute("update charges set stripe_id = 'pi_d' where order_id = %s", (charge(db, "succeeded", "complete"),))
 
     def count():
         return statement(db, "background/count_returns", [0])[0]["disputes"]
@@ -276,16 +352,28 @@ def test_disputes(db):
     assert take("du_1", "needs_response", False) == ("needs_response", False) and count() == before + 1
     assert take("du_1", "lost", True) == ("lost", True) and count() == before
     assert take("du_1", "under_review", False) == ("lost", True), "what comes late"
+    assert take("du_2", "needs_response", False, "pi_of_another_shop") is None and count() == before
+    _, other = a_return(db)
+    assert take("du_3", "lost", True, other) == ("lost", True), "of another intent than the charge's"
 
 
 def test_the_oldest_open_refund_is_counted(db):
-    db.execute("update returns set state = 'done', ask = null, ask_at = null")
-    assert statement(db, "background/count_returns", [0])[0] | {"disputes": 0} == {"oldest_s": 0, "stuck": 0, "disputes": 0}
-    for state in OPEN:
-        a_return(db, state, opened_at="now() - interval '1 hour'")
-    a_return(db, "done", opened_at="now() - interval '2 hours'")
-    counts = statement(db, "background/count_returns", [0])[0]
-    assert (counts["oldest_s"], counts["stuck"]) == (3600, 1)
+    db.execute("delete from returns")
+    db.execute("delete from charges where state = 'refunding'")
+    assert statement(db, "background/count_returns", [0])[0] | {"disputes": 0} == {
+        "oldest_s": 0, "stuck": 0, "disputes": 0, "oldest_due_s": 0, "oldest_pending_s": 0}
+    for hours, state in enumerate(OPEN, 1):
+        a_return(db, state, opened_at=f"now() - interval '{hours} hours'")
+    a_return(db, "foreign", wanted=False, opened_at="now() - interval '9 hours'")
+    db.execute("update charges set changed_at = now() - interval '9 hours' where order_id = %s", (a_return(db, "pending")[0],))
+
+    def counts():
+        found = statement(db, "background/count_returns", [0])[0]
+        return found["oldest_s"] // 3600, found["oldest_due_s"] // 3600, found["oldest_pending_s"] // 3600, found["stuck"]
+    assert counts() == (3, 1, 2, 1)
+    db.execute("update charges set changed_at = now() - interval '7 hours' where order_id = %s",
+               (charge(db, "refunding", "cancelled", ask="refund"),))
+    assert counts() == (7, 7, 2, 1), "nobody has opened a return for it"
 
 
 # --- the last try ---

@@ -13,7 +13,7 @@ from sandbox import postgres
 from support import ROOT, wait_until
 
 STATES = ("none", "started", "action", "abandoned", "failed", "succeeded", "refunding", "refunded")
-INPUTS = ("succeeded", "requires_action", "processing", "declined", "canceled", "absent", "refunded", "replaced", "order_cancelled")
+INPUTS = ("succeeded", "requires_action", "processing", "declined", "canceled", "absent", "replayed", "refunded", "replaced", "order_cancelled")
 SHOWN = {"action": "requires_action", "abandoned": "requires_action", "refunding": "succeeded"}
 
 
@@ -25,7 +25,9 @@ def expected(state, ended, given):
     if given == "canceled" and state in ("started", "action", "abandoned"):
         return "failed", "PaymentFailed", None
     if given in ("declined", "absent") and state == "started":
-        return "failed", "PaymentFailed", None
+        return "failed", "PaymentFailed", "find" if given == "absent" else None
+    if state == "started" and given == "replayed":
+        return "started", None, "find"
     if state == "action" and (given == "declined" or (given == "replaced" and not ended) or (given == "order_cancelled" and ended)):
         return "abandoned", None, "cancel"
     if state == "started" and given == "requires_action":

@@ -55,8 +55,8 @@ def a_day_later(stack, books, order):
     """At Stripe, and in this order's row."""
     books.forward(DAY + 1)
     times = ("key_at", "sent_at", "started_at", "changed_at")
-    stack.sql("payments", f"update charges set {', '.join(f'{t} = {t} - make_interval(secs => %s)' for t in times)}, ask_at = now()"
-                          " where order_id = %s", *[DAY + 1] * len(times), order["id"])
+    stack.sql("payments", f"update charges set {', '.join(f'{t} = {t} - make_interval(secs => %s)' for t in times)},"
+                          " ask_at = case when ask is not null then now() end where order_id = %s", *[DAY + 1] * len(times), order["id"])
 
 
 def soon(stack, order):
@@ -164,18 +164,64 @@ def test_charged_for_an_order_that_ended_and_found_later(stack, buyer, order, bo
 
 @pytest.mark.parametrize("fault, ends, books_say", [("error_after", "succeeded", [("succeeded", 2050, 0, 0)]), ("error_kept", "failed", [])])
 def test_a_500_that_stripe_repeats(stack, buyer, order, books, fault, ends, books_say):
-    """Its key says nothing any more: the charge is looked for."""
+    """Its key says nothing any more: the charge is looked for, and that key is not used again."""
     no_webhooks(books)
     books.settings(**{f"{fault}_next": 1})
-    refused(pay(buyer, order), 503)
-    if fault == "error_kept":
+    if fault == "error_after":
+        paid(buyer, order)
+    else:
+        refused(pay(buyer, order), 503)
+        assert row(stack, order, "state", "ask") == ("started", "find")
         an_hour_later(stack, order)
-    wait_until(lambda: soon(stack, order) or (fault == "error_kept" and an_hour_later(stack, order)) or state(stack, order) == ends, ends)
+        wait_until(lambda: soon(stack, order) or state(stack, order) == ends, ends)
+        assert row(stack, order, "ask") == ("find",), "once more, a day later"
     assert money(books, order) == books_say
     if ends == "failed":
         paid(buyer, order)
         assert money(books, order) == [("succeeded", 2050, 0, 0)]
     becomes(buyer, order, "complete")
+
+
+def declined_and_paid_later(charge, order, books):
+    """At Stripe: a card that is declined, then one that is not."""
+    metadata = {"metadata[orderId]": order["id"], "metadata[chargeId]": charge["id"], "metadata[attempt]": "1"}
+    made = books.post("/v1/payment_intents", amount=2050, currency="usd", payment_method="pm_card_authenticationRequired", confirm="true",
+                      **metadata)
+    books.confirm(made["id"], "fail")
+    books.post(f"/v1/payment_intents/{made['id']}/confirm", payment_method="pm_card_visa")
+
+
+def test_a_search_that_shows_old_states(stack, buyer, order, books):
+    """What it finds is read by its id: the card was declined once, and another has paid since."""
+    no_webhooks(books)
+    books.settings(drop_before=1, search_old=1)
+    refused(pay(buyer, order), 503)
+    [charge] = listed(buyer, order)
+    with paused(stack):
+        books.settings(drop_before=0)
+        declined_and_paid_later(charge, order, books)
+        a_day_later(stack, books, order)
+    charge_becomes(buyer, order, "succeeded")
+    assert events(stack, order, 2) == PAID
+    assert money(books, order) == [("succeeded", 2050, 0, 0)]
+
+
+def test_a_search_that_is_late_by_hours(stack, buyer, order, books):
+    """It is looked for once more, a day later, and goes back."""
+    no_webhooks(books)
+    books.settings(drop_after=1, search_lag_ms=3600000)
+    refused(pay(buyer, order), 503)
+    cancel(buyer, order)
+    knows_the_end(stack, order)
+    with paused(stack):
+        books.settings(drop_after=0)
+    an_hour_later(stack, order)
+    soon(stack, order)
+    charge_becomes(buyer, order, "failed")
+    books.forward(3601)
+    soon(stack, order)
+    charge_becomes(buyer, order, "refunded")
+    assert money(books, order) == [("succeeded", 2050, 2050, 1)]
 
 
 # --- refunds that do not go well ---

@@ -11,10 +11,10 @@
 --     refunded   refunded               it went back; also by somebody else's doing, while the order stays complete
 --
 -- Inputs are what Stripe says of the PaymentIntent (succeeded, requires_action, processing, declined, canceled), that there is none
--- (absent), that all of it went back (refunded), that another card is to be tried instead (replaced), and that the order was cancelled
--- (order_cancelled).
+-- (absent), that the key only repeats an error (replayed), that all of it went back (refunded), that another card is to be tried instead
+-- (replaced), and that the order was cancelled (order_cancelled).
 -- A failure never undoes a success; a success undoes everything. An attempt fails only when its PaymentIntent can never succeed: one
--- that the buyer has the secret of is cancelled first.
+-- that the buyer has the secret of is cancelled first. One that was absent is looked for once more, a day later: a search can be late.
 delete from charge_rules;
 insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   false, 'succeeded',       'succeeded', 'PaymentCreated',  null),
@@ -27,8 +27,10 @@ insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   true,  'declined',        'failed',    'PaymentFailed',   null),
     ('started',   false, 'canceled',        'failed',    'PaymentFailed',   null),
     ('started',   true,  'canceled',        'failed',    'PaymentFailed',   null),
-    ('started',   false, 'absent',          'failed',    'PaymentFailed',   null),
-    ('started',   true,  'absent',          'failed',    'PaymentFailed',   null),
+    ('started',   false, 'replayed',        'started',   null,              'find'),
+    ('started',   true,  'replayed',        'started',   null,              'find'),
+    ('started',   false, 'absent',          'failed',    'PaymentFailed',   'find'),
+    ('started',   true,  'absent',          'failed',    'PaymentFailed',   'find'),
 
     ('action',    false, 'succeeded',       'succeeded', 'PaymentCreated',  null),
     ('action',    true,  'succeeded',       'refunding', 'PaymentCreated',  'refund'),

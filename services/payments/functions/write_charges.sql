@@ -7,6 +7,9 @@ returns setof charge_answer language plpgsql as $$
 declare rounds int;
 begin
     perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
+    update charges c set ask = null, ask_at = null -- the last look for an attempt that failed has its answer
+      from unnest(order_ids, attempts) as i (order_id, attempt)
+     where c.order_id = i.order_id and c.attempt = i.attempt and c.state = 'failed' and c.ask = 'find';
     select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
     for round in 1 .. coalesce(rounds, 0) loop
         perform write_returns(order_ids, attempts, inputs, stripe_ids, reasons, round);
@@ -38,7 +41,9 @@ begin
                                  when s.input = 'declined' then s.reason
                                  else c.reason end,
                    ask = s.ask, asked = 0,
-                   ask_at = case s.ask when 'look' then ask_again_at(0) else case when s.ask is not null then now() end end
+                   ask_at = case when s.ask = 'look' then ask_again_at(0)
+                                 when s.input = 'absent' then now() + interval '1 day'
+                                 when s.ask is not null then now() end
               from step s
              where c.order_id = s.order_id
             returning c.*, s.event, s.traceparent

@@ -25,8 +25,8 @@ begin
               from unnest(order_ids, attempts, inputs, stripe_ids) with ordinality as i (order_id, attempt, input, stripe_id, ordinal)) i
       join charges c on c.order_id = i.order_id
      cross join lateral (select case when i.input = 'succeeded' then 'refund' else 'cancel' end as state) n
-     where i.nth = round and is_aside(c, i.attempt, i.stripe_id)
-       and (i.input = 'succeeded' or i.input in ('requires_action', 'processing') and i.attempt = c.attempt)
+     where i.nth = round and (is_aside(c, i.attempt, i.stripe_id) or c.state = 'failed' and c.stripe_id is null and i.input <> 'succeeded')
+       and (i.input = 'succeeded' or i.input in ('requires_action', 'processing') and i.attempt <= c.attempt)
      order by i.stripe_id, i.ordinal
         on conflict (stripe_id) do update
        set state = 'refund', wanted = true, opened_at = now(), ask = 'refund', ask_at = now(), asked = 0
@@ -43,7 +43,7 @@ begin
         select r.stripe_id, i.input, i.reason,
                case when i.input = 'refunded' or i.input = 'canceled' and r.state = 'cancel' then 'done'
                     when i.input = 'refund_pending' and r.wanted then 'pending'
-                    when i.input = 'refund_failed' and r.wanted and r.tries < return_tries() and r.state <> 'stuck' then 'refund'
+                    when i.input = 'refund_failed' and r.wanted and r.tries % return_tries() > 0 and r.state <> 'stuck' then 'refund'
                     when i.input = 'refund_failed' and (r.wanted or r.state = 'done') then 'stuck'
                     else r.state end as next
           from item i join returns r on r.stripe_id = i.stripe_id
