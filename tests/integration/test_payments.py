@@ -1,4 +1,5 @@
 """The contract of payments, route by route, against the stand-in for Stripe and its books."""
+import datetime
 import hashlib
 import hmac
 import json
@@ -138,6 +139,11 @@ def test_order_that_ended(stack, buyer, order, books):
                "payments knows")
     refused(pay(buyer, order), 409, "has ended")
     assert money(books, order) == []
+
+
+def test_the_hold_ends_when_the_order_does(stack, order):
+    [(expires,)] = stack.sql("payments", "select expires_at from charges where order_id = %s", order["id"])
+    assert expires == datetime.datetime.fromisoformat(order["expiresAt"])
 
 
 def test_hold_that_is_over(stack, buyer, order, books):
