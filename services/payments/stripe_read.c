@@ -169,17 +169,16 @@ static void read_error(const struct stripe_ask *ask, int code, json_t *root, str
     const json_t *error = json_object_get(root, "error"), *intent = json_object_get(error, "payment_intent");
     struct str type = text_of(error, "type");
     bool refused = code == 400 || code == 402 || code == 404;
+    bool of_one = ask->question != STRIPE_REFUNDS && ask->question != STRIPE_FIND; /* and not a list */
     if (!refused || is(type, "idempotency_error"))
         not_known(result, code == 401 || code == 403 ? "the key is not accepted" : "refused", false);
     else if (ask->question == STRIPE_REFUND)
         read_refused_refund(error, result);
-    else if (ask->question == STRIPE_REFUNDS || ask->question == STRIPE_FIND)
-        not_known(result, "refused", false);
-    else if (is(type, "card_error")) {
+    else if (of_one && is(type, "card_error")) {
         result->input = "declined";
         result->reason = reason_of(error);
         result->intent = text_of(intent, "id");
-    } else if (json_is_object(intent) && stripe_intent_read(intent, result) != NULL)
+    } else if (of_one && json_is_object(intent) && stripe_intent_read(intent, result) != NULL)
         return; /* it cannot be cancelled: this is why */
     else if (ask->question == STRIPE_CREATE)
         read_refusal(error, result);

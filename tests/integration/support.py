@@ -250,6 +250,10 @@ def common_stack():
         yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
 
 
+# Of charges: Stripe is to be asked about it, and that soon. (Once more a day after it seemed to know nothing of one is not.)
+ASKS_SOON = "ask is not null and not (ask = 'find' and ask_at > now() + interval '1 hour')"
+
+
 class User(requests.Session):
     """Somebody signed in. A path given to it is the API's."""
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sandbox import Books
-from support import DEADLINE, wait_until
+from support import ASKS_SOON, DEADLINE, wait_until
 
 BUYERS, TICKETS, SECONDS, HOLD, GRACE, ENOUGH = 200, 150, 25, 6, 5, 20
 FAULTS = {"latency_ms": 150, "drop_before": 0.05, "drop_after": 0.05, "error_before": 0.05, "error_after": 0.05, "error_kept": 0.03,
@@ -115,8 +115,7 @@ def kill_at_random(stack, dice, until):
 
 def hanging(stack):
     """What has not come to its end."""
-    return (stack.sql("payments", "select state, ask, count(*) from charges where ask is not null or state in ('started', 'action')"
-                                  " group by 1, 2")
+    return (stack.sql("payments", f"select state, ask, count(*) from charges where {ASKS_SOON} or state in ('started', 'action') group by 1, 2")
             + stack.sql("payments", "select state, ask, count(*) from returns where ask is not null or state = 'stuck' group by 1, 2")
             + stack.sql("orders", "select status, count(*) from orders where status in ('created', 'awaiting_payment') group by 1"))
 

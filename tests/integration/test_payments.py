@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from sandbox import Books
-from support import DEADLINE, Replica, User, errors, list_ticket, missing_id, refused, wait_until
+from support import ASKS_SOON, DEADLINE, Replica, User, errors, list_ticket, missing_id, refused, wait_until
 
 STARTED = (1, "PaymentStarted", "started", 1, False, None)
 
@@ -509,7 +509,7 @@ def everything(stack):
 
 def test_replay_changes_nothing(stack, seller, buyer):
     """Last, when all of the above has happened: the orders' topic again from 0."""
-    wait_until(lambda: stack.sql("payments", "select count(*) from charges where ask is not null and ask <> 'look'") == [(0,)],
+    wait_until(lambda: stack.sql("payments", f"select count(*) from charges where {ASKS_SOON} and ask <> 'look'") == [(0,)],
                "nothing is due")
     stack.sql("payments", "update charges set ask_at = 'infinity' where ask = 'look'")
     wait_until(lambda: stack.metric("payments", "onsale_publisher_unacked_events") == 0, "all is published")

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from shopping import Shopping
-from support import DEADLINE, ROOT, topic_schema, wait_until
+from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "orders": "order_events", "payments": "payment_events",
           "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
@@ -79,7 +79,7 @@ def loaded(ask, topic):
 
 def settled(stack):
     return not (stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')")
-                + stack.sql("payments", "select 1 from charges where ask is not null"))
+                + stack.sql("payments", f"select 1 from charges where {ASKS_SOON}"))
 
 
 def bad_records(stack):
