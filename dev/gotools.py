@@ -1,5 +1,6 @@
-"""The tools that the tests of the deployment run: a real Kubernetes without nodes, Helm, kubeconform, Envoy Gateway. They are Go programs,
-built once from the modules that tests/deploy/tools pins; what these resources mean to others comes with their modules, too."""
+"""The Go programs of the tests, built once from modules that are pinned beside their sources. The tools that the tests of the deployment run: a real
+Kubernetes without nodes, Helm, kubeconform, Envoy Gateway; what these resources mean to others comes with their modules, too. And the checker of
+histories that tests/chaos asks."""
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import fetch
 from common import ROOT, Failed, cache_dir, say, short_hash
 
 SOURCE = ROOT / "tests/deploy/tools"
+CHECKER = ROOT / "tests/chaos/check"
 KUBERNETES = "v1.37.1"
 TOOLCHAIN = "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64"  # for machines whose Go is older than the modules ask for
 OLDEST = (1, 26)
@@ -57,6 +59,20 @@ def program(name):
 
 def crds():
     return directory() / "crds"
+
+
+def checker():
+    """The program that checks the histories of tests/chaos, built if it is not there."""
+    made_of = [file.read_text() for file in sorted(CHECKER.iterdir())]
+    made = cache_dir() / f"chaoscheck-{short_hash(repr((made_of, TOOLCHAIN)))}"
+    if not made.exists():
+        with fetch.being_made(made) as unfinished:
+            if unfinished:
+                unfinished.mkdir(parents=True)
+                go, environment = _go(unfinished)
+                subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / "check", "."], cwd=CHECKER, env=environment, check=True)
+                shutil.rmtree(unfinished / "go", ignore_errors=True)
+    return made / "check"
 
 
 def make():

@@ -2,6 +2,7 @@
 narrows it down to the tests whose name contains one of them."""
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -116,6 +117,17 @@ def integration(names):
     return pytest("integration", names, 0 if names else os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
+def chaos(names, minutes=2, seed=None, brokers=1, replicas=1):
+    """A crowd on a stack of its own while its parts are killed, paused and restarted. With names: the mutants called so (`mutants`: all),
+    each of which it or the named test has to catch."""
+    build(preset="release")
+    checker = gotools.checker()
+    if names:
+        return follow([fetch.python(), ROOT / "tests/chaos/mutants.py", checker, *names], "mutants")
+    seed = random.randrange(10 ** 6) if seed is None else seed
+    return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, str(seed), str(minutes), str(brokers), str(replicas)], f"seed {seed}")
+
+
 def browser(names):
     """People's browsers against one stack, in one worker, while the others look at pages that need none."""
     build(preset="release")
@@ -133,7 +145,7 @@ def deploy(names):
     return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rs")
 
 
-PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, browser, deploy)}
+PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, chaos, browser, deploy)}
 
 
 def asked_for(words):
@@ -148,11 +160,15 @@ def asked_for(words):
 
 def test(options):
     closing, failed = [], False
-    for part, names in asked_for(options.name or PARTS).items():
+    wanted = asked_for(options.name or PARTS)
+    of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas") if (value := getattr(options, name)) is not None}
+    if of_chaos and "chaos" not in wanted:
+        raise UnknownWord(f"--{next(iter(of_chaos))} is a word of ./onsale test chaos")
+    for part, names in wanted.items():
         say(f"test {part} {' '.join(names)}".rstrip())
         began = time.monotonic()
         try:
-            said = PARTS[part](names)
+            said = PARTS[part](names, **of_chaos) if part == "chaos" else PARTS[part](names)
         except (PartFailed, Failed) as reason:
             said = f"FAILED: {reason}"
             failed = True

@@ -136,8 +136,11 @@ class Stack:
     def status(self):
         return {p["name"]: p for p in json.loads(self.onsale("status", "--json"))}
 
+    def info(self, name):
+        return Supervisor(State(self.state)).info(name)
+
     def pid(self, name):
-        return Supervisor(State(self.state)).info(name)["pid"]
+        return self.info(name)["pid"]
 
     def kill(self, name, sig=signal.SIGKILL):
         pid = self.pid(name)

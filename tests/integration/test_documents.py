@@ -102,6 +102,17 @@ def test_what_a_document_names_is_there(name):
         assert metric in metrics, f"{name} names {metric}"
 
 
+def test_each_guarantee_has_its_test():
+    """Each line of the tables names tests that are there, or says which figure or command stands for one."""
+    tests = {name for path in (ROOT / "tests").glob("*/test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)}
+    lines = [line for line in (ROOT / "docs/guarantees.md").read_text().splitlines() if re.match(r"\| (?!promise|where)\w", line)]
+    assert len(lines) >= 20
+    for line in lines:
+        named = re.findall(r"`(test_\w+)`", line.rsplit(" | ", 1)[1])
+        assert named or "`./onsale test chaos`" in line, f"no test watches this: {line}"
+        assert set(named) <= tests, f"there is no {', '.join(set(named) - tests)}"
+
+
 def test_the_tour_is_short():
     assert len(README.splitlines()) <= 120
     assert len((ROOT / "ARCHITECTURE.md").read_text().split()) <= 2500

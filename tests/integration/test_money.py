@@ -8,8 +8,9 @@ import time
 import pytest
 import requests
 
+import money
 from sandbox import Books
-from support import ASKS_SOON, DEADLINE, wait_until
+from support import DEADLINE, wait_until
 
 BUYERS, TICKETS, SECONDS, HOLD, GRACE, ENOUGH = 200, 150, 25, 6, 5, 20
 FAULTS = {"latency_ms": 150, "drop_before": 0.05, "drop_after": 0.05, "error_before": 0.05, "error_after": 0.05, "error_kept": 0.03,
@@ -113,38 +114,6 @@ def kill_at_random(stack, dice, until):
     return kills
 
 
-def hanging(stack):
-    """What has not come to its end."""
-    return (stack.sql("payments", f"select state, ask, count(*) from charges where {ASKS_SOON} or state in ('started', 'action') group by 1, 2")
-            + stack.sql("payments", "select state, ask, count(*) from returns where ask is not null or state = 'stuck' group by 1, 2")
-            + stack.sql("orders", "select status, count(*) from orders where status in ('created', 'awaiting_payment') group by 1"))
-
-
-def complete(stack):
-    return stack.sql("orders", "select count(*) from orders where status = 'complete'")[0][0]
-
-
-def check_books(stack, books):
-    orders = {str(i): (status, price, str(ticket)) for i, status, price, ticket in
-              stack.sql("orders", "select id, status, price, ticket_id from orders")}
-    kept = collections.Counter()
-    for intent, status, amount, captured, refunded, refunds, _, metadata in books.all():
-        order_status, price, _ = orders[metadata["orderId"]]
-        assert amount == price, intent
-        if captured == 0:
-            assert status in ("canceled", "requires_payment_method") and refunded == 0, (intent, status)
-        elif refunded == 0:
-            assert order_status == "complete", f"{intent} is kept, and its order is {order_status}"
-            kept[metadata["orderId"]] += captured
-        else:
-            assert (captured, refunded, refunds) == (price, price, 1), intent
-    paid = {i: price for i, (status, price, _) in orders.items() if status == "complete"}
-    assert kept == paid, "each complete order is paid once, at its price, and no other"
-    sold = {(str(ticket), str(order)) for ticket, order in stack.sql("tickets", "select id, order_id from tickets where status = 'sold'")}
-    assert sold == {(orders[i][2], i) for i in paid}
-    return len(paid)
-
-
 def test_the_books_agree(stack):
     books = Books(stack)
     seed = random.randrange(10 ** 6)
@@ -152,30 +121,24 @@ def test_the_books_agree(stack):
     with Crowd(stack, books) as crowd:
         books.settings(**FAULTS)
         kills = kill_at_random(stack, random.Random(seed), time.monotonic() + SECONDS)
-        wait_until(lambda: complete(stack) >= ENOUGH, "enough was bought for books worth checking", 120, pause=0.5)
+        wait_until(lambda: money.complete(stack) >= ENOUGH, "enough was bought for books worth checking", 120, pause=0.5)
     for name in KILLED:
         stack.wait_ready(name)
     books.reset()
     print(dict(crowd.counts), dict(kills))
     try:
-        wait_until(lambda: not hanging(stack), "nothing hangs", 120, pause=0.5)
+        wait_until(lambda: not money.hanging(stack), "nothing hangs", 120, pause=0.5)
     except AssertionError as timeout:
-        raise AssertionError(f"{timeout}: {hanging(stack)}") from None
+        raise AssertionError(f"{timeout}: {money.hanging(stack)}") from None
 
-    wait_until(lambda: stack.sql("tickets", "select count(*) from tickets where status = 'sold'")[0][0] == complete(stack),
+    wait_until(lambda: stack.sql("tickets", "select count(*) from tickets where status = 'sold'")[0][0] == money.complete(stack),
                "tickets knows what is sold")
     assert sum(kills.values()) >= 5
-    assert check_books(stack, books) >= ENOUGH
+    assert money.check_books(stack, books) >= ENOUGH
     refunds = stack.sql("payments", "select count(*) from charges where state = 'refunded'")[0][0]
     print("refunded", refunds)
 
 
 def test_events_tell_the_same(stack):
     """Of each charge the last event is its state, versions have no gap, and orders were completed by nothing else."""
-    last, versions = {}, collections.defaultdict(list)
-    for event in stack.topic("payments").events():
-        versions[str(event["id"])].append(event["version"])
-        last[str(event["id"])] = event["status"]
-    states = {str(i): {"refunding": "succeeded"}.get(s, s) for i, s in stack.sql("payments", "select id, state from charges where id is not null")}
-    assert last == states
-    assert all(v == list(range(1, len(v) + 1)) for v in versions.values())
+    money.check_events(stack, stack.topic("payments").events())

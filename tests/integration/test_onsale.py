@@ -39,7 +39,8 @@ def state():
 # --- words ---
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["run", "--nonsense"], ["status", "x"], ["token", "0"], ["test", "nonsense"],
-                                   ["test", "nonsense:json"], ["bench", "nonsense"], ["run", "--port", "99999"]])
+                                   ["test", "nonsense:json"], ["test", "chaos", "--minutes", "0"], ["test", "lint", "--seed", "seed"],
+                                   ["bench", "nonsense"], ["run", "--port", "99999"]])
 def test_unknown_words_show_the_usage(words):
     answer = onsale(*words, ONSALE_STATE="/nonexistent/onsale")
     assert answer.returncode == 64

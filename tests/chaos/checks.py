@@ -1,0 +1,164 @@
+"""What must be true when all is healed and quiet, by rules: of the databases, the topics (read as committed), the ledger of Stripe's stand-in,
+and of everything that was answered. A check raises AssertionError and names the order, ticket or payment that is wrong."""
+import collections
+import subprocess
+
+import crowd
+import money
+import ownership
+from history import OK, REFUSED
+from support import ASKS_SOON, wait_until
+
+QUIET = 400  # seconds until nothing hangs: a refund that was refused several times is asked for again after minutes
+TOPICS = {"tickets": "ticket_events", "orders": "order_events", "payments": "payment_events"}  # and the log in the database of that name
+COPIES = 1000  # records that came again: more than that was not a publisher's death
+
+
+def first_of_each(events, count=COPIES):
+    """As consumers see them: a version of something that they know is passed over. Publishers repeat when they were paused past the take-over
+    or when a broker was starved (docs/decisions.md); an order that changes by that is wrong."""
+    known, kept = collections.Counter(), []
+    for event in events:
+        if event["version"] > known[event["id"]]:
+            known[event["id"]] = event["version"]
+            kept.append(event)
+    assert len(events) - len(kept) <= count, f"{len(events) - len(kept)} of {len(events)} records are there again"
+    return kept
+
+
+class Checks:
+    def __init__(self, stack, history, books, checker):
+        self.stack, self.history, self.books, self.checker = stack, history, books, checker
+        self.events = {}
+
+    def run(self):
+        self.wait_quiet()
+        crowd.await_agreement(self.stack, first_of_each)  # rules 1, 3, 5: the story of the topic, and all agree on it
+        self.read_topics()
+        self.topics_are_the_logs()
+        self.money_adds_up()
+        self.nothing_answered_is_lost()
+        self.edits_follow_their_versions()
+        return self.linearizable()
+
+    def wait_quiet(self):
+        try:
+            wait_until(lambda: not money.hanging(self.stack), "nothing hangs", QUIET, pause=0.5)
+        except AssertionError as timeout:
+            orders = self.stack.sql("payments", f"select order_id::text, state, ask, asked, reason from charges where {ASKS_SOON} limit 3")
+            orders += self.stack.sql("orders", "select id::text, status from orders where status in ('created', 'awaiting_payment') limit 3")
+            raise AssertionError(f"{timeout}: {money.hanging(self.stack)}, {orders}") from None
+        letters = {name: self.stack.sql(name, "select topic, partition, \"offset\", reason from dead_letters limit 3")
+                   for name in ("tickets", "orders", "payments")}
+        assert not any(letters.values()), f"dead letters: {letters}"
+
+    # --- rule 2: each log reached its topic, gapless and in order ---
+
+    def read_topics(self):
+        def all_there(topic, log):
+            count = self.stack.sql(topic, f"select count(*) from {log}")[0][0]
+            self.events[topic] = first_of_each(self.stack.topic(topic).events())
+            return len(self.events[topic]) >= count
+        for topic, log in TOPICS.items():
+            wait_until(lambda t=topic, g=log: all_there(t, g), f"{topic} has all events of its log", pause=1)
+
+    def topics_are_the_logs(self):
+        for topic, log in TOPICS.items():
+            rows = self.stack.sql(topic, f"select id::text, version, type, status from {log} order by seq")
+            told = {(str(e["id"]), e["version"]): (e["type"], e["status"]) for e in self.events[topic]}
+            for number, version, *what in rows:
+                assert told.get((number, version)) == tuple(what), f"{topic}: {number} {version} is {told.get((number, version))}, not {what}"
+            assert len(told) == len(rows), f"{topic}: {(told.keys() - {(r[0], r[1]) for r in rows}).pop()} is of no log"
+            last = {}
+            for event in self.events[topic]:
+                number = str(event["id"])
+                assert event["version"] == last.get(number, 0) + 1, f"{topic}: {number} goes from {last.get(number, 0)} to {event['version']}"
+                last[number] = event["version"]
+            keys = "id" if topic == "tickets" else "ticketId"
+            for event in self.events[topic]:
+                assert event.key == str(event[keys]), f"{topic}: {event['id']} has the key {event.key}"
+
+    # --- rule 4 ---
+
+    def money_adds_up(self):
+        assert money.check_books(self.stack, self.books) > 0, "nothing was bought: this says nothing"
+        money.check_events(self.stack, self.events["payments"])
+        tries = collections.Counter((m["orderId"], m["attempt"]) for *_, m in self.books.all())
+        for (order, attempt), count in tries.items():
+            assert count == 1, f"order {order}, attempt {attempt}: {count} payment intents"
+        sums = {
+            "the ledger": sum(captured - refunded for _, _, _, captured, refunded, *_ in self.books.all()),
+            "charges": self.sum("payments", "select sum(amount) from charges where state = 'succeeded'"),
+            "orders": self.sum("orders", "select sum(price) from orders where status = 'complete'"),
+            "the topic of orders": sum(e["price"] for e in self.events["orders"] if e["type"] == "OrderCompleted"),
+            "the topic of payments": sum({"PaymentCreated": 1, "PaymentRefunded": -1}.get(e["type"], 0) * e["amount"]
+                                         for e in self.events["payments"]),
+        }
+        assert len(set(sums.values())) == 1, f"money does not add up: {sums}"
+
+    def sum(self, service, query):
+        return int(self.stack.sql(service, query)[0][0] or 0)
+
+    # --- nothing that was answered is lost ---
+
+    def nothing_answered_is_lost(self):
+        orders = {i: (u, t, s) for i, u, t, s in self.stack.sql("orders", "select id::text, user_id::text, ticket_id::text, status from orders")}
+        for e in self.history.of("order"):
+            if e["outcome"] == OK:
+                found = orders.get(e["answer"]["id"])
+                assert found and found[:2] == (e["user"], e["ticket"]), f"order {e['answer']['id']}, line {e['line']}, is {found}"
+                assert e["answer"]["userId"] == e["user"]
+        for e in self.history.of("cancel", "look"):
+            assert e["status"] not in (403, 404), f"order {e['order']}, line {e['line']}: {e['status']}"
+            if e["do"] == "cancel" and e["outcome"] == OK:
+                assert orders[e["order"]][2] == "cancelled", f"order {e['order']}, cancelled on line {e['line']}, is {orders[e['order']][2]}"
+        self.tickets_are_there()
+        self.payments_are_there(orders)
+
+    def tickets_are_there(self):
+        log = {(i, v): (t, p) for i, v, t, p in self.stack.sql("tickets", "select id::text, version, title, price from ticket_events")}
+        for e in self.history.of("list", "edit"):
+            if e["outcome"] == OK:
+                a = e["answer"]
+                found = log.get((a["id"], a["version"]))
+                assert found == (a["title"], round(a["price"] * 100)), f"ticket {a['id']} {a['version']}, line {e['line']}, is {found}"
+        states = dict(self.stack.sql("tickets", "select id::text, status from tickets"))
+        for e in self.history.of("withdraw"):
+            if e["outcome"] == OK:  # sold: it was paid for before orders had heard of that
+                assert states.get(e["ticket"]) in ("cancelled", "sold"), f"ticket {e['ticket']}, withdrawn on line {e['line']}, is on sale"
+
+    def payments_are_there(self, orders):
+        states = dict(self.stack.sql("payments", "select order_id::text, state from charges"))
+        for e in self.history.of("pay"):
+            if e["outcome"] == OK and e["answer"]["status"] == "succeeded":
+                expected = "succeeded" if orders[e["order"]][2] == "complete" else "refunded"
+                assert states[e["order"]] == expected, f"order {e['order']}, paid on line {e['line']}: its charge is {states[e['order']]}"
+
+    def edits_follow_their_versions(self):
+        """Of those with the same If-Match one at most is done, and it makes the next version."""
+        done = collections.Counter()
+        for e in self.history.of("edit"):
+            if e["outcome"] == OK:
+                version = int(e["If-Match"].strip('"'))
+                assert e["answer"]["version"] == version + 1, f"ticket {e['ticket']}, line {e['line']}: {version} became {e['answer']['version']}"
+                done[e["ticket"], version] += 1
+        for (ticket, version), count in done.items():
+            assert count == 1, f"ticket {ticket}: {count} edits of version {version}"
+
+    # --- rule 1, as a history ---
+
+    def linearizable(self):
+        """What the checker says; the lines of an illegal history are in the failure."""
+        rows = self.stack.sql("orders", "select id::text, ticket_id::text, user_id::text, status, reason, idempotency_key,"
+                                        " (extract(epoch from expires_at) * 1000000)::bigint from orders")
+        path = self.history.file.name.replace("history", "ownership")
+        with open(path, "w") as file:
+            file.writelines(line + "\n" for line in ownership.operations(self.history, rows))
+        with open(path) as file:
+            done = subprocess.run([self.checker], stdin=file, stdout=subprocess.PIPE, text=True)
+        assert done.returncode == 0, f"who owns the ticket is not linearizable; {done.stdout}"
+        return done.stdout.strip().replace("\n", ", ")
+
+    def counts(self):
+        requests = self.history.requests()
+        return collections.Counter(f"{e['do']} {e['outcome'] if e['outcome'] != REFUSED else e['status']}" for e in requests)

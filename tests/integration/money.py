@@ -1,0 +1,47 @@
+"""What must be true of money when a crowd has gone: the books of Stripe's stand-in, orders, tickets and the topic of payments say the same."""
+import collections
+
+from support import ASKS_SOON
+
+
+def hanging(stack):
+    """What has not come to its end."""
+    return (stack.sql("payments", f"select state, ask, count(*) from charges where {ASKS_SOON} or state in ('started', 'action') group by 1, 2")
+            + stack.sql("payments", "select state, ask, count(*) from returns where ask is not null or state = 'stuck' group by 1, 2")
+            + stack.sql("orders", "select status, count(*) from orders where status in ('created', 'awaiting_payment') group by 1"))
+
+
+def complete(stack):
+    return stack.sql("orders", "select count(*) from orders where status = 'complete'")[0][0]
+
+
+def check_books(stack, books):
+    orders = {str(i): (status, price, str(ticket)) for i, status, price, ticket in
+              stack.sql("orders", "select id, status, price, ticket_id from orders")}
+    kept = collections.Counter()
+    for intent, status, amount, captured, refunded, refunds, _, metadata in books.all():
+        order_status, price, _ = orders[metadata["orderId"]]
+        assert amount == price, intent
+        if captured == 0:
+            assert status in ("canceled", "requires_payment_method") and refunded == 0, (intent, status)
+        elif refunded == 0:
+            assert order_status == "complete", f"{intent} is kept, and its order is {order_status}"
+            kept[metadata["orderId"]] += captured
+        else:
+            assert (captured, refunded, refunds) == (price, price, 1), intent
+    paid = {i: price for i, (status, price, _) in orders.items() if status == "complete"}
+    assert kept == paid, "each complete order is paid once, at its price, and no other"
+    sold = {(str(ticket), str(order)) for ticket, order in stack.sql("tickets", "select id, order_id from tickets where status = 'sold'")}
+    assert sold == {(orders[i][2], i) for i in paid}
+    return len(paid)
+
+
+def check_events(stack, events):
+    """Of each charge the last event is its state, and versions have no gap."""
+    last, versions = {}, collections.defaultdict(list)
+    for event in events:
+        versions[str(event["id"])].append(event["version"])
+        last[str(event["id"])] = event["status"]
+    states = {str(i): {"refunding": "succeeded"}.get(s, s) for i, s in stack.sql("payments", "select id, state from charges where id is not null")}
+    assert last == states
+    assert all(v == list(range(1, len(v) + 1)) for v in versions.values())

@@ -1,0 +1,69 @@
+"""What judges tests/chaos is right itself: a history of ownership that cannot be is found, and cut down to what makes it so; one that can be is not."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+from support import ROOT
+
+sys.path += [str(ROOT / "dev"), str(ROOT / "tests/chaos")]
+import gotools
+import ownership
+from history import History
+
+T = "ticket"
+
+
+@pytest.fixture(scope="module")
+def check():
+    program = gotools.checker()
+
+    def ask(*operations):
+        lines = [json.dumps({"ticket": T, "order": "", "sure": True, "line": 0} | dict(zip(("do", "start", "end", "order", "sure"), operation)))
+                 for operation in operations]
+        done = subprocess.run([program], input="\n".join(lines), stdout=subprocess.PIPE, text=True)
+        said = done.stdout.splitlines()
+        assert done.returncode == (said[0] != "ok 1")
+        return said[0], [json.loads(line)["do"] for line in said[1:]]
+    return ask
+
+
+@pytest.mark.parametrize("history", [
+    [("got", 0, 1, "a"), ("cancel", 2, 3, "a"), ("got", 4, 5, "b")],
+    [("got", 0, 9, "a"), ("got", 0, 9, "b"), ("cancel", 8, 9, "a")],  # both at once, and one ends before the other begins
+    [("got", 0, 1, "a"), ("end", 5, 99, "a"), ("taken", 2, 3), ("got", 6, 7, "b")],
+    [("got", 0, 99, "a"), ("taken", 1, 2)],  # whose answer was lost
+    [("got", 0, 1, "a"), ("cancel", 2, 99, "a", False), ("got", 3, 4, "b")],  # lost, too
+    [("got", 0, 1, "a"), ("cancel", 2, 99, "a", False), ("complete", 3, 99, "a"), ("kept", 4, 5, "a")],
+    [("got", 0, 1, "a"), ("end", 1, 99, "a"), ("cancel", 2, 3, "a")],  # of one that has ended
+])
+def test_what_can_be(check, history):
+    assert check(*history) == ("ok 1", [])
+
+
+@pytest.mark.parametrize("history,shortest", [
+    ([("got", 0, 1, "a"), ("got", 2, 3, "b"), ("cancel", 4, 5, "a"), ("cancel", 6, 7, "b")], ["got", "got"]),
+    ([("taken", 0, 1), ("got", 2, 3, "a")], ["taken"]),
+    ([("got", 0, 1, "a"), ("end", 5, 99, "a"), ("got", 2, 4, "b")], ["got", "got"]),
+    ([("got", 0, 1, "a"), ("cancel", 2, 3, "a"), ("taken", 4, 5)], ["got", "cancel", "taken"]),
+    ([("got", 0, 1, "a"), ("complete", 2, 99, "a"), ("kept", 3, 4, "a"), ("cancel", 5, 6, "a")], ["got", "complete", "kept", "cancel"]),
+])
+def test_what_cannot_be(check, history, shortest):
+    assert check(*history) == (f"illegal {T}", shortest)
+
+
+def test_what_became_of_lost_answers(tmp_path):
+    """An order that the database knows was placed by a request with its key; one without an answer is open to the end."""
+    history = History(tmp_path / "history.jsonl")
+    order = {"do": "order", "user": "u", "ticket": T, "status": 0, "answer": None, "Idempotency-Key": "k"}
+    history.add(**order, start=1, end=2, outcome="unknown")
+    history.add(**order | {"answer": {"id": "a"}}, start=3, end=4, outcome="ok")
+    history.add(**order | {"Idempotency-Key": "l"}, start=5, end=6, outcome="unknown")
+    history.add(do="cancel", user="u", ticket=T, order="a", start=7, end=8, outcome="unknown", status=503, answer=None)
+    rows = [("a", T, "u", "cancelled", "buyer", "k", 0), ("b", T, "u", "created", None, "l", 0)]
+    found = [json.loads(line) for line in ownership.operations(history, rows)]
+    assert [(o["do"], o["order"], o["start"], o["sure"]) for o in found] == [("got", "a", 1, True), ("got", "b", 5, True), ("cancel", "a", 7, False)]
+    assert found[0]["end"] == 4 and found[1]["end"] == found[2]["end"] > 10 ** 15
+    with pytest.raises(AssertionError, match="nobody asked for order c"):
+        list(ownership.operations(history, [("c", T, "u", "created", None, "m", 0)]))
