@@ -11,19 +11,6 @@ from support import ASKS_SOON, wait_until
 
 QUIET = 400  # seconds until nothing hangs: a refund that was refused several times is asked for again after minutes
 TOPICS = {"tickets": "ticket_events", "orders": "order_events", "payments": "payment_events"}  # and the log in the database of that name
-COPIES = 1000  # records that came again: more than that was not a publisher's death
-
-
-def first_of_each(events, count=COPIES):
-    """As consumers see them: a version of something that they know is passed over. Publishers repeat when they were paused past the take-over
-    or when a broker was starved (docs/decisions.md); an order that changes by that is wrong."""
-    known, kept = collections.Counter(), []
-    for event in events:
-        if event["version"] > known[event["id"]]:
-            known[event["id"]] = event["version"]
-            kept.append(event)
-    assert len(events) - len(kept) <= count, f"{len(events) - len(kept)} of {len(events)} records are there again"
-    return kept
 
 
 class Checks:
@@ -33,7 +20,7 @@ class Checks:
 
     def run(self):
         self.wait_quiet()
-        crowd.await_agreement(self.stack, first_of_each)  # rules 1, 3, 5: the story of the topic, and all agree on it
+        crowd.await_agreement(self.stack, crowd.first_of_each)  # rules 1, 3, 5: the story of the topic, and all agree on it
         self.read_topics()
         self.topics_are_the_logs()
         self.money_adds_up()
@@ -57,7 +44,7 @@ class Checks:
     def read_topics(self):
         def all_there(topic, log):
             count = self.stack.sql(topic, f"select count(*) from {log}")[0][0]
-            self.events[topic] = first_of_each(self.stack.topic(topic).events())
+            self.events[topic] = crowd.first_of_each(self.stack.topic(topic).events())
             return len(self.events[topic]) >= count
         for topic, log in TOPICS.items():
             wait_until(lambda t=topic, g=log: all_there(t, g), f"{topic} has all events of its log", pause=1)

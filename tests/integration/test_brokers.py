@@ -128,5 +128,5 @@ def test_nothing_is_lost_or_out_of_order(sale, kafka, nemesis):
     if failure:
         raise failure[0]
     wait_until(lambda: in_sync(kafka), "all replicas are in sync again", pause=0.2)
-    story = crowd.await_agreement(sale)
+    story = crowd.await_agreement(sale, read=crowd.first_of_each)
     assert placed <= story.orders.keys(), "what was answered is there"
