@@ -185,8 +185,12 @@ class Supervisor:
                 raise
 
     def start_again(self, name):
-        """One that was started before, as it was, and waits until it has run for a second."""
-        self._rpc.startProcess(name, True)
+        """One that was started before, as it was, and waits until it has run for a second. Nothing if it runs."""
+        try:
+            self._rpc.startProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != ALREADY_STARTED:
+                raise
 
     def stop(self, names):
         """Stops these together and waits until they are gone."""

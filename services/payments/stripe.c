@@ -57,11 +57,6 @@ bool stripe_question_parse(struct str text, enum stripe_question *out) {
     return false;
 }
 
-/* Currencies that have no minor unit any more, in which Stripe counts hundredths all the same. */
-int64_t stripe_amount(int64_t minor, const char *currency) {
-    return strcmp(currency, "ISK") == 0 || strcmp(currency, "UGX") == 0 ? minor * 100 : minor;
-}
-
 static void put_uuid_text(struct buf *out, const char *key, const struct uuid *id) {
     char text[UUID_TEXT];
     uuid_format(id, text);

@@ -383,8 +383,9 @@ def test_broker_away_for_ten_seconds(log):
 
 def test_killed_while_the_broker_is_away(log):
     driver = log.driver().ready()
-    log.change(1)
-    log.published(1)
+    for n in range(1, KEYS + 1):  # the first event of each partition goes alone
+        log.change(n)
+    log.published(KEYS)
     confirmed = "select confirmed_flush_lsn from pg_replication_slots where database = current_database()"
     with away(log, "kafka"):
         for n in range(1, KEYS + 1):
