@@ -49,16 +49,16 @@ def test_unknown_words_show_the_usage(words):
 
 
 def test_parts_of_the_tests_end_with_their_closing_lines():
-    answer = onsale("test", "integration:help_is_no_error", "fuzz:of_no_test")
+    answer = onsale("test", "integration:help_is_no_error", "fuzz:nonsense")
     assert answer.returncode == 1
     passed, failed = answer.stdout.splitlines()[-2:]
     assert passed.startswith("integration: 1 passed")
     assert failed.startswith("fuzz: FAILED: ")
 
 
-def test_a_name_of_no_test_is_an_error():
-    answer = onsale("test", "integration:help_is_no_error", "integration:of_no_test")
-    assert answer.returncode == 1 and "no test of this part is called of_no_test" in answer.stdout
+def test_a_name_that_nothing_has_is_an_error():
+    answer = onsale("test", "integration:help_is_no_error", "integration:nonsense_of_nobody")
+    assert answer.returncode == 1 and "no test of this part is called nonsense_of_nobody" in answer.stdout
 
 
 def test_help_is_no_error():
