@@ -283,7 +283,10 @@ def test_rivals_on_two_instances_never_wait_in_a_circle(stack, seller, people):
                     assert buyer.delete(f"/api/orders/{order['id']}").status_code == 204
     assert deadlocks() == before
     orders, live, story = collections.Counter(), collections.Counter(), collections.defaultdict(list)
+    ours = {uuid.UUID(t["id"]) for t in tickets}  # others tell the topic of failovers
     for event in stack.topic("orders").events():
+        if event["ticketId"] not in ours:
+            continue
         told = (event["type"], event["version"], event["id"])
         if told in story[event["ticketId"]]:
             continue  # as consumers do: a publisher that takes over may repeat the last ones
