@@ -6,6 +6,7 @@ PATHS = {
     "/.well-known/jwks.json": "auth",
     "/api/tickets": "tickets",
     "/api/orders": "orders",
+    "/api/purchases": "orders",
     "/api/payments": "payments",
 }
 PROXY = """\

@@ -1,7 +1,33 @@
 #include "reactions.h"
 
+#include "currency.h"
 #include "events.h"
 #include "queries.h"
+
+static void put_nullable_uuid(struct sql_params *item, bool has, const struct uuid *id) {
+    if (has)
+        put_uuid(item, id);
+    else
+        put_null(item);
+}
+
+/* In thousandths, whatever the currency's decimals: as limits are asked for. */
+static int64_t price_thousandths(const struct ticket_event *ticket) {
+    static const int thousandths[] = {1000, 100, 10, 1};
+    return ticket->price * thousandths[currency_decimals(ticket->currency)];
+}
+
+/* Which place of which show it is; all null for a ticket that is none. */
+static void bind_place(struct sql_params *item, const struct ticket_event *ticket) {
+    put_nullable_uuid(item, ticket->has_show_id, &ticket->show_id);
+    put_nullable_uuid(item, ticket->has_area_id, &ticket->area_id);
+    put_optional_text(item, ticket->area_name);
+    put_optional_text(item, ticket->row_name);
+    put_int(item, ticket->seat);
+    put_int(item, ticket->rank);
+    put_bool(item, ticket->accessible);
+    put_int(item, price_thousandths(ticket));
+}
 
 static void bind_ticket(struct sql_params *item, const void *event, struct str traceparent) {
     const struct ticket_event *ticket = event;
@@ -13,6 +39,17 @@ static void bind_ticket(struct sql_params *item, const void *event, struct str t
     put_text(item, ticket->currency);
     put_text(item, str_of(ticket_event_status_symbols[ticket->status]));
     put_optional_text(item, traceparent);
+    bind_place(item, ticket);
+}
+
+static void bind_show(struct sql_params *item, const void *event, struct str traceparent) {
+    (void)traceparent;
+    const struct show_event *show = event;
+    put_uuid(item, &show->id);
+    put_int(item, show->version);
+    put_uuid(item, &show->user_id);
+    put_text(item, str_of(show_event_status_symbols[show->status]));
+    put_int(item, show->per_user);
 }
 
 static void bind_expiration(struct sql_params *item, const void *event, struct str traceparent) {
@@ -58,6 +95,10 @@ const struct reaction orders_reactions[] = {
     {&topic_tickets, TICKET_CREATED, &sql_on_ticket, bind_ticket},
     {&topic_tickets, TICKET_UPDATED, &sql_on_ticket, bind_ticket},
     {&topic_tickets, TICKET_CANCELLED, &sql_on_ticket, bind_ticket},
+    {&topic_shows, SHOW_CREATED, &sql_on_show, bind_show},
+    {&topic_shows, SHOW_UPDATED, &sql_on_show, bind_show},
+    {&topic_shows, SHOW_ANNOUNCED, &sql_on_show, bind_show},
+    {&topic_shows, SHOW_CANCELLED, &sql_on_show, bind_show},
     {&topic_expirations, ORDER_EXPIRED, &sql_on_expiration, bind_expiration},
     {&topic_payments, PAYMENT_STARTED, &sql_on_payment, bind_payment},
     {&topic_payments, PAYMENT_CREATED, &sql_on_payment, bind_payment},

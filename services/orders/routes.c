@@ -1,56 +1,11 @@
 #include "routes.h"
 
-#include "currency.h"
+#include "answers.h"
+#include "purchases.h"
 #include "queries.h"
 
 /* A ticket just listed may not have come here yet; whoever follows its link at once waits as long as this. */
 enum { TICKET_WAIT_MS = 300 };
-
-/* --- answers: every statement gives an order's columns in this order, behind `ordinal` --- */
-
-enum column {
-    ORDINAL,
-    ID,
-    STATUS,
-    EXPIRES_AT,
-    USER,
-    VERSION,
-    TICKET,
-    TITLE,
-    PRICE,
-    CURRENCY,
-    TICKET_VERSION,
-    VERDICT
-};
-
-static void write_status(struct json *out, struct str status) {
-    json_put_text(out, "status", str_eq(status, STR("awaiting_payment")) ? STR("awaiting:payment") : status);
-}
-
-static void write_ticket(struct json *out, const struct rows *rows, int row) {
-    json_key(out, "ticket");
-    json_open(out, '{');
-    json_put_uuid(out, "id", row_uuid(rows, row, TICKET));
-    json_put_text(out, "title", row_text(rows, row, TITLE));
-    struct str currency = row_text(rows, row, CURRENCY);
-    json_key(out, "price");
-    json_minor(out, row_int(rows, row, PRICE), currency_decimals(currency));
-    json_put_text(out, "currency", currency);
-    json_put_int(out, "version", row_int(rows, row, TICKET_VERSION));
-    json_close(out, '}');
-}
-
-static void write_order(struct json *out, const struct rows *rows, int row) {
-    json_open(out, '{');
-    json_put_uuid(out, "id", row_uuid(rows, row, ID));
-    write_status(out, row_text(rows, row, STATUS));
-    json_key(out, "expiresAt");
-    json_time(out, row_time(rows, row, EXPIRES_AT));
-    json_put_uuid(out, "userId", row_uuid(rows, row, USER));
-    json_put_int(out, "version", row_int(rows, row, VERSION));
-    write_ticket(out, rows, row);
-    json_close(out, '}');
-}
 
 static void reply_order(struct req *rq, int status, const struct rows *rows) {
     write_order(req_json(rq), rows, 0);
@@ -87,13 +42,6 @@ static const struct body_field order_fields[] = {
 
 static void ask_place(struct req *rq);
 
-static void fail_limit(struct req *rq) {
-    const struct orders *service = req_service(rq);
-    req_fail(rq, 409, NULL,
-             "You hold %lld unpaid tickets already, which is the most; pay for one or cancel one first",
-             (long long)service->max_holds);
-}
-
 static void on_refused(struct req *rq, struct str verdict) {
     if (str_eq(verdict, STR("own")))
         req_fail(rq, 409, NULL, "This ticket is your own");
@@ -102,9 +50,21 @@ static void on_refused(struct req *rq, struct str verdict) {
     else if (str_eq(verdict, STR("other body")))
         req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
     else if (str_eq(verdict, STR("limit")))
-        fail_limit(rq);
+        purchases_fail_limit(rq);
+    else if (str_eq(verdict, STR("show limit")))
+        purchases_fail_show_limit(rq);
     else
         req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
+}
+
+static void on_placed(struct req *rq, const struct rows *rows);
+
+/* Its show has a say, too. */
+static void ask_place_of_show(struct req *rq) {
+    const struct order_request *o = req_state(rq);
+    char ticket[UUID_TEXT + 3];
+    struct str list = purchases_list(&o->ticket, 1, ticket);
+    purchases_ask(rq, &(struct purchase_request){.id = o->id, .tickets = list, .key = o->key}, on_placed);
 }
 
 static void on_placed(struct req *rq, const struct rows *rows) {
@@ -113,6 +73,8 @@ static void on_placed(struct req *rq, const struct rows *rows) {
         reply_order(rq, 201, rows);
     } else if (str_eq(verdict, STR("again"))) {
         req_again(rq, ask_place);
+    } else if (str_eq(verdict, STR("place"))) {
+        ask_place_of_show(rq);
     } else if (str_eq(verdict, STR("missing"))) {
         if (!req_later_within(rq, ask_place, TICKET_WAIT_MS)) req_fail(rq, 404, NULL, "No such ticket");
     } else {
@@ -242,5 +204,9 @@ const struct route orders_routes[] = {
     {"GET", "/api/orders/{uuid}", get_order, ROUTE_SESSION},
     {"GET", "/api/orders/{uuid}/history", get_history, ROUTE_SESSION},
     {"DELETE", "/api/orders/{uuid}", delete_order, ROUTE_SESSION},
+    {"GET", "/api/purchases", purchases_list_page, ROUTE_SESSION},
+    {"POST", "/api/purchases", purchases_post, ROUTE_SESSION},
+    {"GET", "/api/purchases/{uuid}", purchases_get, ROUTE_SESSION},
+    {"DELETE", "/api/purchases/{uuid}", purchases_delete, ROUTE_SESSION},
     {0},
 };

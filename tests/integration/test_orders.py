@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from rivals import all_at_once
 from support import Replica, User, errors, list_ticket, missing_id, refused, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
@@ -66,7 +67,8 @@ def test_place(stack, seller, buyer, ticket):
     occurred = event.pop("occurredAt")
     assert event == {"type": "OrderCreated", "id": uuid.UUID(order["id"]), "ticketId": uuid.UUID(ticket["id"]), "version": 1,
                      "userId": uuid.UUID(buyer.id), "sellerId": uuid.UUID(seller.id), "status": "created", "expiresAt": expires,
-                     "price": 2050, "currency": "USD", "title": "Käse & 🎫", "ticketVersion": 1, "reason": None}
+                     "price": 2050, "currency": "USD", "title": "Käse & 🎫", "ticketVersion": 1, "reason": None,
+                     "purchaseId": uuid.UUID(order["id"]), "purchaseSize": 1, "showId": None}
     assert before - TICK <= occurred <= after
     assert event.headers["type"] == "OrderCreated" and int(event.headers["epoch"]) >= 1
     wait_until(lambda: seller.get(f"/api/tickets/{ticket['id']}").json().get("orderId") == order["id"], "the ticket is locked")
@@ -201,28 +203,6 @@ def test_idempotency_key_outlives_kill(stack, seller, buyer):
 
 
 # --- rivals ---
-
-async def exchange(url, token, body):
-    """Connects; gives a function that sends a request and one that reads the status."""
-    host, port = url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    request = (f"POST /api/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-               f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
-
-    async def status():
-        line = await reader.readline()
-        await reader.read()
-        writer.close()
-        return int(line.split()[1])
-    return lambda: writer.write(request), status
-
-
-async def all_at_once(urls, tokens, bodies):
-    open_ones = [await exchange(urls[n % len(urls)], token, body) for n, (token, body) in enumerate(zip(tokens, bodies))]
-    for send, _ in open_ones:
-        send()
-    return collections.Counter(await asyncio.gather(*(status() for _, status in open_ones)))
-
 
 def test_two_thousand_buyers_of_one_ticket(stack, replica, seller):
     ticket = list_ticket(stack, seller)

@@ -138,7 +138,7 @@ spec:
 {{/* The rules for a component: its own, then what is granted to any client in all. */}}
 {{- define "onsale.limits" -}}
 {{- $own := dict "auth" (list (list "/api/users/signin" .limits.signIn) (list "/api/users/signup" .limits.signUp))
-                 "orders" (list (list "/api/orders" .limits.orders)) -}}
+                 "orders" (list (list "/api/orders" .limits.orders) (list "/api/purchases" .limits.orders)) -}}
 {{- range get $own .name | default list }}
 {{- /* Envoy matches the path as it came, with what is behind its question mark. */}}
 {{- $path := printf "(?i)%s/?([?].*)?" (index . 0) }}

@@ -3,6 +3,7 @@
 --     repeated     the same Idempotency-Key again: here is the order of that time; 'other body': it was for another ticket
 --     missing      no such ticket, or not yet
 --     own, withdrawn, sold, reserved, limit
+--     place        it is a place of a show: place_purchase.sql is to place it
 --     again        a rival request on its way decides (or the same one, with its key, in this batch): ask again
 -- The unique indexes have the last word; a row that one of them refuses is told 'again', and the next snapshot shows why.
 --
@@ -14,8 +15,9 @@ with req as (
         with ordinality as r (id, user_id, ticket_id, key, traceparent, hold_seconds, grace_seconds, most, ordinal)
 ), seen as (
     select r.*, t.user_id as seller_id, t.title, t.price, t.currency, t.version as ticket_version, k.id as known_id,
-           case when k.ticket_id = r.ticket_id then 'repeated'
+           case when k.ticket_id = r.ticket_id and k.purchase_size = 1 then 'repeated'
                 when k.id is not null then 'other body'
+                when t.show_id is not null then 'place'
                 when t.id is null then 'missing'
                 when t.user_id = r.user_id then 'own'
                 when t.status = 'cancelled' then 'withdrawn'
@@ -51,9 +53,9 @@ with req as (
     returning *
 ), event as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
-                              ticket_version, traceparent)
+                              ticket_version, traceparent, purchase_id, purchase_size)
     select 'OrderCreated', p.id, p.ticket_id, p.version, p.user_id, p.seller_id, p.status, p.expires_at, p.price, p.currency,
-           p.title, p.ticket_version, r.traceparent
+           p.title, p.ticket_version, r.traceparent, p.id, 1
       from placed p join req r on r.id = p.id
 )
 select s.ordinal,

@@ -1,0 +1,78 @@
+-- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request
+-- does not ask for that; standing places need not be. Rows of seats that another transaction has locked are passed over.
+create or replace function claim_places(r purchase_request) returns uuid[] language plpgsql as $$
+declare
+    tickets uuid[] := '{}';
+    piece int := r.quantity; -- places side by side that are looked for
+    claim record;
+    gone bigint;
+begin
+    loop
+        claim := best_places(r, piece);
+        if claim.row_id is not null then
+            gone := places_gone(claim.row_id, claim.places); -- by hints that were wrong
+            perform set_free(claim.row_id, case gone when 0 then claim.places else gone end, false);
+            continue when gone <> 0;
+            tickets := tickets || seats_of(claim.row_id, claim.places);
+            exit when cardinality(tickets) = r.quantity;
+            piece := least(piece, r.quantity - cardinality(tickets));
+        else
+            piece := least(piece - 1, longest_piece(r));
+            if piece is null or piece = 0 then
+                perform set_free(row_of(id), 1::bigint << place_of(id), true) from unnest(tickets) as i (id);
+                return null;
+            end if;
+        end if;
+    end loop;
+    return tickets;
+end
+$$;
+
+create or replace function set_free(row_id uuid, places bigint, are_free boolean) returns void language plpgsql as $$
+begin
+    if are_free then
+        update seat_rows s set free = s.free | places, longest = longest_run(s.free | places) where s.id = row_id;
+    else
+        update seat_rows s set free = s.free & ~places, longest = longest_run(s.free & ~places) where s.id = row_id;
+    end if;
+end
+$$;
+
+-- How many places side by side a request may be given as a part of its places; null: none.
+create or replace function longest_piece(r purchase_request) returns int language plpgsql stable as $$
+begin
+    return (select max(s.longest) from seat_rows s
+             where s.show_id = r.show_id and s.accessible = r.accessible and s.open
+               and (r.area_id is null or s.area_id = r.area_id)
+               and (r.max_price is null or s.price <= r.max_price)
+               and (not r.together or s.row_name is null));
+end
+$$;
+
+-- Of the first rows that have so many places side by side, the best in which no single place stays behind; else the best.
+create or replace function best_places(r purchase_request, piece int, out row_id uuid, out places bigint) language plpgsql as $$
+begin
+    with room as (
+        select s.id, s.free, s.rank from seat_rows s
+         where s.show_id = r.show_id and s.accessible = r.accessible and s.open and s.longest >= piece
+           and (r.area_id is null or s.area_id = r.area_id)
+           and (r.max_price is null or s.price <= r.max_price)
+           and (piece = r.quantity or not r.together or s.row_name is null)
+         order by s.rank limit 4 for update skip locked
+    ), fit as materialized (
+        select id, free, rank, best_run(free, piece) as run from room
+    )
+    select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+end
+$$;
+
+-- Which of these places cannot be given away: ordered by their ids, or withdrawn.
+create or replace function places_gone(row_id uuid, places bigint) returns bigint language plpgsql stable as $$
+begin
+    return (select coalesce(bit_or(1::bigint << place_of(t.id)), 0)
+              from unnest(seats_of(row_id, places)) as i (id)
+              join tickets t on t.id = i.id
+             where t.status in ('cancelled', 'sold')
+                or (select o.id from orders o where o.ticket_id = t.id and o.status <> 'cancelled') is not null);
+end
+$$;

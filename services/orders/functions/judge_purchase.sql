@@ -1,0 +1,61 @@
+-- What an Idempotency-Key that came before says of a request.
+create or replace function judge_key(r purchase_request) returns text language plpgsql as $$
+begin
+    return (select case when k.idempotency_hash = r.hash then 'repeated' else 'other body' end
+              from orders k where k.user_id = r.user_id and k.idempotency_key = r.key);
+end
+$$;
+
+-- Why a request is refused before places are looked for; null: it is not. The caller has locked the buyer.
+create or replace function judge_purchase(r purchase_request) returns text language plpgsql as $$
+declare
+    refusal text;
+begin
+    select case when r.tickets is not null then judge_tickets(r)
+                when w.id is null or w.status <> 'announced' then 'missing'
+                when w.user_id = r.user_id then 'own'
+                when r.area_id is not null and a.id is null then 'no area'
+                when a.accessible and not r.accessible then 'accessible'
+                when places_had(r.user_id, r.show_id) + r.quantity > w.per_user then 'show limit' end
+      into refusal
+      from (select) one
+      left join shows w on w.id = r.show_id
+      left join areas a on a.id = r.area_id and a.show_id = r.show_id;
+    if refusal is null
+       and (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null) + r.quantity > r.most then
+        return 'limit';
+    end if;
+    return refusal;
+end
+$$;
+
+-- The same for a request of tickets by their ids.
+create or replace function judge_tickets(r purchase_request) returns text language plpgsql as $$
+declare
+    reasons text[];
+    currencies int;
+begin
+    select array_agg(case when t.id is null or t.show_id is not null and w.status is distinct from 'announced' then 'missing'
+                          when t.user_id = r.user_id then 'own'
+                          when t.status = 'cancelled' then 'withdrawn'
+                          when t.status = 'sold' or h.status = 'complete' then 'sold'
+                          when h.id is not null then 'reserved'
+                          when places_had(r.user_id, t.show_id) + r.quantity > w.per_user then 'show limit' end),
+           count(distinct t.currency)
+      into reasons, currencies
+      from unnest(r.tickets) as i (id)
+      left join tickets t on t.id = i.id
+      left join shows w on w.id = t.show_id
+      left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
+    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'show limit']) with ordinality
+                        as known (reason, nr) where reason = any (reasons) order by nr limit 1),
+                    case when currencies > 1 then 'currencies' end);
+end
+$$;
+
+-- How many places of a show somebody has, paid or not.
+create or replace function places_had(buyer_id uuid, of_show_id uuid) returns bigint language plpgsql stable as $$
+begin
+    return (select count(*) from orders where user_id = buyer_id and show_id = of_show_id and status <> 'cancelled');
+end
+$$;

@@ -1,0 +1,29 @@
+-- Puts places of shows that have become known into their rows of seats, and tells how many each area has. Areas come last and in the
+-- order of their ids, as all places of one meet there.
+create or replace function write_places(ids uuid[], statuses text[], show_ids uuid[], area_ids uuid[], area_names text[],
+                                        row_names text[], seats int[], ranks int[], accessibles boolean[], prices bigint[])
+returns void language plpgsql as $$
+begin
+    insert into seat_rows as s (id, area_id, show_id, rank, accessible, price, area_name, row_name, first_seat, free, longest)
+    select *, longest_run(free)
+      from (select row_of(id), area_id, show_id, min(rank), bool_or(accessible), min(price), min(area_name), min(row_name),
+                   min(seat - place_of(id)),
+                   bit_or(case status when 'cancelled' then 0::bigint else 1::bigint << place_of(id) end) as free
+              from unnest(ids, statuses, show_ids, area_ids, area_names, row_names, seats, ranks, accessibles, prices)
+                   as p (id, status, show_id, area_id, area_name, row_name, seat, rank, accessible, price)
+             group by row_of(id), area_id, show_id
+             order by row_of(id)) found
+        on conflict (id) do update set free = s.free | excluded.free, longest = longest_run(s.free | excluded.free);
+
+    with area as (
+        insert into areas as a (id, show_id, accessible, version, places)
+        select area_id, show_id, bool_or(accessible), 1, count(*)
+          from unnest(area_ids, show_ids, accessibles) as p (area_id, show_id, accessible)
+         group by area_id, show_id order by area_id
+            on conflict (id) do update set version = next_version(a.version), places = a.places + excluded.places
+        returning *
+    )
+    insert into stock_events (type, id, show_id, version, places)
+    select 'AreaStocked', id, show_id, version, places from area;
+end
+$$;

@@ -1,0 +1,296 @@
+#include "purchases.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "answers.h"
+#include "queries.h"
+#include "routes.h"
+
+/* A show just announced may not have come here yet. */
+enum { SHOW_WAIT_MS = 300 };
+
+/* --- the body of POST /api/purchases --- */
+
+struct purchase_body {
+    struct purchase_request wanted;
+    char tickets[PURCHASE_MAX * (UUID_TEXT + 1) + 3];
+};
+
+static const char *read_show(const json_t *value, void *out, struct arena *arena) {
+    struct purchase_request *p = out;
+    p->has_show = true;
+    return body_uuid(value, &p->show, arena);
+}
+
+static const char *read_area(const json_t *value, void *out, struct arena *arena) {
+    struct purchase_request *p = out;
+    p->has_area = true;
+    return body_uuid(value, &p->area, arena);
+}
+
+static const char *read_quantity(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    struct purchase_request *p = out;
+    double n = json_is_number(value) ? json_number_value(value) : 0;
+    if (n < 1 || n > PURCHASE_MAX || n != floor(n)) return "must be a whole number from 1 to 8";
+    p->quantity = (int)n;
+    p->has_quantity = true;
+    return NULL;
+}
+
+static const char *read_max_price(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    double price = json_is_number(value) ? json_number_value(value) : -1;
+    if (!(price > 0 && price < 1e12)) return "must be a price";
+    *(int64_t *)out = (int64_t)llround(price * 1000);
+    return NULL;
+}
+
+static const char *read_flag(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    if (!json_is_boolean(value)) return "must be true or false";
+    *(bool *)out = json_is_true(value);
+    return NULL;
+}
+
+static bool is_among(const struct uuid *id, const struct uuid *ids, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (uuid_eq(id, &ids[i])) return true;
+    return false;
+}
+
+static const char *read_tickets(const json_t *value, void *out, struct arena *arena) {
+    struct purchase_body *b = out;
+    struct uuid ids[PURCHASE_MAX];
+    size_t n = json_array_size(value); /* 0 when it is no array */
+    if (n < 1 || n > PURCHASE_MAX) return "must be a list of 1 to 8 tickets";
+    for (size_t i = 0; i < n; i++) {
+        if (body_uuid(json_array_get(value, i), &ids[i], arena) != NULL) return "must be a list of UUIDs";
+        if (is_among(&ids[i], ids, i)) return "must not have the same ticket twice";
+    }
+    b->wanted.tickets = purchases_list(ids, (int)n, b->tickets);
+    return NULL;
+}
+
+static const struct body_field purchase_fields[] = {
+    {"showId", read_show, offsetof(struct purchase_body, wanted), false},
+    {"areaId", read_area, offsetof(struct purchase_body, wanted), false},
+    {"quantity", read_quantity, offsetof(struct purchase_body, wanted), false},
+    {"maxPrice", read_max_price, offsetof(struct purchase_body, wanted.max_price), false},
+    {"together", read_flag, offsetof(struct purchase_body, wanted.together), false},
+    {"accessible", read_flag, offsetof(struct purchase_body, wanted.accessible), false},
+    {"ticketIds", read_tickets, 0, false},
+    {0},
+};
+
+struct str purchases_list(const struct uuid *ids, int n, char *text) {
+    char *end = text;
+    for (int i = 0; i < n; i++) {
+        *end++ = i == 0 ? '{' : ',';
+        uuid_format(&ids[i], end);
+        end += UUID_TEXT;
+    }
+    *end++ = '}';
+    return (struct str){text, (size_t)(end - text)};
+}
+
+/* Answers 400 unless it asks for places of a show, or else for tickets. */
+static bool is_one_of_two(struct req *rq, const struct purchase_request *p) {
+    if (p->tickets.n > 0 && (p->has_show || p->has_area || p->has_quantity))
+        req_fail(rq, 400, "ticketIds", "cannot be combined with showId, areaId or quantity");
+    else if (p->tickets.n == 0 && !p->has_show)
+        req_fail(rq, 400, "showId", "is required, unless ticketIds says which tickets");
+    else if (p->tickets.n == 0 && !p->has_quantity)
+        req_fail(rq, 400, "quantity", "is required");
+    else
+        return true;
+    return false;
+}
+
+/* --- POST /api/purchases --- */
+
+void purchases_fail_limit(struct req *rq) {
+    const struct orders *service = req_service(rq);
+    req_fail(rq, 409, NULL,
+             "You hold %lld unpaid tickets already, which is the most; pay for one or cancel one first",
+             (long long)service->max_holds);
+}
+
+void purchases_fail_show_limit(struct req *rq) {
+    req_fail(rq, 409, NULL, "That would be more places of this show than one person can have");
+}
+
+static void fail_none(struct req *rq, const struct rows *rows) {
+    const struct purchase_body *b = req_state(rq);
+    int64_t left = row_int(rows, 0, REMAINING);
+    if (left < b->wanted.quantity)
+        req_fail(rq, 409, NULL, left == 1 ? "Only %lld place is left" : "Only %lld places are left",
+                 (long long)left);
+    else
+        req_fail(rq, 409, NULL, "There are not %d places side by side any more; %lld are left",
+                 b->wanted.quantity, (long long)left);
+}
+
+static void fail_refused(struct req *rq, struct str verdict) {
+    static const struct {
+        const char *verdict;
+        int status;
+        const char *message;
+    } refusals[] = {
+        {"sold out", 409, "Sold out"},
+        {"no area", 404, "This show has no such area"},
+        {"accessible", 409, "These places are kept for people who need their accessibility"},
+        {"withdrawn", 409, "One of these tickets has been withdrawn"},
+        {"sold", 409, "One of these tickets is sold"},
+        {"reserved", 409, "One of these tickets is reserved"},
+        {"currencies", 409, "These tickets are sold in different currencies"},
+        {"other body", 422, "This Idempotency-Key came with another body before"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (str_eq(verdict, str_of(refusals[i].verdict)))
+            return req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
+    req_fail(rq, 409, NULL, "This cannot be bought");
+}
+
+static void ask_purchase(struct req *rq);
+
+static void on_purchase(struct req *rq, const struct rows *rows) {
+    const struct purchase_body *b = req_state(rq);
+    struct str verdict = row_text(rows, 0, VERDICT);
+    bool by_ids = b->wanted.tickets.n > 0;
+    if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
+        write_purchase(req_json(rq), rows, 0, rows->count);
+        req_reply(rq, 201);
+    } else if (str_eq(verdict, STR("again"))) {
+        req_again(rq, ask_purchase);
+    } else if (str_eq(verdict, STR("missing"))) {
+        if (!req_later_within(rq, ask_purchase, SHOW_WAIT_MS))
+            req_fail(rq, 404, NULL, by_ids ? "No such ticket" : "No such show");
+    } else if (str_eq(verdict, STR("own"))) {
+        req_fail(rq, 409, NULL, by_ids ? "One of these tickets is your own" : "This show is your own");
+    } else if (str_eq(verdict, STR("none"))) {
+        fail_none(rq, rows);
+    } else if (str_eq(verdict, STR("limit"))) {
+        purchases_fail_limit(rq);
+    } else if (str_eq(verdict, STR("show limit"))) {
+        purchases_fail_show_limit(rq);
+    } else {
+        fail_refused(rq, verdict);
+    }
+}
+
+static void put_optional_uuid(struct sql_params *item, bool has, const struct uuid *id) {
+    if (has)
+        put_uuid(item, id);
+    else
+        put_null(item);
+}
+
+void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *done) {
+    const struct orders *service = req_service(rq);
+    struct sql_params *item = req_exec(rq, &sql_place_purchase, done);
+    if (item == NULL) return;
+    put_uuid(item, &p->id);
+    req_put_user(rq, item);
+    put_optional_uuid(item, p->has_show, &p->show);
+    put_optional_uuid(item, p->has_area, &p->area);
+    put_int(item, p->quantity);
+    put_bool(item, p->together);
+    put_bool(item, p->accessible);
+    put_int(item, p->max_price);
+    put_optional_text(item, p->tickets);
+    put_optional_text(item, p->key);
+    put_text(item, req_traceparent(rq));
+    put_int(item, service->hold_seconds);
+    put_int(item, service->grace_seconds);
+    put_int(item, service->max_holds);
+}
+
+static void ask_purchase(struct req *rq) {
+    const struct purchase_body *b = req_state(rq);
+    purchases_ask(rq, &b->wanted, on_purchase);
+}
+
+void purchases_post(struct req *rq) {
+    struct purchase_body *b = req_alloc(rq, sizeof *b);
+    req_set_state(rq, b);
+    b->wanted.together = true;
+    b->wanted.max_price = INT64_MAX;
+    if (!req_idempotency_key(rq, &b->wanted.key) || !req_body(rq, purchase_fields, b) ||
+        !is_one_of_two(rq, &b->wanted))
+        return;
+    b->wanted.id = uuid_v7();
+    b->wanted.id.b[15] &= 0xf0;
+    ask_purchase(rq);
+}
+
+/* --- GET /api/purchases/:id --- */
+
+static void on_found(struct req *rq, const struct rows *rows) {
+    if (rows->count == 0) return req_fail(rq, 404, NULL, "No such purchase");
+    struct uuid buyer = row_uuid(rows, 0, USER);
+    if (!uuid_eq(&buyer, &req_user(rq)->user))
+        return req_fail(rq, 403, NULL, "This purchase is somebody else's");
+    write_purchase(req_json(rq), rows, 0, rows->count);
+    req_reply(rq, 200);
+}
+
+void purchases_get(struct req *rq) {
+    struct sql_params *item = req_exec(rq, &sql_get_purchase, on_found);
+    if (item != NULL) req_put_path_uuid(rq, 0, item);
+}
+
+/* --- GET /api/purchases --- */
+
+/* One purchase more than the page was asked for, to know whether there is a next one. */
+static void on_page(struct req *rq, const struct rows *rows) {
+    const struct req_page *page = req_state(rq);
+    struct json *out = req_json(rq);
+    json_open(out, '[');
+    int row = 0, last = 0;
+    for (int n = 0; row < rows->count && n < page->size; n++) {
+        last = row;
+        int count = (int)row_int(rows, row, PURCHASE_SIZE);
+        write_purchase(out, rows, row, count);
+        row += count;
+    }
+    json_close(out, ']');
+    if (row < rows->count) req_link_next(rq, page, row_uuid(rows, last, ID), (struct str){0});
+    req_reply(rq, 200);
+}
+
+void purchases_list_page(struct req *rq) {
+    struct req_page *page = req_alloc(rq, sizeof *page);
+    req_set_state(rq, page);
+    if (!req_page(rq, page)) return;
+    struct sql_params *item = req_exec(rq, &sql_list_purchases, on_page);
+    if (item == NULL) return;
+    req_put_user(rq, item);
+    put_uuid(item, &page->before);
+    put_int(item, page->size + 1);
+}
+
+/* --- DELETE /api/purchases/:id --- */
+
+static void on_cancelled(struct req *rq, const struct rows *rows) {
+    struct str verdict = row_text(rows, 0, 1);
+    if (str_eq(verdict, STR("done")))
+        req_reply(rq, 204);
+    else if (str_eq(verdict, STR("again")))
+        req_again(rq, purchases_delete);
+    else if (str_eq(verdict, STR("missing")))
+        req_fail(rq, 404, NULL, "No such purchase");
+    else if (str_eq(verdict, STR("forbidden")))
+        req_fail(rq, 403, NULL, "This purchase is somebody else's");
+    else
+        req_fail(rq, 409, NULL, "This purchase is complete: the tickets are yours");
+}
+
+void purchases_delete(struct req *rq) {
+    struct sql_params *item = req_exec(rq, &sql_cancel_order, on_cancelled);
+    if (item == NULL) return;
+    req_put_path_uuid(rq, 0, item);
+    req_put_user(rq, item);
+    put_text(item, req_traceparent(rq));
+}

@@ -1,0 +1,25 @@
+"""Requests of many that reach the services at one moment."""
+import asyncio
+import collections
+
+
+async def exchange(url, path, token, body):
+    """Connects; gives a function that sends a request and one that reads the status."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    request = (f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+               f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    async def status():
+        line = await reader.readline()
+        await reader.read()
+        writer.close()
+        return int(line.split()[1])
+    return lambda: writer.write(request), status
+
+
+async def all_at_once(urls, tokens, bodies, path="/api/orders"):
+    open_ones = [await exchange(urls[n % len(urls)], path, token, body) for n, (token, body) in enumerate(zip(tokens, bodies))]
+    for send, _ in open_ones:
+        send()
+    return collections.Counter(await asyncio.gather(*(status() for _, status in open_ones)))

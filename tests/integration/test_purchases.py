@@ -1,0 +1,433 @@
+"""Purchases of places together: which places, all or none, one life; route by route, with every failure."""
+import asyncio
+import collections
+import itertools
+import random
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rivals import all_at_once
+from support import Replica, User, errors, list_ticket, missing_id, refused, wait_until
+from venue import Venue
+
+SOME = str(uuid.UUID(int=1))
+
+
+@pytest.fixture
+def other(people):
+    return next(people)
+
+
+@pytest.fixture(scope="module")
+def short(stack):
+    """An instance of orders whose holds are short."""
+    with Replica(stack, "orders", HOLD_SECONDS="1", PAYMENT_GRACE_SECONDS="2") as replica:
+        yield replica.wait_ready()
+
+
+def at(replica, user):
+    return User(replica.url, user.headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture
+def venue(stack, seller):
+    venue = Venue(stack, seller, title="Käse live")
+    yield venue
+    venue.check()
+
+
+@pytest.fixture
+def hall(venue):
+    """Two rows of six."""
+    venue.add("Stalls", rows=[6, 6], price=2050)
+    return venue
+
+
+def places(purchase):
+    return [tuple(o["ticket"]["title"].split(", ")[1:]) for o in purchase["orders"]]
+
+
+def seats(purchase):
+    """('A', 1) …"""
+    return [(row.removeprefix("row "), int(seat.removeprefix("seat "))) for _, row, seat in places(purchase)]
+
+
+# --- POST ---
+
+def test_three_together(stack, hall, buyer):
+    purchase = hall.buy(buyer, 3)
+    assert seats(purchase) == [("A", 1), ("A", 2), ("A", 3)]
+    first = purchase["orders"][0]
+    assert purchase == {"id": first["id"], "status": "created", "expiresAt": first["expiresAt"], "userId": buyer.id, "total": 61.5,
+                        "currency": "USD", "seats": "Stalls, row A, seats 1–3", "orders": purchase["orders"]}
+    assert [o["id"][-1] for o in purchase["orders"]] == ["0", "1", "2"] and len({o["id"][:-1] for o in purchase["orders"]}) == 1
+    assert {o["expiresAt"] for o in purchase["orders"]} == {purchase["expiresAt"]}
+    for order in purchase["orders"]:
+        assert buyer.get(f"/api/orders/{order['id']}").json() == order
+        [event] = stack.topic("orders").of(order["ticket"]["id"], 1)
+        assert (event["type"], event["purchaseId"], event["purchaseSize"], event["showId"], event["price"]) == (
+            "OrderCreated", uuid.UUID(purchase["id"]), 3, uuid.UUID(hall.id), 2050)
+        assert event.key == order["ticket"]["id"]
+    assert buyer.get(f"/api/purchases/{purchase['id']}").json() == purchase
+    assert buyer.get("/api/purchases").json() == [purchase]
+    assert hall.free() == 9
+
+
+@pytest.mark.parametrize("wanted, then", [
+    ([4, 2], [("A", 5), ("A", 6)]),  # an exact fit
+    ([3, 2], [("B", 1), ("B", 2)]),  # a single seat would stay behind in A
+    ([2, 2], [("A", 3), ("A", 4)])])
+def test_no_seat_is_left_alone(stack, hall, people, wanted, then):
+    for quantity in wanted:
+        purchase = hall.buy(next(people), quantity)
+    assert seats(purchase) == then
+
+
+def test_a_single_is_left_when_there_is_no_other_way(stack, venue, people):
+    venue.add("Box", rows=[3])
+    assert seats(venue.buy(next(people), 2)) == [("A", 1), ("A", 2)]
+    assert venue.free() == 1
+
+
+def test_the_best_rank_first(stack, venue, people):
+    venue.add("Back", rows=[4], rank=7)
+    venue.add("Front", rows=[4], rank=3)
+    assert places(venue.buy(next(people), 4))[0][0] == "Front"
+    assert places(venue.buy(next(people), 4))[0][0] == "Back"
+
+
+def test_not_together(stack, hall, people):
+    hall.buy(next(people), 5)
+    refused(next(people).post("/api/purchases", json={"showId": hall.id, "quantity": 7}), 409, "not 7 places side by side any more; 7 are left")
+    purchase = hall.buy(next(people), 7, together=False)
+    assert sorted(seats(purchase)) == [("A", 6)] + [("B", n) for n in range(1, 7)]
+    assert purchase["seats"] == "Stalls, row B, seats 1–6; row A, seat 6"
+    assert hall.free() == 0
+
+
+def test_over_areas(stack, venue, people):
+    venue.add("Stalls", rows=[2])
+    venue.add("Balcony", rows=[2])
+    assert venue.buy(next(people), 4, together=False)["seats"] == "Stalls, row A, seats 1–2. Balcony, row A, seats 1–2"
+
+
+def test_standing(stack, venue, people):
+    venue.add("Floor", places=70)
+    got = [venue.buy(next(people), n) for n in [8] * 7 + [7, 7]]
+    assert {p["seats"] for p in got} == {"Floor, 8 places", "Floor, 7 places"}
+    assert venue.free() == 0
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out")
+
+
+def test_an_area_and_a_price(stack, venue, people):
+    cheap, dear = venue.add("Dear", rows=[4], price=9000), venue.add("Cheap", rows=[4], price=1000)
+    cheap, dear = dear, cheap
+    assert places(venue.buy(next(people), 1))[0][0] == "Dear"
+    assert places(venue.buy(next(people), 1, areaId=cheap))[0][0] == "Cheap"
+    assert places(venue.buy(next(people), 1, maxPrice=10))[0][0] == "Cheap"
+    assert places(venue.buy(next(people), 1, maxPrice=89.99))[0][0] == "Cheap"
+    assert places(venue.buy(next(people), 1, maxPrice=90, areaId=dear))[0][0] == "Dear"
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "maxPrice": 9.99}), 409, "Sold out")
+
+
+def test_accessible_places_are_for_those_who_ask(stack, venue, people):
+    kept = venue.add("Wheelchairs", rows=[4], accessible=True)
+    venue.add("Stalls", rows=[2])
+    assert places(venue.buy(next(people), 2))[0][0] == "Stalls"
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": kept}), 409, "kept for people")
+    assert places(venue.buy(next(people), 2, accessible=True))[0][0] == "Wheelchairs"
+    assert places(venue.buy(next(people), 2, accessible=True, areaId=kept))[0][0] == "Wheelchairs"
+
+
+def test_few_are_left(stack, venue, people):
+    venue.add("Box", rows=[4])
+    venue.buy(next(people), 2)
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 2 places are left")
+    venue.buy(next(people), 1)
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 1 place is left")
+
+
+def test_by_ids(stack, hall, seller, buyer, other):
+    chosen = [hall.ticket("Stalls", "B", 4), hall.ticket("Stalls", "A", 2)]
+    answer = buyer.post("/api/purchases", json={"ticketIds": chosen})
+    assert answer.status_code == 201, answer.text
+    purchase = answer.json()
+    assert [o["ticket"]["id"] for o in purchase["orders"]] == chosen
+    assert purchase["seats"] == "Stalls, row B, seat 4; row A, seat 2"
+    refused(other.post("/api/purchases", json={"ticketIds": [hall.ticket("Stalls", "A", 1), chosen[1]]}), 409, "is reserved")
+    assert hall.stack.sql("orders", "select count(*) from orders where user_id = %s", other.id) == [(0,)], "all or none"
+    refused(seller.post("/api/purchases", json={"ticketIds": chosen}), 409, "your own")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [missing_id()]}), 404, "No such ticket")
+
+
+def test_tickets_of_people_together(stack, seller, buyer, people):
+    sellers = [seller, next(people)]
+    tickets = [list_ticket(stack, s, price=n)["id"] for s, n in zip(sellers, (10, 20))]
+    purchase = buyer.post("/api/purchases", json={"ticketIds": tickets}).json()
+    assert (purchase["total"], purchase["currency"]) == (30, "USD") and "seats" not in purchase
+    assert [o["ticket"]["id"] for o in purchase["orders"]] == tickets
+
+
+def test_a_place_by_the_route_of_single_tickets(stack, hall, buyer, other, seller):
+    """Its show has a say there, too; and who asks for the best places goes past it."""
+    ticket = hall.ticket("Stalls", "A", 1)
+    order = buyer.place({"id": ticket})
+    assert order["ticket"]["id"] == ticket and buyer.get(f"/api/purchases/{order['id']}").json()["orders"] == [order]
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    again = [buyer.post("/api/orders", json={"ticketId": hall.ticket("Stalls", "A", 2)}, headers=key) for _ in range(2)]
+    assert [a.status_code for a in again] == [201, 201] and again[0].json() == again[1].json()
+    refused(other.post("/api/orders", json={"ticketId": ticket}), 409, "reserved")
+    refused(seller.post("/api/orders", json={"ticketId": hall.ticket("Stalls", "A", 3)}), 409, "your own")
+    assert seats(hall.buy(other, 4)) == [("A", n) for n in (3, 4, 5, 6)]
+    [event] = stack.topic("orders").of(ticket, 1)
+    assert (event["purchaseId"], event["purchaseSize"], event["showId"]) == (uuid.UUID(order["id"]), 1, uuid.UUID(hall.id))
+
+
+def test_a_draft_is_not_sold(stack, seller, buyer):
+    venue = Venue(stack, seller, status="draft")
+    venue.add("Stalls", rows=[2])
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 404, "No such show")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 1)}), 404, "No such ticket")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 1)]}), 404, "No such ticket")
+    venue.tell("announced")
+    venue.buy(buyer, 1)
+    venue.tell("cancelled")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 404, "No such show")
+
+
+@pytest.mark.parametrize("body, field, words", [
+    ({}, "showId", "is required"),
+    ({"quantity": 1}, "showId", "is required"),
+    ({"showId": SOME}, "quantity", "is required"),
+    ({"showId": "x", "quantity": 1}, "showId", "UUID"),
+    ({"showId": SOME, "quantity": 1, "areaId": 7}, "areaId", "UUID"),
+    *(({"showId": SOME, "quantity": n}, "quantity", "from 1 to 8") for n in (0, 9, 1.5, "2", True, -1)),
+    ({"showId": SOME, "quantity": 1, "maxPrice": 0}, "maxPrice", "price"),
+    ({"showId": SOME, "quantity": 1, "maxPrice": "9"}, "maxPrice", "price"),
+    ({"showId": SOME, "quantity": 1, "together": 1}, "together", "true or false"),
+    ({"showId": SOME, "quantity": 1, "accessible": "no"}, "accessible", "true or false"),
+    ({"ticketIds": []}, "ticketIds", "1 to 8"),
+    ({"ticketIds": "x"}, "ticketIds", "1 to 8"),
+    ({"ticketIds": [str(uuid.UUID(int=n)) for n in range(9)]}, "ticketIds", "1 to 8"),
+    ({"ticketIds": ["x"]}, "ticketIds", "UUID"),
+    ({"ticketIds": [SOME] * 2}, "ticketIds", "twice"),
+    ({"ticketIds": [SOME], "showId": SOME, "quantity": 1}, "ticketIds", "combined")])
+def test_bad_bodies(buyer, body, field, words):
+    answer = buyer.post("/api/purchases", json=body)
+    assert answer.status_code == 400
+    assert [message for about, message in errors(answer) if about == field and words in message], answer.text
+
+
+def test_nobody_signed_in(stack, hall):
+    nobody = User(stack.url)
+    for method, path in [("POST", ""), ("GET", ""), ("GET", f"/{missing_id()}"), ("DELETE", f"/{missing_id()}")]:
+        refused(nobody.request(method, f"/api/purchases{path}", json={}), 401)
+
+
+def test_what_cannot_be_bought(stack, hall, seller, buyer):
+    refused(buyer.post("/api/purchases", json={"showId": missing_id(), "quantity": 1}), 404, "No such show")
+    refused(buyer.post("/api/purchases", json={"showId": hall.id, "quantity": 1, "areaId": missing_id()}), 404, "no such area")
+    refused(seller.post("/api/purchases", json={"showId": hall.id, "quantity": 1}), 409, "This show is your own")
+
+
+def test_how_many_of_a_show(stack, seller, buyer):
+    """Paid or not, by whichever route; and what was given back may be bought again."""
+    venue = Venue(stack, seller, per_user=4)
+    venue.add("Stalls", rows=[20])
+    first = venue.buy(buyer, 3)
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person")
+    venue.buy(buyer, 1)
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 20)}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person")
+    assert buyer.delete(f"/api/purchases/{first['id']}").status_code == 204
+    venue.buy(buyer, 3)
+    venue.check()
+
+
+def test_holds_of_a_buyer(stack, people, seller, buyer):
+    venues = [Venue(stack, seller) for _ in range(2)]
+    for venue in venues:
+        venue.add("Stalls", rows=[20])
+    venues[0].buy(buyer, 8)
+    refused(buyer.post("/api/purchases", json={"showId": venues[1].id, "quantity": 3}), 409, "10 unpaid tickets")
+    venues[1].buy(buyer, 2)
+    refused(buyer.post("/api/orders", json={"ticketId": list_ticket(stack, seller)["id"]}), 409, "10 unpaid tickets")
+
+
+def test_a_limit_holds_for_requests_at_once(stack, seller, people):
+    """On two instances, with every way to ask."""
+    venue = Venue(stack, seller, per_user=5)
+    venue.add("Stalls", rows=[30, 30])
+    buyers = [next(people) for _ in range(4)]
+    bodies = [{"showId": venue.id, "quantity": n} for n in (1, 2, 3)] * 6
+    wishes = [(b, body) for body in bodies for b in buyers]
+    with Replica(stack, "orders") as second:
+        second.wait_ready()
+        with ThreadPoolExecutor(16) as pool:
+            urls = itertools.cycle([stack.env["ORDERS_URL"], second.url])
+            answers = list(pool.map(lambda wish: User(next(urls), wish[0].headers["Authorization"].removeprefix("Bearer ")).post(
+                "/api/purchases", json=wish[1]).status_code, wishes))
+    assert set(answers) == {201, 409}
+    for buyer in buyers:
+        assert stack.sql("orders", "select count(*) from orders where user_id = %s and status <> 'cancelled'", buyer.id) == [(5,)]
+    venue.check()
+
+
+# --- Idempotency-Key ---
+
+def test_the_same_key_again(stack, hall, buyer, other):
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    purchase = hall.buy(buyer, 3, headers=key)
+    assert hall.buy(buyer, 3, headers=key) == purchase
+    refused(buyer.post("/api/purchases", json={"showId": hall.id, "quantity": 2}, headers=key), 422, "another body")
+    refused(buyer.post("/api/orders", json={"ticketId": hall.ticket("Stalls", "B", 1)}, headers=key), 422, "another body")
+    assert hall.buy(other, 3, headers=key)["id"] != purchase["id"]
+    buyer.delete(f"/api/purchases/{purchase['id']}")
+    again = hall.buy(buyer, 3, headers=key)
+    assert (again["id"], again["status"]) == (purchase["id"], "cancelled")
+    with ThreadPoolExecutor(8) as pool:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        mine = [at_once.result()["id"] for at_once in [pool.submit(hall.buy, User(stack.url, buyer.headers["Authorization"][7:]), 2, key)
+                                                       for _ in range(8)]]
+    assert len(set(mine)) == 1
+
+
+# --- GET, list ---
+
+def test_get(stack, hall, buyer, other):
+    purchase = hall.buy(buyer, 2)
+    refused(other.get(f"/api/purchases/{purchase['id']}"), 403, "somebody else's")
+    refused(buyer.get(f"/api/purchases/{missing_id()}"), 404, "No such purchase")
+    refused(buyer.get(f"/api/purchases/{purchase['orders'][1]['id']}"), 404, "No such purchase")
+    refused(buyer.get("/api/purchases/x"), 404)
+
+
+def test_pages(stack, venue, buyer, seller):
+    venue.add("Stalls", rows=[10])
+    made = [venue.buy(buyer, 2), buyer.place(list_ticket(stack, seller)), venue.buy(buyer, 3), venue.buy(buyer, 1)]
+    found, path = [], "/api/purchases?limit=2"
+    while path:
+        page = buyer.get(path)
+        assert page.status_code == 200 and len(page.json()) <= 2
+        found += [(p["id"], len(p["orders"])) for p in page.json()]
+        path = page.links["next"]["url"] if "next" in page.links else None
+    assert found == [(m["id"], len(m.get("orders", [0]))) for m in reversed(made)]
+
+
+# --- the end of a purchase ---
+
+def whole(stack, purchase, *types):
+    """Each ticket's events, which are those of the whole purchase."""
+    for order in purchase["orders"]:
+        events = stack.topic("orders").of(order["ticket"]["id"], len(types))
+        assert [(e["type"], e["version"]) for e in events if str(e["id"]) == order["id"]] == [(t, n) for n, t in enumerate(types, 1)]
+
+
+@pytest.mark.parametrize("route, which", [("purchases", 0), ("orders", 0), ("orders", 2)])
+def test_cancel(stack, hall, buyer, other, route, which):
+    """By itself or by any of its orders; its places can be bought again at once."""
+    purchase = hall.buy(buyer, 3)
+    path = f"/api/{route}/{purchase['orders'][which]['id']}"
+    refused(other.delete(path), 403)
+    for _ in range(2):
+        assert buyer.delete(path).status_code == 204
+    assert hall.free() == 12
+    whole(stack, purchase, "OrderCreated", "OrderCancelled")
+    assert buyer.get(f"/api/purchases/{purchase['id']}").json()["status"] == "cancelled"
+    assert seats(hall.buy(other, 3)) == seats(purchase)
+
+
+def test_cancel_what_is_not_there(stack, buyer):
+    refused(buyer.delete(f"/api/purchases/{missing_id()}"), 404, "No such purchase")
+
+
+def test_expiry(stack, hall, buyer, other, short):
+    """Each order has a timer; the first that rings ends all."""
+    answer = at(short, buyer).post("/api/purchases", json={"showId": hall.id, "quantity": 4})
+    assert answer.status_code == 201
+    purchase = answer.json()
+    wait_until(lambda: buyer.get(f"/api/purchases/{purchase['id']}").json()["status"] == "cancelled", "it expires")
+    assert {o["status"] for o in buyer.get(f"/api/purchases/{purchase['id']}").json()["orders"]} == {"cancelled"}
+    whole(stack, purchase, "OrderCreated", "OrderCancelled")
+    assert hall.free() == 12
+    assert seats(hall.buy(other, 4)) == seats(purchase)
+
+
+def test_withdrawn(stack, hall, buyer):
+    """A place that its seller withdraws is not sold again, and takes its purchase along."""
+    purchase = hall.buy(buyer, 2)
+    ticket = hall.tickets["Stalls", "A", 2]
+    stack.topic("tickets").produce(hall.event(ticket, type="TicketCancelled", status="cancelled", version=2), key="id")
+    wait_until(lambda: buyer.get(f"/api/purchases/{purchase['id']}").json()["status"] == "cancelled", "it ends")
+    whole(stack, purchase, "OrderCreated", "OrderCancelled")
+    bought = [s for _ in range(3) for s in seats(hall.buy(buyer, 2))]
+    assert ("A", 2) not in bought
+
+
+def test_replay(stack, hall, buyer):
+    """What comes again about places changes nothing."""
+    hall.buy(buyer, 2)
+    version = stack.sql("orders", "select version, places from areas where id = %s", hall.areas["Stalls"])
+    stack.topic("tickets").produce(*(hall.event(t) for t in hall.tickets.values()), key="id")
+    mark = list_ticket(stack, buyer)
+    wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s", mark["id"]), "orders has read on")
+    assert hall.free() == 10
+    assert stack.sql("orders", "select version, places from areas where id = %s", hall.areas["Stalls"]) == version
+
+
+# --- many at once ---
+
+def test_everything_at_once(stack, seller, people):
+    """Two instances; purchases, single orders by id, cancellations of both: nothing deadlocks, nothing is sold twice, nothing is lost."""
+    venue = Venue(stack, seller, per_user=100)
+    venue.add("Stalls", rows=[12] * 12)
+    venue.add("Floor", places=100)
+    def deadlocks():
+        return stack.sql("orders", "select deadlocks from pg_stat_database where datname = current_database()")[0][0]
+    before, ids = deadlocks(), [t["id"] for t in venue.tickets.values()]
+    counts = collections.Counter()
+
+    def person(seed, token, urls):
+        dice, me = random.Random(seed), [User(url, token) for url in urls]
+        for _ in range(40):
+            user = dice.choice(me)
+            if dice.random() < 0.6:
+                answer = user.post("/api/purchases", json={"showId": venue.id, "quantity": dice.randint(1, 5), "together": dice.random() < 0.7})
+            elif dice.random() < 0.5:
+                answer = user.post("/api/purchases", json={"ticketIds": dice.sample(ids, 3)})
+            else:
+                answer = user.post("/api/orders", json={"ticketId": dice.choice(ids)})
+            counts[answer.status_code] += 1
+            if answer.status_code == 201 and dice.random() < 0.7:
+                where = "purchases" if dice.random() < 0.5 else "orders"
+                counts[user.delete(f"/api/{where}/{answer.json()['id']}").status_code] += 1
+
+    tokens = stack.tokens(24)
+    with Replica(stack, "orders") as second:
+        second.wait_ready()
+        with ThreadPoolExecutor(24) as pool:
+            done = [pool.submit(person, n, token, [stack.env["ORDERS_URL"], second.url]) for n, token in enumerate(tokens)]
+            for d in done:
+                d.result()
+    assert set(counts) <= {201, 204, 409} and counts[201] > 100 and counts[204] > 50, counts
+    assert deadlocks() == before
+    venue.check()
+    held = stack.sql("orders", "select count(*) from orders where show_id = %s and status <> 'cancelled'", venue.id)[0][0]
+    assert held <= len(ids)
+
+
+def test_one_seat_too_few(stack, seller, people):
+    """Everybody wants two together, and more come than there is room for: as many are sold as fit."""
+    venue = Venue(stack, seller)
+    venue.add("Stalls", rows=[20] * 5)
+    tokens = stack.tokens(150)
+    with Replica(stack, "orders") as second:
+        second.wait_ready()
+        statuses = asyncio.run(all_at_once([stack.env["ORDERS_URL"], second.url], tokens,
+                                           [f'{{"showId":"{venue.id}","quantity":2}}'] * 150, path="/api/purchases"))
+    assert statuses == {201: 50, 409: 100}
+    assert venue.free() == 0
+    venue.check()
