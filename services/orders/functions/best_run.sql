@@ -1,6 +1,13 @@
+-- (Postgres's operators on bits all bind alike, from the left: a & (b << 1) needs its brackets.)
+
 -- Whether places that are taken leave a single one free beside them.
-create or replace function leaves_single(free bigint, taken bigint) returns boolean language sql immutable parallel safe as $$
-    select (free & ~taken & ~((free & ~taken) << 1) & ~((free & ~taken) >> 1) & (taken << 1 | taken >> 1)) <> 0
+create or replace function leaves_single(free bigint, taken bigint) returns boolean language plpgsql immutable parallel safe as $$
+declare
+    rest bigint := free & ~taken;
+    alone bigint := rest & ~(rest << 1) & ~(rest >> 1);
+begin
+    return alone & ((taken << 1) | (taken >> 1)) <> 0;
+end
 $$;
 
 -- Which k places side by side to take of a row's free ones: those that fit exactly, else those at an end of
