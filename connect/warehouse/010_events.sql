@@ -47,11 +47,16 @@ create table if not exists order_events (
     title           text        not null,
     ticket_version  int         not null,
     reason          text,
+    purchase_id     uuid,
+    purchase_size   int,
+    show_id         uuid,
     kafka_partition int         not null,
     kafka_offset    bigint      not null,
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
+alter table order_events add column if not exists purchase_id uuid, add column if not exists purchase_size int,
+    add column if not exists show_id uuid; -- a warehouse of before
 
 create table if not exists payment_events (
     id              uuid        not null,

@@ -97,6 +97,12 @@ TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "passwo
         "a@" + ".".join(["b" * 62] * 4), "a@" + ".".join(["b" * 63] * 4))],
     *[("/api/users/signup", ACCOUNT, {"password": password}) for password in ("x" * 7, "x" * 8, "🎫" * 128, "x" * 129, "1234567\0", None)],
     ("/api/orders", {"ticketId": str(uuid.UUID(int=1))}, {"ticketId": "x"}),
+    *[("/api/purchases", {"showId": str(uuid.UUID(int=1)), "quantity": 1}, change) for change in (
+        {"quantity": 0}, {"quantity": 8}, {"quantity": 9}, {"quantity": 1.5}, {"quantity": None}, {"showId": None}, {"maxPrice": 0},
+        {"maxPrice": 0.01}, {"together": "x"}, {"ticketIds": [str(uuid.UUID(int=1))]})],
+    *[("/api/purchases", {"ticketIds": [str(uuid.UUID(int=1))]}, change) for change in (
+        {"ticketIds": []}, {"ticketIds": [str(uuid.UUID(int=n)) for n in range(9)]}, {"quantity": 1}, {"together": False},
+        {"ticketIds": [str(uuid.UUID(int=1))] * 2}, {"ticketIds": [7]})],
     ("/api/orders", {"ticketId": str(uuid.UUID(int=1))}, {"ticketId": str(uuid.UUID(int=10 ** 38)).upper()})])
 def test_bodies_are_refused_where_the_description_says(somebody, path, sound, change):
     """What random bodies hit by luck only: lengths and values just within and just beyond."""
