@@ -111,4 +111,5 @@ def main():
         return measure(Orders(stack, "orders", USERS))
 
 
-harness.run(main)
+if __name__ == "__main__":
+    harness.run(main)

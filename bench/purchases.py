@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""POST /api/purchases (the best places of a show, together, 2.7 on average) against POST /api/orders of the same service in the same run,
+and against pgbench running the statement of purchases for one purchase a transaction.
+
+Then at half the rate; when all is sold; and a show of 100,800 seats that is sold, given back by a fifth, and sold again, with what must
+hold of its places at the end.
+"""
+import os
+import re
+import statistics
+
+import harness
+import orders
+from common import ROOT, Failed
+from rounds import CONNECTIONS, ROUNDS, ROWS, SECONDS, Bench, ratio
+
+USERS = 10000 * SECONDS
+SHOW, AREA = "00000000-0000-7000-8000-00000000000{}", "0193000{}-0000-7000-8000-000000000000"
+SELLER = "00000000-0000-7000-8000-000000000001"
+AVERAGE = 2.7
+SEATS = {1: 60000 * SECONDS // 60, 2: 1680}  # rows of 60 by show: more than a turn takes; and a large house
+FILL = """
+insert into shows values ('{show}', 1, '{seller}', 'announced', 1000);
+insert into areas values ('{area}', '{show}', false, 1, {rows} * 60);
+insert into seat_rows (id, area_id, show_id, rank, accessible, price, area_name, row_name, first_seat, free, longest)
+select (left('{area}', 30) || lpad(to_hex(n << 6), 6, '0'))::uuid, '{area}', '{show}', n, false, 20500, 'Stalls', n::text, 1,
+       (1::bigint << 60) - 1, 8
+  from generate_series(0, {rows} - 1) n;
+insert into tickets (id, version, user_id, title, price, currency, status, show_id)
+select (left('{area}', 30) || lpad(to_hex(n << 6 | place), 6, '0'))::uuid, 1, '{seller}', 'Show, Stalls, row ' || n || ', seat ' || place + 1,
+       2050, 'USD', 'available', '{show}'
+  from generate_series(0, {rows} - 1) n, generate_series(0, 59) place;
+"""
+AGAIN = """
+truncate orders, order_events;
+update seat_rows set free = (1::bigint << 60) - 1, longest = 8 where longest <> 8 or free <> (1::bigint << 60) - 1;
+"""
+TOGETHER = """
+select count(*) filter (where row_of(first) = row_of(last) and place_of(last) - place_of(first) = size - 1) * 1.0 / count(*)
+  from (select min(ticket_id::text)::uuid as first, max(ticket_id::text)::uuid as last, min(purchase_size) as size
+          from orders where show_id = '{show}' and status <> 'cancelled' and purchase_size > 1
+         group by purchase_of(id, purchase_size)) p
+"""
+SINGLES = """
+select count(*) from seat_rows, generate_series(0, 59) p
+ where show_id = '{show}' and (free >> p) & 1 = 1 and (p = 0 or (free >> (p - 1)) & 1 = 0) and (free >> (p + 1)) & 1 = 0
+"""
+
+
+class Purchases(orders.Orders):
+    def show(self, number):
+        return SHOW.format(number + 1)
+
+    def fill(self):
+        self.query(orders.PREPARE)
+        self.query("truncate shows, areas, seat_rows")
+        for number, rows in SEATS.items():
+            self.query(FILL.format(show=self.show(number), area=AREA.format(number), seller=SELLER, rows=rows))
+        self.query("vacuum analyze tickets")
+
+    def again(self):
+        self.query(AGAIN)
+        self.query("vacuum seat_rows")
+        self.fresh(0)
+
+    def script(self):
+        """place_purchase.sql with arrays of one element each."""
+        some = "(left(gen_random_uuid()::text, 35) || '0')::uuid"
+        values = [some, "gen_random_uuid()", f"'{self.show(1)}'", "null", "1 + (random() * 3.4)::int", "true", "false", "9223372036854775807",
+                  "null", "null", "'00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'", "900", "300", "10"]
+        text = re.sub(r"--[^\n]*", "", (ROOT / "services/orders/sql/place_purchase.sql").read_text())
+        text = re.sub(r"\$(\d+)::", lambda m: f"array[{values[int(m[1]) - 1]}]::", text)
+        return self.file("purchase.sql", text.strip() + ";\n")
+
+    def buy(self, number, rate=0, connections=CONNECTIONS, seconds=SECONDS):
+        run = self.wrk(self.show(number), rate, script="purchases.lua", connections=connections, seconds=seconds)
+        return run | {"seats": self.sold(number) / run["seconds"]}
+
+    def sold(self, number):
+        return self.query(f"select count(*) from orders where show_id = '{self.show(number)}' and status <> 'cancelled'")[0][0]
+
+    def seconds_of(self, kind, since):
+        """From the first to the last event of a kind, by the database's clock."""
+        return float(self.query("select extract(epoch from max(occurred_at) - min(occurred_at)) from order_events"
+                                f" where type = '{kind}' and seq > {since}")[0][0])
+
+    def last_event(self):
+        return self.query("select coalesce(max(seq), 0) from order_events")[0][0]
+
+    def sell_out(self, number):
+        """Seconds until the show is sold out. Who comes for the last places is told that it is."""
+        since = self.last_event()
+        self.wrk(self.show(number), 0, script="purchases.lua", seconds=4 * SECONDS)
+        return self.seconds_of("OrderCreated", since)
+
+    def give_back(self, number):
+        """Seconds that it took to cancel every fifth purchase."""
+        tokens = self.tokens.read_text().split()
+        buyers = dict(zip(self.users(tokens), tokens))
+        some = self.query("select purchase_of(id, purchase_size)::text, user_id::text from orders where status <> 'cancelled'"
+                          f" and show_id = '{self.show(number)}' and id = purchase_of(id, purchase_size) and hashtext(id::text) % 5 = 0")
+        since = self.last_event()
+        self.wrk(self.file("gone", "".join(f"{purchase} {buyers[user]}\n" for purchase, user in some)), 0, script="purchases.lua",
+                 seconds=SECONDS)
+        left = self.query(f"select count(*) from orders where status <> 'cancelled' and id = any (array{[p for p, _ in some]}::uuid[])")[0][0]
+        if left:
+            raise Failed(f"{left} of {len(some)} purchases were not cancelled in time")
+        return self.seconds_of("OrderCancelled", since)
+
+    @staticmethod
+    def users(tokens):
+        from support import User
+        return [User("", token).id for token in tokens]
+
+
+def told(run):
+    return f"{run['seats']:,.0f} seats a second, p50 {run['p50_us'] / 1000:.2f} ms, p99 {run['p99_us'] / 1000:.2f} ms"
+
+
+def rounds(bench):
+    script = bench.script()
+    bench.again()
+    clients = bench.best_clients(lambda: script)
+    peers, singles, runs = [], [], []
+    for number in range(1, ROUNDS + 1):
+        bench.again()
+        bench.pgbench(script, clients)
+        peers.append(bench.sold(1) / SECONDS)
+        bench.fresh(0)
+        singles.append(bench.place()["rate"])
+        bench.again()
+        runs.append(bench.buy(1))
+        print(f"round {number}: pgbench -c {clients} {peers[-1]:,.0f} seats, orders {singles[-1]:,.0f}, purchases {told(runs[-1])};"
+              f" {runs[-1]['refused']} of {runs[-1]['requests']} refused", flush=True)
+    return peers, singles, runs
+
+
+def a_large_house(bench):
+    bench.again()
+    first = bench.sell_out(2)
+    back = bench.give_back(2)
+    second = bench.sell_out(2)
+    together = float(bench.query(TOGETHER.format(show=bench.show(2)))[0][0])
+    print(f"{SEATS[2] * 60:,} seats: sold in {first:.1f} s, a fifth of the purchases cancelled in {back:.1f} s, sold again in {second:.1f} s"
+          f" (goal: 10 s in all); {together:.2%} of the purchases sit together (goal 99.5%), {bench.sold(2):,} seats are sold")
+    return first + back + second <= 10 and together >= 0.995
+
+
+def measure(bench):
+    print(bench.settings(), flush=True)
+    with bench.alone():
+        bench.fill()
+        peers, singles, runs = rounds(bench)
+        rate = statistics.median(r["seats"] for r in runs)
+        of_orders = statistics.median(ratio(r["seats"], s) for r, s in zip(runs, singles))
+        of_pgbench = statistics.median(ratio(r["seats"], p) for r, p in zip(runs, peers))
+        bench.again()
+        half = bench.buy(1, rate=rate / 2 / AVERAGE, connections=2 * CONNECTIONS)
+        alone = bench.query(SINGLES.format(show=bench.show(1)))[0][0] / max(1, bench.sold(1))
+        house = a_large_house(bench)
+        refused = bench.wrk(bench.show(2), 0, script="purchases.lua")
+        deadlocks = bench.query("select deadlocks from pg_stat_database where datname = current_database()")[0][0]
+    print(f"medians of {ROUNDS} rounds of {SECONDS} s: {rate:,.0f} seats a second, {of_orders:.2f} of single orders' rate (goal 1),"
+          f" {of_pgbench:.2f} of pgbench's")
+    print(f"at half the rate: {told(half)} (goal: p99 of 50 ms); {alone:.3%} single seats left (goal 0.1%)")
+    print(f"sold out: {refused['rate']:,.0f} refusals a second (goal 40,000); {deadlocks} deadlocks")
+    return of_orders >= 1 and half["p99_us"] <= 50000 and refused["rate"] >= 40000 and deadlocks == 0 and house and alone <= 0.001
+
+
+def main():
+    with harness.stack() as stack:
+        os.environ["PGOPTIONS"] = orders.PLANNING
+        return measure(Purchases(stack, "orders", USERS))
+
+
+if __name__ == "__main__":
+    harness.run(main)
