@@ -144,7 +144,7 @@ class Onsale(Peer):
 
     def start(self):
         self.run(BUILD / "tests/publisher_driver", "bench", self.ground.url, self.ground.brokers,
-                 self.ground.registry, self.topic, self.source, "0")
+                 self.ground.registry, "0", self.source, self.topic)
         self.slot_is(True)
 
     def stop_reading(self):

@@ -39,7 +39,7 @@ enum pgoutput_kind {
     PGOUTPUT_COMMIT,
     PGOUTPUT_RELATION, /* sent before the first row of a table, and after its definition changed */
     PGOUTPUT_INSERT,
-    PGOUTPUT_OTHER, /* of another known kind, which a publication of the inserts of one table does not need */
+    PGOUTPUT_OTHER, /* of another known kind, which a publication of inserts does not need */
 };
 
 struct pgoutput_column {

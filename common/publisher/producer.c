@@ -27,19 +27,24 @@ struct producer_partition {
 };
 static const int64_t FORGOTTEN_US = 3600 * INT64_C(1000000); /* much less than that day: it costs nothing */
 
-struct producer_kafka {
+struct producer_topic {
     const struct topic *topic;
     struct producer_partition *partitions;
-    rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
+    uint8_t wire[WIRE_HEADER];
+};
+
+struct producer_kafka {
+    struct producer_topic topics[PUBLISHER_MAX_LOGS]; /* one a log */
+    rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int fd;
     bool closing;
     uint64_t most; /* events on their way at once, since memory was last given back */
     char epoch[24];
-    uint8_t wire[WIRE_HEADER];
     /* the record being sent */
     bool kept_back;
+    struct producer_topic *to;
     int partition;
     uint64_t number;
     char key[UUID_TEXT], position[LOG_POSITION_TEXT];
@@ -76,9 +81,9 @@ enum status producer_check(const char *brokers, struct why *w) {
     return ST_OK;
 }
 
-static void die(const struct producer_kafka *k, const char *error) {
+static void die(const struct producer_topic *t, const char *error) {
     log_error("publisher", "Kafka refuses a record of topic %s for good, ending the process: %s",
-              k->topic->name, error);
+              t->topic->name, error);
     _exit(EX_SOFTWARE);
 }
 
@@ -86,8 +91,9 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *
     (void)rk;
     struct producer *p = opaque;
     if (p->kafka->closing) return;
-    if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(p->kafka, rd_kafka_err2str(record->err));
-    p->kafka->partitions[record->partition] = (struct producer_partition){.known_us = clock_mono_us()};
+    struct producer_topic *t = rd_kafka_topic_opaque(record->rkt);
+    if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(t, rd_kafka_err2str(record->err));
+    t->partitions[record->partition] = (struct producer_partition){.known_us = clock_mono_us()};
     acks_acknowledged(&p->acks, (uint64_t)(uintptr_t)record->_private);
     metric_add(M_PUBLISHED, 1);
 }
@@ -101,6 +107,21 @@ static void watch(struct producer_kafka *k) {
     rd_kafka_queue_io_event_enable(k->queue, k->fd, &one, sizeof one);
 }
 
+static void open_topic(struct producer_kafka *k, struct producer_topic *t, const struct topic *topic,
+                       int32_t schema_id) {
+    t->topic = topic;
+    t->partitions = mem_alloc((size_t)topic->partitions * sizeof *t->partitions);
+    wire_header(t->wire, schema_id);
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(k->rk);
+    rd_kafka_topic_conf_set_opaque(conf, t); /* a record that comes back is known by it */
+    t->rkt = rd_kafka_topic_new(k->rk, topic->name, conf);
+}
+
+static void close_topic(struct producer_topic *t) {
+    rd_kafka_topic_destroy(t->rkt);
+    free(t->partitions);
+}
+
 enum status producer_open(struct producer *p, const struct producer_options *options, struct why *w) {
     rd_kafka_conf_t *conf = kafka_conf(options->brokers, properties, w);
     if (conf == NULL) return ST_INVALID;
@@ -109,12 +130,10 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
     rd_kafka_t *rk = kafka_client(RD_KAFKA_PRODUCER, conf, w);
     if (rk == NULL) return ST_INVALID;
     struct producer_kafka *k = p->kafka = mem_alloc(sizeof *k);
-    k->topic = options->topic;
-    k->partitions = mem_alloc((size_t)options->topic->partitions * sizeof *k->partitions);
     k->rk = rk;
-    k->rkt = rd_kafka_topic_new(rk, options->topic->name, NULL);
+    for (int i = 0; options->logs[i].table != NULL; i++)
+        open_topic(k, &k->topics[i], options->logs[i].topic, options->schema_ids[i]);
     snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
-    wire_header(k->wire, options->schema_id);
     watch(k);
     acks_init(&p->acks);
     return ST_OK;
@@ -128,11 +147,11 @@ void producer_close(struct producer *p) {
     rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_queue_io_event_enable(k->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(k->queue);
-    rd_kafka_topic_destroy(k->rkt);
+    for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++)
+        close_topic(&k->topics[i]);
     rd_kafka_destroy(k->rk);
     close(k->fd);
     buf_free(&k->value);
-    free(k->partitions);
     free(k);
     p->kafka = NULL;
     acks_free(&p->acks);
@@ -142,35 +161,37 @@ static const void *field(const struct topic *topic, int i, const void *event) {
     return (const uint8_t *)event + topic->type->fields[i].offset;
 }
 
-static int partition_of(const struct producer_kafka *k, const char key[UUID_TEXT]) {
-    return rd_kafka_msg_partitioner_murmur2(k->rkt, key, UUID_TEXT, k->topic->partitions, NULL, NULL);
+static int partition_of(const struct producer_topic *t, const char key[UUID_TEXT]) {
+    return rd_kafka_msg_partitioner_murmur2(t->rkt, key, UUID_TEXT, t->topic->partitions, NULL, NULL);
 }
 
-int producer_partition(const struct producer *p, const void *event) {
+int producer_partition(const struct producer *p, int log, const void *event) {
+    const struct producer_topic *t = &p->kafka->topics[log];
     char key[UUID_TEXT];
-    uuid_format(field(p->kafka->topic, p->kafka->topic->key_field, event), key);
-    return partition_of(p->kafka, key);
+    uuid_format(field(t->topic, t->topic->key_field, event), key);
+    return partition_of(t, key);
 }
 
 static void encode(struct producer_kafka *k, const void *event) {
-    const struct avro_type *type = k->topic->type;
+    const struct avro_type *type = k->to->topic->type;
     size_t most = type->max_size(event);
     k->value.len = 0;
     buf_reserve(&k->value, WIRE_HEADER + most);
-    memcpy(k->value.data, k->wire, WIRE_HEADER);
+    memcpy(k->value.data, k->to->wire, WIRE_HEADER);
     size_t n = type->encode(event, k->value.data + WIRE_HEADER, most);
     assert(n > 0);
     k->value.len = WIRE_HEADER + n;
 }
 
-enum status producer_send(struct producer *p, const void *event, struct log_position position,
+enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
                           struct str traceparent) {
     struct producer_kafka *k = p->kafka;
-    const struct topic *topic = k->topic;
     assert(!k->kept_back);
+    k->to = &k->topics[log];
+    const struct topic *topic = k->to->topic;
     encode(k, event);
     uuid_format(field(topic, topic->key_field, event), k->key);
-    k->partition = partition_of(k, k->key);
+    k->partition = partition_of(k->to, k->key);
     k->position_size = log_position_format(position, k->position);
     int type = *(const int *)field(topic, topic->type_field, event);
     k->type = topic->type->fields[topic->type_field].symbols[type];
@@ -187,7 +208,7 @@ static rd_kafka_vu_t header(const char *name, const char *value, size_t n) {
 
 static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
     rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->rkt},
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->to->rkt},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = k->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {k->key, sizeof k->key}},
@@ -212,12 +233,12 @@ static bool known(const struct producer_partition *partition) {
 enum status producer_push(struct producer *p) {
     struct producer_kafka *k = p->kafka;
     if (!k->kept_back) return ST_OK;
-    struct producer_partition *partition = &k->partitions[k->partition];
+    struct producer_partition *partition = &k->to->partitions[k->partition];
     bool first = !known(partition);
     if (first && partition->first_sent) return ST_FULL;
     rd_kafka_resp_err_t code = produce(k);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ST_FULL;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) die(k, rd_kafka_err2str(code));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) die(k->to, rd_kafka_err2str(code));
     k->kept_back = false;
     partition->first_sent = first;
     return ST_OK;

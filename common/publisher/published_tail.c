@@ -361,6 +361,12 @@ bool published_tail_have(const struct published_tail *t, int partition, struct l
     return tail->found && !log_position_after(position, tail->last);
 }
 
+bool published_tail_empty(const struct published_tail *t) {
+    for (int p = 0; p < t->partitions; p++)
+        if (t->tails[p].found) return false;
+    return true;
+}
+
 uint64_t published_tail_end(const struct published_tail *t) {
     uint64_t end = 0;
     for (int p = 0; p < t->partitions; p++)

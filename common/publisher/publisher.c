@@ -18,23 +18,29 @@ struct publisher {
     struct publisher_state state;
     pthread_t thread;
     /* the thread's own */
-    bool registered; /* has a schema id */
-    int32_t schema_id;
+    int registered; /* so many logs have a schema id */
+    int32_t schema_ids[PUBLISHER_MAX_LOGS];
     int64_t given_up; /* see publisher_session.h */
 };
 
-/* Before the first event, once in the process's life. */
 static enum status register_schema(struct publisher *p, struct why *w) {
-    if (p->registered) return ST_OK;
-    const struct topic *topic = p->options.topic;
+    const struct topic *topic = p->options.logs[p->registered].topic;
     struct why cause = {0};
     struct registry *registry = registry_new(p->options.registry_url);
-    enum status st = registry_register_topic(registry, topic, &p->schema_id, &cause);
+    enum status st = registry_register_topic(registry, topic, &p->schema_ids[p->registered], &cause);
     registry_free(registry);
     if (st != ST_OK)
         return why(w, st, "cannot register the schema of %s-value: %.180s", topic->name, cause.text);
-    p->registered = true;
+    p->registered++;
     return ST_OK;
+}
+
+/* Before the first event, once in the process's life. */
+static enum status register_schemas(struct publisher *p, struct why *w) {
+    enum status st = ST_OK;
+    while (st == ST_OK && p->options.logs[p->registered].table != NULL)
+        st = register_schema(p, w);
+    return st;
 }
 
 static void *run(void *arg) {
@@ -43,8 +49,8 @@ static void *run(void *arg) {
     while (!publisher_state_stopping(&p->state)) {
         struct why w = {0};
         p->state.settled = false;
-        enum status st = register_schema(p, &w);
-        if (st == ST_OK) st = publisher_session_run(&p->options, p->schema_id, &p->state, &p->given_up, &w);
+        enum status st = register_schemas(p, &w);
+        if (st == ST_OK) st = publisher_session_run(&p->options, p->schema_ids, &p->state, &p->given_up, &w);
         if (st == ST_STOPPED) break;
         if (p->state.settled) backoff_reset(&retry);
         publisher_state_say(&p->state, false, "%s", w.text);

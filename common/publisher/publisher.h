@@ -1,14 +1,17 @@
-/* publisher: reads a service's event log by logical replication and writes it to its Kafka topic, on a thread
- * of its own.
+/* publisher: reads a service's event logs by logical replication and writes each to its Kafka topic, on a
+ * thread of its own.
  *
- * The statement that changes state also inserts the event into TABLE (ARCHITECTURE.md). The request threads
- * and this one share nothing but the database. Events are written in the order of commits, with the topic's
- * key. The position in the slot is confirmed up to where Kafka has acknowledged everything. Each record has
- * the headers `epoch`, `position` (COMMIT-LSN/ORDINAL, hex), `type`, and `traceparent` when the row has one.
+ * The statement that changes state also inserts the event into the log's table (ARCHITECTURE.md). The request
+ * threads and this one share nothing but the database. Events of all logs are written in the order of
+ * commits, with the topic's key. There is one slot for all, and one position: it is confirmed up to where
+ * Kafka has acknowledged everything on all topics. Each record has the headers `epoch`, `position`
+ * (COMMIT-LSN/ORDINAL, hex), `type`, and `traceparent` when the row has one.
  *
  * The slot is named onsale_SERVICE_EPOCH. It admits one reader; a second replica stands by, and when it takes
  * over it reads the end of each partition to see what is there already. When the slot is gone or lost, a new
- * epoch begins: the whole retained log is published again, from the snapshot that made the new slot. */
+ * epoch begins: all retained logs are published again, from the snapshot that made the new slot.
+ *
+ * A log that a newer version of the service adds joins the epoch that is there (slot.h). */
 #pragma once
 
 #include "avro.h"
@@ -18,14 +21,21 @@
 /* Its table: the epoch. */
 extern const struct migrate_set publisher_schema;
 
+enum { PUBLISHER_MAX_LOGS = 8 };
+
+/* A table of events, and the topic that they go to. */
+struct publisher_log {
+    const char *table;
+    const struct topic *topic;
+};
+
 struct publisher_options {
     const char *service;
     const char *database_url; /* a role with REPLICATION */
     const char *brokers, *registry_url;
-    const struct topic *topic;
-    const char *table; /* the event log */
-    int64_t retention_ms;
-    int copies; /* fewer copies of an acknowledged event in Kafka are worth a warning */
+    const struct publisher_log *logs; /* ends with {0}; at least one; they outlive the publisher */
+    int64_t retention_ms;             /* of each */
+    int copies;                       /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 
 struct publisher;

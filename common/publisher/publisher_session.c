@@ -20,7 +20,8 @@ enum { STANDBY_MS = 200, ANSWER_MS = 2000, STATEMENT_MS = 30 * 1000 };
 
 struct session {
     const struct publisher_options *options;
-    int32_t schema_id;
+    const int32_t *schema_ids;
+    char tables[128]; /* for messages */
     struct publisher_state *state;
     int64_t *given_up;
     PGconn *sql;          /* for all but the stream */
@@ -30,39 +31,46 @@ struct session {
     struct emit emit;
 };
 
-static enum status describe_table(struct session *s, struct why *w) {
+static enum status describe_table(struct session *s, int log, struct why *w) {
+    const char *table = s->emit.logs[log].table;
     char text[128];
-    snprintf(text, sizeof text, "select * from \"%s\" limit 0", s->options->table);
+    snprintf(text, sizeof text, "select * from \"%s\" limit 0", table);
     PGresult *res = PQexec(s->sql, text);
     enum status st = pg_status(s->sql, res, w);
     struct pgoutput_column columns[PGOUTPUT_MAX_COLUMNS];
     int n = PQnfields(res);
-    if (st == ST_OK && n > PGOUTPUT_MAX_COLUMNS)
-        st = why(w, ST_INVALID, "%s has too many columns", s->options->table);
+    if (st == ST_OK && n > PGOUTPUT_MAX_COLUMNS) st = why(w, ST_INVALID, "%s has too many columns", table);
     for (int i = 0; i < n && st == ST_OK; i++)
         columns[i] = (struct pgoutput_column){PQfname(res, i), PQftype(res, i)};
-    if (st == ST_OK) st = emit_columns(&s->emit, columns, n, w);
+    if (st == ST_OK) st = emit_columns(&s->emit, log, columns, n, w);
     PQclear(res);
     return st;
 }
 
 /* With acks=all an event counts as published when all replicas that are in sync have it: that may be one. */
-static void tell_copies(struct session *s, int copies) {
-    metric_set(M_PUBLISHER_COPIES, copies);
-    if (copies != 0 && copies < s->options->copies && copies != s->state->copies)
+static void tell_copies(struct session *s, int log, int copies) {
+    if (copies != 0 && copies < s->options->copies && copies != s->state->copies[log])
         log_warn("publisher",
                  "Kafka takes events of topic %s with %d in-sync replicas, EVENT_COPIES asks for %d: see its"
                  " min.insync.replicas and its replicas",
-                 s->options->topic->name, copies, s->options->copies);
-    s->state->copies = copies;
+                 s->emit.logs[log].topic->name, copies, s->options->copies);
+    s->state->copies[log] = copies;
 }
 
-static enum status check_topic(struct session *s, struct why *w) {
-    const struct publisher_options *o = s->options;
+static enum status check_topic(struct session *s, int log, struct why *w) {
     int copies = 0;
-    enum status st = published_tail_check_topic(o->brokers, o->topic, ANSWER_MS, &copies, w);
-    if (st == ST_OK) tell_copies(s, copies);
+    enum status st =
+        published_tail_check_topic(s->options->brokers, s->emit.logs[log].topic, ANSWER_MS, &copies, w);
+    if (st == ST_OK) tell_copies(s, log, copies);
     return st;
+}
+
+/* Of the topic that has the fewest; not known if it is not of one. */
+static int fewest_copies(const struct session *s) {
+    int fewest = s->state->copies[0];
+    for (int i = 1; i < s->emit.nlogs; i++)
+        if (s->state->copies[i] < fewest) fewest = s->state->copies[i];
+    return fewest;
 }
 
 static enum status log_in(struct session *s, struct why *w) {
@@ -70,20 +78,23 @@ static enum status log_in(struct session *s, struct why *w) {
     s->sql = pg_open(o->database_url, "publisher", STATEMENT_MS, w);
     if (s->sql == NULL) return ST_LOST;
     enum status st = marker_open(&s->marker, s->sql, w);
-    if (st == ST_OK) st = describe_table(s, w);
-    return st == ST_OK ? check_topic(s, w) : st;
+    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++)
+        st = describe_table(s, i, w);
+    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++)
+        st = publisher_state_stopping(s->state) ? ST_STOPPED : check_topic(s, i, w);
+    if (st == ST_OK) metric_set(M_PUBLISHER_COPIES, fewest_copies(s));
+    return st;
 }
 
 static enum status open_producer(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     return producer_open(&s->emit.producer,
-                         &(struct producer_options){o->brokers, o->topic, s->schema_id, s->slot.epoch}, w);
+                         &(struct producer_options){o->brokers, o->logs, s->schema_ids, s->slot.epoch}, w);
 }
 
 static void own(struct session *s) {
     metric_set(M_PUBLISHER_ACTIVE, 1);
-    publisher_state_say(s->state, true, "publishing %s to topic %s, epoch %" PRId64, s->options->table,
-                        s->options->topic->name, s->slot.epoch);
+    publisher_state_say(s->state, true, "publishing %s, epoch %" PRId64, s->tables, s->slot.epoch);
 }
 
 static enum status hold_slot(void *arg, struct why *w) {
@@ -91,25 +102,58 @@ static enum status hold_slot(void *arg, struct why *w) {
     return publisher_state_out_of_time(s->state) ? ST_STOPPED : hold_confirm(&s->hold, 0, w);
 }
 
-static enum status read_tail(struct session *s, struct why *w) {
-    const struct publisher_options *o = s->options;
-    const struct published_tail_options options = {o->brokers,       o->topic,  s->slot.epoch,
-                                                   s->slot.since_ms, hold_slot, s};
-    return published_tail_read(&s->emit.tail, &options, w);
+/* One topic after the other: a quarter of a second each, most of it to see that nothing comes any more. */
+static enum status read_tails(struct session *s, struct why *w) {
+    enum status st = ST_OK;
+    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
+        struct emit_log *log = &s->emit.logs[i];
+        const struct published_tail_options options = {s->options->brokers, log->topic, s->slot.epoch,
+                                                       s->slot.since_ms,    hold_slot,  s};
+        st = published_tail_read(&log->tail, &options, w);
+    }
+    return st;
 }
 
-/* The topic may not be ahead of the database. If it is, a copy of the database was put in place of a newer
- * one, slot and all: its next events would take positions that count as published. */
+/* No topic may be ahead of the database. If one is, a copy of the database was put in place of a newer one,
+ * slot and all: its next events would take positions that count as published. */
 static enum status check_not_behind(struct session *s, struct why *w) {
     PGresult *res = PQexec(s->sql, "select (pg_current_wal_insert_lsn() - '0/0')::bigint");
     enum status st = pg_status(s->sql, res, w);
     uint64_t now = st == ST_OK ? strtoull(PQgetvalue(res, 0, 0), NULL, 10) : 0;
     PQclear(res);
-    if (st != ST_OK || published_tail_end(s->emit.tail) <= now) return st;
-    *s->given_up = s->slot.epoch;
-    return why(w, ST_FAILED,
-               "topic %s is ahead of the database, which must be an older copy: the log is published again",
-               s->options->topic->name);
+    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
+        const struct emit_log *log = &s->emit.logs[i];
+        if (published_tail_end(log->tail) <= now) continue;
+        *s->given_up = s->slot.epoch;
+        st = why(w, ST_FAILED,
+                 "topic %s is ahead of the database, which must be an older copy: the log is published again",
+                 log->topic->name);
+    }
+    return st;
+}
+
+/* A table that the publication lacks is new, or was taken out of it by hand. In this case its topic may have
+ * events of this epoch, and others went by. */
+static enum status add_table(struct session *s, const struct emit_log *log, struct why *w) {
+    if (!published_tail_empty(log->tail)) {
+        *s->given_up = s->slot.epoch;
+        return why(w, ST_FAILED, "%s was taken out of the publication: the log is published again",
+                   log->table);
+    }
+    enum status st = hold_slot(s, w);
+    if (st == ST_OK) st = slot_add_table(s->sql, log->table, w);
+    if (st == ST_OK) log_info("publisher", "%s joins epoch %" PRId64, log->table, s->slot.epoch);
+    return st == ST_OK ? hold_slot(s, w) : st;
+}
+
+static enum status add_missing_tables(struct session *s, struct why *w) {
+    enum status st = ST_OK;
+    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
+        bool has;
+        st = slot_has_table(s->sql, s->emit.logs[i].table, &has, w);
+        if (st == ST_OK && !has) st = add_table(s, &s->emit.logs[i], w);
+    }
+    return st;
 }
 
 /* ST_AGAIN: another replica was faster. */
@@ -125,8 +169,9 @@ static enum status take_slot(struct session *s, struct why *w) {
     st = slot_end_waiters(s->sql, w);
     if (st == ST_OK) st = marker_look(&s->marker, w);
     if (st == ST_OK) st = open_producer(s, w);
-    if (st == ST_OK) st = read_tail(s, w);
+    if (st == ST_OK) st = read_tails(s, w);
     if (st == ST_OK) st = check_not_behind(s, w);
+    if (st == ST_OK) st = add_missing_tables(s, w);
     if (st == ST_OK) st = slot_drop_others(s->sql, o->service, s->slot.epoch, w);
     return st;
 }
@@ -165,7 +210,7 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     char name[SLOT_NAME], snapshot[REPLICATION_SNAPSHOT];
     int64_t count = 0;
     enum status st = slot_end_waiters(s->sql, w);
-    if (st == ST_OK) st = slot_new_epoch(s->sql, o->service, o->table, &s->slot, w);
+    if (st == ST_OK) st = slot_new_epoch(s->sql, o->service, o->logs, &s->slot, w);
     if (st != ST_OK) return st;
     tell_new_epoch(s, &was);
     slot_name(o->service, s->slot.epoch, name);
@@ -195,7 +240,7 @@ static enum status begin_epoch_locked(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     enum status st = slot_lock(s->sql, w);
     if (st != ST_OK) return st;
-    st = slot_read(s->sql, o->service, o->table, &s->slot, w);
+    st = slot_read(s->sql, o->service, o->logs, &s->slot, w);
     if (st != ST_OK) return st;
     if (!can_go_on(s)) return begin_epoch(s, w);
     st = slot_unlock(s->sql, w);
@@ -205,22 +250,24 @@ static enum status begin_epoch_locked(struct session *s, struct why *w) {
 /* ST_AGAIN: another replica has the slot. */
 static enum status try_to_own(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
-    enum status st = slot_read(s->sql, o->service, o->table, &s->slot, w);
+    enum status st = slot_read(s->sql, o->service, o->logs, &s->slot, w);
     if (st != ST_OK) return st;
     if (!can_go_on(s)) return begin_epoch_locked(s, w);
     return s->slot.active ? ST_AGAIN : take_slot(s, w);
 }
 
+/* ST_STOPPED: it was to stop before. It does not take the slot then, as it may take seconds to read what the
+ * topics have; what is committed is published by who takes it next. */
 static enum status stand_by_and_own(struct session *s, struct why *w) {
-    enum status st;
-    while ((st = try_to_own(s, w)) == ST_AGAIN) {
+    while (!publisher_state_stopping(s->state)) {
+        enum status st = try_to_own(s, w);
+        if (st != ST_AGAIN) return st;
         /* A connection for replication is one of a few: a standby keeps none. */
         hold_close(&s->hold);
-        publisher_state_say(s->state, true, "standing by: another replica publishes %s", s->options->table);
+        publisher_state_say(s->state, true, "standing by: another replica publishes %s", s->tables);
         publisher_state_wait(s->state, STANDBY_MS);
-        if (publisher_state_stopping(s->state)) return ST_STOPPED;
     }
-    return st;
+    return ST_STOPPED;
 }
 
 static enum status stream(struct session *s, struct why *w) {
@@ -230,10 +277,17 @@ static enum status stream(struct session *s, struct why *w) {
     return st;
 }
 
-enum status publisher_session_run(const struct publisher_options *options, int32_t schema_id,
+static void name_tables(struct session *s) {
+    for (int i = 0, n = 0; i < s->emit.nlogs && n < (int)sizeof s->tables; i++)
+        n += snprintf(s->tables + n, sizeof s->tables - (size_t)n, "%s%s", i == 0 ? "" : ", ",
+                      s->emit.logs[i].table);
+}
+
+enum status publisher_session_run(const struct publisher_options *options, const int32_t *schema_ids,
                                   struct publisher_state *state, int64_t *given_up, struct why *w) {
-    struct session s = {.options = options, .schema_id = schema_id, .state = state, .given_up = given_up};
-    emit_init(&s.emit, options->topic, options->table);
+    struct session s = {.options = options, .schema_ids = schema_ids, .state = state, .given_up = given_up};
+    emit_init(&s.emit, options->logs);
+    name_tables(&s);
     enum status st = log_in(&s, w);
     if (st == ST_OK) st = stand_by_and_own(&s, w);
     if (st == ST_OK) st = stream(&s, w);

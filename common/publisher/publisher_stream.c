@@ -33,8 +33,9 @@ struct stream {
     struct marker *marker;
     struct hold *hold;
     struct emit *emit;
-    uint32_t relation; /* the table's id in the stream; 0: not seen yet */
-    struct expiry expiry;
+    uint32_t relations[PUBLISHER_MAX_LOGS]; /* the logs' tables' ids in the stream; 0: not seen yet */
+    struct expiry expiry[PUBLISHER_MAX_LOGS];
+    int expiry_turn; /* whose it is to ask next */
     struct pollfd fds[FDS];
     bool full;    /* Kafka's queue is: an event is kept back, and nothing is read meanwhile */
     bool drained; /* libpq has no more frames */
@@ -47,22 +48,36 @@ struct stream {
     uint64_t last_mark; /* the number of a marker that was asked for before it left */
 };
 
+/* Its rows come next. One that is not known is of a newer version of the service: to go on would confirm them
+ * unpublished. */
 static enum status on_relation(struct stream *t, const struct pgoutput_message *m, struct why *w) {
-    if (strcmp(m->name, t->emit->table) != 0) return ST_OK;
-    t->relation = m->relation;
-    return emit_columns(t->emit, m->columns, m->ncolumns, w);
+    for (int i = 0; i < t->emit->nlogs; i++) {
+        if (strcmp(m->name, t->emit->logs[i].table) != 0) continue;
+        t->relations[i] = m->relation;
+        return emit_columns(t->emit, i, m->columns, m->ncolumns, w);
+    }
+    return why(w, ST_FAILED, "there are rows of %s, which a newer version of this service has to publish",
+               m->name);
+}
+
+static int log_of(const struct stream *t, uint32_t relation) {
+    int i = 0;
+    while (i < t->emit->nlogs && t->relations[i] != relation)
+        i++;
+    return i;
 }
 
 static enum status on_insert(struct stream *t, const struct pgoutput_frame *frame,
-                             const struct pgoutput_message *m) {
-    if (m->relation != t->relation) return ST_OK;
+                             const struct pgoutput_message *m, struct why *w) {
+    int log = log_of(t, m->relation);
+    if (log == t->emit->nlogs) return why(w, ST_FAILED, "a row came of a table that was not described");
     t->held = !marker_covers(t->marker, t->emit->position.lsn);
     if (t->held) {
         t->held_frame = *frame; /* its bytes stay until the next frame is read */
         return ST_OK;
     }
     t->fresh++;
-    t->full = emit_row(t->emit, m->values, m->ncolumns) == ST_FULL;
+    t->full = emit_row(t->emit, log, m->values, m->ncolumns) == ST_FULL;
     return ST_OK;
 }
 
@@ -80,7 +95,7 @@ static enum status on_message(struct stream *t, const struct pgoutput_frame *fra
     case PGOUTPUT_RELATION:
         return on_relation(t, &m, w);
     case PGOUTPUT_INSERT:
-        return on_insert(t, frame, &m);
+        return on_insert(t, frame, &m, w);
     case PGOUTPUT_OTHER:
         return ST_OK;
     }
@@ -141,15 +156,23 @@ static int64_t confirmation_due_us(const struct stream *t) {
     return t->hold->told_us + (news ? CONFIRM_NEWS_US : CONFIRM_ANYWAY_US);
 }
 
-/* When there is something to ask on the shared connection. */
-static int64_t question_due_us(const struct stream *t) {
-    if (t->expiry.asked || t->marker->asked) return INT64_MAX;
-    bool choosing = t->expiry.chosen == NULL && !t->leaving;
-    return choosing && t->expiry.due_us < t->marker->due_us ? t->expiry.due_us : t->marker->due_us;
-}
-
 static int64_t sooner(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+
+static bool expiry_asked(const struct stream *t) {
+    for (int i = 0; i < t->emit->nlogs; i++)
+        if (t->expiry[i].asked) return true;
+    return false;
+}
+
+/* When there is something to ask on the shared connection. */
+static int64_t question_due_us(const struct stream *t) {
+    if (t->marker->asked || expiry_asked(t)) return INT64_MAX;
+    int64_t due_us = t->marker->due_us;
+    for (int i = 0; i < t->emit->nlogs && !t->leaving; i++)
+        if (t->expiry[i].chosen == NULL) due_us = sooner(due_us, t->expiry[i].due_us);
+    return due_us;
 }
 
 /* When to act if no descriptor becomes ready; monotonic. */
@@ -175,14 +198,31 @@ static enum status wait(struct stream *t, struct why *w) {
     return t->fds[FD_STREAM].revents != 0 ? replication_receive(t->hold->replication, w) : ST_OK;
 }
 
+static enum status take_expiry(struct stream *t, uint64_t confirmed, struct why *w) {
+    enum status st = ST_OK;
+    for (int i = 0; i < t->emit->nlogs && st == ST_OK; i++)
+        st = expiry_take(&t->expiry[i], confirmed, w);
+    return st;
+}
+
+/* In turn, so that a log with much to delete leaves the connection to the others. */
+static enum status ask_expiry(struct stream *t, uint64_t confirmed, struct why *w) {
+    enum status st = ST_OK;
+    for (int i = 0; i < t->emit->nlogs && st == ST_OK && !expiry_asked(t); i++) {
+        st = expiry_ask(&t->expiry[t->expiry_turn], confirmed, w);
+        t->expiry_turn = (t->expiry_turn + 1) % t->emit->nlogs;
+    }
+    return st;
+}
+
 /* The shared connection carries one question at a time. Markers go first, as events wait for them. */
 static enum status ask(struct stream *t, struct why *w) {
     uint64_t confirmed = t->emit->producer.acks.confirmed;
     bool wanted = waits_for_standby(t) || (t->leaving && t->marker->came <= t->last_mark);
     enum status st = marker_take(t->marker, w);
-    if (st == ST_OK) st = expiry_take(&t->expiry, confirmed, w);
-    if (st == ST_OK && !t->expiry.asked) st = marker_ask(t->marker, wanted, w);
-    if (st == ST_OK && !t->marker->asked && !t->leaving) st = expiry_ask(&t->expiry, confirmed, w);
+    if (st == ST_OK) st = take_expiry(t, confirmed, w);
+    if (st == ST_OK && !expiry_asked(t)) st = marker_ask(t->marker, wanted, w);
+    if (st == ST_OK && !t->marker->asked && !t->leaving) st = ask_expiry(t, confirmed, w);
     return st;
 }
 
@@ -228,10 +268,13 @@ enum status publisher_stream_run(const struct publisher_state *state, struct mar
                 [FD_SQL] = {.fd = PQsocket(marker->conn), .events = POLLIN},
                 [FD_STOP] = {.fd = state->stop_fd}},
     };
-    expiry_init(&t.expiry, marker->conn, emit->table, time_column(emit->topic->type), retention_ms);
+    for (int i = 0; i < emit->nlogs; i++)
+        expiry_init(&t.expiry[i], marker->conn, emit->logs[i].table, time_column(emit->logs[i].topic->type),
+                    retention_ms);
     enum status st = ST_OK;
     while (st == ST_OK)
         st = turn(&t, w);
-    expiry_free(&t.expiry);
+    for (int i = 0; i < emit->nlogs; i++)
+        expiry_free(&t.expiry[i]);
     return st;
 }

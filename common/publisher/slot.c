@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "log.h"
 #include "pg.h"
 
@@ -15,7 +16,8 @@
 
 static const char STATE[] =
     "select e.epoch, e.republished, (extract(epoch from e.since) * 1000)::bigint,"
-    "       exists (select from pg_publication_tables where pubname = '" PUBLICATION "' and tablename = $2),"
+    "       exists (select from pg_publication_tables where pubname = '" PUBLICATION "'"
+    "                and tablename = any($2::text[])),"
     "       s.slot_name is not null and s.wal_status is distinct from 'lost', coalesce(s.active, false),"
     "       e.timeline = " TIMELINE "  from publisher_epoch e left join pg_replication_slots s"
     "    on s.slot_name = format('onsale_%s_%s', $1::text, e.epoch) and s.database = current_database()";
@@ -60,10 +62,23 @@ static bool is_true(const PGresult *res, int column) {
     return PQgetvalue(res, 0, column)[0] == 't';
 }
 
-enum status slot_read(PGconn *conn, const char *service, const char *table, struct slot_state *out,
-                      struct why *w) {
+/* The names of the tables, with these before, between and behind them. */
+static char *list_tables(const struct publisher_log *logs, const char *before, const char *between,
+                         const char *behind) {
+    struct buf text = {0};
+    for (int i = 0; logs[i].table != NULL; i++)
+        buf_printf(&text, "%s\"%s\"", i == 0 ? before : between, logs[i].table);
+    buf_printf(&text, "%s", behind);
+    buf_add(&text, "", 1);
+    return (char *)text.data;
+}
+
+enum status slot_read(PGconn *conn, const char *service, const struct publisher_log *logs,
+                      struct slot_state *out, struct why *w) {
     PGresult *res;
-    enum status st = run(conn, STATE, 2, (const char *const[]){service, table}, &res, w);
+    char *tables = list_tables(logs, "{", ",", "}");
+    enum status st = run(conn, STATE, 2, (const char *const[]){service, tables}, &res, w);
+    free(tables);
     if (st != ST_OK) return st;
     if (PQntuples(res) != 1) {
         PQclear(res);
@@ -83,7 +98,7 @@ enum status slot_read(PGconn *conn, const char *service, const char *table, stru
 }
 
 bool slot_usable(const struct slot_state *state) {
-    /* While the table was out of the publication, rows went by that the slot will never show. On another
+    /* While the tables were out of the publication, rows went by that the slot will never show. On another
      * timeline, which began before positions that the topic has, new events would take these. */
     return state->exists && state->republished && state->published && state->same_timeline;
 }
@@ -105,19 +120,49 @@ enum status slot_unlock(PGconn *conn, struct why *w) {
     return pg_exec(conn, w, "select pg_advisory_unlock(" LOCK_KEY ")");
 }
 
-static enum status publish_table(PGconn *conn, const char *table, struct why *w) {
+/* *is: whether the query, about a name, says so. */
+static enum status ask(PGconn *conn, const char *text, const char *name, bool *is, struct why *w) {
     PGresult *res;
-    enum status st =
-        run(conn, "select from pg_publication where pubname = '" PUBLICATION "'", 0, NULL, &res, w);
+    enum status st = run(conn, text, 1, (const char *const[]){name}, &res, w);
     if (st != ST_OK) return st;
-    bool there = PQntuples(res) == 1;
+    *is = is_true(res, 0);
     PQclear(res);
-    char *name = PQescapeIdentifier(conn, table, strlen(table)), text[256];
-    snprintf(text, sizeof text,
-             there ? "alter publication " PUBLICATION " add table %s"
-                   : "create publication " PUBLICATION " for table %s with (publish = 'insert')",
-             name);
-    PQfreemem(name);
+    return ST_OK;
+}
+
+static enum status publish_tables(PGconn *conn, const struct publisher_log *logs, struct why *w) {
+    bool there;
+    enum status st =
+        ask(conn, "select exists (select from pg_publication where pubname = $1)", PUBLICATION, &there, w);
+    if (st != ST_OK) return st;
+    char *text = there ? list_tables(logs, "alter publication " PUBLICATION " set table ", ", ", "")
+                       : list_tables(logs, "create publication " PUBLICATION " for table ", ", ",
+                                     " with (publish = 'insert')");
+    st = pg_exec(conn, w, text);
+    free(text);
+    return st;
+}
+
+enum status slot_has_table(PGconn *conn, const char *table, bool *has, struct why *w) {
+    return ask(conn,
+               "select exists (select from pg_publication_tables where pubname = '" PUBLICATION
+               "' and tablename = $1)",
+               table, has, w);
+}
+
+/* Writers have the lock for a statement or a few, and the slot is ours for seconds without a sign of life
+ * (hold.h). The commit waits for this server's disk alone: if a standby that lacks it is promoted, a new
+ * epoch begins anyway. */
+static const char ADD_TABLE[] = "begin; set local lock_timeout = '1s'; set local synchronous_commit = local;"
+                                "lock table \"%s\" in share row exclusive mode;"
+                                "alter publication " PUBLICATION " add table \"%s\";"
+                                "with old as (delete from \"%s\" returning *)"
+                                " insert into \"%s\" overriding system value select * from old order by seq;"
+                                "commit";
+
+enum status slot_add_table(PGconn *conn, const char *table, struct why *w) {
+    char text[768];
+    snprintf(text, sizeof text, ADD_TABLE, table, table, table, table);
     return pg_exec(conn, w, text);
 }
 
@@ -132,15 +177,13 @@ enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, s
     return ST_OK;
 }
 
-enum status slot_new_epoch(PGconn *conn, const char *service, const char *table, struct slot_state *out,
-                           struct why *w) {
-    struct slot_state was = {0};
-    enum status st = slot_read(conn, service, table, &was, w);
-    if (st == ST_OK) st = run(conn, END_READERS, 1, (const char *const[]){service}, NULL, w);
+enum status slot_new_epoch(PGconn *conn, const char *service, const struct publisher_log *logs,
+                           struct slot_state *out, struct why *w) {
+    enum status st = run(conn, END_READERS, 1, (const char *const[]){service}, NULL, w);
     if (st == ST_OK) st = slot_drop_others(conn, service, 0, w);
-    if (st == ST_OK && !was.published) st = publish_table(conn, table, w);
+    if (st == ST_OK) st = publish_tables(conn, logs, w);
     if (st == ST_OK) st = pg_exec(conn, w, NEXT_EPOCH);
-    if (st == ST_OK) st = slot_read(conn, service, table, out, w);
+    if (st == ST_OK) st = slot_read(conn, service, logs, out, w);
     return st;
 }
 

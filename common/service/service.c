@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "dead_letters.h"
 #include "h2o_compat.h"
-#include "publisher.h"
 #include "thread.h"
 
 enum {
@@ -146,8 +145,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .database_url = p->settings->database_url,
                                                         .brokers = p->settings->brokers,
                                                         .registry_url = p->settings->registry_url,
-                                                        .topic = s->publishes,
-                                                        .table = s->event_table,
+                                                        .logs = s->publishes,
                                                         .retention_ms = p->settings->event_retention_ms,
                                                         .copies = (int)p->settings->event_copies},
                             w);

@@ -14,6 +14,7 @@
 #include "consumer.h"
 #include "http.h"
 #include "migrate.h"
+#include "publisher.h"
 #include "settings.h"
 
 struct stream_options {
@@ -41,13 +42,12 @@ struct service {
     req_handler *missing;                /* these three: as in http_options */
     const struct http_error_page *error_page;
     bool compress;
-    bool no_sessions;              /* no routes for users who are signed in: no JWKS_URL */
-    const struct topic *publishes; /* may be NULL */
-    const char *event_table;
-    const struct reaction *reactions;    /* may be NULL */
-    int gather_ms;                       /* as in consumer_options */
-    const struct service_stream *stream; /* may be NULL */
-    bool reads_topics;                   /* by itself: it has the settings of Kafka */
+    bool no_sessions;                      /* no routes for users who are signed in: no JWKS_URL */
+    const struct publisher_log *publishes; /* ends with {0}; may be NULL */
+    const struct reaction *reactions;      /* may be NULL */
+    int gather_ms;                         /* as in consumer_options */
+    const struct service_stream *stream;   /* may be NULL */
+    bool reads_topics;                     /* by itself: it has the settings of Kafka */
     /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
      * (req_service) and may set the session keys (a service that signs sessions has its own; otherwise they
      * come from JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight

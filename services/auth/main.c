@@ -58,8 +58,7 @@ int main(int argc, char **argv) {
                             .schema = &auth_schema,
                             .statements = auth_statements,
                             .routes = auth_routes,
-                            .publishes = &topic_users,
-                            .event_table = "user_events",
+                            .publishes = (const struct publisher_log[]){{"user_events", &topic_users}, {0}},
                             .start = start,
                             .stop = stop,
                         });

@@ -49,18 +49,18 @@ static void stop(void *state) {
 }
 
 int main(int argc, char **argv) {
-    return service_main(argc, argv,
-                        &(struct service){
-                            .name = "payments",
-                            .config = payments_config,
-                            .schema = &payments_schema,
-                            .statements = payments_statements,
-                            .routes = payments_routes,
-                            .publishes = &topic_payments,
-                            .event_table = "payment_events",
-                            .reactions = payments_reactions,
-                            .gather_ms = 20,
-                            .start = start,
-                            .stop = stop,
-                        });
+    return service_main(
+        argc, argv,
+        &(struct service){
+            .name = "payments",
+            .config = payments_config,
+            .schema = &payments_schema,
+            .statements = payments_statements,
+            .routes = payments_routes,
+            .publishes = (const struct publisher_log[]){{"payment_events", &topic_payments}, {0}},
+            .reactions = payments_reactions,
+            .gather_ms = 20,
+            .start = start,
+            .stop = stop,
+        });
 }

@@ -34,16 +34,16 @@ static enum status start(const struct settings *settings, void **state, struct s
 }
 
 int main(int argc, char **argv) {
-    return service_main(argc, argv,
-                        &(struct service){
-                            .name = "tickets",
-                            .config = tickets_config,
-                            .schema = &tickets_schema,
-                            .statements = tickets_statements,
-                            .routes = tickets_routes,
-                            .publishes = &topic_tickets,
-                            .event_table = "ticket_events",
-                            .reactions = tickets_reactions,
-                            .start = start,
-                        });
+    return service_main(
+        argc, argv,
+        &(struct service){
+            .name = "tickets",
+            .config = tickets_config,
+            .schema = &tickets_schema,
+            .statements = tickets_statements,
+            .routes = tickets_routes,
+            .publishes = (const struct publisher_log[]){{"ticket_events", &topic_tickets}, {0}},
+            .reactions = tickets_reactions,
+            .start = start,
+        });
 }

@@ -40,7 +40,7 @@ class Driver:
         self.output = log.directory / f"{uuid.uuid4().hex}.log"
         self.out = open(self.output, "w")
         self.process = subprocess.Popen(
-            [DRIVER, log.name, log.url, brokers or log.brokers, registry or log.registry, log.name, table, str(retention_ms)],
+            [DRIVER, log.name, log.url, brokers or log.brokers, registry or log.registry, str(retention_ms), table, log.name],
             stdout=self.out, stderr=subprocess.STDOUT, env={**os.environ, **environment})
         log.drivers.append(self)
 

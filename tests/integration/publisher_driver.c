@@ -1,6 +1,6 @@
 /* publisher_driver: a process that is nothing but a publisher, for tests and benchmarks of it.
  *
- *     publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL TOPIC TABLE RETENTION_MS
+ *     publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL RETENTION_MS TABLE TOPIC [TABLE TOPIC]...
  *
  * TABLE is an event log of tickets; TOPIC has the tickets' schema and as many partitions. Logs say what
  * happens; a line "ready" or "not ready: why" each time that changes. SIGUSR1: the metrics. SIGTERM:
@@ -16,7 +16,7 @@
 #include "metrics.h"
 #include "publisher.h"
 
-enum { LOOK_MS = 5, STOP_MS = 5000 };
+enum { LOOK_MS = 5, STOP_MS = 5000, FIRST_PAIR = 6 };
 
 static void say(bool ready, const struct why *w) {
     if (ready)
@@ -49,8 +49,10 @@ static void watch(struct publisher *p, const sigset_t *signals) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 8) {
-        fputs("usage: publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL TOPIC TABLE RETENTION_MS\n",
+    int pairs = (argc - FIRST_PAIR) / 2;
+    if (pairs < 1 || pairs > PUBLISHER_MAX_LOGS || argc != FIRST_PAIR + 2 * pairs) {
+        fputs("usage: publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL RETENTION_MS"
+              " TABLE TOPIC [TABLE TOPIC]...\n",
               stderr);
         return 64;
     }
@@ -61,16 +63,20 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &signals, NULL);
     log_setup(argv[1], LOG_INFO);
 
-    struct topic topic = topic_tickets;
-    topic.name = argv[5];
+    struct topic topics[PUBLISHER_MAX_LOGS];
+    struct publisher_log logs[PUBLISHER_MAX_LOGS + 1] = {0};
+    for (int i = 0; i < pairs; i++) {
+        topics[i] = topic_tickets;
+        topics[i].name = argv[FIRST_PAIR + 2 * i + 1];
+        logs[i] = (struct publisher_log){argv[FIRST_PAIR + 2 * i], &topics[i]};
+    }
     const struct publisher_options options = {
         .service = argv[1],
         .database_url = argv[2],
         .brokers = argv[3],
         .registry_url = argv[4],
-        .topic = &topic,
-        .table = argv[6],
-        .retention_ms = strtoll(argv[7], NULL, 10),
+        .logs = logs,
+        .retention_ms = strtoll(argv[5], NULL, 10),
     };
     struct why w;
     struct publisher *p = publisher_start(&options, &w);

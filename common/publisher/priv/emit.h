@@ -1,5 +1,6 @@
-/* emit: writes rows of the log to the topic. Each becomes an event with its position; one that the topic has
- * already is skipped. One owner thread; a struct emit owns all that is in it.
+/* emit: writes rows of the logs to their topics. Each becomes an event with its position, which counts the
+ * events of all logs; one that its topic has already is skipped. One owner thread; a struct emit owns all
+ * that is in it.
  *
  * The caller begins and commits transactions, in the order of commits, and emits the rows between. It also
  * has to call producer_push and producer_poll, and to look at acks. */
@@ -13,24 +14,30 @@
 #include "priv/published_tail.h"
 #include "priv/row_map.h"
 
-struct emit {
-    const struct topic *topic;
+struct emit_log {
     const char *table;
-    struct producer producer;
+    const struct topic *topic;
     struct published_tail *tail; /* NULL: the topic has none of what comes */
     struct row_map row_map;
     void *event;
+};
+
+struct emit {
+    struct emit_log logs[PUBLISHER_MAX_LOGS]; /* a log is known by its number here */
+    int nlogs;
+    struct producer producer;
     struct log_position position; /* of the last event */
 };
 
-void emit_init(struct emit *e, const struct topic *topic, const char *table);
+void emit_init(struct emit *e, const struct publisher_log *logs);
 void emit_free(struct emit *e); /* drops what is not acknowledged */
 
-/* The columns of the rows that come. ST_INVALID: they do not fit the topic's schema. */
-enum status emit_columns(struct emit *e, const struct pgoutput_column *columns, int n, struct why *w);
+/* The columns of the log's rows that come. ST_INVALID: they do not fit the topic's schema. */
+enum status emit_columns(struct emit *e, int log, const struct pgoutput_column *columns, int n,
+                         struct why *w);
 
 /* lsn: of the transaction's commit; 0: rows from the log, before the slot. committed_us: as acks_begin. */
 void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us);
 /* ST_OK, ST_FULL: as producer_send. A row that can't be published ends the process with exit 70. */
-enum status emit_row(struct emit *e, const struct pgoutput_value *values, int n);
+enum status emit_row(struct emit *e, int log, const struct pgoutput_value *values, int n);
 void emit_commit(struct emit *e, uint64_t end_lsn);

@@ -1,4 +1,5 @@
-/* producer: sends events to Kafka, and counts what is acknowledged. One owner thread.
+/* producer: sends events to Kafka, each to the topic of its log, and counts what is acknowledged. One owner
+ * thread.
  *
  * The producer is idempotent and tries for ever: while a broker is away events wait, none is lost. It exists
  * only while this process owns the slot. A record that Kafka refuses for good ends the process with exit 70,
@@ -12,11 +13,12 @@
 #include "avro.h"
 #include "priv/acks.h"
 #include "priv/log_position.h"
+#include "publisher.h"
 
 struct producer_options {
     const char *brokers;
-    const struct topic *topic;
-    int32_t schema_id;
+    const struct publisher_log *logs; /* ends with {0} */
+    const int32_t *schema_ids;        /* one a log */
     int64_t epoch;
 };
 
@@ -33,13 +35,13 @@ enum status producer_check(const char *brokers, struct why *w);
 enum status producer_open(struct producer *p, const struct producer_options *options, struct why *w);
 void producer_close(struct producer *p);
 
-/* The partition of an event, by its key. */
-int producer_partition(const struct producer *p, const void *event);
+/* The partition of an event, by its key. log: its log's number, as everywhere here. */
+int producer_partition(const struct producer *p, int log, const void *event);
 
 /* Sends an event, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it waits here (the
  * queue is full, or it has to wait for its partition's first event), and nothing else may be sent until
  * producer_push returns ST_OK. */
-enum status producer_send(struct producer *p, const void *event, struct log_position position,
+enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
                           struct str traceparent);
 enum status producer_push(struct producer *p);
 

@@ -53,5 +53,6 @@ void published_tail_free(struct published_tail *t); /* NULL is fine */
 
 /* Is the event there already? */
 bool published_tail_have(const struct published_tail *t, int partition, struct log_position position);
+bool published_tail_empty(const struct published_tail *t); /* nothing of the epoch is there */
 /* The largest LSN: events of later ones are not there. */
 uint64_t published_tail_end(const struct published_tail *t);

@@ -8,7 +8,7 @@
  *                   |
  *                session             one connection
  *               /        \
- *          stream      republish     the steady state: one poll loop | a new epoch: the whole log again
+ *          stream      republish     the steady state: one poll loop | a new epoch: the whole logs again
  *          |     \        /
  *          |        emit             a row becomes an event at its position, or is skipped
  *          |      /  |   \
@@ -33,7 +33,7 @@
 #include "publisher.h"
 
 /* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED.
- * *given_up: an epoch that cannot go on, although its slot may be there; -1: none. It is kept from one
- * session to the next. */
-enum status publisher_session_run(const struct publisher_options *options, int32_t schema_id,
+ * schema_ids: one a log. *given_up: an epoch that cannot go on, although its slot may be there; -1: none. It
+ * is kept from one session to the next. */
+enum status publisher_session_run(const struct publisher_options *options, const int32_t *schema_ids,
                                   struct publisher_state *state, int64_t *given_up, struct why *w);
