@@ -36,11 +36,11 @@ $$;
 class Driver:
     """One publisher process."""
 
-    def __init__(self, log, retention_ms=0, registry=None, brokers=None, table="ticket_events", **environment):
+    def __init__(self, log, retention_ms=0, registry=None, brokers=None, table="ticket_events", more=(), **environment):
         self.output = log.directory / f"{uuid.uuid4().hex}.log"
         self.out = open(self.output, "w")
         self.process = subprocess.Popen(
-            [DRIVER, log.name, log.url, brokers or log.brokers, registry or log.registry, str(retention_ms), table, log.name],
+            [DRIVER, log.name, log.url, brokers or log.brokers, registry or log.registry, str(retention_ms), table, log.name, *more],
             stdout=self.out, stderr=subprocess.STDOUT, env={**os.environ, **environment})
         log.drivers.append(self)
 
@@ -89,14 +89,16 @@ class Log:
             self.sql(migration.read_text())
         self.sql(TABLES)
         self.kafka = AdminClient({"bootstrap.servers": self.brokers})
-        self.kafka.create_topics([NewTopic(self.name, partitions, 1)])[self.name].result(30)
-        wait_until(self._led, "the topic's partitions have a leader")
+        self.create_topic(self.topic, partitions)
 
-    def _led(self):
-        try:
-            return self.topic.ends()
-        except KafkaException:
-            return None
+    def create_topic(self, topic, partitions=12):
+        def led():
+            try:
+                return topic.ends()
+            except KafkaException:
+                return None
+        self.kafka.create_topics([NewTopic(topic.name, partitions, 1)])[topic.name].result(30)
+        wait_until(led, "the topic's partitions have a leader")
 
     def close(self):
         for driver in self.drivers:
@@ -142,18 +144,19 @@ class Log:
 
     # --- what came out ---
 
-    def rows(self):
-        return self.sql("select id::text, version from ticket_events order by seq")
+    def rows(self, table="ticket_events"):
+        return self.sql(f"select id::text, version from {table} order by seq")
 
-    def published(self, count):
+    def published(self, count, topic=None):
         """All events, once there are so many."""
-        wait_until(lambda: sum(self.topic.ends().values()) >= count, f"{count} events on {self.name}")
-        return self.topic.events()
+        topic = topic or self.topic
+        wait_until(lambda: sum(topic.ends().values()) >= count, f"{count} events on {topic.name}")
+        return topic.events()
 
-    def check(self, epoch=None):
+    def check(self, epoch=None, table="ticket_events", topic=None):
         """What is on the topic (of one epoch) is the log: nothing lost, nothing seen twice, in order for each ticket."""
-        rows = self.rows()
-        events = seen_by_consumers(e for e in self.published(len(rows)) if epoch is None or e.headers["epoch"] == str(epoch))
+        rows = self.rows(table)
+        events = seen_by_consumers(e for e in self.published(len(rows), topic) if epoch is None or e.headers["epoch"] == str(epoch))
         found, expected = {}, {}
         for event in events:
             found.setdefault(event.key, []).append(event["version"])
