@@ -113,13 +113,41 @@ static void an_older_version_leaves_unknown_rows(void **state) {
     assert_int_equal(count_records_of("more"), 2);
 }
 
+/* With its own logs alone; the others join that epoch, too. */
+static void an_older_version_begins_an_epoch(void **state) {
+    (void)state;
+    create_second_log();
+    struct publisher *p = start_ready();
+    until(slot_active());
+    insert(2);
+    insert_into("more_events", 2);
+    publisher_stop(p, STOP_MS);
+    test_exec(conn, "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                    " where database = current_database()");
+    logs[1] = (struct publisher_log){0};
+    p = start_ready();
+    until(count_records() == 2 + 2);
+    insert_into("more_events", 1);
+    insert(1);
+    publisher_stop(p, STOP_MS);
+    logs[1] = (struct publisher_log){"more_events", &more};
+    long long epoch = test_count(conn, "select epoch from publisher_epoch");
+    p = start_ready();
+    until(slot_active());
+    until(count_records_of("more") == 2 + 3);
+    publisher_stop(p, STOP_MS);
+    assert_int_equal(test_count(conn, "select epoch from publisher_epoch"), epoch);
+    assert_int_equal(count_records_of("users"), 2 + 3);
+    assert_int_equal(count_records_of("more"), 2 + 3);
+}
+
 #define WITH_ALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ALL(each_log_goes_to_its_topic),           WITH_ALL(a_log_joins_the_epoch),
         WITH_ALL(a_log_joins_while_it_is_written),      WITH_ALL(a_log_that_was_taken_out_begins_an_epoch),
-        WITH_ALL(an_older_version_leaves_unknown_rows),
+        WITH_ALL(an_older_version_leaves_unknown_rows), WITH_ALL(an_older_version_begins_an_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
