@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
 """POST /api/purchases (the best places of a show, together, 2.7 on average) against POST /api/orders of the same service in the same run,
-and against pgbench running the statement of purchases for one purchase a transaction.
+against pgbench running the statement of purchases for one purchase a transaction, and against what a good team would write with Node.js
+and Postgres (purchases_node), which uses the same Postgres.
 
 Then at half the rate; when all is sold; and a show of 100,800 seats that is sold, given back by a fifth, and sold again, with what must
 hold of its places at the end.
 """
+import contextlib
 import os
 import re
 import statistics
+import subprocess
+import time
+import urllib.error
+import urllib.request
 
 import harness
 import orders
+import peers
 from common import ROOT, Failed
+from support import free_port
 from rounds import CONNECTIONS, ROUNDS, ROWS, SECONDS, Bench, ratio
 
 USERS = 10000 * SECONDS
@@ -46,6 +54,22 @@ select count(*) from seat_rows, generate_series(0, 59) p
  where show_id = '{show}' and (free >> p) & 1 = 1 and (p = 0 or (free >> (p - 1)) & 1 = 0) and (free >> (p + 1)) & 1 = 0
 """
 
+PEER = """
+drop schema if exists peer cascade;
+create schema peer;
+set search_path = peer;
+create table seats (id uuid primary key, show_id uuid not null, rank int not null, status text not null, price bigint not null)
+       with (fillfactor = 80);
+create table orders (id uuid primary key, purchase_id uuid not null, seat_id uuid not null, user_id uuid not null, status text not null,
+                     price bigint not null, expires_at timestamptz not null);
+create table outbox (id bigint generated always as identity primary key, topic text not null, key text not null, event json not null,
+                     created_at timestamptz not null default now());
+insert into seats select gen_random_uuid(), '{show}', n, 'free', 2050 from generate_series(1, {seats}) n;
+create index seats_free on seats (show_id, rank) where status = 'free';
+create unique index orders_live on orders (seat_id) where status <> 'cancelled';
+create index orders_by_user on orders (user_id) where status = 'created';
+"""
+
 
 class Purchases(orders.Orders):
     def show(self, number):
@@ -75,6 +99,41 @@ class Purchases(orders.Orders):
     def buy(self, number, rate=0, connections=CONNECTIONS, seconds=SECONDS):
         run = self.wrk(self.show(number), rate, script="purchases.lua", connections=connections, seconds=seconds)
         return run | {"seats": self.sold(number) / run["seconds"]}
+
+    @contextlib.contextmanager
+    def peer(self):
+        """The other team's server, with tables of its own in this database. Gives its URL."""
+        with urllib.request.urlopen(self.env["AUTH_URL"] + "/.well-known/jwks.json") as answer:
+            keys = self.file("keys.json", answer.read().decode())
+        port = free_port()
+        command = [peers.node(), "server.js", str(port), f"{self.database}?options=-csearch_path%3Dpeer", keys]
+        with subprocess.Popen(command, cwd=peers.packages(ROOT / "bench/purchases_node"), start_new_session=True) as server:
+            try:
+                url = f"http://127.0.0.1:{port}"
+                self.await_answer(url, server)
+                yield url
+            finally:
+                server.terminate()
+
+    @staticmethod
+    def await_answer(url, server):
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=10).close()
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                if time.monotonic() > deadline or server.poll() is not None:
+                    raise Failed("the server of purchases_node does not start") from None
+            time.sleep(0.05)
+
+    def buy_of_peer(self, url):
+        self.query(PEER.format(show=self.show(1), seats=60000 * SECONDS))
+        self.query("vacuum analyze peer.seats")
+        self.checkpoint()
+        run = self.wrk(self.show(1), 0, script="purchases.lua", url=url)
+        return self.query("select count(*) from peer.orders")[0][0] / run["seconds"]
 
     def sold(self, number):
         return self.query(f"select count(*) from orders where show_id = '{self.show(number)}' and status <> 'cancelled'")[0][0]
@@ -121,18 +180,21 @@ def rounds(bench):
     script = bench.script()
     bench.again()
     clients = bench.best_clients(lambda: script)
-    peers, singles, runs = [], [], []
+    one_by_one, nodes, singles, runs = [], [], [], []
     for number in range(1, ROUNDS + 1):
         bench.again()
         bench.pgbench(script, clients)
-        peers.append(bench.sold(1) / SECONDS)
+        one_by_one.append(bench.sold(1) / SECONDS)
+        bench.again()
+        with bench.peer() as url:
+            nodes.append(bench.buy_of_peer(url))
         bench.fresh(0)
         singles.append(bench.place()["rate"])
         bench.again()
         runs.append(bench.buy(1))
-        print(f"round {number}: pgbench -c {clients} {peers[-1]:,.0f} seats, orders {singles[-1]:,.0f}, purchases {told(runs[-1])};"
+        print(f"round {number}: pgbench -c {clients} {one_by_one[-1]:,.0f} seats, Node.js {nodes[-1]:,.0f}, orders {singles[-1]:,.0f}, purchases {told(runs[-1])};"
               f" {runs[-1]['refused']} of {runs[-1]['requests']} refused", flush=True)
-    return peers, singles, runs
+    return one_by_one, nodes, singles, runs
 
 
 def a_large_house(bench):
@@ -150,10 +212,11 @@ def measure(bench):
     print(bench.settings(), flush=True)
     with bench.alone():
         bench.fill()
-        peers, singles, runs = rounds(bench)
+        one_by_one, nodes, singles, runs = rounds(bench)
         rate = statistics.median(r["seats"] for r in runs)
         of_orders = statistics.median(ratio(r["seats"], s) for r, s in zip(runs, singles))
-        of_pgbench = statistics.median(ratio(r["seats"], p) for r, p in zip(runs, peers))
+        of_pgbench = statistics.median(ratio(r["seats"], p) for r, p in zip(runs, one_by_one))
+        of_node = statistics.median(ratio(r["seats"], n) for r, n in zip(runs, nodes))
         bench.again()
         half = bench.buy(1, rate=rate / 2 / AVERAGE, connections=2 * CONNECTIONS)
         alone = bench.query(SINGLES.format(show=bench.show(1)))[0][0] / max(1, bench.sold(1))
@@ -161,7 +224,7 @@ def measure(bench):
         refused = bench.wrk(bench.show(2), 0, script="purchases.lua")
         deadlocks = bench.query("select deadlocks from pg_stat_database where datname = current_database()")[0][0]
     print(f"medians of {ROUNDS} rounds of {SECONDS} s: {rate:,.0f} seats a second, {of_orders:.2f} of single orders' rate (goal 1),"
-          f" {of_pgbench:.2f} of pgbench's")
+          f" {of_pgbench:.2f} of pgbench's, {of_node:.1f} of Node.js's")
     print(f"at half the rate: {told(half)} (goal: p99 of 50 ms); {alone:.3%} single seats left (goal 0.1%)")
     print(f"sold out: {refused['rate']:,.0f} refusals a second (goal 40,000); {deadlocks} deadlocks")
     return of_orders >= 1 and half["p99_us"] <= 50000 and refused["rate"] >= 40000 and deadlocks == 0 and house and alone <= 0.001

@@ -82,10 +82,10 @@ class Bench:
         rate = re.search(r"tps = ([\d.]+)", done.stdout)
         return float(rate[1]) if rate else 0.0  # none was made in time
 
-    def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS, seconds=SECONDS):
+    def wrk(self, requests, *arguments, script="load.lua", connections=CONNECTIONS, seconds=SECONDS, url=None):
         """What the script's done() says of these requests, and the rate."""
         done = subprocess.run(["wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "30s", "-s", ROOT / "bench" / script,
-                               self.env[f"{self.service.upper()}_URL"], "--", str(requests), self.tokens, *map(str, arguments)],
+                               url or self.env[f"{self.service.upper()}_URL"], "--", str(requests), self.tokens, *map(str, arguments)],
                               capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f"wrk failed:\n{done.stdout}{done.stderr}")
