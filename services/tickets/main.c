@@ -1,10 +1,11 @@
-/* tickets: what is for sale, by whom, and whether somebody holds it. */
+/* tickets: what is for sale, by whom, and whether somebody holds it; shows and their places. */
 #include <ctype.h>
 #include <string.h>
 
 #include "currency.h"
 #include "events.h"
 #include "fields.h"
+#include "making.h"
 #include "queries.h"
 #include "reactions.h"
 #include "routes.h"
@@ -20,7 +21,6 @@ static const struct config_var tickets_config[] = {
 
 static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w) {
-    (void)settings;
     (void)keys;
     const char *c = tickets.currency;
     if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||
@@ -29,8 +29,14 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (currency_decimals(str_of(c)) > 2)
         return why(w, ST_INVALID, "CURRENCY: %s has three decimals, which prices cannot have", c);
     fields_use_currency(str_of(c));
+    tickets.making = making_start(settings->database_url);
     *state = &tickets;
     return ST_OK;
+}
+
+static void stop(void *state) {
+    (void)state;
+    making_free(tickets.making);
 }
 
 int main(int argc, char **argv) {
@@ -45,5 +51,6 @@ int main(int argc, char **argv) {
                             .event_table = "ticket_events",
                             .reactions = tickets_reactions,
                             .start = start,
+                            .stop = stop,
                         });
 }
