@@ -112,8 +112,7 @@ static bool take_offset(struct str *s, int64_t *us) {
 bool clock_parse(struct str s, int64_t *unix_us) {
     int64_t days, us = 0, offset_us = 0;
     if (!take_date(&s, &days)) return false;
-    if (s.n > 0 && (!take_one(&s, "Tt ") || !take_time(&s, &us) || !take_offset(&s, &offset_us)))
-        return false;
+    if (s.n > 0 && (!take_one(&s, "Tt") || !take_time(&s, &us) || !take_offset(&s, &offset_us))) return false;
     *unix_us = days * day_us + us - offset_us;
     return s.n == 0;
 }

@@ -35,7 +35,6 @@ static const char *read_description(const json_t *value, void *out, struct arena
     struct str text;
     const char *error = body_text(value, &text, arena);
     if (error != NULL) return error;
-    text = fields_trim(text);
     if (utf8_length(text) > DESCRIPTION_MAX)
         return body_message(arena, "must have at most %d characters", DESCRIPTION_MAX);
     *(struct str *)out = text;
@@ -46,7 +45,7 @@ static const char *read_start(const json_t *value, void *out, struct arena *aren
     static const int64_t ten_years_us = INT64_C(3653) * 86400 * 1000000;
     int64_t now_us = clock_wall_us(), at_us;
     (void)arena;
-    if (!json_is_string(value) ||
+    if (json_string_length(value) < 20 || /* no string, or a date alone */
         !clock_parse((struct str){json_string_value(value), json_string_length(value)}, &at_us))
         return "must be a date and time like 2027-06-01T20:00:00+02:00";
     if (at_us <= now_us) return "must be in the future";

@@ -32,7 +32,7 @@ def test_create(stack, seller):
     assert answer.status_code == 201
     show = answer.json()
     assert show == {"id": show["id"], "title": "Käse", "venue": "Hall 1", "city": "Zürich", "startsAt": "2035-06-01T18:00:00.000Z",
-                    "timeZone": "Europe/Zurich", "description": "a\nb", "currency": "USD", "status": "draft", "perUser": 8,
+                    "timeZone": "Europe/Zurich", "description": " a\nb ", "currency": "USD", "status": "draft", "perUser": 8,
                     "userId": seller.id, "version": 1}
     assert answer.headers["ETag"] == '"1"' and uuid.UUID(show["id"]).version == 7
     assert seller.get(f"/api/shows/{show['id']}").json() == {**show, "areas": []}
