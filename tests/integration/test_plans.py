@@ -49,7 +49,8 @@ def session(stack):
         server.execute(f"create database {name}")
         try:
             with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
-                for file in [*sorted((TICKETS / "migrations").glob("*.sql")), *sorted((TICKETS / "functions").glob("*.sql"))]:
+                for file in [*sorted((TICKETS / "migrations").glob("*.sql")), *sorted((TICKETS / "functions").glob("*.sql")),
+                             ROOT / "common/publisher/functions/next_version.sql"]:
                     connection.execute(file.read_text())
                 connection.prepare_threshold = None  # plan() forgets all that is prepared
                 connection.execute(ROWS, {"sellers": 200})
@@ -96,7 +97,7 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
      "shows_by_date shows_pkey"),
     ("get_show", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}", "shows_pkey areas_by_show seat_rows_by_area"),
     ("get_seats", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], array['018f0000-0000-7000-0000-010000000000']::uuid[], {SOMEBODY}",
-     "areas_pkey shows_pkey seat_rows_by_area"),
+     "areas_by_show shows_pkey seat_rows_by_area"),
     ("background/make_places", "array[64]", "areas_to_make shows_pkey area_rows_pkey areas_pkey"),
     ("background/withdraw_places", "array[64]", "areas_to_withdraw tickets_pkey seat_rows_pkey areas_pkey")])
 def test_it_goes_by_its_index(session, statement, arguments, index):
