@@ -405,8 +405,8 @@ def test_lists_of_tickets_have_no_places(stack, seller, anybody):
 def order_event(ticket, order, version, kind, status, **more):
     now = datetime.datetime.now(datetime.UTC)
     return {"type": kind, "id": order, "ticketId": uuid.UUID(ticket), "version": version, "occurredAt": now, "userId": uuid.uuid4(),
-            "sellerId": uuid.uuid4(), "status": status, "expiresAt": now + datetime.timedelta(1), "price": 2000, "currency": "USD", "title": "t", "ticketVersion": 1,
-            "reason": None, "purchaseId": None, "purchaseSize": None, "showId": None, **more}
+            "sellerId": uuid.uuid4(), "status": status, "expiresAt": now + datetime.timedelta(1), "price": 2000, "currency": "USD", "title": "t",
+            "ticketVersion": 1, "reason": None, "purchaseId": None, "purchaseSize": None, "showId": None, **more}
 
 
 def test_orders_change_the_map(stack, seller, anybody):
