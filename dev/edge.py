@@ -5,6 +5,7 @@ PATHS = {
     "/api/users": "auth",
     "/.well-known/jwks.json": "auth",
     "/api/tickets": "tickets",
+    "/api/shows": "tickets",
     "/api/orders": "orders",
     "/api/purchases": "orders",
     "/api/payments": "payments",

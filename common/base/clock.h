@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "str.h"
+
 static inline int64_t clock_us(clockid_t id) {
     struct timespec t;
     clock_gettime(id, &t);
@@ -35,3 +37,7 @@ enum { CLOCK_TEXT = 24 };
 /* "2026-11-21T03:19:31.123Z", not terminated. Years 0 to 9999; what is outside is written as the nearest of
  * these. */
 void clock_format(int64_t unix_us, char out[CLOCK_TEXT]);
+
+/* Reads an RFC 3339 date and time ("2026-11-21T04:19:31.5+01:00"), or a date alone, which is its midnight in
+ * UTC. false: it is neither, or no day of the calendar. */
+bool clock_parse(struct str text, int64_t *unix_us);

@@ -1,18 +1,22 @@
 #include "body.h"
 
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "utf8.h"
 #include "uuid.h"
 
 enum { MAX_NESTING = 32 };
 
-/* Collects up to BODY_MAX_ERRORS. */
+/* Collects the first `most`. */
 struct errors {
     struct body_error *list;
-    int count;
+    int count, most;
 };
 
 static void add(struct errors *e, const char *field, const char *message) {
-    if (e->count < BODY_MAX_ERRORS) e->list[e->count++] = (struct body_error){field, message};
+    if (e->count < e->most) e->list[e->count++] = (struct body_error){field, message};
 }
 
 /* Counts brackets outside of strings before the parser sees the text: it recurses, and its own limit of 2,048
@@ -72,20 +76,25 @@ static json_t *parse(struct str text, struct errors *e) {
     return root;
 }
 
-int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
-              struct body_error errors[BODY_MAX_ERRORS]) {
-    struct errors e = {errors, 0};
-    json_t *root = parse(text, &e);
-    if (root == NULL) return e.count;
+static void read_fields(const json_t *object, const struct body_field *fields, void *out, struct arena *arena,
+                        struct errors *e) {
     for (const struct body_field *f = fields; f->name != NULL; f++) {
-        const json_t *value = json_object_get(root, f->name);
+        const json_t *value = json_object_get(object, f->name);
         if (value == NULL || json_is_null(value)) {
-            if (f->required) add(&e, f->name, "is required");
+            if (f->required) add(e, f->name, "is required");
             continue;
         }
         const char *message = f->read(value, (char *)out + f->offset, arena);
-        if (message != NULL) add(&e, f->name, message);
+        if (message != NULL) add(e, f->name, message);
     }
+}
+
+int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
+              struct body_error errors[BODY_MAX_ERRORS]) {
+    struct errors e = {errors, 0, BODY_MAX_ERRORS};
+    json_t *root = parse(text, &e);
+    if (root == NULL) return e.count;
+    read_fields(root, fields, out, arena, &e);
     json_decref(root);
     return e.count;
 }
@@ -101,4 +110,36 @@ const char *body_uuid(const json_t *value, void *out, struct arena *arena) {
     struct str text = {json_string_value(value),
                        json_string_length(value)}; /* NULL and 0 when it is no string */
     return uuid_parse(text, out) ? NULL : "must be a UUID";
+}
+
+bool body_whole(const json_t *value, int64_t least, int64_t most, int64_t *out) {
+    double v = json_is_number(value) ? json_number_value(value) : NAN;
+    if (!(v >= (double)least && v <= (double)most) || v != floor(v)) return false;
+    *out = (int64_t)v;
+    return true;
+}
+
+const char *body_message(struct arena *arena, const char *fmt, ...) {
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return arena_str(arena, str_of(text)).p;
+}
+
+const char *body_objects(const json_t *value, const struct body_field *fields, size_t size, int most,
+                         struct body_list *out, struct arena *arena) {
+    size_t n = json_array_size(value); /* 0 when it is no array */
+    if (n < 1 || n > (size_t)most) return body_message(arena, "must be a list of 1 to %d objects", most);
+    *out = (struct body_list){arena_alloc(arena, n * size), (int)n};
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(value, i);
+        struct body_error first;
+        struct errors e = {&first, 0, 1};
+        if (!json_is_object(item)) return body_message(arena, "number %zu must be an object", i + 1);
+        read_fields(item, fields, (char *)out->items + i * size, arena, &e);
+        if (e.count > 0) return body_message(arena, "%s of number %zu %s", first.field, i + 1, first.message);
+    }
+    return NULL;
 }

@@ -43,3 +43,16 @@ int body_read(struct str text, const struct body_field *fields, void *out, struc
 /* Readers that more than one service needs. */
 body_reader body_text; /* struct str: any string */
 body_reader body_uuid; /* struct uuid */
+
+/* For readers of lists: an array of 1 to `most` objects, each read by `fields` into `size` bytes. They lie
+ * one behind the other in the arena, and *out tells where. */
+struct body_list {
+    void *items;
+    int count;
+};
+const char *body_objects(const json_t *value, const struct body_field *fields, size_t size, int most,
+                         struct body_list *out, struct arena *arena);
+/* For readers of numbers: a whole one within these; false: it is not. */
+bool body_whole(const json_t *value, int64_t least, int64_t most, int64_t *out);
+/* A message for people that has to be put together. In the arena. */
+const char *body_message(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -31,6 +31,36 @@ create table if not exists ticket_events (
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
+alter table ticket_events
+    add column if not exists show_id    uuid,
+    add column if not exists area_id    uuid,
+    add column if not exists area_name  text,
+    add column if not exists row_name   text,
+    add column if not exists seat       int,
+    add column if not exists rank       int,
+    add column if not exists accessible boolean;
+create index if not exists ticket_events_by_show on ticket_events (show_id) where show_id is not null;
+
+create table if not exists show_events (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid        not null,
+    title           text        not null,
+    venue           text        not null,
+    city            text        not null,
+    starts_at       timestamptz not null,
+    time_zone       text        not null,
+    description     text,
+    currency        text        not null,
+    status          text        not null,
+    per_user        int         not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
 
 create table if not exists order_events (
     id              uuid        not null,

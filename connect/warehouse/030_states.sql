@@ -2,8 +2,16 @@
 
 create or replace view tickets as
 select distinct on (id)
-       id, version, user_id as seller_id, title, price, currency, status, order_id, occurred_at as changed_at
+       id, version, user_id as seller_id, title, price, currency, status, order_id, occurred_at as changed_at,
+       show_id, area_id, area_name, row_name, seat
   from ticket_events
+ order by id, version desc;
+
+create or replace view shows as
+select distinct on (id)
+       id, version, user_id as seller_id, title, venue, city, starts_at, time_zone, currency, status, per_user,
+       min(occurred_at) filter (where type = 'ShowAnnounced') over (partition by id) as announced_at, occurred_at as changed_at
+  from show_events
  order by id, version desc;
 
 create or replace view orders as

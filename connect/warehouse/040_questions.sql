@@ -98,6 +98,7 @@ select date_trunc('hour', expires_at, 'UTC') as hour, count(*) as due, count(can
 create or replace view freshness as
 select 'users' as topic, count(*) as events, max(occurred_at) as newest_at, max(loaded_at) as loaded_at from user_events
 union all select 'tickets', count(*), max(occurred_at), max(loaded_at) from ticket_events
+union all select 'shows', count(*), max(occurred_at), max(loaded_at) from show_events
 union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order_events
 union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events

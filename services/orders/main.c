@@ -26,6 +26,12 @@ static enum status start(const struct settings *settings, void **state, struct s
     return ST_OK;
 }
 
+static const struct publisher_log orders_logs[] = {
+    {"order_events", &topic_orders},
+    {"stock_events", &topic_stock},
+    {0},
+};
+
 int main(int argc, char **argv) {
     return service_main(argc, argv,
                         &(struct service){
@@ -34,7 +40,7 @@ int main(int argc, char **argv) {
                             .schema = &orders_schema,
                             .statements = orders_statements,
                             .routes = orders_routes,
-                            .publishes = (const struct publisher_log[]){{"order_events", &topic_orders}, {0}},
+                            .publishes = orders_logs,
                             .reactions = orders_reactions,
                             .gather_ms = 20,
                             .start = start,

@@ -9,16 +9,22 @@
 
 enum { TITLE_MAX = 200, PRICE_MIN = 50, PRICE_MAX = 99999999 };
 
-/* Of the currency that prices are in; set before the threads start, and never again. */
-static int decimals = 2;
-static int64_t scale = 100; /* minor units of one */
-static const char *price_message = "must be a price from 0.50 to 999,999.99 with at most two decimals";
+/* What a price looks like, in minor units. */
+struct price_form {
+    int decimals;
+    int64_t scale, most; /* minor units of one; of the highest price */
+    const char *message;
+};
+static const struct price_form two_decimals = {2, 100, PRICE_MAX, FIELDS_PRICE_TWO_DECIMALS};
+static const struct price_form no_decimals = {0, 1, PRICE_MAX, FIELDS_PRICE_NO_DECIMALS};
+/* Of either kind: a show knows its currency. */
+static const struct price_form any_decimals = {2, 100, PRICE_MAX *INT64_C(100), FIELDS_PRICE_ANY_DECIMALS};
+
+/* Of the currency that tickets' prices are in; set before the threads start, and never again. */
+static const struct price_form *ticket_form = &two_decimals;
 
 void fields_use_currency(struct str code) {
-    decimals = currency_decimals(code);
-    if (decimals != 0) return;
-    scale = 1;
-    price_message = "must be a price from 50 to 99,999,999 without decimals";
+    if (currency_decimals(code) == 0) ticket_form = &no_decimals;
 }
 
 /* --- titles --- */
@@ -48,56 +54,69 @@ struct str fields_trim(struct str s) {
     return s;
 }
 
-static const char *read_title(const json_t *value, void *out, struct arena *arena) {
-    struct str title;
-    const char *error = body_text(value, &title, arena);
+const char *fields_name(const json_t *value, int most, void *out, struct arena *arena) {
+    struct str name;
+    const char *error = body_text(value, &name, arena);
     if (error != NULL) return error;
-    title = fields_trim(title);
-    size_t length = utf8_length(title);
-    if (length < 1 || length > TITLE_MAX) return "must have 1 to 200 characters";
-    *(struct str *)out = title;
+    name = fields_trim(name);
+    size_t length = utf8_length(name);
+    if (length < 1 || length > (size_t)most) return body_message(arena, "must have 1 to %d characters", most);
+    *(struct str *)out = name;
     return NULL;
+}
+
+static const char *read_title(const json_t *value, void *out, struct arena *arena) {
+    return fields_name(value, TITLE_MAX, out, arena);
 }
 
 /* --- prices --- */
 
 /* Digits with at most as many decimals as the currency has, as people write them: "20", "20.5", "20.00". */
-static bool parse_price(struct str s, int64_t *minor) {
+static bool parse_price(struct str s, const struct price_form *form, int64_t *minor) {
     size_t i = 0;
     int64_t v = 0;
     for (; i < s.n && isdigit((unsigned char)s.p[i]); i++)
-        if ((v = v * 10 + (s.p[i] - '0')) > PRICE_MAX) return false;
+        if ((v = v * 10 + (s.p[i] - '0')) > form->most) return false;
     if (i == 0) return false;
     int given = 0;
     if (i < s.n && s.p[i] == '.')
-        for (i++; i < s.n && isdigit((unsigned char)s.p[i]) && given < decimals; i++, given++)
+        for (i++; i < s.n && isdigit((unsigned char)s.p[i]) && given < form->decimals; i++, given++)
             v = v * 10 + (s.p[i] - '0');
     if (i != s.n || (s.p[s.n - 1] == '.')) return false;
-    for (; given < decimals; given++)
+    for (; given < form->decimals; given++)
         v *= 10;
     *minor = v;
     return true;
 }
 
-static const char *read_price(const json_t *value, void *out, struct arena *arena) {
-    (void)arena;
+static const char *read_price_of(const struct price_form *form, const json_t *value, int64_t *out) {
     int64_t minor = 0;
     if (json_is_string(value)) {
-        if (!parse_price((struct str){json_string_value(value), json_string_length(value)}, &minor))
-            return price_message;
+        if (!parse_price((struct str){json_string_value(value), json_string_length(value)}, form, &minor))
+            return form->message;
     } else if (json_is_number(value)) {
-        double v = json_number_value(value);
-        if (!(v > 0 && v * (double)scale <= PRICE_MAX + 1)) return price_message;
-        minor = llround(v * (double)scale);
+        double v = json_number_value(value), scale = (double)form->scale;
+        if (!(v > 0 && v * scale <= (double)(form->most + 1))) return form->message;
+        minor = llround(v * scale);
         /* A text of so many decimals reads as the double nearest to minor/scale, which is what this division
          * gives. */
-        if (v != (double)minor / (double)scale) return price_message;
+        if (v != (double)minor / scale) return form->message;
     } else {
-        return price_message;
+        return form->message;
     }
-    if (minor < PRICE_MIN || minor > PRICE_MAX) return price_message;
-    *(int64_t *)out = minor;
+    if (minor < PRICE_MIN || minor > form->most) return form->message;
+    *out = minor;
     return NULL;
+}
+
+static const char *read_price(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    return read_price_of(ticket_form, value, out);
+}
+
+const char *fields_hundredths(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    return read_price_of(&any_decimals, value, out);
 }
 
 const struct body_field ticket_fields[] = {

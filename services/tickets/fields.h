@@ -16,6 +16,16 @@ struct ticket_input {
 void fields_use_currency(struct str code);
 extern const struct body_field ticket_fields[];
 
+#define FIELDS_PRICE_TWO_DECIMALS "must be a price from 0.50 to 999,999.99 with at most two decimals"
+#define FIELDS_PRICE_NO_DECIMALS  "must be a price from 50 to 99,999,999 without decimals"
+#define FIELDS_PRICE_ANY_DECIMALS "must be a price from 0.50 to 99,999,999 with at most two decimals"
+
+/* For readers of short texts: one of 1 to `most` characters, trimmed, into a struct str. */
+const char *fields_name(const json_t *value, int most, void *out, struct arena *arena);
+/* int64_t: a price of a currency that is not known yet, in hundredths of its unit, whether it has such or
+ * not. */
+body_reader fields_hundredths;
+
 /* The version an If-Match asks for: `"3"` or `3`. `*` is any version: -1. false: not a version. */
 bool fields_parse_if_match(struct str header, int32_t *version);
 

@@ -1,10 +1,11 @@
-/* tickets: what is for sale, by whom, and whether somebody holds it. */
+/* tickets: what is for sale, by whom, and whether somebody holds it; shows and their places. */
 #include <ctype.h>
 #include <string.h>
 
 #include "currency.h"
 #include "events.h"
 #include "fields.h"
+#include "making.h"
 #include "queries.h"
 #include "reactions.h"
 #include "routes.h"
@@ -20,7 +21,6 @@ static const struct config_var tickets_config[] = {
 
 static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w) {
-    (void)settings;
     (void)keys;
     const char *c = tickets.currency;
     if (strlen(c) != 3 || !isupper((unsigned char)c[0]) || !isupper((unsigned char)c[1]) ||
@@ -29,21 +29,33 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (currency_decimals(str_of(c)) > 2)
         return why(w, ST_INVALID, "CURRENCY: %s has three decimals, which prices cannot have", c);
     fields_use_currency(str_of(c));
+    tickets.making = making_start(settings->database_url);
     *state = &tickets;
     return ST_OK;
 }
 
+static void stop(void *state) {
+    (void)state;
+    making_free(tickets.making);
+}
+
+static const struct publisher_log tickets_logs[] = {
+    {"ticket_events", &topic_tickets},
+    {"show_events", &topic_shows},
+    {0},
+};
+
 int main(int argc, char **argv) {
-    return service_main(
-        argc, argv,
-        &(struct service){
-            .name = "tickets",
-            .config = tickets_config,
-            .schema = &tickets_schema,
-            .statements = tickets_statements,
-            .routes = tickets_routes,
-            .publishes = (const struct publisher_log[]){{"ticket_events", &topic_tickets}, {0}},
-            .reactions = tickets_reactions,
-            .start = start,
-        });
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "tickets",
+                            .config = tickets_config,
+                            .schema = &tickets_schema,
+                            .statements = tickets_statements,
+                            .routes = tickets_routes,
+                            .publishes = tickets_logs,
+                            .reactions = tickets_reactions,
+                            .start = start,
+                            .stop = stop,
+                        });
 }

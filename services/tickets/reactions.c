@@ -14,9 +14,17 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
     put_optional_text(item, traceparent);
 }
 
+static void bind_stock(struct sql_params *item, const void *event, struct str traceparent) {
+    const struct stock_event *stock = event;
+    (void)traceparent;
+    put_uuid(item, &stock->id);
+    put_int(item, stock->places);
+}
+
 const struct reaction tickets_reactions[] = {
     {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},   /* lock */
     {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order}, /* sold */
     {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order}, /* unlock */
+    {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},     /* may be announced when all is known */
     {0},
 };

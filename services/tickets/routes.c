@@ -7,6 +7,7 @@
 #include "fields.h"
 #include "percent.h"
 #include "queries.h"
+#include "shows.h"
 #include "utf8.h"
 
 enum { QUERY_MAX = 100 };
@@ -22,9 +23,10 @@ struct ticket_request {
 /* --- answers: every statement gives a ticket's columns in this order, behind `ordinal` --- */
 
 enum column { ORDINAL, ID, TITLE, PRICE, CURRENCY, USER, STATUS, ORDER, VERSION, VERDICT };
+enum place_column { SHOW = VERSION + 1, AREA, AREA_NAME, ROW_NAME, SEAT }; /* of get_ticket */
 
-static void write_ticket(struct json *out, const struct rows *rows, int row) {
-    json_open(out, '{');
+/* The members of a ticket; the caller opens and closes the object. */
+static void write_members(struct json *out, const struct rows *rows, int row) {
     json_put_uuid(out, "id", row_uuid(rows, row, ID));
     json_put_text(out, "title", row_text(rows, row, TITLE));
     struct str currency = row_text(rows, row, CURRENCY);
@@ -35,15 +37,37 @@ static void write_ticket(struct json *out, const struct rows *rows, int row) {
     json_put_text(out, "status", row_text(rows, row, STATUS));
     if (!row_null(rows, row, ORDER)) json_put_uuid(out, "orderId", row_uuid(rows, row, ORDER));
     json_put_int(out, "version", row_int(rows, row, VERSION));
+}
+
+static void write_ticket(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    write_members(out, rows, row);
     json_close(out, '}');
 }
 
-static void reply_ticket(struct req *rq, int status, const struct rows *rows) {
+static void write_place(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    write_members(out, rows, row);
+    json_put_uuid(out, "showId", row_uuid(rows, row, SHOW));
+    json_put_uuid(out, "areaId", row_uuid(rows, row, AREA));
+    json_put_text(out, "area", row_text(rows, row, AREA_NAME));
+    if (!row_null(rows, row, ROW_NAME)) {
+        json_put_text(out, "row", row_text(rows, row, ROW_NAME));
+        json_put_int(out, "seat", row_int(rows, row, SEAT));
+    }
+    json_close(out, '}');
+}
+
+static void reply_written(struct req *rq, int status, const struct rows *rows) {
     char etag[24];
     int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, VERSION));
     req_set_header(rq, "etag", (struct str){etag, (size_t)n});
-    write_ticket(req_json(rq), rows, 0);
     req_reply(rq, status);
+}
+
+static void reply_ticket(struct req *rq, int status, const struct rows *rows) {
+    write_ticket(req_json(rq), rows, 0);
+    reply_written(rq, status, rows);
 }
 
 static void fail_missing(struct req *rq) {
@@ -56,6 +80,8 @@ static void fail_verdict(struct req *rq, struct str verdict) {
         fail_missing(rq);
     else if (str_eq(verdict, STR("forbidden")))
         req_fail(rq, 403, NULL, "This ticket is somebody else's");
+    else if (str_eq(verdict, STR("place")))
+        req_fail(rq, 409, NULL, "This ticket is a place of a show, and can only be changed with it");
     else if (str_eq(verdict, STR("changed")))
         req_fail(rq, 412, NULL, "The ticket has changed since the version in If-Match");
     else if (str_eq(verdict, STR("cancelled")))
@@ -67,10 +93,15 @@ static void fail_verdict(struct req *rq, struct str verdict) {
 /* --- GET /api/tickets/:id --- */
 
 static void on_ticket(struct req *rq, const struct rows *rows) {
-    if (rows->count == 0)
+    if (rows->count == 0) {
         fail_missing(rq);
+        return;
+    }
+    if (row_null(rows, 0, SHOW))
+        write_ticket(req_json(rq), rows, 0);
     else
-        reply_ticket(rq, 200, rows);
+        write_place(req_json(rq), rows, 0);
+    reply_written(rq, 200, rows);
 }
 
 static void get_ticket(struct req *rq) {
@@ -258,5 +289,13 @@ const struct route tickets_routes[] = {
     {"GET", "/api/tickets/{uuid}", get_ticket, 0},
     {"PUT", "/api/tickets/{uuid}", put_ticket, ROUTE_SESSION},
     {"DELETE", "/api/tickets/{uuid}", delete_ticket, ROUTE_SESSION},
+    {"GET", "/api/shows", shows_list, 0},
+    {"POST", "/api/shows", shows_post, ROUTE_SESSION},
+    {"GET", "/api/shows/{uuid}", shows_get, 0},
+    {"PUT", "/api/shows/{uuid}", shows_put, ROUTE_SESSION},
+    {"DELETE", "/api/shows/{uuid}", shows_delete, ROUTE_SESSION},
+    {"POST", "/api/shows/{uuid}/announce", shows_announce, ROUTE_SESSION},
+    {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
+    {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},
     {0},
 };

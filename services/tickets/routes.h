@@ -1,10 +1,13 @@
-/* routes: the HTTP side of tickets, as a table. */
+/* routes: the HTTP side of tickets, as a table; shows.h has its part about shows. */
 #pragma once
 
 #include "http.h"
 
+struct making;
+
 struct tickets {
     const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
+    struct making *making;
 };
 
 extern const struct route tickets_routes[];

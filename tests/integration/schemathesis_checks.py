@@ -1,7 +1,7 @@
 """Loaded by schemathesis: what the contract says beyond a single request and its answer."""
 import schemathesis
 
-CANCELS = {"cancelTicket": "/api/tickets/{id}", "cancelOrder": "/api/orders/{id}"}
+CANCELS = {"cancelTicket": "/api/tickets/{id}", "cancelOrder": "/api/orders/{id}", "cancelShow": "/api/shows/{id}"}
 
 
 @schemathesis.check

@@ -20,6 +20,26 @@ select ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1,
        case when n %% 4 = 0 then 'cancelled' else 'available' end
   from generate_series(1, 20000) n"""
 
+# 3,000 shows of an area of 4 rows each; the tickets of 5,000 places.
+SHOWS = """
+with show as (
+    insert into shows (id, version, user_id, title, venue, city, starts_at, time_zone, currency, decimals, per_user, status)
+    select place_id('018f0000-0000-7000-a000-000000000000', n), 1, '018f0000-0000-7000-9000-000000000001', md5(n::text), 'Hall', 'Bern',
+           now() + n * interval '1 hour', 'UTC', 'USD', 2, 8, case when n % 4 = 0 then 'draft' else 'announced' end
+      from generate_series(1, 3000) n
+    returning *
+), area as (
+    insert into areas (id, show_id, user_id, name, price, seated, accessible, rank, blocks, places, blocks_made, made)
+    select place_id(overlay(id::text placing right(id::text, 6) from 25)::uuid, 0), id, user_id, 'a', 1, false, false, 0, 4, 240, 4, 240 from show
+    returning *
+)
+insert into seat_rows (id, area_id, places, free)
+select place_id(a.id, b * 64), a.id, 60, (1::bigint << 60) - 1 from area a cross join generate_series(0, 3) b"""
+PLACES = """
+insert into tickets (id, version, user_id, title, price, currency, status, show_id, area_id, area_name, rank, accessible)
+select place_id(a.id, n), 1, a.user_id, 'live', 1, 'USD', 'available', a.show_id, a.id, a.name, 0, false
+  from (select * from areas order by id limit 100) a cross join generate_series(0, 49) n"""
+
 
 @pytest.fixture(scope="module")
 def session(stack):
@@ -29,10 +49,14 @@ def session(stack):
         server.execute(f"create database {name}")
         try:
             with psycopg.connect(make_conninfo(admin, dbname=name), autocommit=True) as connection:
-                connection.execute((TICKETS / "migrations" / "010_tickets.sql").read_text())
+                for file in [*sorted((TICKETS / "migrations").glob("*.sql")), *sorted((TICKETS / "functions").glob("*.sql")),
+                             ROOT / "common/publisher/functions/next_version.sql"]:
+                    connection.execute(file.read_text())
                 connection.prepare_threshold = None  # plan() forgets all that is prepared
                 connection.execute(ROWS, {"sellers": 200})
-                connection.execute("vacuum analyze tickets")  # also sorts into the title index what it still holds unsorted
+                connection.execute(SHOWS)
+                connection.execute(PLACES)
+                connection.execute("vacuum analyze")  # also sorts into the title index what it still holds unsorted
                 for setting, value in settings_of_the_service().items():
                     connection.execute("select set_config(%s, %s, false)", (setting, value))
                 yield connection
@@ -68,10 +92,17 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
 @pytest.mark.parametrize("statement, arguments, index", [
     ("list_tickets", NEWEST, "tickets_on_sale"),
     ("list_own_tickets", f"{NEWEST}, array[null]::text[], {SOMEBODY}", "tickets_by_seller"),
-    ("get_ticket", "array['018f0000-0000-7000-8000-000000000001']::uuid[]", "tickets_pkey")])
+    ("get_ticket", "array['018f0000-0000-7000-8000-000000000001']::uuid[]", "tickets_pkey"),
+    ("list_shows", "array[null]::uuid[], array[21], array[null]::text[], array[null]::text[], array[null]::timestamptz[], array[null]::timestamptz[]",
+     "shows_by_date shows_pkey"),
+    ("get_show", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}", "shows_pkey areas_by_show seat_rows_by_area"),
+    ("get_seats", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], array['018f0000-0000-7000-0000-010000000000']::uuid[], {SOMEBODY}",
+     "areas_by_show shows_pkey seat_rows_by_area"),
+    ("background/make_places", "array[64]", "areas_to_make shows_pkey area_rows_pkey areas_pkey"),
+    ("background/withdraw_places", "array[64]", "areas_to_withdraw tickets_pkey seat_rows_pkey areas_pkey")])
 def test_it_goes_by_its_index(session, statement, arguments, index):
     found = plan(session, statement, arguments)
-    assert {n["Index Name"] for n in found if "Index Name" in n} == {index}
+    assert {n["Index Name"] for n in found if "Index Name" in n} == set(index.split())
     assert not [n for n in found if n["Node Type"] == "Seq Scan"]
 
 

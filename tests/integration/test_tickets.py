@@ -30,7 +30,8 @@ def test_create(stack, seller):
     [event] = stack.topic("tickets").of(ticket["id"], 1)
     occurred = event.pop("occurredAt")
     assert event == {"type": "TicketCreated", "id": uuid.UUID(ticket["id"]), "version": 1, "title": "Käse & 🎫",
-                     "price": 2050, "currency": "USD", "userId": uuid.UUID(seller.id), "status": "available", "orderId": None}
+                     "price": 2050, "currency": "USD", "userId": uuid.UUID(seller.id), "status": "available", "orderId": None,
+                     **dict.fromkeys(("showId", "areaId", "areaName", "rowName", "seat", "rank", "accessible"))}
     assert abs(occurred.timestamp() * 1000 - event.timestamp) < 60_000
     assert event.headers["type"] == "TicketCreated" and int(event.headers["epoch"]) >= 1
     assert event.position > (0, 0)

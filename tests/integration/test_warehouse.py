@@ -1,6 +1,7 @@
 """The warehouse: every event of every topic is a row, exactly once, whatever happens to Connect; and what its views tell is what the
 services' own databases tell."""
 import copy
+import datetime
 import io
 import json
 import os
@@ -17,9 +18,10 @@ import pytest
 import requests
 
 from shopping import Shopping
+from shows import add_area, made, make_show
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 
-TABLES = {"users": "user_events", "tickets": "ticket_events", "orders": "order_events", "payments": "payment_events",
+TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
           "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
 ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
 KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
@@ -105,6 +107,13 @@ def shopped(stack, ask):
     """Much has happened, and is in the warehouse. Meanwhile Connect was killed, and records came that are none."""
     requests.post(stack.env["STRIPE_SANDBOX_URL"] + "/sandbox/settings", json={"latency_ms": 600}, timeout=DEADLINE)
     Shopping(stack, 4).go()
+    seller = stack.user()
+    area = add_area(seller, show := make_show(seller), places=3)
+    made(seller, show, area)
+    now = datetime.datetime.now(datetime.UTC)
+    stack.topic("shows").produce({"type": "ShowCreated", "id": uuid.uuid4(), "version": 1, "occurredAt": now, "userId": uuid.UUID(seller.id), "title": "t",
+                                  "venue": "v", "city": "c", "startsAt": now, "timeZone": "UTC", "description": None, "currency": "USD",
+                                  "status": "draft", "perUser": 8}, key="id")
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
     stack.kill("connect")
     Shopping(stack, 4).go()

@@ -200,5 +200,5 @@ def test_lateness_of_expirations(ask):
 
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
-    assert rows == {"users": (0, None), "tickets": (9, at(1)), "orders": (22, at(64)), "payments": (9, at(64, 5)),
+    assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
                     "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}

@@ -137,6 +137,61 @@ static void refuses_deep_nesting(void **state) {
     free(brackets);
 }
 
+struct row {
+    struct str name;
+    int64_t from;
+};
+
+static const char *read_number(const json_t *value, void *out, struct arena *arena) {
+    return body_whole(value, -2, 9, out) ? NULL : body_message(arena, "must be from %d to %d", -2, 9);
+}
+
+static const struct body_field row_fields[] = {
+    {"name", body_text, offsetof(struct row, name), true},
+    {"from", read_number, offsetof(struct row, from), false},
+    {0},
+};
+
+static const char *read_list(const json_t *value, void *out, struct arena *arena) {
+    return body_objects(value, row_fields, sizeof(struct row), 3, out, arena);
+}
+
+static const struct body_field list_fields[] = {{"rows", read_list, 0, true}, {0}};
+
+static void expect_list(const char *text, const char *wanted) {
+    struct body_list list = {0};
+    struct body_error errors[BODY_MAX_ERRORS];
+    struct arena arena = {0};
+    assert_int_equal(body_read(str_of(text), list_fields, &list, &arena, errors), wanted == NULL ? 0 : 1);
+    if (wanted != NULL) assert_string_equal(errors[0].message, wanted);
+    arena_free(&arena);
+}
+
+static void reads_lists_of_objects(void **state) {
+    (void)state;
+    struct body_list list = {0};
+    struct body_error errors[BODY_MAX_ERRORS];
+    struct arena arena = {0};
+    const char *text =
+        "{\"rows\":[{\"name\":\"A\",\"from\":-2},{\"name\":\"B\"},{\"from\":9,\"name\":\"\"}]}";
+    assert_int_equal(body_read(str_of(text), list_fields, &list, &arena, errors), 0);
+    const struct row *rows = list.items;
+    assert_int_equal(list.count, 3);
+    assert_string_equal(rows[0].name.p, "A");
+    assert_true(rows[0].from == -2 && rows[1].from == 0 && rows[2].from == 9);
+    arena_free(&arena);
+    expect_list("{}", "is required");
+    expect_list("{\"rows\":{}}", "must be a list of 1 to 3 objects");
+    expect_list("{\"rows\":[]}", "must be a list of 1 to 3 objects");
+    expect_list("{\"rows\":[{},{},{},{}]}", "must be a list of 1 to 3 objects");
+    expect_list("{\"rows\":[{\"name\":\"A\"},null]}", "number 2 must be an object");
+    expect_list("{\"rows\":[{\"name\":\"A\"},{\"from\":1}]}", "name of number 2 is required");
+    expect_list("{\"rows\":[{\"name\":\"A\",\"from\":10}]}", "from of number 1 must be from -2 to 9");
+    expect_list("{\"rows\":[{\"name\":\"A\",\"from\":1.5}]}", "from of number 1 must be from -2 to 9");
+    expect_list("{\"rows\":[{\"name\":\"A\",\"from\":\"1\"}]}", "from of number 1 must be from -2 to 9");
+    expect_list("{\"rows\":[{\"name\":\"A\",\"from\":null}]}", NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fields),
@@ -146,6 +201,7 @@ int main(void) {
         cmocka_unit_test(a_number_that_nobody_reads_may_be_large),
         cmocka_unit_test(refuses_bad_text),
         cmocka_unit_test(refuses_deep_nesting),
+        cmocka_unit_test(reads_lists_of_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,7 +145,57 @@ static void time_is_rfc3339(void **state) {
         snprintf(theirs, sizeof theirs, "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
                  tm.tm_mday);
         assert_string_equal(ours, theirs);
+        int64_t back_us;
+        assert_true(clock_parse(str_of(ours), &back_us));
+        assert_true(back_us == day * INT64_C(86400000000));
     }
+}
+
+static void times_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us;
+    } good[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01", 0},
+        {"1970-01-02t01:00:00+01:00", INT64_C(86400000000)},
+        {"1969-12-31T23:30:00.000001-00:30", 1},
+        {"2000-02-29T00:00:00.5z", INT64_C(951782400500000)},
+        {"1970-01-01T00:00:00.1234567Z", 123456},
+        {"2016-12-31T23:59:60Z", INT64_C(1483228800000000)},
+        {"0000-01-01", INT64_C(-62167219200000000)},
+    };
+    static const char *const bad[] = {
+        "",
+        "1970",
+        "1970-1-1",
+        "1970-13-01",
+        "1970-00-01",
+        "1970-01-00",
+        "1970-01-32",
+        "1900-02-29",
+        "2001-02-29",
+        "+1970-01-01",
+        "1970-01-01T",
+        "1970-01-01T00:00Z",
+        "1970-01-01T00:00:00",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:60:00Z",
+        "1970-01-01T00:00:61Z",
+        "1970-01-01T00:00:00.Z",
+        "1970-01-01T00:00:00+1",
+        "1970-01-01T00:00:00+24:00",
+        "1970-01-01T00:00:00Zx",
+        "1970-01-01Z",
+    };
+    int64_t us;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(clock_parse(str_of(good[i].text), &us));
+        assert_true(us == good[i].us);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(clock_parse(str_of(bad[i]), &us));
 }
 
 int main(void) {
@@ -157,6 +207,7 @@ int main(void) {
         cmocka_unit_test(uuid),
         cmocka_unit_test(members),
         cmocka_unit_test(time_is_rfc3339),
+        cmocka_unit_test(times_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
--- Withdraws tickets that are on sale; one that is withdrawn already stays so, without another event.
+-- Withdraws tickets that are on sale; one that is withdrawn already stays so, without another event. Places go with their show.
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
 ), wanted as (
@@ -10,7 +10,7 @@ with req as (
 ), changed as (
     update tickets t set status = 'cancelled', version = next_version(l.version)
       from locked l join sellers s on s.id = l.id
-     where t.id = l.id and l.status = 'available'
+     where t.id = l.id and l.status = 'available' and l.show_id is null
     returning t.*
 ), event as (
     insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
@@ -20,6 +20,7 @@ with req as (
 select r.ordinal,
        case when l.id is null then 'missing'
             when l.user_id <> r.user_id then 'forbidden'
+            when l.show_id is not null then 'place'
             when l.status in ('reserved', 'sold') then l.status
             else 'done' end as verdict
   from req r

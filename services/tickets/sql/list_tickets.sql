@@ -3,7 +3,7 @@ select r.ordinal, t.id, t.title, t.price, t.currency, t.user_id, t.status, t.ord
   from unnest($1::uuid[], $2::int4[]) with ordinality as r (before, most, ordinal)
  cross join lateral (
     select * from tickets t
-     where t.status = 'available' and t.id < r.before
+     where t.status = 'available' and t.show_id is null and t.id < r.before
      order by t.id desc
      limit r.most) t
  order by r.ordinal, t.id desc

@@ -6,6 +6,9 @@
 -- events, a complete order has its ticket whoever seems to hold it, and one that was cancelled gives back what seemed sold to it. So
 -- does a ticket that was paid for before orders had heard of its withdrawal: it is sold.
 --
+-- A ticket that is a place also has a bit in its row of seats: 1 while it is available. Rows are locked after tickets, in the order of
+-- their ids.
+--
 -- Orders of 90 days ago (their ids begin with the time) are forgotten, two for each that comes, so that seen_orders does not grow
 -- for ever. An order lives for minutes; its events can come again for as long as orders' event log keeps them (EVENT_RETENTION, 30
 -- days) and, published again at the end of that, for as long as the topic does (30 days more). Should an older one come after all,
@@ -45,8 +48,18 @@ with event_in as (
       from decided d
      where t.id = d.id and d.next_status is not null
     returning t.*, d.traceparent
+), seats as (
+    select row_of_place(id) as row_id, coalesce(bit_or(1::bigint << (place_number(id) & 63)) filter (where status = 'available'), 0) as freed,
+           bit_or(1::bigint << (place_number(id) & 63)) as touched
+      from changed where show_id is not null group by 1
+), locked_rows as (
+    select w.id, w.free, s.freed, s.touched from seat_rows w join seats s on s.row_id = w.id order by w.id for update of w
+), masks as (
+    update seat_rows w set free = (l.free & ~l.touched) | l.freed from locked_rows l where w.id = l.id
 )
-insert into ticket_events (type, id, version, user_id, title, price, currency, status, order_id, traceparent)
+insert into ticket_events (type, id, version, user_id, title, price, currency, status, order_id, show_id, area_id, area_name, row_name, seat,
+                           rank, accessible, traceparent)
 select case status when 'cancelled' then 'TicketCancelled' else 'TicketUpdated' end,
-       id, version, user_id, title, price, currency, status, order_id, traceparent
+       id, version, user_id, title, price, currency, status, order_id, show_id, area_id, area_name, row_name, seat,
+       rank, accessible, traceparent
   from changed order by id

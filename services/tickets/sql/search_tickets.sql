@@ -8,7 +8,7 @@ select r.ordinal, t.id, t.title, t.price, t.currency, t.user_id, t.status, t.ord
  cross join lateral (
     with recent as materialized (
         select * from (
-            select * from tickets t where t.status = 'available' and t.id < r.before order by t.id desc limit 10000) newest
+            select * from tickets t where t.status = 'available' and t.show_id is null and t.id < r.before order by t.id desc limit 10000) newest
          where newest.title ilike r.pattern
          order by newest.id desc
          limit r.most
@@ -18,7 +18,7 @@ select r.ordinal, t.id, t.title, t.price, t.currency, t.user_id, t.status, t.ord
     select * from recent where not (select wanted from more)
      union all
     (select * from (
-        select * from tickets t where (select wanted from more) and t.status = 'available' and t.title ilike r.pattern offset 0) t
+        select * from tickets t where (select wanted from more) and t.status = 'available' and t.show_id is null and t.title ilike r.pattern offset 0) t
       where t.id < r.before
       order by t.id desc
       limit r.most)) t

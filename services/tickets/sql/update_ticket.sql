@@ -1,5 +1,5 @@
--- Edits tickets. Two edits of a ticket by its seller in one batch: the first is done, the other is told 'again', unless it is
--- of a version that has passed; those of strangers stand in nobody's way. Rows are locked in the order of their ids, as
+-- Edits tickets, but no places of shows. Two edits of a ticket by its seller in one batch: the first is done, the other is told
+-- 'again', unless it is of a version that has passed; those of strangers stand in nobody's way. Rows are locked in the order of their ids, as
 -- every statement here does, so batches never deadlock.
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::int4[], $6::text[]) with ordinality
@@ -13,7 +13,7 @@ with req as (
 ), changed as (
     update tickets t set title = f.title, price = f.price, version = next_version(l.version)
       from first f join locked l on l.id = f.id
-     where t.id = l.id and l.status = 'available' and l.version = coalesce(f.if_version, l.version)
+     where t.id = l.id and l.status = 'available' and l.show_id is null and l.version = coalesce(f.if_version, l.version)
     returning t.*
 ), event as (
     insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
@@ -23,6 +23,7 @@ with req as (
 select r.ordinal, c.id, c.title, c.price, c.currency, c.user_id, c.status, c.order_id, c.version,
        case when l.id is null then 'missing'
             when l.user_id <> r.user_id then 'forbidden'
+            when l.show_id is not null then 'place'
             when l.status <> 'available' then l.status
             when f.ordinal is not null and c.id is not null then 'done'
             when f.ordinal is not null or r.if_version <> coalesce(c.version, l.version) then 'changed'

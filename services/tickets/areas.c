@@ -1,0 +1,162 @@
+/* The routes of a show's areas; declared in shows.h. */
+#include "shows.h"
+
+#include "currency.h"
+#include "fields.h"
+#include "making.h"
+#include "queries.h"
+#include "routes.h"
+#include "show_fields.h"
+
+/* What a request needs beyond its callback. */
+struct area_request {
+    struct area_input input;
+    struct uuid id, show_id;
+    struct str key, rows;
+    int blocks;
+};
+
+enum area_column { ID, NAME, PRICE, CURRENCY, SEATED, ACCESSIBLE, RANK, PLACES, MADE, KNOWN, FREE };
+
+void areas_write(struct json *out, const struct rows *rows, int row, int first) {
+    json_open(out, '{');
+    json_put_uuid(out, "id", row_uuid(rows, row, first + ID));
+    json_put_text(out, "name", row_text(rows, row, first + NAME));
+    json_key(out, "price");
+    json_minor(out, row_int(rows, row, first + PRICE),
+               currency_decimals(row_text(rows, row, first + CURRENCY)));
+    json_key(out, "seated");
+    json_bool(out, row_bool(rows, row, first + SEATED));
+    json_key(out, "accessible");
+    json_bool(out, row_bool(rows, row, first + ACCESSIBLE));
+    json_put_int(out, "rank", row_int(rows, row, first + RANK));
+    json_put_int(out, "places", row_int(rows, row, first + PLACES));
+    json_put_int(out, "made", row_int(rows, row, first + MADE));
+    json_put_int(out, "known", row_int(rows, row, first + KNOWN));
+    json_put_int(out, "free", row_int(rows, row, first + FREE));
+    json_close(out, '}');
+}
+
+/* --- POST /api/shows/:id/areas --- */
+
+static void ask_create(struct req *rq);
+
+static void fail_area(struct req *rq, struct str verdict) {
+    if (str_eq(verdict, STR("announced")))
+        req_fail(rq, 409, NULL, "This show has been announced: its areas stay as they are");
+    else if (str_eq(verdict, STR("full")))
+        req_fail(rq, 409, NULL, "A show has at most 200 areas");
+    else if (str_eq(verdict, STR("price0")))
+        req_fail(rq, 400, "price", FIELDS_PRICE_NO_DECIMALS);
+    else if (str_eq(verdict, STR("price2")))
+        req_fail(rq, 400, "price", FIELDS_PRICE_TWO_DECIMALS);
+    else if (!shows_fail(rq, verdict))
+        req_again(rq, ask_create);
+}
+
+enum { AREA = 1, VERDICT = AREA + FREE + 1 };
+
+static void on_created(struct req *rq, const struct rows *rows) {
+    const struct tickets *service = req_service(rq);
+    struct str verdict = row_text(rows, 0, VERDICT);
+    if (!str_eq(verdict, STR("done"))) {
+        fail_area(rq, verdict);
+        return;
+    }
+    making_wake(service->making);
+    areas_write(req_json(rq), rows, 0, AREA);
+    req_reply(rq, 202);
+}
+
+static void ask_create(struct req *rq) {
+    const struct area_request *a = req_state(rq);
+    const struct area_input *in = &a->input;
+    struct sql_params *item = req_exec(rq, &sql_create_area, on_created);
+    if (item == NULL) return;
+    put_uuid(item, &a->id);
+    put_uuid(item, &a->show_id);
+    req_put_user(rq, item);
+    put_text(item, in->name);
+    put_int(item, in->hundredths);
+    if (in->rank < 0)
+        put_null(item);
+    else
+        put_int(item, in->rank);
+    put_bool(item, in->accessible);
+    put_optional_text(item, a->rows);
+    put_int(item, a->blocks);
+    put_int(item, in->places);
+    put_optional_text(item, a->key);
+    put_text(item, req_traceparent(rq));
+}
+
+/* The id's last 24 bits are the tickets' to number them. */
+static struct uuid new_area_id(void) {
+    struct uuid id = uuid_v7();
+    id.b[13] = id.b[14] = id.b[15] = 0;
+    return id;
+}
+
+void areas_post(struct req *rq) {
+    struct area_request *a = req_alloc(rq, sizeof *a);
+    const char *field;
+    req_set_state(rq, a);
+    a->input.rank = -1;
+    if (!req_idempotency_key(rq, &a->key) || !req_body(rq, area_fields, &a->input)) return;
+    const char *message = area_check(&a->input, &a->blocks, &field, req_arena(rq));
+    if (message != NULL) {
+        req_fail(rq, 400, field, "%s", message);
+        return;
+    }
+    if (a->input.rows.count > 0) a->rows = area_rows_text(&a->input, req_arena(rq));
+    a->id = new_area_id();
+    a->show_id = req_path_uuid(rq, 0);
+    ask_create(rq);
+}
+
+/* --- GET /api/shows/:id/areas/:id/seats --- */
+
+enum seats_column { S_ORDINAL, S_AREA, S_SEATED, S_STATUS, S_BLOCK, S_NAME, S_FIRST, S_PLACES, S_FREE };
+
+static void write_block(struct json *out, const struct rows *rows, int row) {
+    char bits[ROW_PLACES];
+    int64_t free = row_int(rows, row, S_FREE);
+    int places = (int)row_int(rows, row, S_PLACES);
+    for (int i = 0; i < places; i++)
+        bits[i] = (free >> i & 1) != 0 ? '1' : '0';
+    json_open(out, '{');
+    json_put_int(out, "block", row_int(rows, row, S_BLOCK));
+    if (!row_null(rows, row, S_NAME)) {
+        json_put_text(out, "name", row_text(rows, row, S_NAME));
+        json_put_int(out, "first", row_int(rows, row, S_FIRST));
+    }
+    json_put_text(out, "free", (struct str){bits, (size_t)places});
+    json_close(out, '}');
+}
+
+static void on_seats(struct req *rq, const struct rows *rows) {
+    if (rows->count == 0) {
+        req_fail(rq, 404, NULL, "No such area");
+        return;
+    }
+    bool announced = str_eq(row_text(rows, 0, S_STATUS), STR("announced"));
+    req_set_header(rq, "cache-control", announced ? STR("public, max-age=1") : STR("private, max-age=1"));
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    json_put_uuid(out, "areaId", row_uuid(rows, 0, S_AREA));
+    json_key(out, "rows");
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && !row_null(rows, i, S_BLOCK); i++)
+        write_block(out, rows, i);
+    json_close(out, ']');
+    json_close(out, '}');
+    req_reply(rq, 200);
+}
+
+void areas_get_seats(struct req *rq) {
+    struct sql_params *item = req_exec(rq, &sql_get_seats, on_seats);
+    if (item == NULL) return;
+    req_put_path_uuid(rq, 0, item);
+    req_put_path_uuid(rq, 1, item);
+    shows_put_viewer(rq, item);
+}

@@ -1,0 +1,3 @@
+#include "making_metrics.h"
+
+METRICS_DEFINE(making_metrics, MAKING_METRICS);

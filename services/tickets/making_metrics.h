@@ -1,0 +1,11 @@
+/* making_metrics: the metrics of the making of areas. */
+#pragma once
+
+#include "metrics.h"
+
+#define MAKING_METRICS(X)                                                                                    \
+    X(M_BLOCKS_MADE, COUNTER, "onsale_tickets_blocks_made_total",                                            \
+      "Blocks of up to 60 places whose tickets this process made")                                           \
+    X(M_BLOCKS_WITHDRAWN, COUNTER, "onsale_tickets_blocks_withdrawn_total",                                  \
+      "Blocks of up to 60 places whose tickets this process withdrew")
+METRICS_DECLARE(making_metrics, MAKING_METRICS);
