@@ -72,6 +72,11 @@ static json_t *parse(struct str text, struct errors *e) {
     return root;
 }
 
+static bool is_given(const json_t *root, const struct body_field *f) {
+    const json_t *value = json_object_get(root, f->name);
+    return value != NULL && !json_is_null(value);
+}
+
 int body_read(struct str text, const struct body_field *fields, void *out, struct arena *arena,
               struct body_error errors[BODY_MAX_ERRORS]) {
     struct errors e = {errors, 0};
@@ -79,8 +84,9 @@ int body_read(struct str text, const struct body_field *fields, void *out, struc
     if (root == NULL) return e.count;
     for (const struct body_field *f = fields; f->name != NULL; f++) {
         const json_t *value = json_object_get(root, f->name);
-        if (value == NULL || json_is_null(value)) {
-            if (f->required) add(&e, f->name, "is required");
+        if (!is_given(root, f)) {
+            if (f->need == BODY_REQUIRED || (f->need == BODY_OR_NEXT && !is_given(root, f + 1)))
+                add(&e, f->name, "is required");
             continue;
         }
         const char *message = f->read(value, (char *)out + f->offset, arena);
