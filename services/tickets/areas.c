@@ -4,6 +4,7 @@
 #include "currency.h"
 #include "fields.h"
 #include "making.h"
+#include "maps.h"
 #include "queries.h"
 #include "routes.h"
 #include "show_fields.h"
@@ -134,13 +135,33 @@ static void write_block(struct json *out, const struct rows *rows, int row) {
     json_close(out, '}');
 }
 
+static void set_cache_control(struct req *rq, bool everybodys) {
+    req_set_header(rq, "cache-control", everybodys ? STR("public, max-age=1") : STR("private, max-age=1"));
+}
+
+static void keep_map(struct req *rq, struct str body) {
+    const struct tickets *service = req_service(rq);
+    struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
+    maps_keep(service->maps, req_thread(rq), &show, &area, body);
+}
+
+static bool reply_kept(struct req *rq) {
+    const struct tickets *service = req_service(rq);
+    struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
+    struct str body;
+    if (!maps_find(service->maps, req_thread(rq), &show, &area, &body)) return false;
+    set_cache_control(rq, true);
+    req_reply_raw(rq, 200, "application/json", body);
+    return true;
+}
+
 static void on_seats(struct req *rq, const struct rows *rows) {
     if (rows->count == 0) {
         req_fail(rq, 404, NULL, "No such area");
         return;
     }
     bool announced = str_eq(row_text(rows, 0, S_STATUS), STR("announced"));
-    req_set_header(rq, "cache-control", announced ? STR("public, max-age=1") : STR("private, max-age=1"));
+    set_cache_control(rq, announced);
     struct json *out = req_json(rq);
     json_open(out, '{');
     json_put_uuid(out, "areaId", row_uuid(rows, 0, S_AREA));
@@ -150,10 +171,12 @@ static void on_seats(struct req *rq, const struct rows *rows) {
         write_block(out, rows, i);
     json_close(out, ']');
     json_close(out, '}');
+    if (announced) keep_map(rq, buf_str(&out->out));
     req_reply(rq, 200);
 }
 
 void areas_get_seats(struct req *rq) {
+    if (reply_kept(rq)) return;
     struct sql_params *item = req_exec(rq, &sql_get_seats, on_seats);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);

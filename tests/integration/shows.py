@@ -40,8 +40,7 @@ def stock(area, show, places, version=1):
             "occurredAt": datetime.datetime.now(datetime.UTC), "places": places}
 
 
-def know(stack, seller, show, area):
-    stack.topic("stock").produce(stock(area, show, area["places"]), key="id")
+def known(seller, show, area):
     wait_until(lambda: area_of(seller, show, area)["known"] == area["places"], "tickets hears that orders knows the area")
 
 
@@ -51,13 +50,13 @@ def announce(seller, show):
     return answer.json()
 
 
-def announced(stack, seller, areas=({},), **what):
+def announced(seller, areas=({},), **what):
     """A show that is for sale, and its areas."""
     show = make_show(seller, **what)
     areas = [add_area(seller, show, **area) for area in areas]
     for area in areas:
         made(seller, show, area)
-        know(stack, seller, show, area)
+        known(seller, show, area)
     return announce(seller, show), areas
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shows import (SHOW, add_area, announce, announced, area_of, know, made, make_show, place_id, seats, soon, stock)
+from shows import (SHOW, add_area, announce, announced, area_of, known, made, make_show, place_id, seats, soon, stock)
 from support import User, errors, missing_id, refused, wait_until
 
 MAP = [{"name": "A", "from": 1, "to": 4}, {"name": "B", "from": 11, "to": 13}]
@@ -125,7 +125,7 @@ def test_update(stack, seller, other):
 
 
 def test_the_show_of_somebody_else(stack, seller, other):
-    show, _ = announced(stack, seller)
+    show, _ = announced(seller)
     path = f"/api/shows/{show['id']}"
     refused(other.put(path, json=SHOW), 403)
     refused(other.delete(path), 403)
@@ -222,7 +222,7 @@ def test_areas_of_other_shows(stack, seller, other):
     refused(other.post(f"/api/shows/{show['id']}/areas", json=body), 404)
     assert seller.delete(f"/api/shows/{show['id']}").status_code == 204
     refused(seller.post(f"/api/shows/{show['id']}/areas", json=body), 409, "cancelled")
-    show, _ = announced(stack, seller)
+    show, _ = announced(seller)
     refused(seller.post(f"/api/shows/{show['id']}/areas", json=body), 409, "announced")
 
 
@@ -236,7 +236,7 @@ def test_areas_by_key(stack, seller):
     for change in ({"price": 2}, {"rows": MAP[:1]}, {"rank": 0}, {"accessible": True}):
         refused(seller.post(path, json={**body, **change}, headers=key), 422)
     refused(seller.post(f"/api/shows/{make_show(seller)['id']}/areas", json=body, headers=key), 422)
-    know(stack, seller, show, area)
+    known(seller, show, area)
     announce(seller, show)
     assert seller.post(path, json=body, headers=key).status_code == 202, "what was done once was done"
 
@@ -257,7 +257,7 @@ def test_announce(stack, seller, other, anybody):
     areas = [add_area(seller, show, rows=MAP), add_area(seller, show, places=70)]
     for area in areas:
         made(seller, show, area)
-        know(stack, seller, show, area)
+        known(seller, show, area)
     stack.sql("tickets", "update areas set known = 0 where show_id = %s", show["id"])
     refused(seller.post(path + "/announce"), 409, "0 of its 77 places can be ordered")
     refused(other.post(path + "/announce"), 404)
@@ -266,12 +266,19 @@ def test_announce(stack, seller, other, anybody):
     stack.topic("stock").produce(stock(areas[0], show, 7), stock(areas[1], show, 69), stock(areas[1], show, 60), key="id")
     wait_until(lambda: area_of(seller, show, areas[1])["known"] == 69, "69 are known")
     refused(seller.post(path + "/announce"), 409, "76 of its 77 places can be ordered")
-    know(stack, seller, show, areas[1])
+    stack.topic("stock").produce(stock(areas[1], show, 70), key="id")
+    known(seller, show, areas[1])
     answer = seller.post(path + "/announce", headers={"Idempotency-Key": "k"})
     assert answer.status_code == 200 and answer.json() == {**show, "status": "announced", "version": 2}
     assert answer.headers["ETag"] == '"2"'
     assert seller.post(path + "/announce").json() == answer.json(), "again: the same"
     assert show_events(stack, show) == [("ShowCreated", 1, "draft", show["title"]), ("ShowAnnounced", 2, "announced", show["title"])]
+    created, event = stack.topic("shows").of(show["id"], 2)
+    assert event == {**created, "type": "ShowAnnounced", "version": 2, "status": "announced", "occurredAt": event["occurredAt"]}
+    assert {**created, "occurredAt": None} == {
+        "type": "ShowCreated", "id": uuid.UUID(show["id"]), "version": 1, "occurredAt": None, "userId": uuid.UUID(seller.id), "title": show["title"],
+        "venue": show["venue"], "city": show["city"], "startsAt": datetime.datetime.fromisoformat(show["startsAt"]), "timeZone": show["timeZone"],
+        "description": None, "currency": "USD", "status": "draft", "perUser": 8}
     seen = anybody.get(path)
     assert seen.status_code == 200 and [a["free"] for a in seen.json()["areas"]] == [7, 70]
     assert seen.headers["Cache-Control"] == "public, max-age=1"
@@ -329,7 +336,7 @@ def test_nothing_is_made_of_what_has_ended(stack, seller):
 
 def test_lists_by_date(stack, seller, anybody):
     word = uuid.uuid4().hex
-    shows = [announced(stack, seller, title=f"{word} {n}", startsAt=soon(days), city=city, venue=f"House of {word[::-1]}")[0]
+    shows = [announced(seller, title=f"{word} {n}", startsAt=soon(days), city=city, venue=f"House of {word[::-1]}")[0]
              for n, (days, city) in enumerate([(40, "Bern"), (20, "Genève"), (30, "bern"), (20, "Bern")])]
     make_show(seller, title=word)  # a draft
     by_date = sorted(shows, key=lambda s: (s["startsAt"], s["id"]))
@@ -358,7 +365,7 @@ def test_lists_refused(anybody, name, value):
 
 
 def test_what_is_not_there(stack, seller, anybody):
-    show, [area] = announced(stack, seller)
+    show, [area] = announced(seller)
     refused(anybody.get(f"/api/shows/{missing_id()}"), 404)
     assert anybody.get("/api/shows/x").status_code == 404
     refused(anybody.get(f"/api/shows/{show['id']}/areas/{missing_id()}/seats"), 404, "No such area")
@@ -377,7 +384,7 @@ def test_seats_of_a_draft(seller, other, anybody):
 # --- places as tickets ---
 
 def test_a_place_is_a_ticket(stack, seller, other, anybody):
-    show, [seated, standing] = announced(stack, seller, [{"rows": MAP}, {"places": 2}], title="Show")
+    show, [seated, standing] = announced(seller, [{"rows": MAP}, {"places": 2}], title="Show")
     ticket = place_id(seated, 1, 2)
     path = f"/api/tickets/{ticket}"
     assert anybody.get(path).json() == {
@@ -395,7 +402,7 @@ def test_a_place_is_a_ticket(stack, seller, other, anybody):
 
 def test_lists_of_tickets_have_no_places(stack, seller, anybody):
     word = uuid.uuid4().hex
-    announced(stack, seller, [{"places": 30}], title=word)
+    announced(seller, [{"places": 30}], title=word)
     own = seller.list_ticket(word)
     assert anybody.get("/api/tickets", params={"q": word}).json() == [own]
     assert anybody.get("/api/tickets", params={"limit": 1}).json() == [own]
@@ -410,7 +417,7 @@ def order_event(ticket, order, version, kind, status, **more):
 
 
 def test_orders_change_the_map(stack, seller, anybody):
-    show, [area] = announced(stack, seller, [{"rows": MAP}])
+    show, [area] = announced(seller, [{"rows": MAP}])
     tickets = [place_id(area, 0, 1), place_id(area, 0, 2), place_id(area, 1, 0)]
     orders = [uuid.uuid4() for _ in tickets]
 

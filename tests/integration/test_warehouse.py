@@ -1,7 +1,6 @@
 """The warehouse: every event of every topic is a row, exactly once, whatever happens to Connect; and what its views tell is what the
 services' own databases tell."""
 import copy
-import datetime
 import io
 import json
 import os
@@ -110,10 +109,6 @@ def shopped(stack, ask):
     seller = stack.user()
     area = add_area(seller, show := make_show(seller), places=3)
     made(seller, show, area)
-    now = datetime.datetime.now(datetime.UTC)
-    stack.topic("shows").produce({"type": "ShowCreated", "id": uuid.uuid4(), "version": 1, "occurredAt": now, "userId": uuid.UUID(seller.id), "title": "t",
-                                  "venue": "v", "city": "c", "startsAt": now, "timeZone": "UTC", "description": None, "currency": "USD",
-                                  "status": "draft", "perUser": 8}, key="id")
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
     stack.kill("connect")
     Shopping(stack, 4).go()
