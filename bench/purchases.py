@@ -20,7 +20,7 @@ import orders
 import peers
 from common import ROOT, Failed
 from support import free_port
-from rounds import CONNECTIONS, ROUNDS, ROWS, SECONDS, Bench, ratio
+from rounds import CONNECTIONS, ROUNDS, SECONDS, ratio
 
 USERS = 10000 * SECONDS
 SHOW, AREA = "00000000-0000-7000-8000-00000000000{}", "0193000{}-0000-7000-8000-000000000000"
@@ -192,7 +192,8 @@ def rounds(bench):
         singles.append(bench.place()["rate"])
         bench.again()
         runs.append(bench.buy(1))
-        print(f"round {number}: pgbench -c {clients} {one_by_one[-1]:,.0f} seats, Node.js {nodes[-1]:,.0f}, orders {singles[-1]:,.0f}, purchases {told(runs[-1])};"
+        print(f"round {number}: pgbench -c {clients} {one_by_one[-1]:,.0f} seats, Node.js {nodes[-1]:,.0f}, orders {singles[-1]:,.0f},"
+              f" purchases {told(runs[-1])};"
               f" {runs[-1]['refused']} of {runs[-1]['requests']} refused", flush=True)
     return one_by_one, nodes, singles, runs
 

@@ -45,6 +45,6 @@ struct publisher *publisher_start(const struct publisher_options *options, struc
  * answered once. When Kafka is away later it stays ready: the events are safe in the log, and the service can
  * do its work. */
 bool publisher_ready(struct publisher *p, struct why *w);
-/* Publishes what is committed when it is called, within the time, then ends the thread. One that does not have
- * the slot leaves that to who takes it next. */
+/* Publishes what is committed when it is called, within the time, then ends the thread. One that does not
+ * have the slot leaves that to who takes it next. */
 void publisher_stop(struct publisher *p, int timeout_ms);

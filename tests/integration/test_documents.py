@@ -52,7 +52,7 @@ def test_the_commands_are_those_of_the_usage():
 def test_the_examples_run(stack):
     """One after the other, in one shell; a person types more slowly than that, and what is not known yet is asked for again."""
     examples = re.findall(r"```sh\n(.*?)```", README, re.S)
-    assert len(examples) == 3
+    assert len(examples) == 4
     shell = subprocess.run(["bash", "-e"], input="".join(examples).replace("curl ", "curl --fail --retry 10 --retry-all-errors --retry-delay 1 -sS "), cwd=ROOT,
                            env=stack.environment, text=True, capture_output=True)
     assert shell.returncode == 0, shell.stdout + shell.stderr
@@ -60,6 +60,7 @@ def test_the_examples_run(stack):
     assert '"title":"A seat in row 1","price":20,' in shell.stdout
     assert '"expiresAt":' in shell.stdout
     assert '"status":"succeeded"' in shell.stdout
+    assert '"seats":"Stalls, row A, seats 1–3"' in shell.stdout
     assert '"captured":2000,"refunded":0,' in shell.stdout
 
 

@@ -4,6 +4,7 @@ alter table orders
     add column show_id          uuid,
     add column idempotency_hash bigint; -- of what was asked with the key; null: one ticket by its id
 -- How many places of a show its buyer has, paid or not.
+-- squawk-ignore require-concurrent-index-creation
 create index orders_by_show on orders (user_id, show_id) where show_id is not null and status <> 'cancelled';
 
 alter table order_events
