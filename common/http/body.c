@@ -76,12 +76,18 @@ static json_t *parse(struct str text, struct errors *e) {
     return root;
 }
 
+static bool is_given(const json_t *object, const struct body_field *f) {
+    const json_t *value = json_object_get(object, f->name);
+    return value != NULL && !json_is_null(value);
+}
+
 static void read_fields(const json_t *object, const struct body_field *fields, void *out, struct arena *arena,
                         struct errors *e) {
     for (const struct body_field *f = fields; f->name != NULL; f++) {
         const json_t *value = json_object_get(object, f->name);
-        if (value == NULL || json_is_null(value)) {
-            if (f->required) add(e, f->name, "is required");
+        if (!is_given(object, f)) {
+            if (f->need == BODY_REQUIRED || (f->need == BODY_OR_NEXT && !is_given(object, f + 1)))
+                add(e, f->name, "is required");
             continue;
         }
         const char *message = f->read(value, (char *)out + f->offset, arena);

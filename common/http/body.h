@@ -21,11 +21,17 @@
 
 typedef const char *body_reader(const json_t *value, void *out, struct arena *arena);
 
+enum body_need {
+    BODY_OPTIONAL = false,
+    BODY_REQUIRED = true,
+    BODY_OR_NEXT, /* required where the next field of the table is not given */
+};
+
 struct body_field {
     const char *name;
     body_reader *read;
     size_t offset;
-    bool required;
+    enum body_need need; /* or a bool */
 };
 
 struct body_error {

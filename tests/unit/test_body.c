@@ -72,6 +72,35 @@ static void tells_all_errors_at_once(void **state) {
     EXPECT("{}", "title: is required\nticketId: is required\n");
 }
 
+/* {"title": ...} or {"note": ...}, or both. */
+static void one_of_two_is_enough(void **state) {
+    (void)state;
+    static const struct body_field either[] = {
+        {"title", body_text, offsetof(struct order, title), BODY_OR_NEXT},
+        {"note", body_text, offsetof(struct order, note), BODY_OPTIONAL},
+        {0},
+    };
+    static const struct {
+        const char *text;
+        int errors;
+    } cases[] = {{"{\"title\":\"a\"}", 0},
+                 {"{\"note\":\"b\"}", 0},
+                 {"{\"title\":null,\"note\":\"b\"}", 0},
+                 {"{}", 1},
+                 {"{\"note\":null}", 1},
+                 {"{\"title\":\"a\",\"note\":\"b\"}", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
+        struct body_error errors[BODY_MAX_ERRORS];
+        struct order o = {0};
+        int n = body_read(str_of(cases[i].text), either, &o, &arena, errors);
+        assert_int_equal(n, cases[i].errors);
+        if (n == 1) assert_string_equal(errors[0].field, "title");
+        if (n == 1) assert_string_equal(errors[0].message, "is required");
+        arena_free(&arena);
+    }
+}
+
 static void many_errors_are_bounded(void **state) {
     (void)state;
     struct body_field many[40] = {0};
@@ -196,6 +225,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fields),
         cmocka_unit_test(tells_all_errors_at_once),
+        cmocka_unit_test(one_of_two_is_enough),
         cmocka_unit_test(many_errors_are_bounded),
         cmocka_unit_test(refuses_what_is_no_object),
         cmocka_unit_test(a_number_that_nobody_reads_may_be_large),
