@@ -7,7 +7,7 @@ enum column {
     ORDINAL,
     VERDICT,
     ID,
-    ORDER,
+    PURCHASE,
     STATE,
     ATTEMPT,
     FINAL,
@@ -17,7 +17,8 @@ enum column {
     SECRET,
     ACTION,
     STARTED_AT,
-    CHANGED_AT
+    CHANGED_AT,
+    SIZE
 };
 
 static struct str optional(const struct rows *rows, int row, int column) {
@@ -28,7 +29,8 @@ void charge_read(const struct rows *rows, int row, struct charge *out) {
     *out = (struct charge){.verdict = row_text(rows, row, VERDICT)};
     if (row_null(rows, row, ID)) return;
     out->id = row_uuid(rows, row, ID);
-    out->order = row_uuid(rows, row, ORDER);
+    out->purchase = row_uuid(rows, row, PURCHASE);
+    out->size = row_null(rows, row, SIZE) ? 1 : (int)row_int(rows, row, SIZE);
     out->state = row_text(rows, row, STATE);
     out->attempt = (int)row_int(rows, row, ATTEMPT);
     out->final = row_bool(rows, row, FINAL);
@@ -69,10 +71,24 @@ static struct str status_of(const struct charge *c) {
     return charge_in(c, "refunding") ? STR("succeeded") : c->state;
 }
 
+/* They differ in the last hex digit (functions/orders_of.sql); a purchase of one has its order's id. */
+static void write_orders(struct json *out, const struct charge *c) {
+    json_key(out, "orderIds");
+    json_open(out, '[');
+    for (int i = 0; i < c->size; i++) {
+        struct uuid order = c->purchase;
+        if (c->size > 1) order.b[15] = (uint8_t)((order.b[15] & 0xf0) | i);
+        json_uuid(out, &order);
+    }
+    json_close(out, ']');
+}
+
 void charge_write(struct json *out, const struct charge *c) {
     json_open(out, '{');
     json_put_uuid(out, "id", c->id);
-    json_put_uuid(out, "orderId", c->order);
+    json_put_uuid(out, "orderId", c->purchase); /* the first one's */
+    json_put_uuid(out, "purchaseId", c->purchase);
+    write_orders(out, c);
     json_put_text(out, "status", status_of(c));
     json_key(out, "amount");
     json_minor(out, c->amount, currency_decimals(c->currency));

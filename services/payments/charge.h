@@ -1,5 +1,5 @@
-/* charge: a buyer's attempt to pay, read from the rows of a statement (type charge_answer), and written as
- * JSON. No state; any thread. */
+/* charge: a buyer's attempts to pay a purchase, read from the rows of a statement (type charge_answer, then
+ * the purchase's size), and written as JSON. No state; any thread. */
 #pragma once
 
 #include "json.h"
@@ -7,7 +7,8 @@
 
 struct charge {
     struct str verdict;
-    struct uuid id, order;
+    struct uuid id, purchase;
+    int size;                                           /* orders of the purchase */
     struct str state, reason, currency, secret, action; /* empty for null */
     int attempt;
     bool final;

@@ -1,4 +1,4 @@
-/* payments: charges orders, each once, and gives the money back of those that ended. */
+/* payments: charges purchases, each once, and gives the money back of those that ended. */
 #include "events.h"
 #include "queries.h"
 #include "reactions.h"

@@ -14,6 +14,14 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
     put_text(item, order->currency);
     put_time(item, order->expires_at);
     put_optional_text(item, traceparent);
+    if (order->has_purchase_id)
+        put_uuid(item, &order->purchase_id);
+    else
+        put_null(item);
+    if (order->has_purchase_size)
+        put_int(item, order->purchase_size);
+    else
+        put_null(item);
 }
 
 const struct reaction payments_reactions[] = {

@@ -27,9 +27,10 @@ static void fail_declined(struct req *rq, const struct charge *c) {
 
 /* An attempt that is over, or waits for the buyer. */
 static void reply_charge(struct req *rq, const struct charge *c) {
-    if (charge_in(c, "succeeded") || charge_in(c, "action")) {
+    bool paid = charge_in(c, "succeeded");
+    if (paid || charge_in(c, "action")) {
         charge_write(req_json(rq), c);
-        req_reply(rq, 201);
+        req_reply(rq, paid ? 201 : 202);
     } else if (charge_in(c, "refunded") && str_eq(c->reason, STR("refunded_outside"))) {
         req_fail(rq, 409, NULL, "This payment was refunded");
     } else if (charge_in(c, "refunding") || charge_in(c, "refunded")) {
@@ -46,10 +47,29 @@ static void fail_not_known(struct req *rq) {
                     "It is not known yet what became of the payment. Ask again: nothing is charged twice");
 }
 
+struct given_id {
+    bool given;
+    struct uuid id;
+};
+
+static const char *read_id(const json_t *value, void *out, struct arena *arena) {
+    struct given_id *g = out;
+    g->given = true;
+    return body_uuid(value, &g->id, arena);
+}
+
+static void put_if_given(struct sql_params *item, const struct given_id *g) {
+    if (g->given)
+        put_uuid(item, &g->id);
+    else
+        put_null(item);
+}
+
 /* --- POST /api/payments --- */
 
 struct payment_request {
-    struct uuid order, charge;
+    struct given_id of_order, of_purchase; /* which purchase: one of them is given */
+    struct uuid charge, purchase;          /* purchase: once it is known */
     struct str token, key;
     int attempt; /* that is waited for */
     int64_t began_us;
@@ -73,7 +93,8 @@ static const char *read_token(const json_t *value, void *out, struct arena *aren
 }
 
 static const struct body_field payment_fields[] = {
-    {"orderId", body_uuid, offsetof(struct payment_request, order), true},
+    {"orderId", read_id, offsetof(struct payment_request, of_order), BODY_OR_NEXT},
+    {"purchaseId", read_id, offsetof(struct payment_request, of_purchase), false},
     {"token", read_token, offsetof(struct payment_request, token), true},
     {0},
 };
@@ -118,9 +139,10 @@ static void on_asked(struct req *rq, const struct charge *charge, int64_t stripe
 static void begin(struct req *rq, const struct charge *c) {
     const struct payments *service = req_service(rq);
     struct payment_request *p = req_state(rq);
+    p->purchase = c->purchase;
     p->attempt = c->attempt;
     struct stripe_ask ask = {.question = STRIPE_CREATE,
-                             .order = c->order,
+                             .order = c->purchase,
                              .charge = c->id,
                              .attempt = c->attempt,
                              .amount = c->amount};
@@ -132,6 +154,7 @@ static void begin(struct req *rq, const struct charge *c) {
 /* The same request again: it gets the same answer, once there is one. */
 static void repeat(struct req *rq, const struct charge *c) {
     struct payment_request *p = req_state(rq);
+    p->purchase = c->purchase;
     p->attempt = c->attempt;
     if (charge_in(c, "started"))
         wait_for_outcome(rq, ask_attempt);
@@ -167,13 +190,14 @@ static void ask_start(struct req *rq) {
     const struct payment_request *p = req_state(rq);
     struct sql_params *item = req_exec(rq, &sql_start_attempt, on_started);
     if (item == NULL) return;
-    put_uuid(item, &p->order);
+    put_if_given(item, &p->of_order);
     put_uuid(item, &p->charge);
     req_put_user(rq, item);
     put_text(item, p->token);
     put_optional_text(item, p->key);
     put_int(item, service->max_attempts);
     put_text(item, req_traceparent(rq));
+    put_if_given(item, &p->of_purchase);
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {
@@ -193,7 +217,7 @@ static void ask_attempt(struct req *rq) {
     const struct payment_request *p = req_state(rq);
     struct sql_params *item = req_exec(rq, &sql_get_attempt, on_attempt);
     if (item == NULL) return;
-    put_uuid(item, &p->order);
+    put_uuid(item, &p->purchase);
     put_int(item, p->attempt);
 }
 
@@ -201,6 +225,10 @@ static void post_payment(struct req *rq) {
     struct payment_request *p = req_alloc(rq, sizeof *p);
     req_set_state(rq, p);
     if (!req_idempotency_key(rq, &p->key) || !req_body(rq, payment_fields, p)) return;
+    if (p->of_order.given && p->of_purchase.given) {
+        req_fail(rq, 400, "purchaseId", "must not come together with orderId");
+        return;
+    }
     p->charge = uuid_v7();
     p->began_us = clock_mono_us();
     ask_start(rq);
@@ -210,8 +238,7 @@ static void post_payment(struct req *rq) {
 
 struct list_request {
     struct req_page page;
-    struct uuid order;
-    bool of_order;
+    struct given_id order;
 };
 
 /* One row more than the page was asked for, to know whether there is a next one. */
@@ -234,18 +261,15 @@ static void list_payments(struct req *rq) {
     struct str order;
     req_set_state(rq, l);
     if (!req_page(rq, &l->page)) return;
-    l->of_order = req_query(rq, "orderId", &order);
-    if (l->of_order && !uuid_parse(order, &l->order)) {
+    l->order.given = req_query(rq, "orderId", &order);
+    if (l->order.given && !uuid_parse(order, &l->order.id)) {
         req_fail(rq, 400, "orderId", "must be a UUID");
         return;
     }
     struct sql_params *item = req_exec(rq, &sql_list_charges, on_page);
     if (item == NULL) return;
     req_put_user(rq, item);
-    if (l->of_order)
-        put_uuid(item, &l->order);
-    else
-        put_null(item);
+    put_if_given(item, &l->order);
     put_uuid(item, &l->page.before);
     put_int(item, l->page.size + 1);
 }

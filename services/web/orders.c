@@ -172,7 +172,7 @@ enum { ORDER_WAIT_MS = 3000 };
 static void on_paid(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 404 && req_later_within(rq, send_payment, ORDER_WAIT_MS)) return;
-    if (answer->code == 201) {
+    if (answer->code == 201 || answer->code == 202) { /* paid; to be confirmed */
         page_go(rq, "%.*s", (int)visit->page.path.n, visit->page.path.p);
         return;
     }

@@ -115,7 +115,7 @@ class Checks:
                 assert states.get(e["ticket"]) in ("cancelled", "sold"), f"ticket {e['ticket']}, withdrawn on line {e['line']}, is on sale"
 
     def payments_are_there(self, orders):
-        states = dict(self.stack.sql("payments", "select order_id::text, state from charges"))
+        states = dict(self.stack.sql("payments", "select o.order_id::text, c.state from charges c, orders_of(c) o"))
         for e in self.history.of("pay"):
             if e["outcome"] == OK and e["answer"]["status"] == "succeeded":
                 expected = "succeeded" if orders[e["order"]][2] == "complete" else "refunded"

@@ -18,15 +18,21 @@ def complete(stack):
 def check_books(stack, books):
     orders = {str(i): (status, price, str(ticket)) for i, status, price, ticket in
               stack.sql("orders", "select id, status, price, ticket_id from orders")}
+    purchases = collections.defaultdict(list)
+    for purchase, order in stack.sql("payments", "select c.order_id, o.order_id from charges c, orders_of(c) o"):
+        purchases[str(purchase)].append(str(order))
     kept = collections.Counter()
     for intent, status, amount, captured, refunded, refunds, _, metadata in books.all():
-        order_status, price, _ = orders[metadata["orderId"]]
+        paid_for = purchases[metadata["orderId"]]
+        [order_status] = {orders[o][0] for o in paid_for}
+        price = sum(orders[o][1] for o in paid_for)
         assert amount == price, intent
         if captured == 0:
             assert status in ("canceled", "requires_payment_method") and refunded == 0, (intent, status)
         elif refunded == 0:
             assert order_status == "complete", f"{intent} is kept, and its order is {order_status}"
-            kept[metadata["orderId"]] += captured
+            assert captured == price, intent
+            kept.update({o: orders[o][1] for o in paid_for})
         else:
             assert (captured, refunded, refunds) == (price, price, 1), intent
     paid = {i: price for i, (status, price, _) in orders.items() if status == "complete"}
@@ -37,11 +43,12 @@ def check_books(stack, books):
 
 
 def check_events(stack, events):
-    """Of each charge the last event is its state, and versions have no gap."""
+    """Of each order's payment the last event is its charge's state, and versions have no gap."""
     last, versions = {}, collections.defaultdict(list)
     for event in events:
         versions[str(event["id"])].append(event["version"])
         last[str(event["id"])] = event["status"]
-    states = {str(i): {"refunding": "succeeded"}.get(s, s) for i, s in stack.sql("payments", "select id, state from charges where id is not null")}
+    states = {str(i): {"refunding": "succeeded"}.get(s, s) for i, s in
+              stack.sql("payments", "select o.payment_id, c.state from charges c, orders_of(c) o where c.id is not null")}
     assert last == states
     assert all(v == list(range(1, len(v) + 1)) for v in versions.values())

@@ -64,9 +64,9 @@ class Buyer(threading.Thread):
             for _ in range(self.dice.randint(1, 4)):
                 answer = self.user.post("/api/payments", json={"orderId": order["id"], "token": self.dice.choice(CARDS)})
                 self.crowd.count(f"pay {answer.status_code}")
-                if answer.status_code == 201 and answer.json()["status"] == "requires_action":
+                if answer.status_code == 202:
                     self.confirm(answer.json())
-                if answer.status_code in (201, 404, 409):
+                if answer.status_code in (201, 202, 404, 409):
                     return
         except requests.RequestException:
             self.crowd.count("no answer")

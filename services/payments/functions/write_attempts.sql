@@ -1,9 +1,9 @@
--- Starts attempts to pay. What an item gets is its verdict, with the charge as it is then:
+-- Starts attempts to pay purchases (order_ids: their ids). What an item gets is its verdict, with the charge as it is then:
 --     started      it is this caller's to ask Stripe now
 --     repeated     this attempt was made before (the same Idempotency-Key, or the same payment method without one): here is how it
 --                  stands; state is 'failed' for one that failed, whatever came after it
 --     busy         another attempt is under way: ask again when it is over
---     missing      no such order, or not yet
+--     missing      no such purchase, or not yet, or not yet all of its orders
 --     forbidden    somebody else's
 --     other body   the Idempotency-Key came with another order or payment method before
 --     paid, ended, limit
@@ -13,7 +13,7 @@ returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
     perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
-    select array_agg(case when c.order_id is null then 'missing'
+    select array_agg(case when c.order_id is null or array_position(c.tickets, null) is not null then 'missing'
                           when c.user_id <> r.user_id then 'forbidden'
                           when k.key is not null and (k.order_id, k.token) <> (r.order_id, r.token) then 'other body'
                           when k.key is not null then 'repeated'
@@ -52,20 +52,20 @@ begin
         select * from first f where f.key is null or f.order_id in (select n.order_id from noted n)
     ), changed as (
         update charges c
-           set id = coalesce(c.id, s.charge_id), version = next_version(c.version), state = 'started', attempt = c.attempt + 1,
-               max_attempts = s.allowed, final = false, token = s.token, stripe_id = null, reason = null,
-               started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1,
-               key_at = now(), sent_at = now()
+           set id = coalesce(c.id, case when c.size > 1 then with_place(s.charge_id, 1) else s.charge_id end),
+               version = next_version(c.version), state = 'started', attempt = c.attempt + 1, max_attempts = s.allowed,
+               final = false, token = s.token, stripe_id = null, reason = null, started_at = coalesce(c.started_at, now()),
+               changed_at = now(), ask = 'create', ask_at = ask_again_at(0), asked = 1, key_at = now(), sent_at = now()
           from chosen s
          where c.order_id = s.order_id
-        returning c.*
+        returning c.*, c as charge
     ), event as (
-        insert into payment_events (type, id, ticket_id, order_id, version, user_id, status, amount, currency, attempt, final,
-                                    traceparent)
-        select 'PaymentStarted', c.id, c.ticket_id, c.order_id, c.version, c.user_id, 'started', c.amount, c.currency, c.attempt,
-               c.final, s.traceparent
+        insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
+                                    stripe_id, reason, traceparent)
+        select e.*
           from changed c join chosen s on s.order_id = c.order_id
-         order by c.ticket_id
+         cross join lateral payment_events_of(c.charge, 'PaymentStarted', s.traceparent) e
+         order by e.ticket_id
     )
     select s.ordinal,
            case when s.verdict = 'replaced' then 'busy'

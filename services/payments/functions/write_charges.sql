@@ -46,17 +46,16 @@ begin
                                  when s.ask is not null then now() end
               from step s
              where c.order_id = s.order_id
-            returning c.*, s.event, s.traceparent
+            returning c.order_id, c.state, c.attempt, c.reason, c as charge, s.event, s.traceparent
         ), failed as (
             update attempts a set reason = c.reason
               from changed c
              where c.state = 'failed' and a.order_id = c.order_id and a.attempt = c.attempt
         )
-        insert into payment_events (type, id, ticket_id, order_id, version, user_id, status, amount, currency, attempt, final,
+        insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
                                     stripe_id, reason, traceparent)
-        select event, id, ticket_id, order_id, version, user_id, charge_status(state), amount, currency, attempt, final, stripe_id,
-               case when state in ('failed', 'refunded') then reason end, traceparent
-          from changed where event is not null order by ticket_id;
+        select e.* from changed c cross join lateral payment_events_of(c.charge, c.event, c.traceparent) e
+         where c.event is not null order by e.ticket_id;
     end loop;
     return query
     select i.ordinal, case when c.changed_at = now() then i.input else 'unchanged' end, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,

@@ -1,7 +1,7 @@
 -- How attempts ended, or stand; one that a later one follows has failed.
 select r.ordinal, 'repeated' as verdict, c.id, c.order_id, case when c.attempt > r.attempt then 'failed' else c.state end as state,
        r.attempt, c.final, case when c.attempt = r.attempt then c.reason end as reason, c.amount, c.currency, c.client_secret,
-       c.next_action, c.started_at, c.changed_at
-  from unnest($1::uuid[], $2::int4[]) with ordinality as r (order_id, attempt, ordinal)
-  join charges c on c.order_id = r.order_id
+       c.next_action, c.started_at, c.changed_at, c.size
+  from unnest($1::uuid[], $2::int4[]) with ordinality as r (purchase_id, attempt, ordinal)
+  join charges c on c.order_id = r.purchase_id
  order by r.ordinal

@@ -1,0 +1,415 @@
+"""Purchases of several orders, paid by one charge. Their order events are put on the topic by the test itself, in any order and in parts;
+the rules are held in a database of their own first."""
+import itertools
+import random
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from holds import now_ms
+from sandbox import Books
+from support import ROOT, Replica, User, errors, missing_id, refused, wait_until
+from test_payment_rules import attempt, database, row, tell
+from test_payment_rules import events as events_of
+
+WRITE = (ROOT / "services/payments/sql/on_order.sql").read_text()
+PRICES = (2050, 999, 10000)
+
+
+class Purchase:
+    """As orders tells of it: all of its orders change together."""
+
+    def __init__(self, buyer, prices=PRICES):
+        self.id = uuid.UUID(int=uuid.uuid4().int & ~0xf)
+        self.orders = [uuid.UUID(int=self.id.int | place) for place in range(len(prices))]
+        self.tickets, self.prices, self.buyer = [uuid.uuid4() for _ in prices], prices, uuid.UUID(str(buyer))
+        self.show, self.version, self.due = uuid.uuid4(), 0, now_ms() + 900_000
+
+    def change(self, type="OrderCreated", status="created", reason=None):
+        """An event an order."""
+        self.version += 1
+        return [{"type": type, "id": order, "ticketId": ticket, "version": self.version, "occurredAt": now_ms(), "userId": self.buyer,
+                 "sellerId": self.show, "status": status, "expiresAt": self.due, "price": price, "currency": "USD", "title": "A seat",
+                 "ticketVersion": 1, "reason": reason, "purchaseId": self.id, "purchaseSize": len(self.orders), "showId": self.show}
+                for order, ticket, price in zip(self.orders, self.tickets, self.prices)]
+
+    def cancelled(self):
+        return self.change("OrderCancelled", "cancelled", "buyer")
+
+    def payment(self, charge, place):
+        return uuid.UUID(int=uuid.UUID(str(charge)).int | place)
+
+
+# --- the rules ---
+
+@pytest.fixture(scope="module")
+def db():
+    with database() as connection:
+        yield connection
+
+
+def tell_orders(db, *events):
+    """One execution of the statement."""
+    columns = [[e[name] for e in events] for name in ("id", "version", "ticketId", "userId", "status", "price", "currency")]
+    text = WRITE
+    for n in range(11, 0, -1):
+        text = text.replace(f"${n}::", f"%(p{n})s::")
+    expiries = [f"{e['expiresAt'] / 1000}" for e in events]
+    text = text.replace("%(p8)s::timestamptz[]", "(select array_agg(to_timestamp(t) order by n) from unnest(%(p8)s::float8[])"
+                                                 " with ordinality as x (t, n))")
+    db.execute(text, {f"p{n}": column for n, column in enumerate(
+        [*columns, expiries, ["trace"] * len(events), [e["purchaseId"] for e in events], [e["purchaseSize"] for e in events]], 1)})
+
+
+def known(db, purchase):
+    return row(db, purchase.id)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_events_in_any_order_and_in_parts(db, seed):
+    """At the end it is as if they had come at once; no attempt begins before all orders are known, or after the end."""
+    dice = random.Random(seed)
+    purchase = Purchase(uuid.uuid4())
+    told = purchase.change() + purchase.change("OrderUpdated", "awaiting_payment")
+    told += purchase.cancelled() if seed % 2 else []
+    told += dice.choices(told, k=4)
+    dice.shuffle(told)
+    heard, ended = set(), False
+    while told:
+        batch = {e["ticketId"]: e for e in told[:dice.randint(1, 4)]}.values()  # a batch is cut where a key comes again
+        told = [e for e in told if not any(e is b for b in batch)]
+        tell_orders(db, *batch)
+        heard |= {e["id"] for e in batch}
+        ended = ended or any(e["status"] == "cancelled" for e in batch)
+        verdict = attempt(db, purchase.id, user=uuid.uuid4())[0]
+        assert verdict == ("missing" if len(heard) < 3 else "forbidden")
+    after = known(db, purchase)
+    assert (after["tickets"], after["prices"], after["amount"]) == (purchase.tickets, list(PRICES), sum(PRICES))
+    assert (after["order_version"], after["order_status"]) == ((3, "cancelled") if ended else (2, "awaiting_payment"))
+    assert attempt(db, purchase.id, user=purchase.buyer)[0] == ("ended" if ended else "started")
+    assert (known(db, purchase)["state"], len(db.execute("select from payment_events where purchase_id = %s", (purchase.id,)).fetchall())) == (
+        ("none", 0) if ended else ("started", 3))
+
+
+def test_two_partitions_at_once(db):
+    """What two replicas write at the same time is known to both of them."""
+    purchase = Purchase(uuid.uuid4())
+    first, second, third = purchase.change()
+    with psycopg.connect(db.info.dsn) as beside, ThreadPoolExecutor() as pool:
+        tell_orders(beside, first)
+        other = pool.submit(tell_orders, db, second, third)
+        with psycopg.connect(db.info.dsn, autocommit=True) as watcher:
+            wait_until(lambda: watcher.execute("select 1 from pg_stat_activity where wait_event_type = 'Lock'").fetchone(), "it waits for the first")
+        beside.commit()
+        other.result()
+    assert known(db, purchase)["tickets"] == purchase.tickets
+
+
+@pytest.mark.parametrize("change", [{"userId": uuid.uuid4()}, {"currency": "EUR"}])
+def test_an_order_of_another_buyer_is_no_part_of_it(db, change):
+    for order in itertools.permutations(range(3)):
+        purchase = Purchase(uuid.uuid4())
+        events = purchase.change()
+        events[2] |= change
+        for place in order:
+            tell_orders(db, events[place])
+        assert attempt(db, purchase.id, user=purchase.buyer)[0] in ("missing", "forbidden")
+        tell_orders(db, *purchase.cancelled())
+        assert known(db, purchase)["order_status"] == "cancelled"
+
+
+def told_of(db, purchase):
+    """(payment id, order, ticket, amount) of the events of each version, in the order of places."""
+    rows = db.execute("select version, type, status, id, order_id, ticket_id, amount from payment_events where purchase_id = %s"
+                      " order by version, order_id", (purchase.id,)).fetchall()
+    return [(v, list(group)) for v, group in itertools.groupby(rows, lambda r: r[:3])]
+
+
+def test_each_order_has_its_payment_event(db):
+    purchase = Purchase(uuid.uuid4())
+    tell_orders(db, *purchase.change())
+    assert attempt(db, purchase.id, user=purchase.buyer)[0] == "started"
+    tell(db, purchase.id, "succeeded", 1)
+    charge = known(db, purchase)
+    assert str(charge["id"])[-1] == "0" and charge["amount"] == sum(PRICES)
+    tell_orders(db, purchase.cancelled()[1])
+    assert (known(db, purchase)["state"], known(db, purchase)["ask"]) == ("refunding", "refund")
+    tell_orders(db, *purchase.change("OrderCancelled", "cancelled", "buyer"))
+    tell(db, purchase.id, "refunded", 1)
+    parts = [(purchase.payment(charge["id"], n), purchase.orders[n], purchase.tickets[n], PRICES[n]) for n in range(3)]
+    assert [(v, [r[3:] for r in rows]) for v, rows in told_of(db, purchase)] == [
+        ((1, "PaymentStarted", "started"), parts), ((2, "PaymentCreated", "succeeded"), parts), ((3, "PaymentRefunded", "refunded"), parts)]
+
+
+@pytest.mark.parametrize("state, then", [("started", "started"), ("action", "abandoned"), ("succeeded", "refunding"), ("failed", "failed")])
+def test_one_cancelled_order_ends_all(db, state, then):
+    purchase = Purchase(uuid.uuid4())
+    tell_orders(db, *purchase.change())
+    attempt(db, purchase.id, user=purchase.buyer)
+    db.execute("update charges set state = %s where order_id = %s", (state, purchase.id))
+    *_, last = purchase.cancelled()
+    tell_orders(db, last)
+    assert known(db, purchase)["state"] == then
+    before = known(db, purchase)
+    tell_orders(db, last)
+    assert known(db, purchase) == before
+    tell(db, purchase.id, "succeeded", 1)
+    if then != "abandoned":
+        assert known(db, purchase)["state"] == "refunding"
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_a_purchase_of_one_has_any_digit_at_its_end(db, size):
+    order = uuid.UUID(int=uuid.uuid4().int | 0xf)
+    [event] = Purchase(uuid.uuid4(), [700]).change()
+    event |= {"id": order, "purchaseId": order if size else None, "purchaseSize": size}
+    tell_orders(db, event)
+    assert attempt(db, order, user=event["userId"])[0] == "started"
+    assert (row(db, order)["tickets"], row(db, order)["amount"]) == (None, 700)
+    assert db.execute("select id, order_id, purchase_id, amount from payment_events where order_id = %s", (order,)).fetchall() == [
+        (row(db, order)["id"], order, order, 700)]
+    assert [e[0] for e in events_of(db, order)] == ["PaymentStarted"]
+
+
+def test_an_order_that_was_lost_ends_its_purchase(db):
+    """Of one that orders forgot in a failover only the purchase is known, and neither the buyer nor the size."""
+    purchase = Purchase(uuid.uuid4())
+    tell_orders(db, *purchase.change())
+    attempt(db, purchase.id, user=purchase.buyer)
+    tell(db, purchase.id, "succeeded", 1)
+    tell_orders(db, purchase.cancelled()[2] | {"version": 100000, "userId": uuid.UUID(int=0), "purchaseSize": None, "reason": "lost"})
+    after = known(db, purchase)
+    assert (after["state"], after["amount"], after["tickets"]) == ("refunding", sum(PRICES), purchase.tickets)
+
+
+# --- the service ---
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
+
+
+@pytest.fixture
+def books(stack):
+    books = Books(stack)
+    yield books
+    books.reset()
+
+
+@pytest.fixture
+def purchase(stack, buyer):
+    """Three orders that payments knows."""
+    purchase = Purchase(buyer.id)
+    put(stack, *purchase.change())
+    return purchase
+
+
+def put(stack, *events):
+    """Payments has read them."""
+    orders = stack.topic("orders")
+    orders.produce(*events)
+    ends = sum(orders.ends().values())
+    wait_until(lambda: stack.sql("payments", "select sum(next_offset) from consumer_offsets where topic = 'orders'")[0][0] == ends,
+               "payments has read them")
+
+
+def pay(buyer, purchase, card="pm_card_visa", key=None, **said):
+    return buyer.post("/api/payments", json={**(said or {"purchaseId": str(purchase.id)}), "token": card},
+                      headers={"Idempotency-Key": key} if key else {})
+
+
+def paid(buyer, purchase, *args, **kwargs):
+    answer = pay(buyer, purchase, *args, **kwargs)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def listed(buyer, purchase, place=0):
+    return buyer.get("/api/payments", params={"orderId": str(purchase.orders[place])}).json()
+
+
+def becomes(buyer, purchase, status):
+    return wait_until(lambda: [c for c in listed(buyer, purchase) if c["status"] == status], f"it is {status}")[0]
+
+
+def money(books, purchase):
+    return [(e["status"], e["captured"], e["refunded"], e["refunds"]) for e in books.of({"id": str(purchase.id)})]
+
+
+def published(stack, purchase, count):
+    """(version, type, attempt) of what the topic tells, the same of each order; each with its own id and amount."""
+    seen = []
+    for place, ticket in enumerate(purchase.tickets):
+        events = stack.topic("payments").of(str(ticket), count)
+        [[charge]] = stack.sql("payments", "select id from charges where order_id = %s", purchase.id)
+        assert {(str(e["id"]), str(e["orderId"]), str(e["purchaseId"]), e["amount"]) for e in events} == {
+            (str(purchase.payment(charge, place)), str(purchase.orders[place]), str(purchase.id), purchase.prices[place])}
+        seen.append([(e["version"], e["type"], e["attempt"]) for e in events])
+    assert all(one == seen[0] for one in seen), seen
+    return seen[0]
+
+
+@pytest.mark.parametrize("by", ["purchaseId", "orderId of the first", "orderId of the last"])
+def test_three_at_once(stack, buyer, purchase, books, by):
+    name, _, which = by.partition(" of the ")
+    charge = paid(buyer, purchase, **{name: str(purchase.orders[-1 if which == "last" else 0])})
+    assert charge == {"id": charge["id"], "orderId": str(purchase.id), "purchaseId": str(purchase.id),
+                      "orderIds": [str(o) for o in purchase.orders], "status": "succeeded", "amount": 130.49, "currency": "USD",
+                      "attempt": 1, "startedAt": charge["startedAt"], "changedAt": charge["changedAt"]}
+    assert paid(buyer, purchase, **{name: str(purchase.orders[0])}) == charge, "the same request again"
+    assert published(stack, purchase, 2) == [(1, "PaymentStarted", 1), (2, "PaymentCreated", 1)]
+    assert money(books, purchase) == [("succeeded", sum(PRICES), 0, 0)]
+    assert [listed(buyer, purchase, place) for place in range(3)] == [[charge]] * 3
+    assert buyer.get("/api/payments").json() == [charge]
+    refused(pay(buyer, purchase, "pm_card_mastercard"), 409, "is paid")
+
+
+def test_one_of_the_two_ids(buyer):
+    for said, field in (({}, "orderId"), ({"purchaseId": None}, "orderId"), ({"purchaseId": "x"}, "purchaseId"),
+                        ({"purchaseId": missing_id(), "orderId": missing_id()}, "purchaseId")):
+        answer = buyer.post("/api/payments", json={**said, "token": "pm_card_visa"})
+        assert answer.status_code == 400
+        assert [f for f, _ in errors(answer)] == [field]
+    refused(pay(buyer, None, purchaseId=missing_id()), 404)
+
+
+def test_partly_known(stack, buyer, books):
+    purchase = Purchase(buyer.id)
+    first, second, third = purchase.change()
+    for event in (third, first):
+        put(stack, event)
+        for said in ({"purchaseId": str(purchase.id)}, {"orderId": str(event["id"])}, {"orderId": str(second["id"])}):
+            refused(pay(buyer, purchase, **said), 404, "No such order")
+    assert money(books, purchase) == [] and listed(buyer, purchase) == []
+    put(stack, second)
+    assert paid(buyer, purchase)["amount"] == 130.49
+
+
+def test_others_purchases(people, buyer, purchase):
+    other = next(people)
+    refused(pay(other, purchase, orderId=str(purchase.orders[1])), 403)
+    assert listed(other, purchase, 1) == []
+
+
+def test_all_events_again(stack, buyer, books):
+    purchase = Purchase(buyer.id)
+    created = purchase.change()
+    put(stack, *created)
+    again = [purchase.change("OrderUpdated", "awaiting_payment"), purchase.change("OrderCompleted", "complete")]
+    paid(buyer, purchase)
+    put(stack, *again[0], *again[1])
+    published(stack, purchase, 2)
+
+    def all_of_it():
+        return (stack.sql("payments", "select md5(c::text) from charges c where order_id = %s", purchase.id),
+                stack.sql("payments", "select count(*) from payment_events"))
+
+    before = all_of_it()
+    put(stack, *reversed(again[1]), *created, *again[0])
+    assert all_of_it() == before
+
+
+def test_a_cancellation_overtakes_the_creation_of_others(stack, buyer, books):
+    purchase = Purchase(buyer.id)
+    created, cancelled = purchase.change(), purchase.cancelled()
+    put(stack, created[1], cancelled[1])
+    put(stack, created[0], created[2])
+    refused(pay(buyer, purchase), 409, "has ended")
+    put(stack, cancelled[0], cancelled[2])
+    refused(pay(buyer, purchase), 409, "has ended")
+    assert money(books, purchase) == []
+
+
+def test_one_order_is_cancelled_while_it_is_being_paid(stack, buyer, purchase, books):
+    """All of it goes back, once."""
+    books.settings(latency_ms=1500)
+    cancelled = purchase.cancelled()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(pay, buyer, purchase)
+        wait_until(lambda: listed(buyer, purchase), "it is under way")
+        put(stack, cancelled[2])
+        refused(answer.result(), 409, "the money goes back")
+    books.reset()
+    becomes(buyer, purchase, "refunded")
+    put(stack, *cancelled)
+    assert published(stack, purchase, 3) == [(1, "PaymentStarted", 1), (2, "PaymentCreated", 1), (3, "PaymentRefunded", 1)]
+    assert money(books, purchase) == [("succeeded", sum(PRICES), sum(PRICES), 1)]
+
+
+def test_cancelled_when_it_was_paid(stack, buyer, purchase, books):
+    paid(buyer, purchase)
+    for event in purchase.cancelled():
+        put(stack, event)
+    becomes(buyer, purchase, "refunded")
+    assert published(stack, purchase, 3)[-1] == (3, "PaymentRefunded", 1)
+    assert money(books, purchase) == [("succeeded", sum(PRICES), sum(PRICES), 1)]
+
+
+def test_killed_while_it_is_being_paid(stack, buyer, purchase, books):
+    """Nobody else tells how it ended; and one of the orders was cancelled meanwhile, of another purchase."""
+    other = Purchase(buyer.id, (700, 800))
+    put(stack, *other.change())
+    books.settings(latency_ms=4000, webhook_delay_ms=600000)
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(pay, buyer, p) for p in (purchase, other)]
+        wait_until(lambda: listed(buyer, purchase) and listed(buyer, other), "both are under way")
+        stack.kill("payments")
+        assert {t.result().status_code for t in tries} == {502}
+    stack.topic("orders").produce(other.cancelled()[1])
+    books.settings(latency_ms=0)
+    stack.wait_ready("payments")
+    becomes(buyer, purchase, "succeeded")
+    wait_until(lambda: listed(buyer, other)[0]["status"] in ("failed", "refunded"), "the other has ended")
+    assert published(stack, purchase, 2) == [(1, "PaymentStarted", 1), (2, "PaymentCreated", 1)]
+    assert money(books, purchase) == [("succeeded", sum(PRICES), 0, 0)]
+    assert sum(captured - refunded for _, captured, refunded, _ in money(books, other)) == 0
+
+
+def test_two_instances_and_all_of_its_orders_at_once(stack, buyer, purchase, books):
+    books.settings(latency_ms=300)
+    with Replica(stack, "payments") as replica:
+        replica.wait_ready()
+        token = buyer.headers["Authorization"].removeprefix("Bearer ")
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda n: pay(User((stack.url, replica.url)[n % 2], token), purchase,
+                                                  orderId=str(purchase.orders[n % 3])), range(12)))
+    assert [a.status_code for a in answers] == [201] * 12, {a.text for a in answers}
+    assert len({a.text for a in answers}) == 1
+    assert money(books, purchase) == [("succeeded", sum(PRICES), 0, 0)]
+
+
+def test_a_key_with_another_body(stack, buyer, purchase, books):
+    key, other = missing_id(), Purchase(buyer.id)
+    put(stack, *other.change())
+    first = paid(buyer, purchase, key=key)
+    assert paid(buyer, purchase, key=key) == first
+    assert paid(buyer, purchase, key=key, orderId=str(purchase.orders[2])) == first, "it says the same purchase"
+    refused(pay(buyer, purchase, "pm_card_mastercard", key=key), 422, "another body")
+    refused(pay(buyer, other, key=key), 422, "another body")
+    assert money(books, other) == []
+
+
+def test_declined_and_paid_by_another_card(stack, buyer, purchase, books):
+    refused(pay(buyer, purchase, "pm_card_chargeDeclined"), 402, "Your bank declined")
+    second = paid(buyer, purchase, orderId=str(purchase.orders[1]))
+    assert (second["attempt"], second["amount"]) == (2, 130.49)
+    assert published(stack, purchase, 4) == [(1, "PaymentStarted", 1), (2, "PaymentFailed", 1), (3, "PaymentStarted", 2), (4, "PaymentCreated", 2)]
+    assert sum(captured for _, captured, _, _ in money(books, purchase)) == sum(PRICES)
+
+
+def test_confirmed_with_the_bank(stack, buyer, purchase, books):
+    answer = pay(buyer, purchase, "pm_card_authenticationRequired")
+    assert (answer.status_code, answer.json()["status"]) == (202, "requires_action")
+    [entry] = books.of({"id": str(purchase.id)})
+    books.confirm(entry["id"])
+    becomes(buyer, purchase, "succeeded")
+    assert published(stack, purchase, 3) == [(1, "PaymentStarted", 1), (2, "PaymentStarted", 1), (3, "PaymentCreated", 1)]
+
+
+def test_cancelled_instead_of_confirmed(stack, buyer, purchase, books):
+    assert pay(buyer, purchase, "pm_card_authenticationRequired").status_code == 202
+    put(stack, purchase.cancelled()[1])
+    assert becomes(buyer, purchase, "failed")["reason"] == "order_ended"
+    assert money(books, purchase) == [("canceled", 0, 0, 0)]
