@@ -96,6 +96,9 @@ TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "passwo
         "a" * 64 + "@b", "a" * 65 + "@b", "a@" + "b" * 63, "a@" + "b" * 64,
         "a@" + ".".join(["b" * 62] * 4), "a@" + ".".join(["b" * 63] * 4))],
     *[("/api/users/signup", ACCOUNT, {"password": password}) for password in ("x" * 7, "x" * 8, "🎫" * 128, "x" * 129, "1234567\0", None)],
+    *[("/api/payments", {"purchaseId": str(uuid.UUID(int=1)), "token": "pm_card_visa"}, change) for change in (
+        {}, {"orderId": None}, {"orderId": str(uuid.UUID(int=1))}, {"orderId": "x"}, {"purchaseId": None}, {"purchaseId": "x"},
+        {"purchaseId": None, "orderId": str(uuid.UUID(int=1))})],
     ("/api/orders", {"ticketId": str(uuid.UUID(int=1))}, {"ticketId": "x"}),
     *[("/api/purchases", {"showId": str(uuid.UUID(int=1)), "quantity": 1}, change) for change in (
         {"quantity": 0}, {"quantity": 8}, {"quantity": 9}, {"quantity": 1.5}, {"quantity": None}, {"showId": None}, {"maxPrice": 0},

@@ -347,6 +347,32 @@ def test_cancelled_when_it_was_paid(stack, buyer, purchase, books):
     assert money(books, purchase) == [("succeeded", sum(PRICES), sum(PRICES), 1)]
 
 
+def test_refunded_by_hand(stack, buyer, purchase, books):
+    """At Stripe, the whole of it; a dispute is about the whole as well."""
+    paid(buyer, purchase)
+    [entry] = books.of({"id": str(purchase.id)})
+    books.dispute(entry["id"])
+    wait_until(lambda: stack.sql("payments", "select amount from disputes where stripe_id = %s", entry["id"]) == [(sum(PRICES),)],
+               "payments knows of the dispute")
+    books.dispute(entry["id"], "won")  # the money stays; until then nothing can be refunded
+    books.post("/v1/refunds", payment_intent=entry["id"])
+    assert becomes(buyer, purchase, "refunded")["reason"] == "refunded_outside"
+    assert published(stack, purchase, 3)[-1] == (3, "PaymentRefunded", 1)
+
+
+def test_found_by_what_stripe_was_told(stack, buyer, purchase, books):
+    """After an answer that did not come, and a day later: no second charge is made."""
+    books.settings(drop_after=1, webhook_url="http://127.0.0.1:1/", webhook_retry_ms=600000)
+    with Replica(stack, "payments", STRIPE_TIMEOUT="500ms") as impatient:
+        impatient.wait_ready()
+        token = buyer.headers["Authorization"].removeprefix("Bearer ")
+        refused(pay(User(impatient.url, token), purchase), 503, "Ask again")
+    stack.sql("payments", "update charges set key_at = key_at - interval '1 day', ask_at = now() where order_id = %s", purchase.id)
+    books.settings(drop_after=0)
+    becomes(buyer, purchase, "succeeded")
+    assert money(books, purchase) == [("succeeded", sum(PRICES), 0, 0)]
+
+
 def test_killed_while_it_is_being_paid(stack, buyer, purchase, books):
     """Nobody else tells how it ended; and one of the orders was cancelled meanwhile, of another purchase."""
     other = Purchase(buyer.id, (700, 800))

@@ -267,6 +267,16 @@ def test_somebody_was_faster(web):
     assert "Press again to buy it" in browser.submit(page, f"{path}/buy").words
 
 
+@pytest.mark.parametrize("code, status", [(201, "succeeded"), (202, "requires_action")])
+def test_a_payment_leads_back_to_its_order(web, code, status):
+    """Paid, or to be confirmed there."""
+    browser = Browser(web, True)
+    path = serve_order(web, order(ticket()), [event("OrderCreated", "created")])
+    web.services.answers["POST /api/payments"] = (code, {"id": new_id(), "status": status})
+    answer = browser.submit(browser.go(path).page, f"{path}/pay", token="pm_card_visa")
+    assert (answer.status_code, answer.headers["Location"]) == (303, path)
+
+
 def test_an_order_until_it_is_paid(web):
     browser = Browser(web, True)
     o = order(ticket())
