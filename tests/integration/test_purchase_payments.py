@@ -13,6 +13,7 @@ from sandbox import Books
 from support import ROOT, Replica, User, errors, missing_id, refused, wait_until
 from test_payment_rules import attempt, database, row, tell
 from test_payment_rules import events as events_of
+from venue import Venue
 
 WRITE = (ROOT / "services/payments/sql/on_order.sql").read_text()
 PRICES = (2050, 999, 10000)
@@ -173,13 +174,14 @@ def test_a_purchase_of_one_has_any_digit_at_its_end(db, size):
     assert [e[0] for e in events_of(db, order)] == ["PaymentStarted"]
 
 
-def test_an_order_that_was_lost_ends_its_purchase(db):
-    """Of one that orders forgot in a failover only the purchase is known, and neither the buyer nor the size."""
+@pytest.mark.parametrize("place", range(3))
+def test_an_order_that_was_lost_ends_its_purchase(db, place):
+    """One that orders forgot in a failover is cancelled without its buyer, its purchase and the size."""
     purchase = Purchase(uuid.uuid4())
     tell_orders(db, *purchase.change())
     attempt(db, purchase.id, user=purchase.buyer)
     tell(db, purchase.id, "succeeded", 1)
-    tell_orders(db, purchase.cancelled()[2] | {"version": 100000, "userId": uuid.UUID(int=0), "purchaseSize": None, "reason": "lost"})
+    tell_orders(db, purchase.cancelled()[place] | {"version": 100000, "userId": uuid.UUID(int=0), "purchaseId": None, "purchaseSize": None})
     after = known(db, purchase)
     assert (after["state"], after["amount"], after["tickets"]) == ("refunding", sum(PRICES), purchase.tickets)
 
@@ -264,6 +266,48 @@ def test_three_at_once(stack, buyer, purchase, books, by):
     assert [listed(buyer, purchase, place) for place in range(3)] == [[charge]] * 3
     assert buyer.get("/api/payments").json() == [charge]
     refused(pay(buyer, purchase, "pm_card_mastercard"), 409, "is paid")
+
+
+@pytest.fixture(scope="module")
+def show(stack, seller):
+    show = Venue(stack, seller)
+    show.add("Stalls", rows=[20], price=2050)
+    yield show
+    show.check()
+
+
+def known_to_payments(stack, bought):
+    wait_until(lambda: stack.sql("payments", "select 1 from charges where order_id = %s and array_position(tickets, null) is null", bought["id"]),
+               "payments knows all of it")
+
+
+def test_places_of_a_show(stack, show, buyer, books):
+    """Placed by orders, paid, and complete as a whole."""
+    bought = show.buy(buyer, 3)
+    known_to_payments(stack, bought)
+    answer = buyer.post("/api/payments", json={"purchaseId": bought["id"], "token": "pm_card_visa"})
+    assert (answer.status_code, answer.json()["amount"]) == (201, bought["total"])
+    assert answer.json()["orderIds"] == [o["id"] for o in bought["orders"]]
+    wait_until(lambda: buyer.get(f"/api/purchases/{bought['id']}").json()["status"] == "complete", "it is complete")
+    wait_until(lambda: {s for s, in stack.sql("payments", "select order_status from charges where order_id = %s", bought["id"])} == {"complete"},
+               "payments hears of it")
+    assert [(e["status"], e["captured"]) for e in books.of(bought)] == [("succeeded", 6150)]
+    refused(buyer.delete(f"/api/purchases/{bought['id']}"), 409)
+
+
+def test_places_of_a_show_given_back_while_they_are_being_paid(stack, show, buyer, books):
+    bought = show.buy(buyer, 3)
+    known_to_payments(stack, bought)
+    books.settings(latency_ms=1500)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(buyer.post, "/api/payments", json={"orderId": bought["orders"][1]["id"], "token": "pm_card_visa"})
+        wait_until(lambda: buyer.get(f"/api/purchases/{bought['id']}").json()["status"] == "awaiting:payment", "orders knows")
+        assert buyer.delete(f"/api/orders/{bought['orders'][2]['id']}").status_code == 204
+        wait_until(lambda: stack.sql("payments", "select 1 from charges where order_id = %s and order_status = 'cancelled'", bought["id"]),
+                   "payments knows")
+        refused(answer.result(), 409, "the money goes back")
+    books.reset()
+    wait_until(lambda: [(e["captured"], e["refunded"], e["refunds"]) for e in books.of(bought)] == [(6150, 6150, 1)], "it went back")
 
 
 def test_one_of_the_two_ids(buyer):

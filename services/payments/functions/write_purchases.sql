@@ -9,24 +9,29 @@
 -- - No attempt begins before all orders are known (write_attempts). So the amount of a charge that began is final.
 -- - All of this takes the lock of the charge's row, as do attempts and answers of Stripe. A cancellation comes before an attempt begins,
 --   which is refused, or after: then the rules call it off, or give all of it back once it succeeds.
--- - An order of another buyer or currency than the rest is no part of it: the purchase never becomes known. An order that was lost
---   (the buyer may be unknown, and the size) still ends it.
+-- - An order of another buyer or currency than the rest is no part of it: the purchase never becomes known.
+-- - An order that orders lost in a failover is cancelled without its buyer, its purchase and the size. What it told before, on the same
+--   partition, is known here, so it is found, and ends the whole purchase.
 create or replace function write_purchases(order_ids uuid[], versions int[], ticket_ids uuid[], user_ids uuid[], statuses text[],
                                            prices bigint[], currencies text[], expiries timestamptz[], traceparents text[],
                                            purchase_ids uuid[], sizes int[])
 returns void language plpgsql as $$
 declare cancelled uuid[];
 begin
+    if purchase_ids is null or array_position(purchase_ids, null) is not null then
+        select array_agg(coalesce(told, known) order by ordinal) into purchase_ids
+          from unnest(purchase_ids, purchases_of(order_ids)) with ordinality as e (told, known, ordinal);
+    end if;
     with fresh as (
         insert into charges as c (order_id, order_version, ticket_id, user_id, order_status, amount, currency, expires_at, size, tickets,
                                   prices)
-        select distinct on (id) coalesce(purchase_id, order_id) as id, version, ticket_id, user_id, status,
+        select distinct on (purchase_id) purchase_id, version, ticket_id, user_id, status,
                case when size > 1 then 0 else price end, currency, expires_at, coalesce(size, 1),
                case when size > 1 then array_fill(null::uuid, array[size]) end,
                case when size > 1 then array_fill(null::bigint, array[size]) end
-          from unnest(order_ids, purchase_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, sizes)
-            as e (order_id, purchase_id, version, ticket_id, user_id, status, price, currency, expires_at, size)
-         order by id, version desc
+          from unnest(purchase_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, sizes)
+            as e (purchase_id, version, ticket_id, user_id, status, price, currency, expires_at, size)
+         order by purchase_id, version desc
             on conflict (order_id) do update
            set order_version = excluded.order_version, order_status = excluded.order_status, expires_at = excluded.expires_at
          where c.order_version < excluded.order_version
@@ -53,9 +58,7 @@ begin
 
     perform write_charges(array_agg(id), array_agg(null::int), array_agg('order_cancelled'::text), array_agg(null::text),
                           array_agg(null::text), array_agg(null::text), array_agg(null::text), array_agg(traceparent))
-       from (select distinct on (id) id, traceparent
-               from (select coalesce(purchase_id, order_id) as id, traceparent
-                       from unnest(order_ids, purchase_ids, traceparents) as e (order_id, purchase_id, traceparent)) e
+       from (select distinct on (id) * from unnest(purchase_ids, traceparents) as e (id, traceparent)
               where id = any (cancelled) order by id, traceparent) e
      having count(*) > 0;
 end $$;
