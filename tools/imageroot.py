@@ -17,10 +17,11 @@ import sys
 import uuid
 
 USER = "onsale:x:10001:10001::/:/sbin/nologin\n"
-# Beside the libraries: who is who, how names are looked up, whom to trust.
+# Beside the libraries: who is who, how names are looked up, whom to trust, what time it is where.
 TEXTS = {"etc/passwd": f"root:x:0:0::/:/sbin/nologin\n{USER}", "etc/group": "root:x:0:\nonsale:x:10001:\n", "etc/nsswitch.conf": "hosts: files dns\n"}
 DISTRO = "{ID}-{VERSION_ID}".format(**platform.freedesktop_os_release())
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+ZONES = pathlib.Path("/usr/share/zoneinfo")  # that pages tell the time by
 
 
 def output(*command):
@@ -77,6 +78,13 @@ def put(into, path, source):
     return target
 
 
+def zones():
+    """The files of time zones, without the two copies of them all that count in other ways."""
+    for path in sorted(ZONES.rglob("*")):
+        if path.is_file() and not {"posix", "right"} & set(path.parts) and path.read_bytes()[:4] == b"TZif":
+            yield str(path)
+
+
 def main():
     version, into = sys.argv[1], pathlib.Path(sys.argv[2])
     (into / "usr/lib").mkdir()
@@ -85,12 +93,13 @@ def main():
     (into / "lib64").symlink_to("usr/lib64")
     (into / "tmp").mkdir()
     loaded = {path for program in (into / "usr/bin").iterdir() for path in libraries(program)}
-    packages = {"ca-certificates"}  # which makes that file when it is installed
+    packages = {"ca-certificates", "tzdata"}  # the first makes its file when it is installed
     for path in sorted(loaded):
         real = os.path.realpath(path)
         put(into, path if path.startswith("/usr") else f"/usr{path}", real)
         packages.add(package_of(real))
-    put(into, f"/{CERTIFICATES}", f"/{CERTIFICATES}")
+    for path in (f"/{CERTIFICATES}", *zones()):
+        put(into, path, path)
     for path, text in TEXTS.items():
         (into / path).parent.mkdir(parents=True, exist_ok=True)
         (into / path).write_text(text)

@@ -222,10 +222,15 @@ static struct live_item *new_item(enum live_kind kind, struct uuid id, struct uu
     return item;
 }
 
+/* A show's places are made by the million, are in no list, and whoever sees one knows its first version. */
+static bool is_new_place(const struct ticket_event *e) {
+    return e->type == TICKET_CREATED && e->has_show_id;
+}
+
 const struct live_item *live_view_ticket(struct live_view *view, int topic, int32_t partition, int64_t offset,
                                          const struct ticket_event *e) {
     int part = part_of_news(view, topic, partition, offset, &e->id, e->version);
-    if (part < 0) return NULL;
+    if (part < 0 || is_new_place(e)) return NULL;
     struct live_item *item = new_item(LIVE_TICKET, e->id, e->user_id, e->version, e->title);
     item->created = e->type == TICKET_CREATED;
     item->status = e->status;

@@ -3,33 +3,44 @@
 
 /* --- the list --- */
 
-static void on_orders(struct req *rq, const struct api_answer *answer) {
+typedef bool view_rows(const json_t *json, struct arena *arena, struct order_row_list *out);
+
+static void render_list(struct req *rq, const struct api_answer *answer, view_rows *read) {
     struct visit *visit = visit_of(rq);
-    struct orders_view view = {.page = visit->page, .later = visit->own != NULL};
+    struct orders_view view = {.page = visit->page, .later = visit_cursor(rq).n > 0};
     if (answer->code == 401) {
         page_refusal(rq, answer, "");
         return;
     }
-    if (answer->code != 200 || !view_orders(answer->body, req_arena(rq), &view.orders)) {
+    if (answer->code != 200 || !read(answer->body, req_arena(rq), &view.orders)) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = visit_link(rq, "/orders?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
+        view.next = visit_next_page(rq, "/orders", answer->cursor, (struct str){0});
     }
     orders_render(page_begin(rq), &view);
     page_end(rq);
 }
 
-void list_orders(struct req *rq) {
-    struct visit *visit = visit_begin(rq);
-    if (!page_signed_in(rq)) return;
-    struct str cursor = visit_cursor(rq);
-    if (cursor.n > 0) visit->own = visit; /* not the first page */
-    visit_ask(rq, API_ORDERS, "GET", on_orders, "/api/orders?limit=%d%s%.*s", PAGE_ITEMS,
-              cursor.n > 0 ? "&cursor=" : "", (int)cursor.n, cursor.p);
+static void on_orders(struct req *rq, const struct api_answer *answer) {
+    render_list(rq, answer, view_orders);
 }
 
-/* --- an order: three questions at once --- */
+/* Not found: that orders is of a version before purchases, as there is one while a system is upgraded. */
+static void on_purchases(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 404)
+        visit_ask_page(rq, API_ORDERS, "/api/orders", visit_cursor(rq), (struct str){0}, on_orders);
+    else
+        render_list(rq, answer, view_purchases);
+}
+
+void list_orders(struct req *rq) {
+    visit_begin(rq);
+    if (page_signed_in(rq))
+        visit_ask_page(rq, API_ORDERS, "/api/purchases", visit_cursor(rq), (struct str){0}, on_purchases);
+}
+
+/* --- an order, or a purchase of several by its first one: some questions at once --- */
 
 /* Of the sandbox, by what they do; Stripe's own names for its test cards. */
 static const struct test_card_view test_cards[] = {
@@ -40,8 +51,11 @@ static const struct test_card_view test_cards[] = {
     {{"pm_card_chargeDeclinedInsufficientFunds", 39}, {"Visa 9995", 9}, {"has not enough money", 20}, false},
 };
 
+/* Whose page it is, and what is sent. */
 struct order_page {
+    enum order_kind kind;
     struct order order;
+    bool part; /* of a purchase of several, which has a page of its own */
     struct order_event_list history;
     enum order_state ended; /* how, by the history */
     int64_t history_version;
@@ -53,9 +67,18 @@ struct order_page {
 };
 
 static struct order_page *own(struct req *rq) {
-    struct visit *visit = visit_of(rq);
-    if (visit->own == NULL) visit->own = req_alloc(rq, sizeof(struct order_page));
-    return visit->own;
+    return visit_of(rq)->own;
+}
+
+static void begin(struct req *rq, enum order_kind kind) {
+    struct order_page *p = req_alloc(rq, sizeof *p);
+    p->kind = kind;
+    visit_begin(rq)->own = p;
+}
+
+/* Of the page's, or of the API's beside it. */
+static const char *collection(const struct order_page *p) {
+    return p->kind == ORDER_KIND_PURCHASES ? "purchases" : "orders";
 }
 
 static int64_t placed_at(const struct order_page *p, int64_t now) {
@@ -85,6 +108,12 @@ static int64_t version_of(const struct order_page *p) {
     return behind ? p->history_version : p->order.version;
 }
 
+/* Where the tickets of a purchase are, or how many there are. */
+static struct str title_of(struct req *rq, const struct order *o) {
+    if (o->tickets.count == 0) return o->ticket.title;
+    return o->seats.n > 0 ? o->seats : visit_text(rq, "%zu tickets", o->tickets.count);
+}
+
 static void render_order(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct web *web = req_service(rq);
@@ -92,9 +121,11 @@ static void render_order(struct req *rq) {
     const struct order *o = &p->order;
     struct order_view view = {
         .page = visit->page,
+        .kind = p->kind,
         .id = o->id,
+        .tickets = o->tickets,
         .ticket_id = o->ticket.id,
-        .title = o->ticket.title,
+        .title = title_of(rq, o),
         .price = o->ticket.price,
         .state = state_of(p),
         .version = version_of(p),
@@ -118,10 +149,26 @@ static void render_order(struct req *rq) {
     page_end(rq);
 }
 
+/* That the order would be of if it were one of several: they differ in their last hex digit alone, which the
+ * first one has as 0. */
+static struct uuid purchase_of(struct req *rq) {
+    struct uuid id = req_path_uuid(rq, 0);
+    if (own(rq)->kind == ORDER_KIND_ORDERS) id.b[15] &= 0xf0;
+    return id;
+}
+
 static void answered(struct req *rq) {
     struct order_page *p = own(rq);
     if (--p->left > 0) return;
-    if (p->refusal == NULL)
+    struct uuid purchase = purchase_of(rq);
+    char id[UUID_TEXT];
+    uuid_format(&purchase, id);
+    bool single = p->kind == ORDER_KIND_PURCHASES && p->order.tickets.count == 0;
+    if (p->part)
+        page_go(rq, "/purchases/%.*s", UUID_TEXT, id);
+    else if (p->refusal == NULL && single)
+        page_go(rq, "/orders/%.*s", UUID_TEXT, id);
+    else if (p->refusal == NULL)
         render_order(rq);
     else
         page_refusal(rq, p->refusal,
@@ -130,14 +177,26 @@ static void answered(struct req *rq) {
 
 static void on_order(struct req *rq, const struct api_answer *answer) {
     struct order_page *p = own(rq);
-    if (answer->code != 200 || !view_order(answer->body, &p->order)) p->refusal = answer;
+    bool ok = answer->code == 200 &&
+              (p->kind == ORDER_KIND_PURCHASES ? view_purchase(answer->body, req_arena(rq), &p->order)
+                                               : view_order(answer->body, &p->order));
+    if (!ok) p->refusal = answer;
+    answered(rq);
+}
+
+static void on_whole(struct req *rq, const struct api_answer *answer) {
+    struct order whole;
+    struct order_page *p = own(rq);
+    p->part = answer->code == 200 && view_purchase(answer->body, req_arena(rq), &whole) &&
+              whole.tickets.count > (req_path_uuid(rq, 0).b[15] & 0x0f);
     answered(rq);
 }
 
 static void on_history(struct req *rq, const struct api_answer *answer) {
     struct order_page *p = own(rq);
     p->ended = ORDER_STATE_CANCELLED;
-    view_history(answer->body, req_arena(rq), &p->history, &p->ended, &p->history_version);
+    view_history(answer->body, p->kind == ORDER_KIND_PURCHASES, req_arena(rq), &p->history, &p->ended,
+                 &p->history_version);
     answered(rq);
 }
 
@@ -148,18 +207,33 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
     answered(rq);
 }
 
+enum { PURCHASE_MOST = 8 };
+
 static void go_to_order(struct req *rq) {
-    char id[UUID_TEXT];
+    char id[UUID_TEXT], whole[UUID_TEXT];
+    struct order_page *p = own(rq);
+    struct uuid purchase = purchase_of(rq);
+    bool maybe_part = p->kind == ORDER_KIND_ORDERS && (req_path_uuid(rq, 0).b[15] & 0x0f) < PURCHASE_MOST;
     visit_id(rq, id);
-    own(rq)->left = 3;
-    visit_ask(rq, API_ORDERS, "GET", on_order, "/api/orders/%.*s", UUID_TEXT, id);
+    uuid_format(&purchase, whole);
+    p->left = maybe_part ? 4 : 3;
+    if (maybe_part) visit_ask(rq, API_ORDERS, "GET", on_whole, "/api/purchases/%.*s", UUID_TEXT, whole);
+    visit_ask(rq, API_ORDERS, "GET", on_order, "/api/%s/%.*s", collection(p), UUID_TEXT, id);
     visit_ask(rq, API_ORDERS, "GET", on_history, "/api/orders/%.*s/history", UUID_TEXT, id);
     visit_ask(rq, API_PAYMENTS, "GET", on_charges, "/api/payments?orderId=%.*s", UUID_TEXT, id);
 }
 
-void show_order(struct req *rq) {
-    visit_begin(rq);
+static void show(struct req *rq, enum order_kind kind) {
+    begin(rq, kind);
     if (page_signed_in(rq)) go_to_order(rq);
+}
+
+void show_order(struct req *rq) {
+    show(rq, ORDER_KIND_ORDERS);
+}
+
+void show_purchase(struct req *rq) {
+    show(rq, ORDER_KIND_PURCHASES);
 }
 
 /* --- paying it --- */
@@ -197,15 +271,23 @@ static void send_payment(struct req *rq) {
     struct json body = {0};
     struct uuid id = req_path_uuid(rq, 0);
     json_open(&body, '{');
-    json_put_uuid(&body, "orderId", id);
+    json_put_uuid(&body, own(rq)->kind == ORDER_KIND_PURCHASES ? "purchaseId" : "orderId", id);
     json_put_text(&body, "token", visit_field(rq, "token"));
     json_close(&body, '}');
     visit_send(rq, API_PAYMENTS, "POST", "/api/payments", &body, 0, on_paid);
 }
 
-void pay_order(struct req *rq) {
-    visit_begin(rq);
+static void pay(struct req *rq, enum order_kind kind) {
+    begin(rq, kind);
     if (page_own_form(rq)) send_payment(rq);
+}
+
+void pay_order(struct req *rq) {
+    pay(rq, ORDER_KIND_ORDERS);
+}
+
+void pay_purchase(struct req *rq) {
+    pay(rq, ORDER_KIND_PURCHASES);
 }
 
 /* --- confirming it, where the bank wants that --- */
@@ -240,10 +322,18 @@ static void on_cancelled(struct req *rq, const struct api_answer *answer) {
     }
 }
 
-void cancel_order(struct req *rq) {
-    visit_begin(rq);
+static void cancel(struct req *rq, enum order_kind kind) {
+    begin(rq, kind);
     if (!page_own_form(rq)) return;
     char id[UUID_TEXT];
     visit_id(rq, id);
-    visit_ask(rq, API_ORDERS, "DELETE", on_cancelled, "/api/orders/%.*s", UUID_TEXT, id);
+    visit_ask(rq, API_ORDERS, "DELETE", on_cancelled, "/api/%s/%.*s", collection(own(rq)), UUID_TEXT, id);
+}
+
+void cancel_order(struct req *rq) {
+    cancel(rq, ORDER_KIND_ORDERS);
+}
+
+void cancel_purchase(struct req *rq) {
+    cancel(rq, ORDER_KIND_PURCHASES);
 }

@@ -4,8 +4,6 @@
 #include "live.h"
 #include "page.h"
 
-enum { PAGE_ITEMS = 20 };
-
 extern const struct route web_routes[];
 
 /* page.c: errors that no handler answered */
@@ -18,6 +16,16 @@ req_handler show_home, show_ticket, buy_ticket;
 void go_to_ticket(struct req *rq);
 /* orders.c: what one buys */
 req_handler list_orders, show_order, pay_order, confirm_order, cancel_order;
+req_handler show_purchase, pay_purchase, cancel_purchase;
+/* shows.c: shows and their places */
+req_handler list_shows, show_show, buy_places;
+/* Goes on with a show's page, or that of its draft, and how a form of it was refused (NULL: none was sent).
+ * Needs the id in the path. */
+void go_to_show(struct req *rq, const struct api_answer *refusal);
+/* drafts.c: shows that one makes */
+req_handler show_making, make_show, add_area, announce_show;
+struct show;
+void render_draft(struct req *rq, const struct show *show, const struct api_answer *refusal);
 /* selling.c: what one sells */
 req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
 /* people.c: who one is */

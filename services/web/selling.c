@@ -16,7 +16,7 @@ static void on_mine(struct req *rq, const struct api_answer *answer) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = visit_link(rq, "/tickets?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
+        view.next = visit_text(rq, "/tickets?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
     }
     mine_render(page_begin(rq), &view);
     page_end(rq);

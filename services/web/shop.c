@@ -5,53 +5,55 @@
 
 /* --- the home page --- */
 
-struct search {
+struct home {
     struct str words, cursor;
+    struct home_view view;
+    int left; /* answers to come */
 };
 
-/* /?cursor=…&q=…, in the arena */
-static struct str link_next(struct req *rq, struct str cursor, struct str words) {
-    struct buf link = {0};
-    html_literal(&link, "/?cursor=");
-    buf_add(&link, cursor.p, cursor.n);
-    if (words.n > 0) html_literal(&link, "&q=");
-    percent_encode(&link, words);
-    struct str kept = arena_str(req_arena(rq), buf_str(&link));
-    buf_free(&link);
-    return kept;
+static void home_answered(struct req *rq) {
+    struct home *h = visit_of(rq)->own;
+    if (--h->left > 0) return;
+    home_render(page_begin(rq), &h->view);
+    page_end(rq);
 }
 
 static void on_tickets(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
-    const struct search *s = visit->own;
-    struct home_view view = {.page = visit->page, .words = s->words, .later = s->cursor.n > 0};
+    struct home *h = visit->own;
     struct str refused = api_error(answer, "q");
     if (answer->code == 400 && refused.n > 0) {
-        view.problem = visit_words(rq, refused);
+        h->view.problem = visit_words(rq, refused);
         visit->status = 400;
-    } else if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &view.tickets)) {
-        view.away = true;
+    } else if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &h->view.tickets)) {
+        h->view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = link_next(rq, answer->cursor, s->words);
+        h->view.next = visit_next_page(rq, "/", answer->cursor, h->words);
     }
-    home_render(page_begin(rq), &view);
-    page_end(rq);
+    home_answered(rq);
+}
+
+/* What is wrong with the words, the tickets' answer says. */
+static void on_shows(struct req *rq, const struct api_answer *answer) {
+    struct home *h = visit_of(rq)->own;
+    bool ok = answer->code == 200 && view_shows(answer->body, req_arena(rq), &h->view.shows);
+    h->view.shows_away = !ok && answer->code != 400;
+    if (ok && answer->cursor.n > 0)
+        h->view.shows_next = visit_next_page(rq, "/shows", answer->cursor, h->words);
+    home_answered(rq);
 }
 
 void show_home(struct req *rq) {
     struct visit *visit = visit_begin(rq);
-    struct search *s = req_alloc(rq, sizeof *s);
-    visit->own = s;
-    s->cursor = visit_cursor(rq);
-    req_query(rq, "q", &s->words);
-    struct buf path = {0};
-    buf_printf(&path, "/api/tickets?limit=%d", PAGE_ITEMS);
-    if (s->cursor.n > 0) buf_printf(&path, "&cursor=%.*s", (int)s->cursor.n, s->cursor.p);
-    if (s->words.n > 0) html_literal(&path, "&q=");
-    percent_encode(&path, s->words);
-    visit_ask(rq, API_TICKETS, "GET", on_tickets, "%.*s", (int)path.len, (char *)path.data);
-    buf_free(&path);
+    struct home *h = req_alloc(rq, sizeof *h);
+    visit->own = h;
+    h->cursor = visit_cursor(rq);
+    req_query(rq, "q", &h->words);
+    h->view = (struct home_view){.page = visit->page, .words = h->words, .later = h->cursor.n > 0};
+    h->left = h->view.later ? 1 : 2;
+    if (!h->view.later) visit_ask_page(rq, API_TICKETS, "/api/shows", (struct str){0}, h->words, on_shows);
+    visit_ask_page(rq, API_TICKETS, "/api/tickets", h->cursor, h->words, on_tickets);
 }
 
 /* --- a ticket --- */

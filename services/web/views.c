@@ -5,24 +5,24 @@
 
 #include "arena.h"
 #include "currency.h"
+#include "views_read.h"
 
 /* --- values --- */
 
-static bool get_text(const json_t *json, const char *key, struct str *out) {
+bool read_text(const json_t *json, const char *key, struct str *out) {
     const json_t *v = json_object_get(json, key);
     *out = (struct str){json_string_value(v), json_string_length(v)};
     return json_is_string(v);
 }
 
-static bool get_uuid(const json_t *json, const char *key, struct uuid *out) {
+bool read_uuid(const json_t *json, const char *key, struct uuid *out) {
     struct str text;
-    return get_text(json, key, &text) && uuid_parse(text, out);
+    return read_text(json, key, &text) && uuid_parse(text, out);
 }
 
-static bool get_price(const json_t *json, struct price *out) {
-    struct str currency;
-    const json_t *v = json_object_get(json, "price");
-    if (!json_is_number(v) || !get_text(json, "currency", &currency) || currency.n != 3) return false;
+bool read_amount(const json_t *json, const char *key, struct str currency, struct price *out) {
+    const json_t *v = json_object_get(json, key);
+    if (!json_is_number(v) || currency.n != 3) return false;
     double amount = json_number_value(v);
     for (int i = currency_decimals(currency); i > 0; i--)
         amount *= 10;
@@ -31,17 +31,21 @@ static bool get_price(const json_t *json, struct price *out) {
     return true;
 }
 
+static bool get_price(const json_t *json, const char *key, struct price *out) {
+    struct str currency;
+    return read_text(json, "currency", &currency) && read_amount(json, key, currency, out);
+}
+
 static int64_t get_version(const json_t *json) {
     return json_integer_value(json_object_get(json, "version"));
 }
 
-static bool get_time(const json_t *json, const char *key, int64_t *out) {
+bool read_time(const json_t *json, const char *key, int64_t *unix_us) {
     const char *text = json_string_value(json_object_get(json, key));
-    return text != NULL && view_time(text, out);
+    return text != NULL && view_time(text, unix_us);
 }
 
-/* The place of a word in a list, or -1. */
-static int one_of(struct str word, const char *const *words, int n) {
+int read_one_of(struct str word, const char *const *words, int n) {
     for (int i = 0; i < n; i++)
         if (str_eq(word, str_of(words[i]))) return i;
     return -1;
@@ -86,8 +90,8 @@ const char *view_symbol(const char *currency) {
 
 static bool get_card(const json_t *json, struct ticket_card_view *out) {
     out->version = get_version(json);
-    return get_uuid(json, "id", &out->id) && get_text(json, "title", &out->title) &&
-           get_price(json, &out->price);
+    return read_uuid(json, "id", &out->id) && read_text(json, "title", &out->title) &&
+           get_price(json, "price", &out->price);
 }
 
 bool view_ticket(const json_t *json, struct ticket *out) {
@@ -95,11 +99,11 @@ bool view_ticket(const json_t *json, struct ticket *out) {
                                          "cancelled"}; /* enum ticket_state */
     struct str status;
     *out = (struct ticket){0};
-    if (!get_card(json, &out->card) || !get_uuid(json, "userId", &out->seller) ||
-        !get_text(json, "status", &status))
+    if (!get_card(json, &out->card) || !read_uuid(json, "userId", &out->seller) ||
+        !read_text(json, "status", &status))
         return false;
-    get_uuid(json, "orderId", &out->order);
-    int state = one_of(status, states, 4);
+    read_uuid(json, "orderId", &out->order);
+    int state = read_one_of(status, states, 4);
     out->card.state = (enum ticket_state)state;
     return state >= 0;
 }
@@ -109,10 +113,10 @@ bool view_order(const json_t *json, struct order *out) {
                                          "cancelled"}; /* enum order_state */
     struct str status;
     *out = (struct order){.version = get_version(json)};
-    if (!get_uuid(json, "id", &out->id) || !get_card(json_object_get(json, "ticket"), &out->ticket) ||
-        !get_text(json, "status", &status) || !get_time(json, "expiresAt", &out->expires_at))
+    if (!read_uuid(json, "id", &out->id) || !get_card(json_object_get(json, "ticket"), &out->ticket) ||
+        !read_text(json, "status", &status) || !read_time(json, "expiresAt", &out->expires_at))
         return false;
-    int state = one_of(status, states, 4);
+    int state = read_one_of(status, states, 4);
     out->state = (enum order_state)state;
     return state >= 0;
 }
@@ -129,14 +133,61 @@ bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_li
     return json_is_array(json);
 }
 
+/* --- purchases --- */
+
+static bool get_tickets(const json_t *orders, struct arena *arena, struct order_ticket_list *out) {
+    size_t n = json_array_size(orders);
+    struct order_ticket_view *tickets = arena_alloc(arena, n * sizeof *tickets);
+    for (size_t i = 0; i < n; i++) {
+        struct order o;
+        if (!view_order(json_array_get(orders, i), &o)) return false;
+        tickets[i] = (struct order_ticket_view){o.ticket.title, o.ticket.price};
+    }
+    *out = (struct order_ticket_list){tickets, n};
+    return true;
+}
+
+bool view_purchase(const json_t *json, struct arena *arena, struct order *out) {
+    const json_t *orders = json_object_get(json, "orders");
+    struct uuid id;
+    if (!read_uuid(json, "id", &id) || !view_order(json_array_get(orders, 0), out) || !uuid_eq(&id, &out->id))
+        return false;
+    if (json_array_size(orders) == 1) return true;
+    read_text(json, "seats", &out->seats);
+    return get_price(json, "total", &out->ticket.price) && get_tickets(orders, arena, &out->tickets);
+}
+
+static struct order_row_view row_of(const struct order *o) {
+    bool several = o->tickets.count > 0;
+    return (struct order_row_view){.id = o->id,
+                                   .title = o->ticket.title,
+                                   .price = o->ticket.price,
+                                   .state = o->state,
+                                   .version = o->version,
+                                   .expires_at = o->expires_at,
+                                   .kind = several ? ORDER_KIND_PURCHASES : ORDER_KIND_ORDERS,
+                                   .more = several ? (int64_t)o->tickets.count - 1 : 0};
+}
+
 bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out) {
     size_t n = json_array_size(json);
     struct order_row_view *rows = arena_alloc(arena, n * sizeof *rows);
     for (size_t i = 0; i < n; i++) {
         struct order o;
         if (!view_order(json_array_get(json, i), &o)) return false;
-        rows[i] =
-            (struct order_row_view){o.id, o.ticket.title, o.ticket.price, o.state, o.version, o.expires_at};
+        rows[i] = row_of(&o);
+    }
+    *out = (struct order_row_list){rows, n};
+    return json_is_array(json);
+}
+
+bool view_purchases(const json_t *json, struct arena *arena, struct order_row_list *out) {
+    size_t n = json_array_size(json);
+    struct order_row_view *rows = arena_alloc(arena, n * sizeof *rows);
+    for (size_t i = 0; i < n; i++) {
+        struct order o;
+        if (!view_purchase(json_array_get(json, i), arena, &o)) return false;
+        rows[i] = row_of(&o);
     }
     *out = (struct order_row_list){rows, n};
     return json_is_array(json);
@@ -165,17 +216,19 @@ static void end_by(struct str reason, struct order_event_view *out, enum order_s
     }
 }
 
-static bool get_event(const json_t *json, struct order_event_view *out, enum order_state *state) {
+static bool get_event(const json_t *json, bool several, struct order_event_view *out,
+                      enum order_state *state) {
     struct str type, status, reason = {0};
-    get_text(json, "reason", &reason);
-    if (!get_text(json, "type", &type) || !get_text(json, "status", &status) ||
-        !get_time(json, "occurredAt", &out->at))
+    read_text(json, "reason", &reason);
+    if (!read_text(json, "type", &type) || !read_text(json, "status", &status) ||
+        !read_time(json, "occurredAt", &out->at))
         return false;
     if (str_eq(type, STR("OrderCreated")))
-        out->words = STR("You ordered the ticket; it is held for you");
+        out->words = several ? STR("You ordered the tickets; they are held for you")
+                             : STR("You ordered the ticket; it is held for you");
     else if (str_eq(type, STR("OrderCompleted"))) {
         out->kind = EVENT_KIND_COMPLETED;
-        out->words = STR("Paid: the ticket is yours");
+        out->words = several ? STR("Paid: the tickets are yours") : STR("Paid: the ticket is yours");
     } else if (str_eq(type, STR("OrderCancelled"))) {
         end_by(reason, out, state);
     } else if (str_eq(reason, STR("refunded"))) {
@@ -189,12 +242,12 @@ static bool get_event(const json_t *json, struct order_event_view *out, enum ord
     return true;
 }
 
-bool view_history(const json_t *json, struct arena *arena, struct order_event_list *out,
+bool view_history(const json_t *json, bool several, struct arena *arena, struct order_event_list *out,
                   enum order_state *state, int64_t *version) {
     size_t n = json_array_size(json);
     struct order_event_view *events = arena_alloc(arena, n * sizeof *events);
     for (size_t i = 0; i < n; i++)
-        if (!get_event(json_array_get(json, i), &events[i], state)) return false;
+        if (!get_event(json_array_get(json, i), several, &events[i], state)) return false;
     *version = n == 0 ? 0 : get_version(json_array_get(json, n - 1));
     *out = (struct order_event_list){events, n};
     return json_is_array(json);
@@ -203,7 +256,7 @@ bool view_history(const json_t *json, struct arena *arena, struct order_event_li
 /* An http URL, or nothing: it leads away from here. */
 static struct str foreign_url(const json_t *action) {
     struct str url;
-    bool web = get_text(json_object_get(action, "redirect_to_url"), "url", &url) &&
+    bool web = read_text(json_object_get(action, "redirect_to_url"), "url", &url) &&
                (strncmp(url.p, "https://", 8) == 0 || strncmp(url.p, "http://", 7) == 0);
     return web ? url : (struct str){0};
 }
@@ -218,11 +271,11 @@ struct charge view_charge(const json_t *charges) {
     for (size_t i = json_array_size(charges);
          i-- > 0 && out.state != CHARGE_REFUNDED;) { /* newest last; money that went back counts */
         charge = json_array_get(charges, i);
-        int state = get_text(charge, "status", &status) ? one_of(status, words, 5) : -1;
+        int state = read_text(charge, "status", &status) ? read_one_of(status, words, 5) : -1;
         if (state >= 0) out.state = states[state];
     }
     if (out.state != CHARGE_TO_CONFIRM) return out;
-    get_text(charge, "clientSecret", &out.secret);
+    read_text(charge, "clientSecret", &out.secret);
     out.url = foreign_url(json_object_get(charge, "nextAction"));
     return out;
 }

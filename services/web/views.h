@@ -18,17 +18,37 @@ struct order {
     struct ticket_card_view ticket; /* as it was ordered; its state says nothing */
     enum order_state state;
     int64_t version, expires_at;
+    /* Of a purchase of several orders, which live and die together. The ticket is then the first one, for the
+     * price of all. */
+    struct order_ticket_list tickets; /* none: it is one order */
+    struct str seats;                 /* in words; empty: they have none */
 };
 
 bool view_ticket(const json_t *json, struct ticket *out);
 bool view_order(const json_t *json, struct order *out);
+bool view_purchase(const json_t *json, struct arena *arena, struct order *out);
 
 /* The cards or rows of a list, in the arena. */
 bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_list *out);
 bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out);
+bool view_purchases(const json_t *json, struct arena *arena, struct order_row_list *out);
+bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out);
 
-/* The events of an order, what the last of them says of how it ended, and the version it came to by it. */
-bool view_history(const json_t *json, struct arena *arena, struct order_event_list *out,
+/* A show and its areas. */
+struct show {
+    struct uuid id, seller;
+    struct show_head_view head;
+    struct str currency; /* with a 0 behind it */
+    enum show_state state;
+    struct show_area_list areas;       /* to whoever buys */
+    struct draft_area_list drafts;     /* the same to whoever sells */
+    int64_t free, places, made, known; /* of all areas together */
+};
+bool view_show(const json_t *json, struct arena *arena, struct show *out);
+
+/* The events of an order, or of a purchase of several by the first one's; what the last of them says of how
+ * it ended, and the version it came to by it. */
+bool view_history(const json_t *json, bool several, struct arena *arena, struct order_event_list *out,
                   enum order_state *state, int64_t *version);
 
 /* What payments says of an order's charge. */

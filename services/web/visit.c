@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "csrf.h"
 #include "live.h"
+#include "percent.h"
 
 /* --- the start --- */
 
@@ -19,8 +20,8 @@ struct visit *visit_of(struct req *rq) {
 
 /* Where a form that was sent stands: /orders/1 for /orders/1/pay. */
 static struct str page_of_target(struct str path) {
-    static const char *const actions[] = {"/buy",    "/withdraw", "/pay",     "/confirm",
-                                          "/cancel", "/email",    "/password"};
+    static const char *const actions[] = {"/buy",   "/withdraw", "/pay",   "/confirm", "/cancel",
+                                          "/email", "/password", "/areas", "/announce"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         size_t n = strlen(actions[i]);
         if (path.n > n && memcmp(path.p + path.n - n, actions[i], n) == 0) path.n -= n;
@@ -34,6 +35,9 @@ static struct str notice_of(struct req *rq) {
     } notices[] = {
         {{"listed", 6}, {"Your ticket is on sale.", 23}},
         {{"saved", 5}, {"Your changes are saved.", 23}},
+        {{"drafted", 7}, {"Your draft is made. Now add its areas.", 38}},
+        {{"area", 4}, {"The area is added. Its places are being made.", 45}},
+        {{"announced", 9}, {"Your show is announced and on sale.", 35}},
         {{"withdrawn", 9}, {"Your ticket is withdrawn.", 25}},
         {{"email", 5}, {"Your e-mail is changed.", 23}},
         {{"password", 8}, {"Your password is changed.", 25}},
@@ -68,6 +72,20 @@ struct str visit_field(struct req *rq, const char *name) {
     struct str value = {0};
     form_get(&visit_of(rq)->form, name, &value);
     return value;
+}
+
+void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field) {
+    struct str text = visit_field(rq, field);
+    int64_t number = 0;
+    bool whole = text.n > 0 && text.n <= 9;
+    for (size_t i = 0; i < text.n && whole; i++) {
+        whole = isdigit((unsigned char)text.p[i]);
+        number = number * 10 + (text.p[i] - '0');
+    }
+    if (whole)
+        json_put_int(body, member, number);
+    else
+        json_put_text(body, member, text);
 }
 
 struct str visit_key(struct req *rq) {
@@ -137,6 +155,17 @@ void visit_send(struct req *rq, enum api_part part, const char *method, const ch
     buf_free(&body->out);
 }
 
+void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, struct str words,
+                    api_then *then) {
+    struct buf text = {0};
+    buf_printf(&text, "%s?limit=%d", path, PAGE_ITEMS);
+    if (cursor.n > 0) buf_printf(&text, "&cursor=%.*s", (int)cursor.n, cursor.p);
+    if (words.n > 0) buf_printf(&text, "&q=");
+    percent_encode(&text, words);
+    visit_ask(rq, part, "GET", then, "%.*s", (int)text.len, (char *)text.data);
+    buf_free(&text);
+}
+
 void visit_id(struct req *rq, char out[UUID_TEXT]) {
     struct uuid id = req_path_uuid(rq, 0);
     uuid_format(&id, out);
@@ -148,11 +177,21 @@ struct str visit_cursor(struct req *rq) {
     return req_query(rq, "cursor", &cursor) && uuid_parse(cursor, &id) ? cursor : (struct str){0};
 }
 
-struct str visit_link(struct req *rq, const char *path, ...) {
+struct str visit_next_page(struct req *rq, const char *path, struct str cursor, struct str words) {
+    struct buf link = {0};
+    buf_printf(&link, "%s?cursor=%.*s", path, (int)cursor.n, cursor.p);
+    if (words.n > 0) buf_printf(&link, "&q=");
+    percent_encode(&link, words);
+    struct str kept = arena_str(req_arena(rq), buf_str(&link));
+    buf_free(&link);
+    return kept;
+}
+
+struct str visit_text(struct req *rq, const char *format, ...) {
     struct buf text = {0};
     va_list ap;
-    va_start(ap, path);
-    buf_vprintf(&text, path, ap);
+    va_start(ap, format);
+    buf_vprintf(&text, format, ap);
     va_end(ap);
     struct str kept = arena_str(req_arena(rq), buf_str(&text));
     buf_free(&text);

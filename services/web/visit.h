@@ -9,6 +9,8 @@
 #include "form.h"
 #include "templates.h"
 
+enum { PAGE_ITEMS = 20 };
+
 struct web { /* the process's; req_service */
     struct api *api;
     const char *currency;
@@ -36,14 +38,21 @@ void visit_ask(struct req *rq, enum api_part part, const char *method, api_then 
 /* With a JSON body, which is given up, the form's key and a version for If-Match (0: none). */
 void visit_send(struct req *rq, enum api_part part, const char *method, const char *path, struct json *body,
                 int64_t version, api_then *then);
+/* A page of a list: PATH?limit=…&cursor=…&q=…; what is empty is left out. */
+void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, struct str words,
+                    api_then *then);
 void visit_id(struct req *rq, char out[UUID_TEXT]); /* the path's */
 struct str visit_cursor(struct req *rq);            /* of the query; empty: the first page */
-struct str visit_link(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3)));
+struct str visit_next_page(struct req *rq, const char *path, struct str cursor,
+                           struct str words); /* a link */
+struct str visit_text(struct req *rq, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */
-struct str visit_key(struct req *rq);                     /* the form's Idempotency-Key; empty: none */
-struct str visit_new_key(struct req *rq);                 /* for a form */
-struct str visit_next(struct req *rq); /* where one was before signing in: a path of ours */
+/* A member of a body: a field's whole number; or else its text, for the service to say what is wrong. */
+void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field);
+struct str visit_key(struct req *rq);     /* the form's Idempotency-Key; empty: none */
+struct str visit_new_key(struct req *rq); /* for a form */
+struct str visit_next(struct req *rq);    /* where one was before signing in: a path of ours */
 
 /* As a sentence of its own: "must be …" becomes "Must be …". */
 struct str visit_words(struct req *rq, struct str words);

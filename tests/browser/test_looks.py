@@ -53,7 +53,7 @@ def window(chromium, web, states):
 def names():
     """Of the states, as the driver's source has them: pytest wants them before anything is built."""
     source = (ROOT / "tests/integration/pages_driver.c").read_text()
-    return sorted(set(re.findall(r'WRITE\(\w+, "([\w-]+)"', source) + re.findall(r'^ +\{"([\w-]+)", VIEWER', source, re.M) +
+    return sorted(set(re.findall(r'(?:WRITE\(\w+, |SHOW\(|DRAFT\()"([\w-]+)"', source) + re.findall(r'^ +\{"([\w-]+)", VIEWER', source, re.M) +
                       re.findall(r'write_order_as\("([\w-]+)\.html"', source)))
 
 

@@ -106,7 +106,7 @@ def test_bill_of_materials(store, image, files):
     for relation in document["relationships"]:
         assert {relation["spdxElementId"], relation["relatedSpdxElement"]} <= {*ids, "SPDXRef-DOCUMENT"}
     names = {package["name"] for package in document["packages"]}
-    assert names >= {"onsale", "libc6", "libpq5", "librdkafka1", "libssl3t64", "libh2o-evloop0.13", "ca-certificates"}
+    assert names >= {"onsale", "libc6", "libpq5", "librdkafka1", "libssl3t64", "libh2o-evloop0.13", "ca-certificates", "tzdata"}
     for package in document["packages"]:
         assert package["versionInfo"] and (package["name"] == "onsale" or f"usr/share/doc/{package['name']}/copyright" in files)
     libraries = [path for path in files if re.search(r"\.so(\.|$)", path) and files[path][0][0] == "-"]

@@ -215,6 +215,116 @@ static void write_order(void) {
     write_order_as("order-failed.html", &v);
 }
 
+static void write_purchase(void) {
+    static const struct order_event_view placed = {
+        EVENT_KIND_PLACED, STR("You ordered the tickets; they are held for you"), NOW - 93 * SECONDS};
+    struct order_ticket_view tickets[] = {
+        {STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 21"), dollars(6450)},
+        {STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 22"), dollars(6450)},
+    };
+    struct order_view v = order_in(ORDER_STATE_WAITING, &placed, 1);
+    v.kind = ORDER_KIND_PURCHASES;
+    v.title = STR("Stalls, row 7, seats 21–22");
+    v.tickets = (struct order_ticket_list){tickets, 2};
+    write_order_as("purchase.html", &v);
+    v.declined = STR("It has insufficient funds.");
+    write_order_as("purchase-declined.html", &v);
+    v.declined = STR("");
+    v.state = ORDER_STATE_PAYING;
+    v.confirm = true;
+    write_order_as("purchase-confirm.html", &v);
+    v.confirm = false;
+    v.state = ORDER_STATE_PAID;
+    write_order_as("purchase-paid.html", &v);
+    v.state = ORDER_STATE_EXPIRED;
+    write_order_as("purchase-expired.html", &v);
+    v.state = ORDER_STATE_CANCELLED;
+    write_order_as("purchase-cancelled.html", &v);
+}
+
+/* --- shows --- */
+
+static struct show_head_view head(int i) {
+    return (struct show_head_view){.title = str_of(titles[i]),
+                                   .venue = STR("Theater <am> Rhein"),
+                                   .city = STR("Basel"),
+                                   .description = STR("Doors at 7 p.m.\nNo interval."),
+                                   .starts = STR("Tue 1 Jun 2027, 20:00"),
+                                   .starts_at = INT64_C(1811872800) * SECONDS,
+                                   .zone = STR("Europe/Zurich")};
+}
+
+static struct show_card_view show_card(int i) {
+    struct show_head_view h = head(i);
+    return (struct show_card_view){id, h.title, h.venue, h.city, h.starts, h.starts_at, h.zone};
+}
+
+static void write_show_lists(void) {
+    struct show_card_view cards[TITLES];
+    for (int i = 0; i < TITLES; i++)
+        cards[i] = show_card(i);
+    struct page_view page = page_at("/shows", NULL, NULL);
+    struct ticket_card_view ticket = card(1, titles[3], 4550, TICKET_STATE_AVAILABLE);
+    WRITE(home, "home-shows", .page = page_at("/", NULL, NULL), .shows = {cards, TITLES},
+          .shows_next = STR("/shows?cursor=x"), .tickets = {&ticket, 1});
+    WRITE(home, "home-shows-away", .page = page_at("/", NULL, NULL), .shows_away = true,
+          .tickets = {&ticket, 1});
+    WRITE(shows, "shows", .page = page, .shows = {cards, TITLES}, .next = STR("/shows?cursor=x"));
+    WRITE(shows, "shows-empty", .page = page);
+    WRITE(shows, "shows-end", .page = page, .later = true);
+    WRITE(shows, "shows-away", .page = page, .away = true);
+}
+
+static void write_show(void) {
+    static const struct show_area_view areas[] = {{id, STR("Stalls <b>"), {6450, "USD"}, false, 312},
+                                                  {id, STR("Balcony"), {2950, "USD"}, false, 0},
+                                                  {id, STR("Stalls, wheelchairs"), {2950, "USD"}, true, 4}};
+    static const struct option_view many[] = {{STR("1"), STR("1"), false}, {STR("2"), STR("2"), true}};
+    static const struct option_view where[] = {{STR(""), STR("The best, wherever it is"), false},
+                                               {STR("x"), STR("Stalls <b>, $64.50"), true}};
+    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
+    struct page_view visitor = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", NULL, NULL);
+#define SHOW(name, ...)                                                                                      \
+    WRITE(show, name, .id = id, .show = head(1), .areas = {areas, 3}, .quantities = {many, 2},               \
+          .choices = {where, 2}, .together = true, .key = KEY, __VA_ARGS__)
+    SHOW("show", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316);
+    SHOW("show-refused", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316,
+         .problem = STR("There are not 4 places side by side any more; 17 are left."),
+         .quantity_error = STR("Must be a whole number from 1 to 8"), .area_error = STR("Must be a UUID"));
+    SHOW("show-stranger", .page = visitor, .state = SHOW_STATE_ANNOUNCED, .free = 316);
+    SHOW("show-full", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER);
+    SHOW("show-mine", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_SELLER, .free = 316);
+    SHOW("show-cancelled", .page = page, .state = SHOW_STATE_CANCELLED, .viewer = VIEWER_BUYER, .free = 316);
+}
+
+static void write_drafts(void) {
+    static const struct draft_area_view areas[] = {
+        {STR("Stalls <b>"), {6450, "USD"}, true, false, 1200, 1200, 800},
+        {STR("Balcony"), {2950, "USD"}, false, true, 300, 12, 0}};
+    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
+    WRITE(show_new, "show-new", .page = page, .currency = STR("USD"), .per_user = STR("8"), .key = KEY);
+    WRITE(show_new, "show-new-refused", .page = page, .title = str_of(titles[1]),
+          .venue_error = STR("Must have 1 to 120 characters"), .starts = STR("2027-06-01T20:00"),
+          .starts_error = STR("Must be in the future"), .zone = STR("Europe/<b>"),
+          .zone_error = STR("Must be the name of a time zone, like Europe/Zurich"),
+          .description = STR("One\n</textarea><b>two"),
+          .description_error = STR("Must have at most 4000 characters"), .currency = STR("USD"),
+          .per_user = STR("0"), .per_user_error = STR("Must be a whole number from 1 to 1000"), .key = KEY);
+#define DRAFT(name, ...)                                                                                     \
+    WRITE(show_draft, name, .page = page, .id = id, .show = head(1), .symbol = STR("$"), .key = KEY,         \
+          __VA_ARGS__)
+    DRAFT("draft", .state = MAKING_STATE_EMPTY);
+    DRAFT("draft-making", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .made = 1212,
+          .known = 800);
+    DRAFT("draft-ready", .state = MAKING_STATE_READY, .areas = {areas, 1}, .places = 1200, .made = 1200,
+          .known = 1200);
+    DRAFT("draft-refused", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .made = 1212,
+          .known = 800, .problem = STR("This show is not complete yet: 1212 of its 1500 places are made."),
+          .name = STR("\"<b>"), .price_error = STR("Must be a price"), .rows = STR("A 1-20\nB"),
+          .rows_error = STR("Line 2 must be a row and its seats, like A 1-20"), .count = STR("x"),
+          .count_error = STR("Must be a whole number from 1 to 1000000"), .accessible = true);
+}
+
 /* --- one's own --- */
 
 static void write_lists(void) {
@@ -222,8 +332,14 @@ static void write_lists(void) {
                      mine = page_at("/tickets", "mara@example.com", NULL);
     struct order_row_view rows[ORDER_STATE_FAILED + 1];
     for (int i = 0; i <= ORDER_STATE_FAILED; i++)
-        rows[i] = (struct order_row_view){
-            id, str_of(titles[i]), dollars(4550 + i * 1900), (enum order_state)i, 1, NOW + 807 * SECONDS};
+        rows[i] = (struct order_row_view){.id = id,
+                                          .title = str_of(titles[i]),
+                                          .price = dollars(4550 + i * 1900),
+                                          .state = (enum order_state)i,
+                                          .version = 1,
+                                          .expires_at = NOW + 807 * SECONDS,
+                                          .kind = i % 2 == 0 ? ORDER_KIND_ORDERS : ORDER_KIND_PURCHASES,
+                                          .more = i % 2};
     WRITE(orders, "orders", .page = orders, .orders = {rows, ORDER_STATE_FAILED + 1},
           .next = STR("/orders?cursor=x"));
     WRITE(orders, "orders-empty", .page = orders);
@@ -291,6 +407,10 @@ int main(int argc, char **argv) {
     write_home();
     write_ticket();
     write_order();
+    write_purchase();
+    write_show_lists();
+    write_show();
+    write_drafts();
     write_lists();
     write_forms();
     write_errors();

@@ -9,7 +9,7 @@ import pytest
 
 from support import ROOT
 
-STATES = 57  # how many pages the driver writes
+STATES = 81  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_forms_work_by_themselves(pages):
             if form.get("method") == "post":
                 posts += 1
                 assert fields["csrf"].get("value") and fields["csrf"].get("type") == "hidden", name
-                if re.search("buy|pay$|sell", form.get("action")):
+                if re.search("buy|pay$|sell|new$|areas$", form.get("action")):
                     assert fields["key"].get("value"), name
             for element in form.iter("input"):
                 assert element.get("autocomplete") or element.get("type") in ("hidden", "radio"), (name, element.attrib)
@@ -96,6 +96,7 @@ def test_forms_work_by_themselves(pages):
 
 def test_an_error_stands_at_its_field(pages):
     for name, fields in {"sell-refused": ["title", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
+                         "show-new-refused": ["venue", "starts", "zone", "per-user"], "draft-refused": ["price", "places"],
                          "account-refused": ["email", "email-current", "password", "password-current"]}.items():
         tree = pages[name]
         wrong = [e for e in tree.iter("input") if e.get("aria-invalid") == "true"]
@@ -149,14 +150,20 @@ def test_every_state_says_what_it_is(pages):
         "home-empty": "Nothing is on sale right now", "home-none": "No ticket on sale matches", "home-away": "can't be shown right now",
         "orders-empty": "No orders yet", "mine-empty": "You sell nothing yet", "down": "Orders Doesn't answer", "order-stripe": "Stripe",
         "order-confirm": "Confirm with your bank", "order-confirm-stripe": "Confirm with your bank",
+        "purchase": "Stalls, row 7, seats 21–22", "purchase-declined": "the tickets are still held", "purchase-paid": "The tickets are yours",
+        "purchase-expired": "The tickets went back on sale", "home-shows": "Later shows", "home-shows-away": "The list of shows can't be shown",
+        "shows-empty": "No show is announced", "show": "Take the best available", "show-refused": "not 4 places side by side",
+        "show-stranger": "Sign in to buy", "show-full": "Nothing is free right now", "show-mine": "This is your show", "show-cancelled":
+        "This show is cancelled", "draft": "None yet", "draft-making": "1212 of 1500 places are made, 800 can be sold", "draft-ready":
+        "All 1200 places are made",
     }
     for name, words in says.items():
         assert words in text_of(pages[name].find(".//main")), name
     for name, tree in pages.items():
         buys = [f for f in tree.iter("form") if f.get("action").endswith("/buy")]
-        assert bool(buys) == (name == "ticket"), name
+        assert bool(buys) == (name in ("ticket", "show", "show-refused")), name
         pays = [f for f in tree.iter("form") if f.get("action").endswith("/pay")]
-        assert bool(pays) == (name in ("order", "order-declined", "order-soon", "order-stripe")), name
+        assert bool(pays) == (name in ("order", "order-declined", "order-soon", "order-stripe", "purchase", "purchase-declined")), name
     assert "not charged" not in text_of(pages["order-refunded"].find(".//main"))
     assert "Test mode" in text_of(pages["order"]) and "Test mode" not in text_of(pages["order-stripe"])
 

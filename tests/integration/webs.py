@@ -138,12 +138,14 @@ class Browser(requests.Session):
         [form] = [f for f in page.iter("form") if f.get("action") == action]
         assert form.get("method") == "post"
         return {e.get("name"): e.get("value", "") for e in form.iter("input")
-                if e.get("type") != "radio" or e.get("checked") is not None}
+                if e.get("type") not in ("radio", "checkbox") or e.get("checked") is not None} | {
+            e.get("name"): next((o.get("value") for o in e if o.get("selected") is not None), e[0].get("value")) for e in form.iter("select")} | {
+            e.get("name"): e.text or "" for e in form.iter("textarea")}
 
     def submit(self, page, action, **typed):
-        """A form of the page, with what somebody types."""
+        """A form of the page, with what somebody types; None: what is ticked no more."""
         typed = {name.replace("_", "-"): value for name, value in typed.items()}
-        return self.go(action, "POST", data=self.fields(page, action) | typed)
+        return self.go(action, "POST", data={k: v for k, v in (self.fields(page, action) | typed).items() if v is not None})
 
 
 def ticket(seller=None, **more):
@@ -154,6 +156,25 @@ def ticket(seller=None, **more):
 def order(of, **more):
     return {"id": new_id(), "status": "created", "expiresAt": "2026-11-21T10:54:31.123Z", "userId": new_id(), "version": 1,
             "ticket": {k: of[k] for k in ("id", "title", "price", "currency", "version")}} | more
+
+
+def purchase(size=2, seats="Stalls, row A, seats 1–2", **more):
+    """Of orders that differ in the last hex digit."""
+    base = new_id()[:-1]
+    orders = [order(ticket(title=f"{TITLE}, Stalls, row A, seat {i + 1}", price=20.5), id=f"{base}{i}") for i in range(size)]
+    return {"id": f"{base}0", "status": "created", "expiresAt": orders[0]["expiresAt"], "userId": new_id(), "total": 20.5 * size,
+            "currency": "USD", "seats": seats, "orders": [o | {k: v for k, v in more.items() if k == "status"} for o in orders]} | more
+
+
+def area(**more):
+    return {"id": new_id(), "name": "Stalls <b>", "price": 20.5, "seated": True, "accessible": False, "rank": 0, "places": 100, "made": 100,
+            "known": 100, "free": 40} | more
+
+
+def show(seller=None, **more):
+    """As a list has it; a show by itself has areas, too."""
+    return {"id": new_id(), "title": TITLE, "venue": "House & Hall", "city": "Basel", "startsAt": "2027-06-01T18:00:00.000Z",
+            "timeZone": "Europe/Zurich", "currency": "USD", "status": "announced", "perUser": 8, "userId": seller or new_id(), "version": 1} | more
 
 
 def refusal(message, field=None):
@@ -169,6 +190,17 @@ def serve_order(web, o, history=(), charges=()):
     web.services.answers |= {f"GET /api/orders/{o['id']}": (200, o), f"GET /api/orders/{o['id']}/history": (200, list(history)),
                              "GET /api/payments": (200, list(charges))}
     return f"/orders/{o['id']}"
+
+
+def serve_purchase(web, p, history=(), charges=()):
+    web.services.answers |= {f"GET /api/purchases/{p['id']}": (200, p), f"GET /api/orders/{p['id']}/history": (200, list(history)),
+                             "GET /api/payments": (200, list(charges))}
+    return f"/purchases/{p['id']}"
+
+
+def serve_show(web, s, areas=()):
+    web.services.answers[f"GET /api/shows/{s['id']}"] = (200, s | {"areas": list(areas)})
+    return f"/shows/{s['id']}"
 
 
 def event(kind, status, **more):

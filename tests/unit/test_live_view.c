@@ -205,6 +205,20 @@ static void test_whose_order_holds_a_ticket(void **state) {
     live_view_free(v);
 }
 
+static void test_new_places_of_shows_are_passed_over(void **state) {
+    (void)state;
+    struct live_view *v = view_of(10);
+    struct ticket_event seat = ticket(1, 1);
+    seat.has_show_id = true;
+    assert_null(say(v, 5, seat));
+    assert_int_equal(live_view_count(v), 0);
+    assert_place(v, "6");
+    seat.type = TICKET_UPDATED;
+    seat.version = 2;
+    assert_non_null(say(v, 6, seat));
+    live_view_free(v);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_newest_version_stays),
@@ -216,6 +230,7 @@ int main(void) {
         cmocka_unit_test(test_a_partition_goes_on_unless_it_is_gone),
         cmocka_unit_test(test_a_new_partition_moves_the_others_along),
         cmocka_unit_test(test_whose_order_holds_a_ticket),
+        cmocka_unit_test(test_new_places_of_shows_are_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

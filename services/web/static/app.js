@@ -15,11 +15,22 @@
 
     const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+    // A show's time is by the clocks at its place.
+    function localTime(time) {
+        if (!time.dataset.zone) return times.format(new Date(time.dateTime));
+        try {
+            const shape = { weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+            return new Intl.DateTimeFormat(undefined, { ...shape, timeZone: time.dataset.zone }).format(new Date(time.dateTime));
+        } catch {
+            return time.textContent; // a zone that the browser has not heard of
+        }
+    }
+
     function localize(root) {
         for (const price of all("data[data-currency]", root)) {
             price.textContent = new Intl.NumberFormat(undefined, { style: "currency", currency: price.dataset.currency }).format(price.value);
         }
-        for (const time of all("time[datetime]", root)) time.textContent = times.format(new Date(time.dateTime));
+        for (const time of all("time[datetime]", root)) time.textContent = localTime(time);
     }
 
     // --- words for those who listen rather than look ---
@@ -187,8 +198,9 @@
         source.onopen = () => (refused = 0);
     }
 
-    // What a charge is waiting for is not told: an order's events are, and payments' own come between them.
-    const PENDING = ["reserved", "waiting", "paying"], UNTOLD = ["paying"];
+    // What a charge is waiting for is not told: an order's events are, and payments' own come between them. How far a show's making is
+    // is not told either.
+    const PENDING = ["reserved", "waiting", "paying", "making"], UNTOLD = ["paying", "making"];
     setInterval(() => {
         const watched = followed() ? UNTOLD : PENDING;
         if (!document.hidden && parts().some((part) => watched.includes(part.dataset.state))) refresh();
