@@ -8,6 +8,7 @@ import money
 import ownership
 from history import OK, REFUSED
 from support import ASKS_SOON, wait_until
+from workload import PER_USER
 
 QUIET = 400  # seconds until nothing hangs: a refund that was refused several times is asked for again after minutes
 TOPICS = {"tickets": "ticket_events", "orders": "order_events", "payments": "payment_events"}  # and the log in the database of that name
@@ -26,6 +27,8 @@ class Checks:
         self.money_adds_up()
         self.nothing_answered_is_lost()
         self.edits_follow_their_versions()
+        self.purchases_are_whole()
+        self.places_are_kept()
         return self.linearizable()
 
     def wait_quiet(self):
@@ -95,10 +98,17 @@ class Checks:
                 found = orders.get(e["answer"]["id"])
                 assert found and found[:2] == (e["user"], e["ticket"]), f"order {e['answer']['id']}, line {e['line']}, is {found}"
                 assert e["answer"]["userId"] == e["user"]
+        for e in self.history.of("buy"):
+            if e["outcome"] == OK:
+                bought = e["answer"]["orders"]
+                assert len(bought) == e["quantity"], f"order {e['answer']['id']}, line {e['line']}, has {len(bought)} of {e['quantity']} places"
+                for order in bought:
+                    found = orders.get(order["id"])
+                    assert found and found[:2] == (e["user"], order["ticket"]["id"]), f"order {order['id']}, line {e['line']}, is {found}"
         for e in self.history.of("cancel", "look"):
             assert e["status"] not in (403, 404), f"order {e['order']}, line {e['line']}: {e['status']}"
-            if e["do"] == "cancel" and e["outcome"] == OK:
-                assert orders[e["order"]][2] == "cancelled", f"order {e['order']}, cancelled on line {e['line']}, is {orders[e['order']][2]}"
+            for order, _ in e["all"] if e["do"] == "cancel" and e["outcome"] == OK else ():
+                assert orders[order][2] == "cancelled", f"order {order}, cancelled on line {e['line']}, is {orders[order][2]}"
         self.tickets_are_there()
         self.payments_are_there(orders)
 
@@ -132,12 +142,38 @@ class Checks:
         for (ticket, version), count in done.items():
             assert count == 1, f"ticket {ticket}: {count} edits of version {version}"
 
+    # --- rules 7 and 8 ---
+
+    def purchases_are_whole(self):
+        torn = self.stack.sql("orders", """
+            select min(id::text), count(*), min(purchase_size), count(distinct (status, version, reason))
+              from orders group by purchase_of(id, purchase_size)
+            having count(*) <> min(purchase_size) or count(distinct (status, version, reason)) > 1 limit 3""")
+        assert torn == [], f"order {torn[0][0]}: its purchase is torn: {torn}"
+        over = self.stack.sql("orders", "select user_id, count(*) from orders where show_id is not null and status <> 'cancelled'"
+                                        " group by user_id having count(*) > %s limit 3", PER_USER)
+        assert over == [], f"more of the show than one person can have: {over}"
+
+    def places_are_kept(self):
+        """A place that nobody has can be bought, as orders sees it and as pages show it."""
+        lost = self.stack.sql("orders", """
+            select t.id from tickets t join seat_rows r on r.id = row_of(t.id)
+             where t.show_id is not null and (r.free >> place_of(t.id)) & 1 = 0
+               and not exists (select from orders o where o.ticket_id = t.id and o.status <> 'cancelled') limit 3""")
+        assert lost == [], f"ticket {lost[0]} is free, and cannot be bought"
+        wrong = self.stack.sql("tickets", """
+            select t.id, t.status from tickets t join seat_rows r on r.id = row_of_place(t.id)
+             where t.show_id is not null and ((r.free >> (place_number(t.id) & 63)) & 1 = 1) <> (t.status = 'available') limit 3""")
+        assert wrong == [], f"ticket {wrong[0]} is not what the map of seats says"
+
     # --- rule 1, as a history ---
 
     def linearizable(self):
         """What the checker says; the lines of an illegal history are in the failure."""
-        rows = self.stack.sql("orders", "select id::text, ticket_id::text, user_id::text, status, reason, idempotency_key,"
-                                        " (extract(epoch from expires_at) * 1000000)::bigint from orders")
+        rows = self.stack.sql("orders", """
+            select o.id::text, o.ticket_id::text, o.user_id::text, o.status, o.reason, p.idempotency_key,
+                   (extract(epoch from o.expires_at) * 1000000)::bigint, p.id::text
+              from orders o join orders p on p.id = purchase_of(o.id, o.purchase_size)""")
         path = self.history.file.name.replace("history", "ownership")
         with open(path, "w") as file:
             file.writelines(line + "\n" for line in ownership.operations(self.history, rows))

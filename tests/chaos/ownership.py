@@ -19,7 +19,7 @@ def line(ticket, do, order, start, end, number=0, sure=True):
 
 
 def operations(history, rows):
-    """JSON lines. rows: of orders, (id, ticket, user, status, reason, key, expires at)."""
+    """JSON lines. rows: of orders, (id, ticket, user, status, reason, the purchase's key, expires at, purchase)."""
     last, asked = now_us(), history.of("order")
     starts = Starts(history)
     for row in rows:
@@ -28,12 +28,13 @@ def operations(history, rows):
         if e["outcome"] == REFUSED and message(e) in TAKEN:
             yield line(e["ticket"], "taken", "", e["start"], e["end"], e["line"])
     for e in history.of("cancel"):
-        if e["outcome"] == OK:
-            yield line(e["ticket"], "cancel", e["order"], e["start"], e["end"], e["line"])
-        elif e["outcome"] == UNKNOWN:
-            yield line(e["ticket"], "cancel", e["order"], e["start"], last, e["line"], sure=False)
-        elif e["status"] == 409:
-            yield line(e["ticket"], "kept", e["order"], e["start"], e["end"], e["line"])
+        for order, ticket in e["all"]:
+            if e["outcome"] == OK:
+                yield line(ticket, "cancel", order, e["start"], e["end"], e["line"])
+            elif e["outcome"] == UNKNOWN:
+                yield line(ticket, "cancel", order, e["start"], last, e["line"], sure=False)
+            elif e["status"] == 409:
+                yield line(ticket, "kept", order, e["start"], e["end"], e["line"])
 
 
 class Starts:
@@ -43,16 +44,18 @@ class Starts:
         self.asked = collections.defaultdict(list)
         for e in history.of("order"):
             self.asked[e["user"], e["ticket"], e.get("Idempotency-Key")].append(e)
+        for e in history.of("buy"):
+            self.asked[e["user"], e["Idempotency-Key"]].append(e)
         self.first = {}
         for e in history.of("pay", "cancel", "withdraw"):
             if e["do"] == "pay" or e["outcome"] != REFUSED:  # a payment may succeed after a request about it was refused
-                at = e["do"], e["ticket" if e["do"] == "withdraw" else "order"]
-                self.first[at] = min(e["start"], self.first.get(at, e["start"]))
+                for what in [e["ticket"]] if e["do"] == "withdraw" else [order for order, _ in e["all"]]:
+                    self.first[e["do"], what] = min(e["start"], self.first.get((e["do"], what), e["start"]))
 
-    def placing(self, order, ticket, user, key):
+    def placing(self, order, ticket, user, key, purchase):
         """The requests that can have placed it, and those that said so."""
-        same = self.asked[user, ticket, key]
-        answered = [e for e in same if e["outcome"] == OK and e["answer"]["id"] == order]
+        same = self.asked[user, ticket, key] + self.asked[user, key]
+        answered = [e for e in same if e["outcome"] == OK and e["answer"]["id"] == purchase]
         begun = same if key or not answered else answered
         assert begun, f"nobody asked for order {order} of ticket {ticket}"
         return begun, answered
@@ -63,8 +66,8 @@ class Starts:
 
 
 def of_order(starts, row, last):
-    order, ticket, user, status, reason, key, expires_at = row
-    begun, answered = starts.placing(order, ticket, user, key)
+    order, ticket, user, status, reason, key, expires_at, purchase = row
+    begun, answered = starts.placing(order, ticket, user, key, purchase)
     first = min(answered, key=lambda e: e["end"], default=None)
     yield line(ticket, "got", order, min(e["start"] for e in begun), first["end"] if first else last, (first or begun[0])["line"])
 

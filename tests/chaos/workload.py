@@ -8,14 +8,16 @@ import uuid
 import requests
 from background import Background
 from history import OK, REFUSED, UNKNOWN, now_us
-from support import User
+from support import User, wait_until
 
 SELLERS, BUYERS = 4, 20
 ON_SALE = 12  # tickets that buyers choose among: few enough to meet each other
 PATIENCE = 15  # seconds until a request counts as not answered
 CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired",
                                 "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"]
-SERVICES = {"/api/tickets": "tickets", "/api/orders": "orders", "/api/payments": "payments"}
+SERVICES = {"/api/tickets": "tickets", "/api/shows": "tickets", "/api/orders": "orders", "/api/purchases": "orders", "/api/payments": "payments"}
+AREAS = [{"name": "Stalls", "price": 30, "rows": [{"name": row, "from": 1, "to": 10} for row in "ABC"]}, {"name": "Floor", "price": 20, "places": 30}]
+PER_USER = 6
 
 
 class Doors:
@@ -114,6 +116,13 @@ class Seller(Person):
 
 class Buyer(Person):
     def act(self):
+        if self.dice.random() < 0.4:
+            self.buy_places()
+        else:
+            self.order_ticket()
+        self.rest(0.8)
+
+    def order_ticket(self):
         ticket = self.crowd.any_ticket(self.dice)
         if ticket is None:
             self.rest(0.5)
@@ -130,16 +139,29 @@ class Buyer(Person):
         elif outcome == OK and key and self.dice.random() < 0.2:
             self.ask("order", "POST", "/api/orders", {"ticketId": ticket}, headers, ticket=ticket)
         if outcome == OK:
-            self.go_on(ticket, order)
-        self.rest(0.8)
+            self.go_on({"ticket": ticket, "order": order["id"], "all": [[order["id"], ticket]]})
+
+    def buy_places(self):
+        """Of the show. Always with a key, by which an answer that was lost is found again."""
+        body = {"showId": self.crowd.show, "quantity": self.dice.randint(1, 3), "together": self.dice.random() < 0.7}
+        headers = {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}
+        for _ in range(self.dice.randint(2, 5)):
+            outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=body["quantity"])
+            if outcome != UNKNOWN:
+                break
+            self.rest(0.5)
+        if outcome == OK and purchase["status"] == "created":
+            everything = [[o["id"], o["ticket"]["id"]] for o in purchase["orders"]]
+            self.go_on({"ticket": everything[0][1], "order": purchase["id"], "all": everything})
 
     def key(self, ticket):
         """Of one order; of a few none; and sometimes one that others have, too, for the same ticket."""
         choice = self.dice.random()
         return None if choice < 0.1 else f"everybodys-{ticket}" if choice < 0.2 else f"{self.dice.getrandbits(128):x}"
 
-    def go_on(self, ticket, order):
-        choice, about = self.dice.random(), {"ticket": ticket, "order": order["id"]}
+    def go_on(self, about):
+        """about: its first ticket and order, and all of them."""
+        choice = self.dice.random()
         if choice < 0.15:
             return  # it expires
         if choice < 0.45:
@@ -156,11 +178,14 @@ class Buyer(Person):
         elif choice > 0.75:
             self.twin().pay(about)  # a double submit
         pays.join()
-        self.ask("look", "GET", f"/api/orders/{order['id']}", **about)
+        self.ask("look", "GET", f"/api/orders/{about['order']}", **about)
 
     def cancel(self, about):
+        """By any of its orders, or as a purchase."""
+        some = self.dice.choice(about["all"])[0]
         for _ in range(3):
-            outcome, _ = self.ask("cancel", "DELETE", f"/api/orders/{about['order']}", **about)
+            path = f"/api/orders/{some}" if self.dice.random() < 0.5 else f"/api/purchases/{about['order']}"
+            outcome, _ = self.ask("cancel", "DELETE", path, **about)
             if outcome != UNKNOWN:
                 return
             self.rest(0.5)
@@ -168,10 +193,11 @@ class Buyer(Person):
     def pay(self, about):
         for _ in range(self.dice.randint(1, 4)):
             card = self.dice.choice(CARDS)
-            outcome, charge = self.ask("pay", "POST", "/api/payments", {"orderId": about["order"], "token": card}, card=card, **about)
+            which = {"orderId": self.dice.choice(about["all"])[0]} if self.dice.random() < 0.5 else {"purchaseId": about["order"]}
+            outcome, charge = self.ask("pay", "POST", "/api/payments", {**which, "token": card}, card=card, **about)
             if outcome == OK and charge["status"] == "requires_action" and self.dice.random() < 0.7:
                 self.confirm(charge["clientSecret"].split("_secret")[0], about)
-            if outcome == OK or (outcome == REFUSED and "declined" not in str(charge) and "No such order" not in str(charge)):
+            if outcome == OK or (outcome == REFUSED and "declined" not in str(charge) and "No such" not in str(charge)):
                 return  # declined, another card may do; and payments may not have heard of the order yet
             self.rest(0.5)
 
@@ -194,6 +220,17 @@ class Crowd(Background):
         self.doors, self.bank = Doors(stack), stack.env["STRIPE_SANDBOX_URL"]
         self.market, self.lock = [], threading.Lock()
         self.tokens = stack.tokens(SELLERS + BUYERS)
+        self.show = self.make_show()
+
+    def make_show(self):
+        """Before anything is disturbed."""
+        seller = User(self.stack.url, self.tokens[0])
+        show = seller.post("/api/shows", json={"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z",
+                                               "timeZone": "Europe/Zurich", "perUser": PER_USER}).json()["id"]
+        for area in AREAS:
+            assert seller.post(f"/api/shows/{show}/areas", json=area).status_code == 202
+        wait_until(lambda: seller.post(f"/api/shows/{show}/announce").status_code == 200, "the show is announced")
+        return show
 
     def offer(self, ticket):
         with self.lock:

@@ -60,10 +60,22 @@ def test_what_became_of_lost_answers(tmp_path):
     history.add(**order, start=1, end=2, outcome="unknown")
     history.add(**order | {"answer": {"id": "a"}}, start=3, end=4, outcome="ok")
     history.add(**order | {"Idempotency-Key": "l"}, start=5, end=6, outcome="unknown")
-    history.add(do="cancel", user="u", ticket=T, order="a", start=7, end=8, outcome="unknown", status=503, answer=None)
-    rows = [("a", T, "u", "cancelled", "buyer", "k", 0), ("b", T, "u", "created", None, "l", 0)]
+    history.add(do="cancel", user="u", ticket=T, order="a", all=[["a", T]], start=7, end=8, outcome="unknown", status=503, answer=None)
+    rows = [("a", T, "u", "cancelled", "buyer", "k", 0, "a"), ("b", T, "u", "created", None, "l", 0, "b")]
     found = [json.loads(line) for line in ownership.operations(history, rows)]
     assert [(o["do"], o["order"], o["start"], o["sure"]) for o in found] == [("got", "a", 1, True), ("got", "b", 5, True), ("cancel", "a", 7, False)]
     assert found[0]["end"] == 4 and found[1]["end"] == found[2]["end"] > 10 ** 15
     with pytest.raises(AssertionError, match="nobody asked for order c"):
-        list(ownership.operations(history, [("c", T, "u", "created", None, "m", 0)]))
+        list(ownership.operations(history, [("c", T, "u", "created", None, "m", 0, "c")]))
+
+
+def test_what_became_of_a_purchase(tmp_path):
+    """Its orders were all placed by the request with its key, and end together."""
+    history = History(tmp_path / "history.jsonl")
+    history.add(do="buy", user="u", status=0, answer=None, start=1, end=2, outcome="unknown", **{"Idempotency-Key": "k"})
+    history.add(do="buy", user="u", status=201, answer={"id": "a0"}, start=3, end=4, outcome="ok", **{"Idempotency-Key": "k"})
+    history.add(do="cancel", user="u", ticket=T, order="a0", all=[["a0", T], ["a1", "other"]], start=7, end=8, outcome="ok", status=204, answer=None)
+    rows = [("a0", T, "u", "cancelled", "buyer", "k", 0, "a0"), ("a1", "other", "u", "cancelled", "buyer", "k", 0, "a0")]
+    found = [json.loads(line) for line in ownership.operations(history, rows)]
+    assert [(o["do"], o["order"], o["ticket"], o["start"], o["end"]) for o in found] == [
+        ("got", "a0", T, 1, 4), ("got", "a1", "other", 1, 4), ("cancel", "a0", T, 7, 8), ("cancel", "a1", "other", 7, 8)]
