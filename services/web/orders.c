@@ -51,7 +51,7 @@ static const struct test_card_view test_cards[] = {
     {{"pm_card_chargeDeclinedInsufficientFunds", 39}, {"Visa 9995", 9}, {"has not enough money", 20}, false},
 };
 
-/* Whose page it is, and what is sent. */
+/* What a page is made of. */
 struct order_page {
     enum order_kind kind;
     struct order order;
@@ -76,7 +76,7 @@ static void begin(struct req *rq, enum order_kind kind) {
     visit_begin(rq)->own = p;
 }
 
-/* Of the page's, or of the API's beside it. */
+/* The name of theirs in paths. */
 static const char *collection(const struct order_page *p) {
     return p->kind == ORDER_KIND_PURCHASES ? "purchases" : "orders";
 }
@@ -149,8 +149,8 @@ static void render_order(struct req *rq) {
     page_end(rq);
 }
 
-/* That the order would be of if it were one of several: they differ in their last hex digit alone, which the
- * first one has as 0. */
+/* The purchase that the order is of if it is one of several: their ids differ in the last hex digit alone,
+ * which is 0 in the first one's and the purchase's. */
 static struct uuid purchase_of(struct req *rq) {
     struct uuid id = req_path_uuid(rq, 0);
     if (own(rq)->kind == ORDER_KIND_ORDERS) id.b[15] &= 0xf0;
@@ -206,8 +206,6 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
     p->charge = view_charge(answer->body);
     answered(rq);
 }
-
-enum { PURCHASE_MOST = 8 };
 
 static void go_to_order(struct req *rq) {
     char id[UUID_TEXT], whole[UUID_TEXT];

@@ -19,13 +19,15 @@ req_handler list_orders, show_order, pay_order, confirm_order, cancel_order;
 req_handler show_purchase, pay_purchase, cancel_purchase;
 /* shows.c: shows and their places */
 req_handler list_shows, show_show, buy_places;
-/* Goes on with a show's page, or that of its draft, and how a form of it was refused (NULL: none was sent).
- * Needs the id in the path. */
+/* show_page.c: goes on with a show's page, or that of its draft, and how a form of it was refused (NULL: none
+ * was sent). Needs the id in the path. */
 void go_to_show(struct req *rq, const struct api_answer *refusal);
-/* drafts.c: shows that one makes */
-req_handler show_making, make_show, add_area, announce_show;
+/* drafts.c: a new show, and the page on which it gets its areas */
+req_handler show_making, make_show;
 struct show;
 void render_draft(struct req *rq, const struct show *show, const struct api_answer *refusal);
+/* areas.c: what is done there */
+req_handler add_area, announce_show;
 /* selling.c: what one sells */
 req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
 /* people.c: who one is */

@@ -13,6 +13,8 @@ struct ticket {
     struct uuid seller, order; /* order is zero without one */
 };
 
+enum { PURCHASE_MOST = 8 }; /* orders */
+
 struct order {
     struct uuid id;
     struct ticket_card_view ticket; /* as it was ordered; its state says nothing */

@@ -276,9 +276,9 @@ static void write_show_lists(void) {
 }
 
 static void write_show(void) {
-    static const struct show_area_view areas[] = {{id, STR("Stalls <b>"), {6450, "USD"}, false, 312},
-                                                  {id, STR("Balcony"), {2950, "USD"}, false, 0},
-                                                  {id, STR("Stalls, wheelchairs"), {2950, "USD"}, true, 4}};
+    const struct show_area_view areas[] = {{id, STR("Stalls <b>"), {6450, "USD"}, false, 312},
+                                           {id, STR("Balcony"), {2950, "USD"}, false, 0},
+                                           {id, STR("Stalls, wheelchairs"), {2950, "USD"}, true, 4}};
     static const struct option_view many[] = {{STR("1"), STR("1"), false}, {STR("2"), STR("2"), true}};
     static const struct option_view where[] = {{STR(""), STR("The best, wherever it is"), false},
                                                {STR("x"), STR("Stalls <b>, $64.50"), true}};

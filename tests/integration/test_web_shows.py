@@ -38,7 +38,7 @@ def test_home_has_shows_by_date_above_the_tickets(web):
     web.services.answers |= {"GET /api/shows": (200, [first, second], link_to(cursor)), "GET /api/tickets": (200, [ticket(title="Alone")])}
     answer = Browser(web).go("/")
     assert answer.status_code == 200 and answer.words.index("Second") < answer.words.index("Alone")
-    cards = [e for e in answer.page.find(".//section[@id='shows']").iter("li")]
+    cards = list(answer.page.find(".//section[@id='shows']").iter("li"))
     assert [c.find("a").get("href") for c in cards] == [f"/shows/{first['id']}", f"/shows/{second['id']}"]
     assert TITLE in text_of(cards[0]) and "House & Hall, Basel" in text_of(cards[0])
     assert [c.find(".//time").text for c in cards] == ["Tue 1 Jun 2027, 20:00", "Tue 1 Jun 2027, 14:00"]
