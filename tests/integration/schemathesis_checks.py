@@ -3,7 +3,8 @@ import schemathesis
 
 # Bodies of requests that follow others, for which generators of clients have no words.
 BODIES = {"Buy": {"ticketId": "$response.body#/0/id"}, "Pay": {"orderId": "$response.body#/id", "token": "pm_card_visa"}, "SignIn": "$request.body"}
-CANCELS = {"cancelTicket": "/api/tickets/{id}", "cancelOrder": "/api/orders/{id}", "cancelShow": "/api/shows/{id}"}
+CANCELS = {"cancelTicket": "/api/tickets/{id}", "cancelOrder": "/api/orders/{id}", "cancelShow": "/api/shows/{id}",
+           "cancelPurchase": "/api/purchases/{id}"}
 
 
 @schemathesis.hook
