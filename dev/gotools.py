@@ -69,7 +69,7 @@ def checker():
         with fetch.being_made(made) as unfinished:
             if unfinished:
                 unfinished.mkdir(parents=True)
-                go, environment = _go(unfinished)
+                go, environment = new_go(unfinished)
                 subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / "check", "."], cwd=CHECKER, env=environment, check=True)
                 shutil.rmtree(unfinished / "go", ignore_errors=True)
     return made / "check"
@@ -83,7 +83,7 @@ def make():
             say("building a Kubernetes to test the deployment on, from its source (once; about twelve minutes on two cores)")
             (unfinished / "bin").mkdir(parents=True)
             deadline = time.monotonic() + BUILD_MINUTES * 60
-            go, environment = _go(unfinished)
+            go, environment = new_go(unfinished)
             for what, packages in PROGRAMS:
                 say(f"building {what}")
                 _build(go, environment, unfinished, packages, deadline)
@@ -100,7 +100,7 @@ def _environment(**more):
     return os.environ | {"GOMODCACHE": str(cache_dir() / "go-modules"), "GOFLAGS": "-modcacherw -buildvcs=false"} | more
 
 
-def _go(unfinished):
+def new_go(unfinished):
     """A Go that is new enough and the environment to run it in: this machine's, or one that an older one fetches as a module."""
     go = common.go()
     if not go:

@@ -1,0 +1,90 @@
+"""Clients of the API, made of schemas/openapi.yaml by generators that people use, each with a program that buys by it (tests/clients). Kept in the
+cache by all that they are made of. A function returns the command that runs the program of one language."""
+import shutil
+import subprocess
+
+import fetch
+import gotools
+from common import ROOT, Failed, cache_dir, program
+
+SOURCE = ROOT / "tests/clients"
+OPENAPI = ROOT / "schemas/openapi.yaml"
+
+
+def java():
+    tools, made = _tools(), _made("java", _java)
+    return [program("java"), "-cp", f"{made}/classes:{tools}/libraries/*", "Buy"]
+
+
+def typescript():
+    return [fetch.node() / "bin/node", _made("typescript", _typescript, SOURCE / "package-lock.json") / "buy.js"]
+
+
+def python():
+    return [fetch.python(), _made("python", _python, fetch.REQUIREMENTS) / "buy.py"]
+
+
+def go():
+    return [_made("go", _go) / "buy"]
+
+
+LANGUAGES = {function.__name__: function for function in (java, typescript, python, go)}
+
+
+def _made(language, make, *more):
+    """The directory with the language's sources and what make(directory) adds to them."""
+    sources = sorted(file for file in (SOURCE / language).iterdir() if file.is_file())
+    directory = cache_dir() / f"client-{language}-{fetch.version(OPENAPI, *sources, *more)}"
+    if not directory.exists():
+        with fetch.being_made(directory) as unfinished:
+            if unfinished:
+                shutil.copytree(SOURCE / language, unfinished)
+                make(unfinished)
+    return directory
+
+
+def _run(*command, at, **more):
+    done = subprocess.run(command, cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more)
+    if done.returncode != 0:
+        raise Failed(f"failed: {' '.join(map(str, command))}\n{done.stdout[-8000:]}")
+
+
+def _tools():
+    pom = SOURCE / "java/pom.xml"
+    directory = cache_dir() / f"openapi-generator-{fetch.version(pom)}"
+    if not directory.exists():
+        with fetch.being_made(directory) as unfinished:
+            if unfinished:
+                fetch.gather(pom, unfinished)
+    return directory
+
+
+def _java(here):
+    tools = _tools()
+    [generator] = tools.glob("tools/openapi-generator-cli-*.jar")
+    [compiler] = tools.glob("tools/ecj-*.jar")
+    _run(program("java"), "-jar", generator, "generate", "-i", OPENAPI, "-g", "java", "--library", "native", "-o", here / "client",
+         "--global-property", "models,apis,supportingFiles,modelTests=false,apiTests=false,modelDocs=false,apiDocs=false", at=here)
+    sources = sorted((here / "client/src/main").rglob("*.java"))
+    _run(program("java"), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-proc:none", "-d", here / "classes",
+         "-cp", ":".join(map(str, tools.glob("libraries/*.jar"))), here / "Buy.java", *sources, at=here)
+
+
+def _typescript(here):
+    modules, node = fetch.node_modules(SOURCE), fetch.node() / "bin/node"
+    (here / "node_modules").symlink_to(modules)
+    _run(node, modules / "openapi-typescript/bin/cli.js", OPENAPI, "-o", here / "onsale.d.ts", at=here)
+    _run(node, modules / "typescript/bin/tsc", at=here)
+
+
+def _python(here):
+    _run(fetch.python(), "-m", "openapi_python_client", "generate", "--path", OPENAPI, "--config", here / "config.yaml", "--meta", "none",
+         "--output-path", here / "onsale", "--fail-on-warning", at=here)
+
+
+def _go(here):
+    go, environment = gotools.new_go(here)
+    (here / "onsale").mkdir()
+    _run(go, "tool", "oapi-codegen", "-generate", "types,client", "-package", "onsale", "-o", "onsale/onsale.go", OPENAPI, at=here, env=environment)
+    _run(go, "build", "-o", "buy", ".", at=here, env=environment)
+    shutil.rmtree(here / "go", ignore_errors=True)
