@@ -7,6 +7,7 @@
 #include "maps.h"
 #include "queries.h"
 #include "routes.h"
+#include "show_answers.h"
 #include "show_fields.h"
 
 /* What a request needs beyond its callback. */
@@ -16,27 +17,6 @@ struct area_request {
     struct str key, rows;
     int blocks;
 };
-
-enum area_column { ID, NAME, PRICE, CURRENCY, SEATED, ACCESSIBLE, RANK, PLACES, MADE, KNOWN, FREE };
-
-void areas_write(struct json *out, const struct rows *rows, int row, int first) {
-    json_open(out, '{');
-    json_put_uuid(out, "id", row_uuid(rows, row, first + ID));
-    json_put_text(out, "name", row_text(rows, row, first + NAME));
-    json_key(out, "price");
-    json_minor(out, row_int(rows, row, first + PRICE),
-               currency_decimals(row_text(rows, row, first + CURRENCY)));
-    json_key(out, "seated");
-    json_bool(out, row_bool(rows, row, first + SEATED));
-    json_key(out, "accessible");
-    json_bool(out, row_bool(rows, row, first + ACCESSIBLE));
-    json_put_int(out, "rank", row_int(rows, row, first + RANK));
-    json_put_int(out, "places", row_int(rows, row, first + PLACES));
-    json_put_int(out, "made", row_int(rows, row, first + MADE));
-    json_put_int(out, "known", row_int(rows, row, first + KNOWN));
-    json_put_int(out, "free", row_int(rows, row, first + FREE));
-    json_close(out, '}');
-}
 
 /* --- POST /api/shows/:id/areas --- */
 
@@ -55,7 +35,7 @@ static void fail_area(struct req *rq, struct str verdict) {
         req_again(rq, ask_create);
 }
 
-enum { AREA = 1, VERDICT = AREA + FREE + 1 };
+enum { AREA = 1, VERDICT = AREA + AREA_FREE + 1 };
 
 static void on_created(struct req *rq, const struct rows *rows) {
     const struct tickets *service = req_service(rq);

@@ -9,6 +9,7 @@
 #include "percent.h"
 #include "queries.h"
 #include "routes.h"
+#include "show_answers.h"
 #include "show_fields.h"
 #include "utf8.h"
 
@@ -74,42 +75,10 @@ static void reply_show(struct req *rq, int status, const struct rows *rows) {
     req_reply(rq, status);
 }
 
-bool shows_fail(struct req *rq, struct str verdict) {
-    static const struct {
-        struct str verdict;
-        int status;
-        const char *field, *message;
-    } failures[] = {
-        {STR("zone"), 400, "timeZone", "must be the name of a time zone, like Europe/Zurich"},
-        {STR("missing"), 404, NULL, "No such show"},
-        {STR("forbidden"), 403, NULL, "This show is somebody else's"},
-        {STR("announced"), 409, NULL, "This show has been announced"},
-        {STR("cancelled"), 409, NULL, "This show has been cancelled"},
-        {STR("currency"), 409, "currency", "cannot change once the show has areas with prices"},
-        {STR("begun"), 409, NULL, "This show has begun already: give it a later start first"},
-        {STR("empty"), 409, NULL, "This show has no places yet: add an area first"},
-        {STR("changed"), 412, NULL, "The show has changed since the version in If-Match"},
-        {STR("other"), 422, NULL, "This Idempotency-Key came with another body before"},
-    };
-    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-        if (str_eq(verdict, failures[i].verdict)) {
-            req_fail(rq, failures[i].status, failures[i].field, "%s", failures[i].message);
-            return true;
-        }
-    return false;
-}
-
 static struct show_request *new_state(struct req *rq) {
     struct show_request *s = req_alloc(rq, sizeof *s);
     req_set_state(rq, s);
     return s;
-}
-
-void shows_put_viewer(struct req *rq, struct sql_params *item) {
-    if (req_user(rq) == NULL)
-        put_null(item);
-    else
-        req_put_user(rq, item);
 }
 
 /* --- POST /api/shows --- */

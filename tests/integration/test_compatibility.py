@@ -63,7 +63,7 @@ def symbols(name, change):
 
 
 BREAKING = {
-    "a field without a default": (added(name="seat", type="string"), "seat: new, and without a default"),
+    "a field without a default": (added(name="gate", type="string"), "gate: new, and without a default"),
     "another type": (changed("price", type="string"), "price: was long, and is string"),
     "narrower": (changed("price", type="int"), "price: was long, and is int"),
     "null no longer": (changed("orderId", type="string", default=""), "orderId: was null, and is string"),
@@ -73,7 +73,7 @@ BREAKING = {
 }
 FINE = {
     "nothing": lambda schema: None,
-    "a field with a default": added(name="seat", type=["null", "string"], default=None),
+    "a field with a default": added(name="gate", type=["null", "string"], default=None),
     "wider": changed("version", type="long"),
     "null allowed": changed("title", type=["null", "string"], default=None),
     "a symbol more": symbols("status", lambda s: s.append("lost")),
