@@ -100,7 +100,7 @@ void areas_post(struct req *rq) {
 enum seats_column { S_ORDINAL, S_AREA, S_SEATED, S_STATUS, S_BLOCK, S_NAME, S_FIRST, S_PLACES, S_FREE };
 
 static void write_block(struct json *out, const struct rows *rows, int row) {
-    char bits[ROW_PLACES];
+    char bits[MOST_IN_ROW];
     int64_t free = row_int(rows, row, S_FREE);
     int places = (int)row_int(rows, row, S_PLACES);
     for (int i = 0; i < places; i++)

@@ -110,9 +110,9 @@ static const char *read_rows(const json_t *value, void *out, struct arena *arena
 }
 
 static const char *read_places(const json_t *value, void *out, struct arena *arena) {
-    return body_whole(value, 1, AREA_PLACES, out)
+    return body_whole(value, 1, MOST_PLACES, out)
                ? NULL
-               : body_message(arena, "must be a whole number from 1 to %d", AREA_PLACES);
+               : body_message(arena, "must be a whole number from 1 to %d", MOST_PLACES);
 }
 
 static const char *read_rank(const json_t *value, void *out, struct arena *arena) {
@@ -165,9 +165,9 @@ static const char *check_rows(struct area_input *area, struct arena *arena) {
     for (int i = 0; i < area->rows.count; i++) {
         int64_t places = rows[i].to - rows[i].from + 1;
         if (places < 1) return body_message(arena, "number %d must not end before its first seat", i + 1);
-        if (places > ROW_PLACES)
+        if (places > MOST_IN_ROW)
             return body_message(arena, "number %d has %lld seats, and a row has at most %d: split it", i + 1,
-                                (long long)places, ROW_PLACES);
+                                (long long)places, MOST_IN_ROW);
         area->places += places;
     }
     return check_overlaps(&area->rows, arena);
@@ -180,7 +180,7 @@ const char *area_check(struct area_input *area, int *blocks, const char **field,
     *field = "rows";
     *blocks = area->rows.count;
     if (area->rows.count > 0) return check_rows(area, arena);
-    *blocks = (int)((area->places + ROW_PLACES - 1) / ROW_PLACES);
+    *blocks = (int)((area->places + MOST_IN_ROW - 1) / MOST_IN_ROW);
     return NULL;
 }
 

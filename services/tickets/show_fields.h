@@ -13,7 +13,7 @@ struct show_input {
 extern const struct body_field show_fields[];
 
 /* Most seats of a row, and places of an area. */
-enum { ROW_PLACES = 60, AREA_PLACES = 1000000 };
+enum { MOST_IN_ROW = 60, MOST_PLACES = 1000000 };
 
 struct area_row {
     struct str name;
