@@ -29,7 +29,7 @@ AVERAGE = 2.7
 SEATS = {1: 60000 * SECONDS // 60, 2: 1680}  # rows of 60 by show: more than a turn takes; and a large house
 FILL = """
 insert into shows values ('{show}', 1, '{seller}', 'announced', 1000);
-insert into areas values ('{area}', '{show}', false, 1, {rows} * 60);
+insert into areas values ('{area}', '{show}', false, 1, {rows} * 60, 0, {rows});
 insert into seat_rows (id, area_id, show_id, rank, accessible, price, area_name, row_name, first_seat, free, longest)
 select (left('{area}', 30) || lpad(to_hex(n << 6), 6, '0'))::uuid, '{area}', '{show}', n, false, 20500, 'Stalls', n::text, 1,
        (1::bigint << 60) - 1, 8

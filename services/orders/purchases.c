@@ -97,8 +97,8 @@ struct str purchases_list(const struct uuid *ids, int n, char *text) {
 
 /* Answers 400 unless it asks for places of a show, or else for tickets. */
 static bool is_one_of_two(struct req *rq, const struct purchase_request *p) {
-    if (p->tickets.n > 0 && (p->has_show || p->has_area || p->has_quantity))
-        req_fail(rq, 400, "ticketIds", "cannot be combined with showId, areaId or quantity");
+    if (p->tickets.n > 0 && (p->has_show || p->has_area || p->has_quantity || p->max_price != INT64_MAX))
+        req_fail(rq, 400, "ticketIds", "cannot be combined with showId, areaId, quantity or maxPrice");
     else if (p->tickets.n == 0 && !p->has_show)
         req_fail(rq, 400, "showId", "is required, unless ticketIds says which tickets");
     else if (p->tickets.n == 0 && !p->has_quantity)
@@ -124,7 +124,9 @@ void purchases_fail_show_limit(struct req *rq) {
 static void fail_none(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
     int64_t left = row_int(rows, 0, REMAINING);
-    if (left < b->wanted.quantity)
+    if (left == 0)
+        req_fail(rq, 409, NULL, "Sold out");
+    else if (left < b->wanted.quantity)
         req_fail(rq, 409, NULL, left == 1 ? "Only %lld place is left" : "Only %lld places are left",
                  (long long)left);
     else
@@ -138,7 +140,6 @@ static void fail_refused(struct req *rq, struct str verdict) {
         int status;
         const char *message;
     } refusals[] = {
-        {"sold out", 409, "Sold out"},
         {"no area", 404, "This show has no such area"},
         {"accessible", 409, "These places are kept for people who need their accessibility"},
         {"withdrawn", 409, "One of these tickets has been withdrawn"},

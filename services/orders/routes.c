@@ -49,6 +49,8 @@ static void on_refused(struct req *rq, struct str verdict) {
         req_fail(rq, 409, NULL, "This ticket has been withdrawn");
     else if (str_eq(verdict, STR("other body")))
         req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+    else if (str_eq(verdict, STR("accessible")))
+        req_fail(rq, 409, NULL, "This place is kept for people who need its accessibility");
     else if (str_eq(verdict, STR("limit")))
         purchases_fail_limit(rq);
     else if (str_eq(verdict, STR("show limit")))

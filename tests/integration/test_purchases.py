@@ -3,13 +3,15 @@ import asyncio
 import collections
 import itertools
 import random
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from rivals import all_at_once
-from support import Replica, User, errors, list_ticket, missing_id, refused, wait_until
+from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_until
 from venue import Venue
 
 SOME = str(uuid.UUID(int=1))
@@ -138,8 +140,12 @@ def test_accessible_places_are_for_those_who_ask(stack, venue, people):
     assert places(venue.buy(next(people), 2))[0][0] == "Stalls"
     refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out")
     refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": kept}), 409, "kept for people")
+    for body in ({"ticketIds": [venue.ticket("Wheelchairs", "A", 1)]}, {"ticketId": venue.ticket("Wheelchairs", "A", 1)}):
+        refused(next(people).post("/api/purchases" if "ticketIds" in body else "/api/orders", json=body), 409, "kept for people")
+    chosen = next(people).post("/api/purchases", json={"ticketIds": [venue.ticket("Wheelchairs", "A", 4)], "accessible": True})
+    assert chosen.status_code == 201
     assert places(venue.buy(next(people), 2, accessible=True))[0][0] == "Wheelchairs"
-    assert places(venue.buy(next(people), 2, accessible=True, areaId=kept))[0][0] == "Wheelchairs"
+    assert places(venue.buy(next(people), 1, accessible=True, areaId=kept))[0][0] == "Wheelchairs"
 
 
 def test_few_are_left(stack, venue, people):
@@ -214,7 +220,8 @@ def test_a_draft_is_not_sold(stack, seller, buyer):
     ({"ticketIds": [str(uuid.UUID(int=n)) for n in range(9)]}, "ticketIds", "1 to 8"),
     ({"ticketIds": ["x"]}, "ticketIds", "UUID"),
     ({"ticketIds": [SOME] * 2}, "ticketIds", "twice"),
-    ({"ticketIds": [SOME], "showId": SOME, "quantity": 1}, "ticketIds", "combined")])
+    ({"ticketIds": [SOME], "showId": SOME, "quantity": 1}, "ticketIds", "combined"),
+    ({"ticketIds": [SOME], "maxPrice": 5}, "ticketIds", "combined")])
 def test_bad_bodies(buyer, body, field, words):
     answer = buyer.post("/api/purchases", json=body)
     assert answer.status_code == 400
@@ -274,6 +281,74 @@ def test_a_limit_holds_for_requests_at_once(stack, seller, people):
     for buyer in buyers:
         assert stack.sql("orders", "select count(*) from orders where user_id = %s and status <> 'cancelled'", buyer.id) == [(5,)]
     venue.check()
+
+
+def test_a_show_of_few_and_other_tickets(stack, seller, buyer, other):
+    """The limit is of places of that show alone."""
+    venue = Venue(stack, seller, per_user=1)
+    venue.add("Stalls", rows=[4])
+    tickets = [venue.ticket("Stalls", "A", 1)] + [list_ticket(stack, other)["id"] for _ in range(3)]
+    assert buyer.post("/api/purchases", json={"ticketIds": tickets}).status_code == 201
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 2)]}), 409, "one person")
+
+
+# --- several in one execution ---
+
+class Batch:
+    """place_purchase.sql as a batch of requests reaches it, in a transaction that is taken back."""
+
+    def __init__(self, stack, venue):
+        self.stack, self.venue = stack, venue
+        self.statement = re.sub(r"\$(\d+)::", lambda m: f"%(p{m[1]})s::", (ROOT / "services/orders/sql/place_purchase.sql").read_text())
+
+    def verdicts(self, *wishes):
+        columns = list(zip(*[self.request(**wish) for wish in wishes]))
+        with psycopg.connect(self.stack.env["ORDERS_DATABASE_URL"], cursor_factory=psycopg.ClientCursor) as connection:
+            connection.execute("set track_functions = 'pl'")
+            rows = connection.execute(self.statement, {f"p{n}": list(values) for n, values in enumerate(columns, 1)}).fetchall()
+            self.calls = dict(connection.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
+            connection.rollback()
+        return {ordinal: verdict for ordinal, *_, verdict, _, _, _, _, _ in rows}
+
+    def request(self, tickets=None, quantity=1):
+        purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)
+        return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), None, quantity, True, False, 2 ** 63 - 1,
+                "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10)
+
+
+def test_two_in_a_batch_want_the_same_place(stack, hall):
+    """By its id, and as the best there is: one gets it, and nobody else's request is harmed."""
+    batch, first = Batch(stack, hall), hall.ticket("Stalls", "A", 1)
+    assert batch.verdicts({"tickets": [first]}, {"tickets": [first]}, {"quantity": 6}) == {1: "placed", 2: "reserved", 3: "placed"}
+    assert batch.verdicts({"quantity": 2}, {"tickets": [first]}, {"quantity": 4}) == {1: "placed", 2: "reserved", 3: "placed"}
+    assert batch.verdicts({"tickets": [first]}, {"quantity": 5}, {"quantity": 6}) == {1: "placed", 2: "placed", 3: "placed"}
+
+
+def test_a_rival_by_id_harms_one_request_alone(stack, hall, buyer):
+    """He is not done yet, so nobody sees that he has the place; the index does."""
+    ticket = hall.tickets["Stalls", "B", 3]
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as rival:
+        rival.execute("""insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title,
+                                             ticket_version, hold_slot)
+                         select gen_random_uuid(), 1, id, gen_random_uuid(), user_id, 'created', now(), now(), price, currency, title, version, 0
+                           from tickets where id = %s""", [ticket["id"]])
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(Batch(stack, hall).verdicts, {"quantity": 6}, {"tickets": [ticket["id"]]}, {"quantity": 2})
+            wait_until(lambda: stack.sql("orders", "select 1 from pg_stat_activity where wait_event = 'transactionid' and query like '%%write_purchases%%'"),
+                       "the batch waits for him")
+            rival.commit()
+            assert asked.result() == {1: "placed", 2: "reserved", 3: "placed"}
+        rival.execute("delete from orders where ticket_id = %s", [ticket["id"]])
+
+
+def test_near_the_end_one_looks_for_all(stack, venue, people):
+    """Everybody wants two together, and there are single seats everywhere."""
+    venue.add("Stalls", rows=[2] * 60)
+    stack.sql("orders", "update seat_rows set free = 1, longest = 1 where show_id = %s", venue.id)
+    batch = Batch(stack, venue)
+    assert set(batch.verdicts(*[{"quantity": 2}] * 50).values()) == {"none"}
+    assert (batch.calls["claim_places"], batch.calls["places_left"], batch.calls["judge_purchase"]) == (1, 1, 1)
+    stack.sql("orders", "update seat_rows set free = 3, longest = 2 where show_id = %s", venue.id)
 
 
 # --- Idempotency-Key ---

@@ -10,7 +10,7 @@ begin
     loop
         claim := best_places(r, piece);
         if claim.row_id is not null then
-            gone := places_gone(claim.row_id, claim.places); -- by hints that were wrong
+            gone := places_gone(claim.row_id, claim.places); -- by a hint that was wrong
             perform set_free(claim.row_id, case gone when 0 then claim.places else gone end, false);
             continue when gone <> 0;
             tickets := tickets || seats_of(claim.row_id, claim.places);
@@ -28,6 +28,19 @@ begin
 end
 $$;
 
+-- Takes those places of shows that are among some tickets; false: another transaction has a row of theirs.
+create or replace function claim_tickets(tickets uuid[]) returns boolean language plpgsql as $$
+declare
+    places uuid[] := array(select t.id from tickets t where t.id = any (tickets) and t.show_id is not null);
+    wanted uuid[] := array(select distinct row_of(id) from unnest(places) as i (id));
+    got uuid[] := array(select s.id from seat_rows s where s.id = any (wanted) order by s.id for update skip locked);
+begin
+    if cardinality(got) < cardinality(wanted) then return false; end if;
+    perform set_free(row_of(id), 1::bigint << place_of(id), false) from unnest(places) as i (id);
+    return true;
+end
+$$;
+
 create or replace function set_free(row_id uuid, places bigint, are_free boolean) returns void language plpgsql as $$
 begin
     if are_free then
@@ -38,35 +51,48 @@ begin
 end
 $$;
 
--- How many places side by side a request may be given as a part of its places; null: none.
-create or replace function longest_piece(r purchase_request) returns int language plpgsql stable as $$
-begin
-    return (select max(s.longest) from seat_rows s
-             where s.show_id = r.show_id and s.accessible = r.accessible and s.open
-               and (r.area_id is null or s.area_id = r.area_id)
-               and (r.max_price is null or s.price <= r.max_price)
-               and (not r.together or s.row_name is null));
-end
+-- Whether a row of seats is one that a request asks for. (show_id, accessible and rank are asked for beside it, by the index.)
+create or replace function suits(s seat_rows, r purchase_request) returns boolean language sql immutable as $$
+    select (r.area_id is null or s.area_id = r.area_id) and s.price <= r.max_price
 $$;
 
 -- Of the first rows that have so many places side by side, the best in which no single place stays behind; else the best.
 create or replace function best_places(r purchase_request, piece int, out row_id uuid, out places bigint) language plpgsql as $$
 begin
-    with room as (
-        select s.id, s.free, s.rank from seat_rows s
-         where s.show_id = r.show_id and s.accessible = r.accessible and s.open and s.longest >= piece
-           and (r.area_id is null or s.area_id = r.area_id)
-           and (r.max_price is null or s.price <= r.max_price)
-           and (piece = r.quantity or not r.together or s.row_name is null)
-         order by s.rank limit 4 for update skip locked
-    ), fit as materialized (
-        select id, free, rank, best_run(free, piece) as run from room
-    )
-    select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+    if piece > 1 then -- by the index of rows that have two together
+        with room as (
+            select s.id, s.free, s.rank from seat_rows s
+             where s.show_id = r.show_id and s.accessible = r.accessible and s.rank between r.first_rank and r.last_rank
+               and s.longest >= 2 and s.longest >= piece and suits(s, r) and (piece = r.quantity or not r.together or s.row_name is null)
+             order by s.rank limit 4 for update skip locked
+        ), fit as materialized (
+            select id, free, rank, best_run(free, piece) as run from room
+        )
+        select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+    else
+        with room as (
+            select s.id, s.free, s.rank from seat_rows s
+             where s.show_id = r.show_id and s.accessible = r.accessible and s.rank between r.first_rank and r.last_rank
+               and s.open and suits(s, r) and (r.quantity = 1 or not r.together or s.row_name is null)
+             order by s.rank limit 4 for update skip locked
+        ), fit as materialized (
+            select id, free, rank, best_run(free, 1) as run from room
+        )
+        select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+    end if;
 end
 $$;
 
--- Which of these places cannot be given away: ordered by their ids, or withdrawn.
+-- How many places side by side a request may be given as a part of its places; null: none.
+create or replace function longest_piece(r purchase_request) returns int language plpgsql stable as $$
+begin
+    return (select max(s.longest) from seat_rows s
+             where s.show_id = r.show_id and s.accessible = r.accessible and s.rank between r.first_rank and r.last_rank
+               and s.open and suits(s, r) and (not r.together or s.row_name is null));
+end
+$$;
+
+-- Which of these places cannot be given away: ordered, or withdrawn.
 create or replace function places_gone(row_id uuid, places bigint) returns bigint language plpgsql stable as $$
 begin
     return (select coalesce(bit_or(1::bigint << place_of(t.id)), 0)

@@ -40,14 +40,16 @@ begin
                           when t.status = 'cancelled' then 'withdrawn'
                           when t.status = 'sold' or h.status = 'complete' then 'sold'
                           when h.id is not null then 'reserved'
-                          when places_had(r.user_id, t.show_id) + r.quantity > w.per_user then 'show limit' end),
+                          when s.accessible and not r.accessible then 'accessible'
+                          when places_had(r.user_id, t.show_id) + t.of_show > w.per_user then 'show limit' end),
            count(distinct t.currency)
       into reasons, currencies
       from unnest(r.tickets) as i (id)
-      left join tickets t on t.id = i.id
+      left join (select *, count(*) over (partition by show_id) as of_show from tickets where id = any (r.tickets)) t on t.id = i.id
+      left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
       left join shows w on w.id = t.show_id
       left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
-    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'show limit']) with ordinality
+    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'show limit']) with ordinality
                         as known (reason, nr) where reason = any (reasons) order by nr limit 1),
                     case when currencies > 1 then 'currencies' end);
 end

@@ -1,15 +1,27 @@
 -- Locks all orders of the purchases that some orders belong to, and answers them as they are then. Rows of seats are locked before
 -- orders, both in one order for everybody. So whoever waits for a row of seats holds no order, and nothing deadlocks with
--- write_purchases, which holds rows of seats while it waits for an order that is being ended. With skip, orders that another
--- transaction is changing are left out.
+-- write_purchases, which holds rows of seats while it waits for an order that is being ended.
+--
+-- A consumer's transaction has several statements, each of which locks rows of seats and orders that consumers of other partitions
+-- want, too. So of all who lock what is shared one is under way at a time, over all replicas, from the first such lock to its end.
+-- With skip that is not waited for: the orders concerned are left out, as are those that another transaction is changing.
 create or replace function lock_purchases(order_ids uuid[], skip boolean default false) returns setof orders language plpgsql as $$
 declare
+    turn constant bigint := hashtextextended('lock_purchases', 0);
     ids uuid[];
+    seats uuid[];
+    shared boolean;
 begin
-    perform from seat_rows r
-      where r.id = any (array(select row_of(o.ticket_id) from orders_with(order_ids) o where o.show_id is not null))
-      order by r.id for update;
-    ids := array(select o.id from orders_with(order_ids) o);
+    select array_agg(o.id), array_agg(row_of(o.ticket_id)) filter (where o.show_id is not null),
+           bool_or(o.show_id is not null or o.purchase_size > 1)
+      into ids, seats, shared from orders_with(order_ids) o;
+    if shared and skip and not pg_try_advisory_xact_lock(turn) then
+        ids := array(select o.id from orders o where o.id = any (ids) and o.show_id is null and o.purchase_size = 1);
+        seats := '{}';
+    elsif shared and not skip then
+        perform pg_advisory_xact_lock(turn);
+    end if;
+    perform from seat_rows s where s.id = any (seats) order by s.id for update;
     if skip then
         return query select o.* from orders o where o.id = any (ids) order by o.ticket_id for update skip locked;
     else

@@ -16,11 +16,13 @@ begin
         on conflict (id) do update set free = s.free | excluded.free, longest = longest_run(s.free | excluded.free);
 
     with area as (
-        insert into areas as a (id, show_id, accessible, version, places)
-        select area_id, show_id, bool_or(accessible), 1, count(*)
-          from unnest(area_ids, show_ids, accessibles) as p (area_id, show_id, accessible)
+        insert into areas as a (id, show_id, accessible, version, places, first_rank, last_rank)
+        select area_id, show_id, bool_or(accessible), 1, count(*), min(rank), max(rank)
+          from unnest(area_ids, show_ids, accessibles, ranks) as p (area_id, show_id, accessible, rank)
          group by area_id, show_id order by area_id
-            on conflict (id) do update set version = next_version(a.version), places = a.places + excluded.places
+            on conflict (id) do update
+           set version = next_version(a.version), places = a.places + excluded.places,
+               first_rank = least(a.first_rank, excluded.first_rank), last_rank = greatest(a.last_rank, excluded.last_rank)
         returning *
     )
     insert into stock_events (type, id, show_id, version, places)

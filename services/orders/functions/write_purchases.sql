@@ -2,15 +2,26 @@
 --     placed       here are its orders
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
 --     missing, no area, own, accessible, withdrawn, sold, reserved, currencies, limit, show limit
---     sold out
---     none         there are not as many places; `remaining` says how many there are
+--     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
 create or replace function write_purchases(requests purchase_request[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 begin
     return query select * from try_purchases(requests);
-exception when unique_violation then -- a rival got one of the tickets, by its id, just now: nothing of this was done
-    return query select r.ordinal, 'again', null::int, null::orders from unnest(requests) r;
+exception when unique_violation then -- a rival got one of the tickets by its id just now: nothing of this was done
+    for n in 1 .. cardinality(requests) loop
+        return query select * from write_purchase(requests[n]);
+    end loop;
+end
+$$;
+
+-- One by itself.
+create or replace function write_purchase(r purchase_request)
+returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
+begin
+    return query select * from try_purchases(array[r]);
+exception when unique_violation then
+    return query select r.ordinal, 'again', null::int, null::orders;
 end
 $$;
 
@@ -19,37 +30,48 @@ returns table (ordinal bigint, verdict text, remaining int, placed orders) langu
 declare
     r purchase_request;
     refusal text;
+    room record;
     buyers uuid[] := '{}';
-    sold_out text[] := '{}'; -- what of which show, as found by a request before
+    promised uuid[] := '{}'; -- tickets, to requests before
+    nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
     claimed purchase_request[] := '{}';
 begin
     foreach r in array requests loop
+        room := null::record;
         refusal := case when r.user_id = any (buyers) or not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again'
                         when r.key is not null then judge_key(r) end;
         buyers := buyers || r.user_id;
-        if refusal is null and asked_of(r) = any (sold_out) then refusal := 'sold out'; end if;
-        refusal := coalesce(refusal, judge_purchase(r));
-        if refusal is null and r.tickets is null then
+        if refusal is null and nothing ? asked_of(r) then
+            refusal := 'none';
+            select (nothing ->> asked_of(r))::int as remaining into room;
+        end if;
+        refusal := coalesce(refusal, judge_purchase(r), case when r.tickets && promised then 'reserved' end);
+        if refusal is null and r.tickets is not null then
+            refusal := case when not claim_tickets(r.tickets) then 'again' end;
+        elsif refusal is null then
             r.tickets := claim_places(r);
             if r.tickets is null then
-                refusal := case when places_left(r) = 0 then 'sold out' when has_room(r) then 'again' else 'none' end;
+                room := places_left(r);
+                refusal := case when room.fitting >= r.quantity then 'again' else 'none' end; -- rivals may give back what they hold
+                if refusal = 'none' then nothing := nothing || jsonb_build_object(asked_of(r), room.remaining); end if;
             end if;
-            if refusal = 'sold out' then sold_out := sold_out || asked_of(r); end if;
         end if;
         if refusal is null then
             claimed := claimed || r;
+            promised := promised || r.tickets;
         elsif refusal = 'repeated' then
             return query select r.ordinal, refusal, null::int, o from orders_by_key(r.user_id, r.key) o;
         else
-            return query select r.ordinal, refusal, case refusal when 'none' then places_left(r) end, null::orders;
+            return query select r.ordinal, refusal, case refusal when 'none' then room.remaining end, null::orders;
         end if;
     end loop;
     return query select * from write_claimed(claimed);
 end
 $$;
 
+-- Requests of which one asks in vain if the other does. A ticket asked for by its id is another matter: null.
 create or replace function asked_of(r purchase_request) returns text language sql immutable as $$
-    select r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '')
+    select r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || r.quantity || ' ' || r.together || ' ' || coalesce(r.area_id::text, '')
 $$;
 
 create or replace function orders_by_key(buyer_id uuid, with_key text) returns setof orders language sql stable as $$

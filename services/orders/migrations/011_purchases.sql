@@ -29,7 +29,9 @@ create table areas (
     show_id    uuid    not null,
     accessible boolean not null,
     version    int     not null,
-    places     int     not null
+    places     int     not null,
+    first_rank int     not null, -- the least and the highest of its rows
+    last_rank  int     not null
 ) with (fillfactor = 50);
 
 create table stock_events (
@@ -71,7 +73,7 @@ $$;
 
 -- A row of seats, or 60 standing places. Its id with a place's number (0 to 59) in the last six bits is the ticket of that place.
 -- `free` has a bit a place. A bit that is 0: the place is taken, or its taker's transaction is under way; whatever ends an order sets
--- it again in the same transaction. A bit that is 1 is a hint only: an order of a ticket by its id does not clear it. The index
+-- it again in the same transaction. A bit that is 1 is a hint only, which may come too late or be of a ticket that was withdrawn. The index
 -- orders_live has the last word. Only `open` is in an index, so almost every update stays in its page.
 create table seat_rows (
     id         uuid    primary key,
@@ -88,11 +90,14 @@ create table seat_rows (
     open       boolean not null generated always as (free <> 0) stored
 ) with (fillfactor = 50);
 create index seat_rows_open on seat_rows (show_id, accessible, rank) where open;
+-- At the end of a sale most open rows have single places left, which nobody needs to walk past who wants two together.
+create index seat_rows_pairs on seat_rows (show_id, accessible, rank) where longest >= 2;
 
 -- What is asked for by POST /api/purchases: the best places, or tickets by their ids.
 create type purchase_request as (
     ordinal bigint, id uuid, user_id uuid, show_id uuid, area_id uuid, quantity int, together boolean, accessible boolean,
-    max_price bigint, tickets uuid[], key text, hash bigint, traceparent text, hold_seconds int, grace_seconds int, most int
+    max_price bigint, tickets uuid[], key text, hash bigint, traceparent text, hold_seconds int, grace_seconds int, most int,
+    first_rank int, last_rank int -- of the area, if one is asked for
 );
 
 -- Whatever ends an order gives its place back. It has locked the row of seats before the order (lock_purchases), as nobody may wait

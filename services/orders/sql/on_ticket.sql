@@ -1,19 +1,20 @@
 -- Keeps the copy of a ticket up with its events; what is older than the copy changes nothing. An order on a ticket that was
--- withdrawn ends, with all of its purchase, unless it is complete. A place of a show that is new is free.
+-- withdrawn ends, with all of its purchase, unless it is complete. A place of a show that is new is free; also one that a
+-- version of before took for a ticket of somebody's own.
 with event_in as (
     select * from unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[], $5::int8[], $6::text[], $7::text[], $8::text[], $9::uuid[],
                          $10::uuid[], $11::text[], $12::text[], $13::int4[], $14::int4[], $15::bool[], $16::int8[])
         as e (id, version, user_id, title, price, currency, status, traceparent, show_id, area_id, area_name, row_name, seat, rank,
               accessible, price_thousandths)
 ), new_places as (
-    select * from event_in e where e.show_id is not null and not exists (select from tickets t where t.id = e.id)
+    select * from event_in e where e.show_id is not null and not exists (select from tickets t where t.id = e.id and t.show_id is not null)
 ), fresh as (
     insert into tickets as t (id, version, user_id, title, price, currency, status, show_id)
     select id, version, user_id, title, price, currency, status, show_id from event_in order by id
         on conflict (id) do update
        set version = excluded.version, user_id = excluded.user_id, title = excluded.title, price = excluded.price,
-           currency = excluded.currency, status = excluded.status
-     where t.version < excluded.version
+           currency = excluded.currency, status = excluded.status, show_id = excluded.show_id
+     where t.version < excluded.version or t.version = excluded.version and t.show_id is distinct from excluded.show_id
 ), withdrawn as (
     select distinct on (purchase_of(o.id, o.purchase_size)) purchase_of(o.id, o.purchase_size) as purchase_id, e.traceparent
       from event_in e

@@ -7,11 +7,13 @@ select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).us
                       r.together, r.accessible, r.max_price, r.tickets::uuid[], r.key,
                       hashtextextended(format('%s %s %s %s %s %s %s', r.show_id, r.area_id, r.quantity, r.together, r.accessible,
                                               r.max_price, r.tickets), 0),
-                      r.traceparent, r.hold_seconds, r.grace_seconds, r.most)::purchase_request
+                      r.traceparent, r.hold_seconds, r.grace_seconds, r.most, coalesce(a.first_rank, 0),
+                      coalesce(a.last_rank, 2147483647))::purchase_request
              from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int4[], $6::bool[], $7::bool[], $8::int8[], $9::text[],
                          $10::text[], $11::text[], $12::int4[], $13::int4[], $14::int4[]) with ordinality
                   as r (id, user_id, show_id, area_id, quantity, together, accessible, max_price, tickets, key, traceparent,
                         hold_seconds, grace_seconds, most, ordinal)
+             left join areas a on a.id = r.area_id
             order by r.ordinal)) v
   left join seat_rows s on s.id = row_of((v.placed).ticket_id) and (v.placed).show_id is not null
  order by v.ordinal, (v.placed).id

@@ -9,6 +9,8 @@
 -- - No attempt begins before all orders are known (write_attempts). So the amount of a charge that began is final.
 -- - All of this takes the lock of the charge's row, as do attempts and answers of Stripe. A cancellation comes before an attempt begins,
 --   which is refused, or after: then the rules call it off, or give all of it back once it succeeds.
+-- - A replica of the version before, which knows no purchases, took the first order for a purchase of one: as long as nobody has paid
+--   it becomes the whole again. Its others are known to that replica alone, so the purchase is not payable, and expires.
 -- - An order of another buyer or currency than the rest is no part of it: the purchase never becomes known.
 -- - An order that orders lost in a failover is cancelled without its buyer, its purchase and the size. What it told before, on the same
 --   partition, is known here, so it is found, and ends the whole purchase.
@@ -33,8 +35,15 @@ begin
             as e (purchase_id, version, ticket_id, user_id, status, price, currency, expires_at, size)
          order by purchase_id, version desc
             on conflict (order_id) do update
-           set order_version = excluded.order_version, order_status = excluded.order_status, expires_at = excluded.expires_at
-         where c.order_version < excluded.order_version
+           set order_version = greatest(c.order_version, excluded.order_version),
+               order_status = case when c.order_version < excluded.order_version then excluded.order_status else c.order_status end,
+               expires_at = excluded.expires_at,
+               size = case when c.state = 'none' then greatest(c.size, excluded.size) else c.size end,
+               tickets = case when c.state = 'none' and c.size < excluded.size
+                              then c.ticket_id || array_fill(null::uuid, array[excluded.size - 1]) else c.tickets end,
+               prices = case when c.state = 'none' and c.size < excluded.size
+                             then c.amount || array_fill(null::bigint, array[excluded.size - 1]) else c.prices end
+         where c.order_version < excluded.order_version or c.size < excluded.size and c.state = 'none'
         returning c.order_id, c.order_status
     )
     select array_agg(order_id) into cancelled from fresh where order_status = 'cancelled';

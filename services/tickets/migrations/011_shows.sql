@@ -20,6 +20,7 @@ create table shows (
     per_user         int    not null,    -- most places a person
     status           text   not null check (status in ('draft', 'announced', 'cancelled')),
     area_count       int    not null default 0, -- how many areas it has had; the next one's rank
+    place_count      int    not null default 0, -- in all of them, made or not
     idempotency_key  text,
     idempotency_hash bigint              -- of the body that came with the key
 );

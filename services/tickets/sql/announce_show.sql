@@ -5,9 +5,10 @@ with req as (
 ), locked as (
     select s.* from shows s where s.id in (select id from req) order by s.id for update of s
 ), count as (
-    select l.id, coalesce(sum(a.places), 0)::int8 as places, coalesce(sum(a.made), 0)::int8 as made,
+    -- (The lock may have been waited for until another area was there, which this statement does not see: but its places are in l.)
+    select l.id, l.place_count::int8 as places, coalesce(sum(a.made), 0)::int8 as made,
            coalesce(sum(least(a.known, a.made)), 0)::int8 as known
-      from locked l left join areas a on a.show_id = l.id group by l.id
+      from locked l left join areas a on a.show_id = l.id group by l.id, l.place_count
 ), judged as (
     select r.*, n.places, n.made, n.known,
            case when l.id is null or (l.user_id <> r.user_id and l.status <> 'announced') then 'missing'

@@ -41,9 +41,9 @@ with req as (
      cross join lateral rows from (json_to_recordset(r.rows::json) as (n text, f int, p int)) with ordinality
         as seat_row (n, f, p, block)
 ), counted as (
-    update shows s set area_count = s.area_count + j.areas
-      from (select show_id, count(*)::int as areas from judged where failure is null group by show_id) j
-     where s.id = j.show_id
+    update shows s set area_count = s.area_count + n.areas, place_count = s.place_count + n.places
+      from (select show_id, count(*)::int as areas, sum(places)::int as places from placed group by show_id) n
+     where s.id = n.show_id
 ), found as (
     select * from known
      union all

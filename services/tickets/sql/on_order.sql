@@ -52,8 +52,13 @@ with event_in as (
     select row_of_place(id) as row_id, coalesce(bit_or(1::bigint << (place_number(id) & 63)) filter (where status = 'available'), 0) as freed,
            bit_or(1::bigint << (place_number(id) & 63)) as touched
       from changed where show_id is not null group by 1
+), turn as materialized ( -- tickets of a row are on several partitions, and a transaction comes here several times: so one at a time
+    select pg_advisory_xact_lock(hashtextextended('seat_rows', 0)) from (select from seats limit 1) s
 ), locked_rows as (
-    select w.id, w.free, s.freed, s.touched from seat_rows w join seats s on s.row_id = w.id order by w.id for update of w
+    select w.id, w.free, s.freed, s.touched
+      from seat_rows w join seats s on s.row_id = w.id
+     where (select count(*) from turn) > 0
+     order by w.id for update of w
 ), masks as (
     update seat_rows w set free = (l.free & ~l.touched) | l.freed from locked_rows l where w.id = l.id
 )

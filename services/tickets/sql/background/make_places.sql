@@ -4,10 +4,11 @@
 with req as (
     select most from unnest($1::int4[]) as r (most)
 ), area as (
-    select * from areas
-     where blocks_made < blocks and not ended
-     order by blocks_made, id limit 1
-       for update skip locked
+    select a.* from areas a
+     where a.blocks_made < a.blocks and not a.ended
+       and exists (select from shows s where s.id = a.show_id and s.status = 'draft')
+     order by a.blocks_made, a.id limit 1
+       for update of a skip locked
 ), block as (
     select a.id as area_id, r.block, r.name, r.first_seat, r.places
       from area a cross join req
@@ -45,4 +46,5 @@ with req as (
       from (select area_id, count(*)::int as blocks, sum(places)::int as places from block group by area_id) b
      where a.id = b.area_id
 )
-select (select count(*) from block) as done, (select count(*) from areas where blocks_made < blocks and not ended) as found
+select (select count(*) from block) as done, (select count(*) from areas a join shows s on s.id = a.show_id
+                                                  where a.blocks_made < a.blocks and not a.ended and s.status = 'draft') as found
