@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from rivals import all_at_once
 from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_until
@@ -303,7 +304,8 @@ class Batch:
 
     def verdicts(self, *wishes):
         columns = list(zip(*[self.request(**wish) for wish in wishes]))
-        with psycopg.connect(self.stack.env["ORDERS_DATABASE_URL"], cursor_factory=psycopg.ClientCursor) as connection:
+        as_admin = make_conninfo(self.stack.env["ORDERS_POSTGRES_URL"], dbname=conninfo_to_dict(self.stack.env["ORDERS_DATABASE_URL"])["dbname"])
+        with psycopg.connect(as_admin, cursor_factory=psycopg.ClientCursor) as connection:
             connection.execute("set track_functions = 'pl'")
             rows = connection.execute(self.statement, {f"p{n}": list(values) for n, values in enumerate(columns, 1)}).fetchall()
             self.calls = dict(connection.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())

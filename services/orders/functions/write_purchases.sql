@@ -30,20 +30,20 @@ returns table (ordinal bigint, verdict text, remaining int, placed orders) langu
 declare
     r purchase_request;
     refusal text;
-    room record;
+    places_free int;
+    places_fit int;
     buyers uuid[] := '{}';
     promised uuid[] := '{}'; -- tickets, to requests before
     nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
     claimed purchase_request[] := '{}';
 begin
     foreach r in array requests loop
-        room := null::record;
         refusal := case when r.user_id = any (buyers) or not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again'
                         when r.key is not null then judge_key(r) end;
         buyers := buyers || r.user_id;
         if refusal is null and nothing ? asked_of(r) then
             refusal := 'none';
-            select (nothing ->> asked_of(r))::int as remaining into room;
+            places_free := (nothing ->> asked_of(r))::int;
         end if;
         refusal := coalesce(refusal, judge_purchase(r), case when r.tickets && promised then 'reserved' end);
         if refusal is null and r.tickets is not null then
@@ -51,9 +51,9 @@ begin
         elsif refusal is null then
             r.tickets := claim_places(r);
             if r.tickets is null then
-                room := places_left(r);
-                refusal := case when room.fitting >= r.quantity then 'again' else 'none' end; -- rivals may give back what they hold
-                if refusal = 'none' then nothing := nothing || jsonb_build_object(asked_of(r), room.remaining); end if;
+                select * into places_free, places_fit from places_left(r);
+                refusal := case when places_fit >= r.quantity then 'again' else 'none' end; -- rivals may give back what they hold
+                if refusal = 'none' then nothing := nothing || jsonb_build_object(asked_of(r), places_free); end if;
             end if;
         end if;
         if refusal is null then
@@ -62,7 +62,7 @@ begin
         elsif refusal = 'repeated' then
             return query select r.ordinal, refusal, null::int, o from orders_by_key(r.user_id, r.key) o;
         else
-            return query select r.ordinal, refusal, case refusal when 'none' then room.remaining end, null::orders;
+            return query select r.ordinal, refusal, case refusal when 'none' then places_free end, null::orders;
         end if;
     end loop;
     return query select * from write_claimed(claimed);
