@@ -160,6 +160,7 @@ static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
     h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&j.out));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    cors_add_headers(req);
     keep_socket(req);
     struct answer answer = {.status = req->res.status, .bytes = j.out.len};
     http_stats_note(http_thread_of(req->conn), &answer);

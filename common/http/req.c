@@ -76,6 +76,7 @@ static bool find_route(struct req *rq) {
     route_find(rq->thread->http->routes, (struct str){h->method.base, h->method.len},
                (struct str){h->path_normalized.base, h->path_normalized.len}, &rq->match);
     if (rq->match.route != NULL) return true;
+    if (rq->match.allow != NULL && req_preflight(rq)) return false;
     if (rq->match.allow != NULL) {
         req_set_header(rq, "allow", str_of(rq->match.allow));
         req_fail(rq, 405, NULL, "this path has no such method");
