@@ -4,9 +4,7 @@
 /* Never Access-Control-Allow-Credentials: with it, a listed page's scripts would act by the cookie of whoever
  * looks at it. Without it, browsers send no cookie, and a script has to have a token of its own. */
 
-#define ALLOWED_HEADERS "Authorization, Content-Type, Idempotency-Key, If-Match"
 #define EXPOSED_HEADERS "ETag, Link, Location, Retry-After"
-#define PREFLIGHT_S     "600" /* how long a browser may go by our answer */
 
 static bool origin_of(const h2o_req_t *h2o, h2o_iovec_t *out) {
     ssize_t i = h2o_find_header_by_str(&h2o->headers, H2O_STRLIT("origin"), -1);
@@ -30,16 +28,4 @@ void cors_add_headers(h2o_req_t *h2o) {
     if (cors->count == 0) return;
     add(h2o, "vary", H2O_STRLIT("Origin"));
     if (allow(h2o, cors)) add(h2o, "access-control-expose-headers", H2O_STRLIT(EXPOSED_HEADERS));
-}
-
-bool req_preflight(struct req *rq) {
-    struct str origin, method;
-    if (!h2o_memis(rq->h2o->method.base, rq->h2o->method.len, H2O_STRLIT("OPTIONS"))) return false;
-    if (!req_header(rq, "origin", &origin) || !cors_allows(&rq->thread->http->cors, origin)) return false;
-    if (!req_header(rq, "access-control-request-method", &method)) return false;
-    req_set_header(rq, "access-control-allow-methods", str_of(rq->match.allow));
-    req_set_header(rq, "access-control-allow-headers", STR(ALLOWED_HEADERS));
-    req_set_header(rq, "access-control-max-age", STR(PREFLIGHT_S));
-    req_reply(rq, 204);
-    return true;
 }

@@ -66,8 +66,6 @@ void req_stream_free(struct req *rq);
 
 /* --- req_cors.c --- */
 void cors_add_headers(h2o_req_t *h2o); /* those that every answer carries; none while CORS is off */
-/* Answers 204 if the request asks what a page of a listed origin may do at this path; false: it does not. */
-bool req_preflight(struct req *rq);
 
 /* --- errors.c --- */
 /* Writes one error: in our form, or as the service's page if `req` asks for one (NULL: its client has left).
