@@ -157,8 +157,8 @@ class Page:
     def contents(self):
         lines = ""
         for tag in self.document["tags"]:
-            links = "".join(f'<li><a href="#{self.document["paths"][path][method]["operationId"]}">{inline(self.document["paths"][path][method]["summary"])}</a></li>\n'
-                            for path, method in self.of_tag(tag["name"]))
+            operations = [self.document["paths"][path][method] for path, method in self.of_tag(tag["name"])]
+            links = "".join(f'<li><a href="#{o["operationId"]}">{inline(o["summary"])}</a></li>\n' for o in operations)
             lines += f"<section><h2>{escape(tag['name'].capitalize())}</h2>\n<ul>\n{links}</ul></section>\n"
         return f'<nav class="contents" aria-label="Contents">\n{lines}</nav>\n'
 

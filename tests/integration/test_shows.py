@@ -206,7 +206,8 @@ def test_standing_places_are_made(stack, seller):
         ([{"name": "A", "from": 1.5, "to": 2}], "from of number 1 must be a whole number from 0 to 999999"),
         ([{"name": "A", "from": 2, "to": 1}], "number 1 must not end before its first seat"),
         ([{"name": "A", "from": 1, "to": 61}], "number 1 has 61 seats, and a row has at most 60: split it"),
-        ([{"name": "A", "from": 1, "to": 30}, {"name": "B", "from": 1, "to": 30}, {"name": "A", "from": 30, "to": 40}], "must not have seat 30 of row A twice"))]])
+        ([{"name": "A", "from": 1, "to": 30}, {"name": "B", "from": 1, "to": 30}, {"name": "A", "from": 30, "to": 40}],
+         "must not have seat 30 of row A twice"))]])
 def test_areas_refused(seller, change, field, message):
     show = make_show(seller)
     answer = seller.post(f"/api/shows/{show['id']}/areas", json={"name": "a", "price": 1, "places": 1, **change})
