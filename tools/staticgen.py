@@ -41,12 +41,12 @@ def c_bytes(data):
     return "\n".join('    "' + "".join(f"\\{byte:03o}" for byte in line) + '"' for line in lines)
 
 
-def entry(name, path, data):
+def entry(path, content_type, data):
     packed = gzip.compress(data, 9, mtime=0)  # the same bytes at every build
     packed = packed if len(packed) < len(data) else b""
     return f"""    {{
     .path = {{"{path}", {len(path)}}},
-    .content_type = "{TYPES[pathlib.Path(name).suffix]}",
+    .content_type = "{content_type}",
     .etag = {{"\\"{fingerprint(data)}\\"", 14}},
     .bytes = {{
 {c_bytes(data)},
@@ -61,7 +61,7 @@ def entry(name, path, data):
 def main():
     source, out = map(pathlib.Path, sys.argv[1:])
     files = files_of(source)
-    body = "".join(entry(name, path, (source / name).read_bytes()) for name, path in
+    body = "".join(entry(path, TYPES[pathlib.Path(name).suffix], (source / name).read_bytes()) for name, path in
                    sorted(files.items(), key=lambda file: file[1].encode()))
     out.mkdir(parents=True, exist_ok=True)
     (out / "static_files.c").write_text(

@@ -9,9 +9,9 @@
  *     if (!req_body(rq, new_thing_fields, &t)) return;   // answered 400
  *
  * A reader gets the value and the place to store it, and returns NULL or a message for people ("must be
- * ..."). Every number comes as a real (json_number_value). Unknown fields are ignored; a missing or null
- * required field is "is required"; a missing optional one is left as it was. Stored strs live in the arena.
- * No state; any thread. */
+ * ...", to which errors.h adds the field's name). Every number comes as a real (json_number_value). Unknown
+ * fields are ignored; a missing or null required field is "is required"; a missing optional one is left as it
+ * was. Stored strs live in the arena. No state; any thread. */
 #pragma once
 
 #include <jansson.h>

@@ -4,12 +4,73 @@
 #include "priv/http_thread.h"
 #include "priv/req_priv.h"
 
+#include <ctype.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* What h2o answers by itself while it reads a request (400, 413, 417) passes through this filter, since it is
  * bound to the fallback path; our own answers are not. Only a request that is no HTTP at all gets h2o's fixed
  * "400 Bad Request" text: that one it writes straight to the socket. */
+
+/* --- messages as sentences --- */
+
+/* What a field is called where its name alone would read badly. */
+static const struct {
+    const char *field, *words;
+} called[] = {
+    {"maxPrice", "The highest price"},
+    {"perUser", "The number of places a person"},
+    {"q", "The search"},
+    {"startsAt", "The start"},
+};
+
+static void put(struct buf *out, const char *text) {
+    buf_add(out, text, strlen(text));
+}
+
+/* ticketId: "Ticket id". The names of headers stay as they are. */
+static void put_field(struct buf *out, const char *field) {
+    for (size_t i = 0; i < sizeof called / sizeof *called; i++)
+        if (strcmp(called[i].field, field) == 0) {
+            put(out, called[i].words);
+            return;
+        }
+    char before = 0;
+    for (const char *p = field; *p != '\0'; before = *p++) {
+        bool word_begins = isupper((unsigned char)*p) && islower((unsigned char)before);
+        char c = p == field    ? (char)toupper((unsigned char)*p)
+                 : word_begins ? (char)tolower((unsigned char)*p)
+                               : *p;
+        if (word_begins) put(out, " ");
+        buf_add(out, &c, 1);
+    }
+}
+
+static bool begins_with_verb(const char *message) {
+    static const char *const verbs[] = {"must ", "is ", "cannot "};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strncmp(message, verbs[i], strlen(verbs[i])) == 0) return true;
+    return false;
+}
+
+static void put_sentence(struct buf *out, const char *field, const char *message) {
+    if (begins_with_verb(message)) {
+        if (field != NULL)
+            put_field(out, field);
+        else
+            put(out, "The body");
+        put(out, " ");
+    } else if (field != NULL && islower((unsigned char)*message)) {
+        put_field(out, field);
+        put(out, ": ");
+    } else if (*message != '\0') {
+        char first = (char)toupper((unsigned char)*message++);
+        buf_add(out, &first, 1);
+    }
+    put(out, message);
+}
+
+/* --- the form of errors --- */
 
 void errors_open(struct json *j) {
     json_open(j, '{');
@@ -20,7 +81,10 @@ void errors_open(struct json *j) {
 void errors_add(struct json *j, const char *field, const char *message) {
     json_open(j, '{');
     json_key(j, "message");
-    json_text(j, str_of(message));
+    struct buf sentence = {0};
+    put_sentence(&sentence, field, message);
+    json_text(j, buf_str(&sentence));
+    buf_free(&sentence);
     if (field != NULL) {
         json_key(j, "field");
         json_text(j, str_of(field));
@@ -96,6 +160,7 @@ static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
     h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&j.out));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    cors_add_headers(req);
     keep_socket(req);
     struct answer answer = {.status = req->res.status, .bytes = j.out.len};
     http_stats_note(http_thread_of(req->conn), &answer);

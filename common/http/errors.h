@@ -5,5 +5,8 @@
 #include "json.h"
 
 void errors_open(struct json *j);
-void errors_add(struct json *j, const char *field, const char *message); /* field may be NULL */
+/* The message becomes a sentence about its field: "must have 8 to 128 characters" of password is written as
+ * "Password must have 8 to 128 characters", and without a field as "The body must …". What begins with
+ * another word gets a capital. field may be NULL. */
+void errors_add(struct json *j, const char *field, const char *message);
 void errors_close(struct json *j);

@@ -78,6 +78,7 @@ static void start_threads(struct http *http) {
 
 static void free_tables(struct http *http) {
     proxies_free(&http->proxies);
+    cors_free(&http->cors);
     pthread_mutex_destroy(&http->lock);
     pthread_cond_destroy(&http->drains);
     free(http->threads);
@@ -90,7 +91,8 @@ struct http *http_start(const struct http_options *options, struct why *w) {
     http->threads = mem_alloc((size_t)options->threads * sizeof *http->threads);
     pthread_mutex_init(&http->lock, NULL);
     thread_cond_init(&http->drains);
-    if (proxies_parse(options->trusted_proxies, &http->proxies, w) != ST_OK || listen_all(http, w) != ST_OK) {
+    if (proxies_parse(options->trusted_proxies, &http->proxies, w) != ST_OK ||
+        cors_parse(options->cors_origins, &http->cors, w) != ST_OK || listen_all(http, w) != ST_OK) {
         close_listeners(http);
         free_tables(http);
         return NULL;

@@ -51,6 +51,7 @@ struct http_options {
     struct session_keys *keys;
     bool secure_cookies;
     const char *trusted_proxies; /* comma-separated addresses or CIDR blocks */
+    const char *cors_origins;    /* comma-separated; NULL or "": none */
 };
 
 struct http;

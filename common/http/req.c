@@ -71,11 +71,27 @@ void req_free_spare(struct http_thread *t) {
     t->nspare = 0;
 }
 
+/* Whether a page of a listed origin asks what it may do at this path (CORS). Its browser goes by the answer
+ * for ten minutes. */
+static bool answered_preflight(struct req *rq) {
+    struct str origin, method;
+    if (!h2o_memis(rq->h2o->method.base, rq->h2o->method.len, H2O_STRLIT("OPTIONS"))) return false;
+    if (!req_header(rq, "origin", &origin) || !cors_allows(&rq->thread->http->cors, origin)) return false;
+    if (!req_header(rq, "access-control-request-method", &method)) return false;
+    req_set_header(rq, "access-control-allow-methods", str_of(rq->match.allow));
+    req_set_header(rq, "access-control-allow-headers",
+                   STR("Authorization, Content-Type, Idempotency-Key, If-Match"));
+    req_set_header(rq, "access-control-max-age", STR("600"));
+    req_reply(rq, 204);
+    return true;
+}
+
 static bool find_route(struct req *rq) {
     h2o_req_t *h = rq->h2o;
     route_find(rq->thread->http->routes, (struct str){h->method.base, h->method.len},
                (struct str){h->path_normalized.base, h->path_normalized.len}, &rq->match);
     if (rq->match.route != NULL) return true;
+    if (rq->match.allow != NULL && answered_preflight(rq)) return false;
     if (rq->match.allow != NULL) {
         req_set_header(rq, "allow", str_of(rq->match.allow));
         req_fail(rq, 405, NULL, "this path has no such method");

@@ -128,6 +128,7 @@ void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
         push_header(headers, &H2O_TOKEN_CACHE_CONTROL->buf, H2O_STRLIT("no-store"));
     push_header(headers, &options, H2O_STRLIT("nosniff"));
     push_header(headers, &trace, rq->traceparent, sizeof rq->traceparent);
+    cors_add_headers(rq->h2o);
 }
 
 static void send_answer(struct req *rq, int status, const char *content_type) {

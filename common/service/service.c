@@ -117,6 +117,7 @@ static bool start_http(struct process *p, struct why *w) {
         .keys = p->keys,
         .secure_cookies = p->settings->secure_cookies,
         .trusted_proxies = p->settings->trusted_proxies,
+        .cors_origins = p->settings->cors_origins,
     };
     p->http = http_start(&options, w);
     if (p->http != NULL) add_probe(p, "http", http_part_ready, p->http);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "cors.h"
 #include "proxies.h"
 #include "service.h"
 
@@ -37,6 +38,13 @@ static const struct config_var sessions[] = {
      "URL of the keys by which sessions are verified: a JWKS", 0, 0},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
      "Whether browsers send our cookies over https only", 0, 0},
+    {0},
+};
+
+/* Not of pages: whoever is signed in there has a cookie. */
+static const struct config_var shared[] = {
+    {"CORS_ORIGINS", CONFIG_TEXT, &settings.cors_origins, "",
+     "Other origins (https://HOST, ...) whose pages may call the API from a browser", 0, 0},
     {0},
 };
 
@@ -90,7 +98,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 12 }; /* all tables, for a service that needs each */
+enum { MAX_TABLES = 13 }; /* all tables, for a service that needs each */
 
 static size_t choose(const struct service *s, enum run run, const struct config_var **tables) {
     size_t n = 0;
@@ -100,6 +108,7 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (to_run) tables[n++] = running;
     if (to_run && s->routes != NULL) tables[n++] = serving;
     if (to_run && s->routes != NULL && !s->no_sessions) tables[n++] = sessions;
+    if (to_run && s->routes != NULL && !s->no_sessions && s->error_page == NULL) tables[n++] = shared;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
     bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics;
@@ -122,6 +131,10 @@ static enum status check(struct why *w) {
     if (proxies_parse(settings.trusted_proxies, &proxies, &reason) != ST_OK)
         return why(w, ST_INVALID, "TRUSTED_PROXIES: %.200s", reason.text);
     proxies_free(&proxies);
+    struct cors cors;
+    if (cors_parse(settings.cors_origins, &cors, &reason) != ST_OK)
+        return why(w, ST_INVALID, "CORS_ORIGINS: %.200s", reason.text);
+    cors_free(&cors);
     return ST_OK;
 }
 

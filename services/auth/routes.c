@@ -243,7 +243,7 @@ static void current_user(struct req *rq) {
 /* --- PATCH /api/users/me --- */
 
 static void fail_current(struct req *rq) {
-    req_fail(rq, 400, "currentPassword", "is not your password");
+    req_fail(rq, 400, "currentPassword", "is wrong");
 }
 
 static void on_changed(struct req *rq, const struct rows *rows) {

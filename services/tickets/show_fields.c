@@ -155,8 +155,8 @@ static const char *check_overlaps(const struct body_list *rows, struct arena *ar
     qsort(sorted, (size_t)rows->count, sizeof *sorted, compare_rows);
     for (int i = 1; i < rows->count; i++)
         if (str_eq(sorted[i - 1]->name, sorted[i]->name) && sorted[i]->from <= sorted[i - 1]->to)
-            return body_message(arena, "has seat %lld of row %.*s twice", (long long)sorted[i]->from,
-                                (int)sorted[i]->name.n, sorted[i]->name.p);
+            return body_message(arena, "must not have seat %lld of row %.*s twice",
+                                (long long)sorted[i]->from, (int)sorted[i]->name.n, sorted[i]->name.p);
     return NULL;
 }
 

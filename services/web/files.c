@@ -1,3 +1,4 @@
+#include "page.h"
 #include "routes.h"
 #include "static.h"
 
@@ -24,6 +25,19 @@ void go_to_account(struct req *rq) {
     page_go(rq, "/account");
 }
 
+static void send_bytes(struct req *rq, const struct static_file *file, struct str cache) {
+    req_set_header(rq, "cache-control", cache);
+    req_set_header(rq, "etag", file->etag);
+    if (file->gzip.n > 0) req_set_header(rq, "vary", STR("accept-encoding"));
+    if (names(rq, "if-none-match", file->etag)) {
+        req_reply(rq, 304);
+        return;
+    }
+    bool packed = file->gzip.n > 0 && names(rq, "accept-encoding", STR("gzip"));
+    if (packed) req_set_header(rq, "content-encoding", STR("gzip"));
+    req_reply_raw(rq, 200, file->content_type, packed ? file->gzip : file->bytes);
+}
+
 /* A name tells its content, so whoever has it need never ask again. */
 void send_file(struct req *rq) {
     struct str target = req_target(rq);
@@ -34,15 +48,16 @@ void send_file(struct req *rq) {
         send_missing(rq);
         return;
     }
-    req_set_header(rq, "cache-control", STR("public, max-age=31536000, immutable"));
-    req_set_header(rq, "etag", file->etag);
     req_set_header(rq, "cross-origin-resource-policy", STR("same-origin"));
-    if (file->gzip.n > 0) req_set_header(rq, "vary", STR("accept-encoding"));
-    if (names(rq, "if-none-match", file->etag)) {
-        req_reply(rq, 304);
-        return;
-    }
-    bool packed = file->gzip.n > 0 && names(rq, "accept-encoding", STR("gzip"));
-    if (packed) req_set_header(rq, "content-encoding", STR("gzip"));
-    req_reply_raw(rq, 200, file->content_type, packed ? file->gzip : file->bytes);
+    send_bytes(rq, file, STR("public, max-age=31536000, immutable"));
+}
+
+/* The same for everybody: no visit begins. */
+void show_docs(struct req *rq) {
+    page_headers(rq);
+    send_bytes(rq, &document_files[DOCUMENT_PAGE], STR("no-cache"));
+}
+
+void send_openapi(struct req *rq) {
+    send_bytes(rq, &document_files[DOCUMENT_OPENAPI], STR("no-cache"));
 }

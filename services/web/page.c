@@ -22,9 +22,10 @@ static void set(struct req *rq, const char *name, const char *value) {
     req_set_header(rq, name, str_of(value));
 }
 
-static void set_headers(struct req *rq) {
+void page_headers(struct req *rq) {
     const struct web *web = req_service(rq);
-    bool stripe = visit_of(rq)->stripe;
+    const struct visit *visit = visit_of(rq);
+    bool stripe = visit != NULL && visit->stripe;
     set(rq, "content-security-policy", stripe ? with_stripe : strict);
     set(rq, "referrer-policy", "same-origin");
     set(rq, "x-frame-options", "DENY");
@@ -42,7 +43,7 @@ struct buf *page_begin(struct req *rq) {
 
 void page_end(struct req *rq) {
     const struct visit *visit = visit_of(rq);
-    set_headers(rq);
+    page_headers(rq);
     set(rq, "content-type", "text/html; charset=utf-8");
     req_reply(rq, visit->status == 0 ? 200 : visit->status);
 }
@@ -53,7 +54,7 @@ void page_go(struct req *rq, const char *path, ...) {
     va_start(ap, path);
     buf_vprintf(&location, path, ap);
     va_end(ap);
-    set_headers(rq);
+    page_headers(rq);
     req_set_header(rq, "location", buf_str(&location));
     buf_free(&location);
     req_reply(rq, 303);

@@ -11,6 +11,7 @@ bool page_own_form(struct req *rq);  /* both */
 void page_go(struct req *rq, const char *path, ...) __attribute__((format(printf, 2, 3))); /* 303 */
 struct buf *page_begin(struct req *rq); /* where the page is rendered to */
 void page_end(struct req *rq);
+void page_headers(struct req *rq); /* those of every page; page_end and page_go set them */
 void page_missing(struct req *rq, int status, const char *heading, const char *words);
 void page_down(struct req *rq, const char *words); /* asks the services which of them answer */
 /* What is no success and has no page of its own: sign in again, not found, away. */

@@ -37,6 +37,8 @@ const struct route web_routes[] = {
     {"POST", "/account/password", change_password, 0},
     {"GET", "/live", show_live, 0},
     {"GET", "/static/{text}", send_file, 0},
+    {"GET", "/docs", show_docs, 0},
+    {"GET", "/openapi.yaml", send_openapi, 0},
     /* Where only forms are sent to: whoever loads such an address comes to its page. */
     {"GET", "/tickets/{uuid}/buy", go_to_page, 0},
     {"GET", "/tickets/{uuid}/withdraw", go_to_page, 0},

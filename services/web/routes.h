@@ -33,4 +33,4 @@ req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
 /* people.c: who one is */
 req_handler show_signin, sign_in, show_signup, sign_up, sign_out, show_account, change_email, change_password;
 /* files.c: static files, paths where nothing is, and such as lead elsewhere */
-req_handler send_file, send_missing, go_to_page, go_to_account;
+req_handler send_file, show_docs, send_openapi, send_missing, go_to_page, go_to_account;

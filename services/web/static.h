@@ -12,6 +12,11 @@ struct static_file {
     struct str bytes, gzip; /* gzip is empty where it would not be shorter */
 };
 
+/* The API's description, by tools/docsgen.py. What changes keeps its path: these are asked for again each
+ * time. */
+enum document { DOCUMENT_PAGE, DOCUMENT_OPENAPI };
+extern const struct static_file document_files[];
+
 extern const struct static_file static_files[]; /* by path; the one behind the last is all zero */
 extern const size_t static_count;
 

@@ -138,7 +138,7 @@ def test_withdrawn_and_edited(people):
     seller.follow("Edit")
     seller.type(price="nothing")
     seller.press("Save")
-    seller.sees("Must be a price")
+    seller.sees("Price must be a price")
     expect(seller.page.locator("[name=price]")).to_have_value("nothing")
     expect(seller.page.locator("[name=price]")).to_be_focused()
     seller.type(title=f"{title}, row 7", price="50")

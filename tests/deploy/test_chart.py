@@ -486,3 +486,9 @@ def test_notes(rendered, tmp_path):
     assert "https://onsale.test, at the address" in notes(MATRIX["tls"])
     assert "port-forward service/shop-tickets" in notes(MATRIX["no-edge"]) and "networkPolicy.enabled is false" in notes(MATRIX["no-edge"])
     assert "sessions.secureCookies is false" in notes(MATRIX["dev"])
+
+
+def test_other_origins_are_for_the_apis():
+    docs = render([LEAST, {"corsOrigins": ["https://shop.example", "http://127.0.0.1:5173"]}])
+    given = {doc["metadata"]["name"]: env["value"] for doc in of(docs, "Deployment") for env in containers(doc)[0]["env"] if env["name"] == "CORS_ORIGINS"}
+    assert given == {f"shop-{name}": "https://shop.example,http://127.0.0.1:5173" for name in ("auth", "tickets", "orders", "payments")}

@@ -9,10 +9,10 @@ import pytest
 from accounts import PASSWORD, WRONG, account, cookie, credentials, current_user, hashes, new_email, sign_in, token_of
 from support import Replica, User, errors, wait_until
 
-EMAIL_ERROR = ("email", "must be an e-mail address")
-PASSWORD_ERROR = ("password", "must have 8 to 128 characters")
+EMAIL_ERROR = ("email", "Email must be an e-mail address")
+PASSWORD_ERROR = ("password", "Password must have 8 to 128 characters")
 IN_USE = [("email", "Email in use")]
-WRONG_PASSWORD = [("currentPassword", "is not your password")]
+WRONG_PASSWORD = [("currentPassword", "Current password is wrong")]
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def account_with(stack, **headers):
 
 @pytest.mark.parametrize("path", ["signup", "signin"])
 def test_all_errors_at_once(stack, path):
-    required = [("email", "is required"), ("password", "is required")]
+    required = [("email", "Email is required"), ("password", "Password is required")]
     for body, wanted in [
             ({}, required), ({"email": None, "password": None}, required),
-            ({"email": 5, "password": ["x" * 10]}, [EMAIL_ERROR, ("password", "must be a string")]),
-            ({"email": "nobody", "password": None}, [EMAIL_ERROR, ("password", "is required")]),
-            ({"email": {"a": "b@c"}, "password": True}, [EMAIL_ERROR, ("password", "must be a string")])]:
+            ({"email": 5, "password": ["x" * 10]}, [EMAIL_ERROR, ("password", "Password must be a string")]),
+            ({"email": "nobody", "password": None}, [EMAIL_ERROR, ("password", "Password is required")]),
+            ({"email": {"a": "b@c"}, "password": True}, [EMAIL_ERROR, ("password", "Password must be a string")])]:
         answer = User(stack.url).post(f"/api/users/{path}", json=body)
         assert (answer.status_code, errors(answer)) == (400, wanted), body
         assert "Set-Cookie" not in answer.headers
@@ -371,10 +371,11 @@ def test_change_refused(stack, known):
     other = account(stack.url)
     before = stack.sql("auth", "select * from users where id = %s", other.id)
     for body, status, wanted in [
-            ({}, 400, [("currentPassword", "is required")]),
+            ({}, 400, [("currentPassword", "Current password is required")]),
             ({"currentPassword": PASSWORD}, 400, [(None, "Give a new email, a new password, or both")]),
             ({"currentPassword": PASSWORD, "email": None, "password": None}, 400, [(None, "Give a new email, a new password, or both")]),
-            ({"email": "x", "password": "y", "currentPassword": 5}, 400, [EMAIL_ERROR, PASSWORD_ERROR, ("currentPassword", "must be a string")]),
+            ({"email": "x", "password": "y", "currentPassword": 5}, 400,
+             [EMAIL_ERROR, PASSWORD_ERROR, ("currentPassword", "Current password must be a string")]),
             ({"email": new_email(), "currentPassword": WRONG}, 400, WRONG_PASSWORD),
             ({"email": known.email, "currentPassword": WRONG}, 400, WRONG_PASSWORD),
             ({"email": known.email.upper(), "password": WRONG, "currentPassword": PASSWORD}, 409, IN_USE),

@@ -39,6 +39,13 @@ def test_create(stack, seller):
     assert show_events(stack, show) == [("ShowCreated", 1, "draft", "Käse")]
 
 
+def sentence(field, message):
+    """What is said of a field, or of something within it."""
+    name = {None: "The body", "perUser": "The number of places a person", "startsAt": "The start", "timeZone": "Time zone"}.get(field) or field.capitalize()
+    within = message.split()[0] not in ("must", "is")
+    return f"{name}{':' if within else ''} {message}"
+
+
 @pytest.mark.parametrize("field, value, message", [
     *[(name, value, f"must have 1 to {most} characters") for name, most in (("title", 120), ("venue", 120), ("city", 80))
       for value in ("", " ", "x" * (most + 1))],
@@ -54,7 +61,7 @@ def test_create(stack, seller):
     *[("perUser", n, "must be a whole number from 1 to 1000") for n in (0, 1001, 1.5, "8", True, 1e300)]])
 def test_shows_refused(seller, field, value, message):
     answer = seller.post("/api/shows", json={**SHOW, field: value})
-    assert answer.status_code == 400 and errors(answer) == [(field, message)]
+    assert answer.status_code == 400 and errors(answer) == [(field, sentence(field, message))]
 
 
 @pytest.mark.parametrize("change", [
@@ -199,11 +206,12 @@ def test_standing_places_are_made(stack, seller):
         ([{"name": "A", "from": 1.5, "to": 2}], "from of number 1 must be a whole number from 0 to 999999"),
         ([{"name": "A", "from": 2, "to": 1}], "number 1 must not end before its first seat"),
         ([{"name": "A", "from": 1, "to": 61}], "number 1 has 61 seats, and a row has at most 60: split it"),
-        ([{"name": "A", "from": 1, "to": 30}, {"name": "B", "from": 1, "to": 30}, {"name": "A", "from": 30, "to": 40}], "has seat 30 of row A twice"))]])
+        ([{"name": "A", "from": 1, "to": 30}, {"name": "B", "from": 1, "to": 30}, {"name": "A", "from": 30, "to": 40}],
+         "must not have seat 30 of row A twice"))]])
 def test_areas_refused(seller, change, field, message):
     show = make_show(seller)
     answer = seller.post(f"/api/shows/{show['id']}/areas", json={"name": "a", "price": 1, "places": 1, **change})
-    assert answer.status_code == 400 and errors(answer) == [(field, message)]
+    assert answer.status_code == 400 and errors(answer) == [(field, sentence(field, message))]
     assert seller.get(f"/api/shows/{show['id']}").json()["areas"] == []
 
 
@@ -211,7 +219,7 @@ def test_prices_are_of_the_shows_currency(seller):
     show = make_show(seller, currency="JPY")
     path = f"/api/shows/{show['id']}/areas"
     for price in (20.5, 49, "0.50"):
-        refused(seller.post(path, json={"name": "a", "price": price, "places": 1}), 400, "must be a price from 50 to 99,999,999 without decimals")
+        refused(seller.post(path, json={"name": "a", "price": price, "places": 1}), 400, "Price must be a price from 50 to 99,999,999 without decimals")
     assert add_area(seller, show, price=1000000)["price"] == 1000000
 
 

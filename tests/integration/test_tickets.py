@@ -9,7 +9,7 @@ import pytest
 
 from support import ROOT, User, errors, missing_id, wait_until
 
-PRICE_ERROR = "must be a price from 0.50 to 999,999.99 with at most two decimals"
+PRICE_ERROR = "Price must be a price from 0.50 to 999,999.99 with at most two decimals"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_titles_taken(seller, title):
 def test_titles_of_wrong_length(seller, title):
     answer = seller.post("/api/tickets", json={"title": title, "price": 1})
     assert answer.status_code == 400
-    assert errors(answer) == [("title", "must have 1 to 200 characters")]
+    assert errors(answer) == [("title", "Title must have 1 to 200 characters")]
 
 
 def test_all_errors_at_once(seller):

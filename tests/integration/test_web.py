@@ -49,9 +49,9 @@ def test_search(web):
     answer = Browser(web).go("/?" + urllib.parse.urlencode({"q": words, "cursor": (cursor := new_id())}))
     assert urllib.parse.parse_qs(web.services.seen[0]["path"].partition("?")[2]) == {"limit": ["20"], "q": [words], "cursor": [cursor]}
     assert answer.page.find(".//input[@name='q']").get("value") == words and "No ticket on sale matches" in answer.words
-    web.services.answers["GET /api/tickets"] = (400, refusal("must have at most 100 characters", "q"))
+    web.services.answers["GET /api/tickets"] = (400, refusal("The search must have at most 100 characters", "q"))
     answer = Browser(web).go("/?q=" + "x" * 101 + "&cursor=no-cursor")
-    assert answer.status_code == 400 and "Must have at most 100 characters" in answer.words
+    assert answer.status_code == 400 and "The search must have at most 100 characters" in answer.words
     assert "cursor" not in web.services.seen[-1]["path"]
 
 
@@ -141,9 +141,9 @@ def test_sign_up(web):
     browser = Browser(web)
     page = browser.go("/signup?next=%2Fsell").page
     web.services.answers["POST /api/users/signup"] = (400, {"errors": [
-        {"message": "must be an e-mail", "field": "email"}, {"message": "must have 8 to 128 characters", "field": "password"}]})
+        {"message": "Email must be an e-mail", "field": "email"}, {"message": "Password must have 8 to 128 characters", "field": "password"}]})
     answer = browser.submit(page, "/signup", email="no", password="x")
-    assert answer.status_code == 400 and "Must be an e-mail" in answer.words and "Must have 8 to 128 characters" in answer.words
+    assert answer.status_code == 400 and "Email must be an e-mail" in answer.words and "Password must have 8 to 128 characters" in answer.words
     web.services.answers["POST /api/users/signup"] = (409, refusal("Email in use", "email"))
     answer = browser.submit(answer.page, "/signup", email="mara@example.com", password="x" * 9)
     assert answer.status_code == 409 and "There is an account of this e-mail already" in answer.words
@@ -165,7 +165,7 @@ def test_sign_out(web):
 def test_a_session_that_a_service_refuses(web):
     """Signed in by the look of it, but not there: to sign in, and not in circles."""
     browser = Browser(web, True)
-    web.services.answers["GET /api/orders"] = (401, refusal("sign in first"))
+    web.services.answers["GET /api/orders"] = (401, refusal("Sign in first"))
     answer = browser.go("/orders")
     assert answer.status_code == 303 and places(answer).path == "/signin"
     answer = browser.go(answer.headers["Location"])
@@ -175,9 +175,9 @@ def test_a_session_that_a_service_refuses(web):
 def test_account(web):
     browser = Browser(web, True)
     page = browser.go("/account").page
-    web.services.answers["PATCH /api/users/me"] = (400, refusal("is not your password", "currentPassword"))
+    web.services.answers["PATCH /api/users/me"] = (400, refusal("Current password is wrong", "currentPassword"))
     answer = browser.submit(page, "/account/email", email="new@example.com", email_current="wrong")
-    assert answer.status_code == 400 and "Is not your password" in answer.words
+    assert answer.status_code == 400 and "Current password is wrong" in answer.words
     assert web.services.seen[-1]["body"] == {"email": "new@example.com", "currentPassword": "wrong"}
     web.services.answers["PATCH /api/users/me"] = (200, {"id": browser.id, "email": "x"}, signed_in(web))
     before = browser.cookies["session"]
@@ -391,10 +391,10 @@ def test_lists_of_ones_own(web):
 def test_selling(web):
     browser = Browser(web, True)
     page = browser.go("/sell").page
-    web.services.answers["POST /api/tickets"] = (400, {"errors": [{"message": "must have 1 to 200 characters", "field": "title"},
-                                                                  {"message": "must be a price", "field": "price"}]})
+    web.services.answers["POST /api/tickets"] = (400, {"errors": [{"message": "Title must have 1 to 200 characters", "field": "title"},
+                                                                  {"message": "Price must be a price", "field": "price"}]})
     answer = browser.submit(page, "/sell", title=TITLE, price="<b>")
-    assert answer.status_code == 400 and "Must have 1 to 200 characters" in answer.words and "Must be a price" in answer.words
+    assert answer.status_code == 400 and "Title must have 1 to 200 characters" in answer.words and "Price must be a price" in answer.words
     assert [answer.page.find(f".//input[@name='{n}']").get("value") for n in ("title", "price")] == [TITLE, "<b>"]
     t = ticket(browser.id)
     web.services.answers["POST /api/tickets"] = (201, t)

@@ -157,8 +157,8 @@ def test_the_best_available(web):
 
 
 @pytest.mark.parametrize("status, body, code, words", [
-    (400, refusal("must be a whole number from 1 to 8", "quantity"), 400, "Must be a whole number from 1 to 8"),
-    (400, refusal("must be a UUID", "areaId"), 400, "Must be a UUID"),
+    (400, refusal("Quantity must be a whole number from 1 to 8", "quantity"), 400, "Quantity must be a whole number from 1 to 8"),
+    (400, refusal("Area id must be a UUID", "areaId"), 400, "Area id must be a UUID"),
     (403, refusal("join the queue first"), 403, "Join the queue first."),
     (404, refusal("No such show"), 404, "announced only a moment ago. Press again"),
     (409, refusal("Sold out"), 409, "Sold out."),
@@ -197,7 +197,7 @@ def test_a_quantity_that_is_none_is_the_services_to_refuse(web):
     browser = Browser(web, True)
     path = serve_show(web, show(), [area()])
     page = browser.go(path).page
-    web.services.answers["POST /api/purchases"] = (400, refusal("must be a whole number from 1 to 8", "quantity"))
+    web.services.answers["POST /api/purchases"] = (400, refusal("Quantity must be a whole number from 1 to 8", "quantity"))
     for typed in ("", "two", "1e1", "-1", "9" * 30):
         assert browser.submit(page, f"{path}/buy", quantity=typed).status_code == 400
         assert web.services.asked("POST", "/api/purchases")[-1]["body"]["quantity"] == typed
@@ -444,8 +444,8 @@ def test_an_area_that_is_refused(web):
     assert answer.status_code == 400 and all(f"Is wrong in {f}" in answer.words for f in fields)
     kept = browser.fields(answer.page, f"{path}/areas")
     assert [kept[k] for k in ("name", "price", "rows", "places", "accessible")] == ["<b>", "x", "A 1-80", "many", "yes"]
-    web.services.answers[f"POST /api{path}/areas"] = (400, refusal("must have either rows, for numbered seats, or places, for standing"))
-    assert "Must have either rows" in browser.submit(page, f"{path}/areas", name="A", price="1").words
+    web.services.answers[f"POST /api{path}/areas"] = (400, refusal("The body must have either rows, for numbered seats, or places, for standing"))
+    assert "The body must have either rows" in browser.submit(page, f"{path}/areas", name="A", price="1").words
     web.services.answers[f"POST /api{path}/areas"] = (409, refusal("A show has at most 200 areas"))
     answer = browser.submit(page, f"{path}/areas", name="A", price="1", places="3")
     assert answer.status_code == 409 and "A show has at most 200 areas." in answer.words

@@ -71,7 +71,7 @@ static void metrics_are_text(void **state) {
 
 static void nothing_else(void **state) {
     (void)state;
-    hx_expect_error(hx_get("/"), 404, "no such path");
+    hx_expect_error(hx_get("/"), 404, "No such path");
 }
 
 static void a_taken_port_is_said(void **state) {

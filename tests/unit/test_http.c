@@ -85,7 +85,7 @@ static void paths(void **state) {
         "/",      "/hell", "/hello/x",  "//hello",        "/hello//", "/hello%00",     "/hello%2",
         "/../..", "/%",    ("/ids/" A), ("/ids/" A "/x"), "*",        "http://x/hello"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        hx_expect_error(hx_get(bad[i]), 404, "no such path");
+        hx_expect_error(hx_get(bad[i]), 404, "No such path");
     hx_expect(hx_get("/.well-known/X"), 200, HELLO);
     hx_expect(hx_get("/ids/" A "/0199A2C0-0000-7000-8000-00000000000B/"), 200, "[\"" A "\",\"" B "\"]");
 }
@@ -351,7 +351,7 @@ static void http_1_0(void **state) {
 
 static void a_handler_that_forgets_is_found_out(void **state) {
     (void)state;
-    hx_expect_error(hx_get("/forget"), 500, "internal error");
+    hx_expect_error(hx_get("/forget"), 500, "Internal error");
 }
 
 static int set_up(void **state) {

@@ -165,7 +165,7 @@ static void what_waits_is_answered_at_the_end(void **state) {
     struct hx_conn *slow = hx_begin("/after?ms=60000");
     hx_expect(hx_get("/after?ms=1"), 200, "\"done\"");
     http_drain(hx, 100);
-    hx_expect_error(hx_receive(slow, false), 503, "shutting down");
+    hx_expect_error(hx_receive(slow, false), 503, "Shutting down");
     hx_close(slow);
 }
 
@@ -187,7 +187,7 @@ static void hangs_up_without_a_word(void **state) {
 static void gives_the_text_of_a_path(void **state) {
     (void)state;
     hx_expect(hx_get("/text/pi_1A"), 200, "\"pi_1A\"");
-    hx_expect_error(hx_get("/text/"), 404, "no such path");
+    hx_expect_error(hx_get("/text/"), 404, "No such path");
 }
 
 /* --- looking again --- */
@@ -214,7 +214,7 @@ static void it_looks_again_for_so_long_only(void **state) {
     (void)state;
     looks = 0;
     int64_t begun = clock_mono_us();
-    hx_expect_error(hx_get("/while"), 404, "not in time");
+    hx_expect_error(hx_get("/while"), 404, "Not in time");
     assert_true(clock_mono_us() - begun >= 3 * 1000 * REQ_LATER_MS);
     assert_in_range(looks, 2, 10); /* 4 where nothing else runs */
 }
@@ -260,7 +260,7 @@ static void a_drain_ends_looking(void **state) {
     struct hx_conn *c = hx_begin("/look");
     hx_until(looks > 2);
     http_drain(hx, 100);
-    hx_expect_error(hx_receive(c, false), 503, "shutting down");
+    hx_expect_error(hx_receive(c, false), 503, "Shutting down");
     http_free(hx);
     hx = NULL;
     hx_close(c);

@@ -52,10 +52,10 @@ static void test_a_page_where_nothing_is(void **state) {
     hx_expect_error(hx_request("POST /page", "", ""), 405, "no such method");
     hx_stop();
     start(forget, false);
-    hx_expect_error(hx_get("/nowhere"), 500, "internal");
+    hx_expect_error(hx_get("/nowhere"), 500, "Internal");
     hx_stop();
     start(NULL, false);
-    hx_expect_error(hx_get("/nowhere"), 404, "no such path");
+    hx_expect_error(hx_get("/nowhere"), 404, "No such path");
     hx_stop();
 }
 

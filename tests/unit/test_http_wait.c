@@ -201,7 +201,7 @@ static void rows_come_back(void **state) {
     hx_expect(hx_get("/echo?n=42"), 200, "[42]");
     hx_expect(hx_get("/in-turn?n=5"), 200, "[5]");
     hx_expect(hx_get("/three?n=6"), 200, "[6]");
-    hx_expect_error(hx_get("/forget"), 500, "internal error");
+    hx_expect_error(hx_get("/forget"), 500, "Internal error");
     struct hx_conn *all[50];
     for (int i = 0; i < 50; i++) {
         char path[32];
@@ -220,14 +220,14 @@ static void failures_have_their_answers(void **state) {
     (void)state;
     start_ready((struct db_options){.statement_timeout_ms = 200});
     hx_expect(hx_get("/failing?n=1"), 200, "[1]");
-    hx_expect_error(hx_get("/failing?n=0"), 500, "internal error");
+    hx_expect_error(hx_get("/failing?n=0"), 500, "Internal error");
     test_exec(admin, "select pg_advisory_lock(7)");
     hx_expect_error(hx_get("/gated"), 504, "too long");
     test_exec(admin, "select pg_advisory_unlock(7)");
     hx_expect(hx_get("/gated?n=3"), 200, "[3]");
     done_late = 0;
     test_exec(admin, "select pg_advisory_lock(7)");
-    hx_expect_error(hx_get("/good-bad?n=0"), 500, "internal error");
+    hx_expect_error(hx_get("/good-bad?n=0"), 500, "Internal error");
     test_exec(admin, "select pg_advisory_unlock(7)");
     hx_expect(hx_get("/gated?n=4"), 200, "[4]");
     assert_int_equal(done_late, 0); /* it was answered when these rows came */
@@ -241,7 +241,7 @@ static void a_full_queue_sends_away(void **state) {
     until_at_gate();
     struct hx_answer *a;
     hx_until((a = hx_get("/gated?n=3"))->status == 503);
-    hx_expect_error(a, 503, "too many");
+    hx_expect_error(a, 503, "Too many");
     assert_string_equal(hx_header(a, "retry-after"), "1");
     test_exec(admin, "select pg_advisory_unlock(7)");
     hx_expect(hx_receive(first, false), 200, "[1]");
@@ -339,7 +339,7 @@ static void who_has_been_given_up_waits_no_more(void **state) {
     struct hx_conn *c = hx_begin("/hold");
     struct req *rq = take_held();
     http_drain(hx, 50);
-    hx_expect_error(hx_receive(c, false), 503, "shutting down");
+    hx_expect_error(hx_receive(c, false), 503, "Shutting down");
     resumed = 0;
     req_resume(rq, wait_for_a_minute, NULL);
     hx_until(resumed == 1);
@@ -411,8 +411,8 @@ static void a_drain_ends_in_time(void **state) {
     int64_t begun = clock_mono_us();
     http_drain(hx, 300);
     assert_in_range(clock_mono_us() - begun, 290000, 3000000);
-    hx_expect_error(hx_receive(at_gate, false), 503, "shutting down");
-    hx_expect_error(hx_receive(kept, false), 503, "shutting down");
+    hx_expect_error(hx_receive(at_gate, false), 503, "Shutting down");
+    hx_expect_error(hx_receive(kept, false), 503, "Shutting down");
     resumed = 0;
     req_resume(rq, say_argument, "too late"); /* allowed until http_free */
     hx_until(resumed == 1);

@@ -185,7 +185,7 @@ static void who_is_asking(void **state) {
         hx_expect(with("GET /user", refused[i], "", ""), 200, "null");
         hx_expect(with("GET /user", refused[i], "a.b.c", ""), 200, "null");
         struct hx_answer *a = with("GET /mine", refused[i], old, "");
-        hx_expect_error(a, 401, "sign in");
+        hx_expect_error(a, 401, "Sign in");
         assert_string_equal(hx_header(a, "www-authenticate"), "Bearer");
     }
     free(ann);
@@ -210,9 +210,9 @@ static void who_is_asking_stays_though_the_session_ends(void **state) {
 
 static void the_order_of_checks(void **state) {
     (void)state;
-    hx_expect_error(hx_request("POST /nowhere", "", "{"), 404, "no such path");
+    hx_expect_error(hx_request("POST /nowhere", "", "{"), 404, "No such path");
     hx_expect_error(hx_request("PATCH /my/tickets", "", "{"), 405, "no such method");
-    hx_expect_error(hx_request("POST /my/tickets", "", "{"), 401, "sign in");
+    hx_expect_error(hx_request("POST /my/tickets", "", "{"), 401, "Sign in");
     hx_expect_error(hx_request("POST /tickets", "", "{"), 400, "valid JSON");
 }
 
@@ -221,16 +221,16 @@ static void the_order_of_checks(void **state) {
 static void all_errors_of_a_body_come_at_once(void **state) {
     (void)state;
     hx_expect(hx_request("POST /tickets", "Content-Type: application/json\r\n", "{\"title\":5}"), 400,
-              "{\"errors\":[{\"message\":\"must be a string\",\"field\":\"title\"},"
-              "{\"message\":\"is required\",\"field\":\"id\"}]}");
+              "{\"errors\":[{\"message\":\"Title must be a string\",\"field\":\"title\"},"
+              "{\"message\":\"Id is required\",\"field\":\"id\"}]}");
     hx_expect(hx_request("POST /tickets", "", ""), 400,
-              "{\"errors\":[{\"message\":\"is required\",\"field\":\"title\"},"
-              "{\"message\":\"is required\",\"field\":\"id\"}]}");
+              "{\"errors\":[{\"message\":\"Title is required\",\"field\":\"title\"},"
+              "{\"message\":\"Id is required\",\"field\":\"id\"}]}");
     hx_expect(hx_request("POST /tickets", "", NULL), 400,
-              "{\"errors\":[{\"message\":\"is required\",\"field\":\"title\"},"
-              "{\"message\":\"is required\",\"field\":\"id\"}]}");
+              "{\"errors\":[{\"message\":\"Title is required\",\"field\":\"title\"},"
+              "{\"message\":\"Id is required\",\"field\":\"id\"}]}");
     hx_expect(hx_request("POST /tickets", "", "[]"), 400,
-              "{\"errors\":[{\"message\":\"must be a JSON object\"}]}");
+              "{\"errors\":[{\"message\":\"The body must be a JSON object\"}]}");
 }
 
 static void content_types(void **state) {
@@ -383,7 +383,7 @@ static void headers_of_an_answer(void **state) {
     assert_string_equal(hx_header(a, "set-cookie"),
                         "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure");
     a = hx_get("/wait");
-    hx_expect_error(a, 429, "too many");
+    hx_expect_error(a, 429, "Too many");
     assert_string_equal(hx_header(a, "retry-after"), "17");
     a = hx_get("/html");
     hx_expect(a, 404, "<p>none</p>");
@@ -394,7 +394,7 @@ static void headers_of_an_answer(void **state) {
 static void an_answer_is_given_once(void **state) {
     (void)state;
     struct hx_answer *a = hx_get("/twice");
-    hx_expect(a, 409, "{\"errors\":[{\"message\":\"is taken \\\"here\\\"\",\"field\":\"title\"}]}");
+    hx_expect(a, 409, "{\"errors\":[{\"message\":\"Title is taken \\\"here\\\"\",\"field\":\"title\"}]}");
     assert_null(hx_header(a, "x-late"));
 }
 

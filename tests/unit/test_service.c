@@ -133,7 +133,7 @@ static int reset(void **state) {
     set_number("HTTP_PORT", port);
     set_number("ADMIN_PORT", admin_port_number);
     setenv("DATABASE_URL", url, 1);
-    static const char *const others[] = {"LOG_LEVEL", "TRUSTED_PROXIES", "DRAIN_DELAY",
+    static const char *const others[] = {"LOG_LEVEL", "TRUSTED_PROXIES", "CORS_ORIGINS", "DRAIN_DELAY",
                                          "T_OWN",     "JWKS_URL",        "HTTP_THREADS"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         unsetenv(others[i]);
@@ -244,6 +244,9 @@ static void bad_settings_are_one_line(void **state) {
         EX_CONFIG,
         "things: TRUSTED_PROXIES: must be addresses or blocks like 10.0.0.0/8, got \"everybody\"\n");
     unsetenv("TRUSTED_PROXIES");
+    setenv("CORS_ORIGINS", "https://shop.example,*", 1);
+    expect_refused(EX_CONFIG, "things: CORS_ORIGINS: must be origins like https://shop.example, got \"*\"\n");
+    unsetenv("CORS_ORIGINS");
     unsetenv("HTTP_PORT");
     expect_refused(EX_CONFIG,
                    "things: HTTP_PORT: must be given: a number from 1 to 65535 (Port of the API)\n");

@@ -13,6 +13,7 @@
  * req_address.c  the client's address (proxies.c: whose X-Forwarded-For is believed)
  * req_trace.c    traceparent
  * req_reply.c    the answer
+ * req_cors.c     what it lets pages of other origins do (cors.c: of which)
  * req_stream.c   an answer that goes on
  * req_wait.c     waiting: for the database, for other threads */
 #pragma once
@@ -26,6 +27,7 @@
 #include <stdatomic.h>
 
 #include "buf.h"
+#include "cors.h"
 #include "h2o_compat.h"
 #include "http.h"
 #include "priv/http_limits.h"
@@ -41,6 +43,7 @@ struct req;
 struct http {
     struct http_options options;
     struct proxies proxies;
+    struct cors cors;
     h2o_globalconf_t config;
     struct route_tree *routes;
     int nroutes; /* index nroutes stands for requests without a route */

@@ -64,6 +64,9 @@ void req_streams_look_after(
 void req_streams_end(struct http_thread *t); /* all of them, more firmly each time */
 void req_stream_free(struct req *rq);
 
+/* --- req_cors.c --- */
+void cors_add_headers(h2o_req_t *h2o); /* those that every answer carries; none while CORS is off */
+
 /* --- errors.c --- */
 /* Writes one error: in our form, or as the service's page if `req` asks for one (NULL: its client has left).
  * Returns the content type. */

@@ -87,6 +87,9 @@ imagePullSecrets:
 {{- $env := dict "HTTP_ADDRESS" $root.Values.listenAddress "ADMIN_PORT" 9090 -}}
 {{- if eq $c.kind "service" -}}
 {{- $env = merge $env (dict "HTTP_PORT" 8080 "TRUSTED_PROXIES" $root.Values.trustedProxies) -}}
+{{- if and $root.Values.corsOrigins (has "database" $c.needs) -}}
+{{- $_ := set $env "CORS_ORIGINS" (join "," $root.Values.corsOrigins) -}}
+{{- end -}}
 {{- end -}}
 {{- if has "cookies" $c.needs -}}{{- $_ := set $env "SECURE_COOKIES" $root.Values.sessions.secureCookies -}}{{- end -}}
 {{- if has "jwks" $c.needs -}}
