@@ -300,12 +300,15 @@ class Batch:
 
     def __init__(self, stack, venue):
         self.stack, self.venue = stack, venue
-        self.statement = re.sub(r"\$(\d+)::", lambda m: f"%(p{m[1]})s::", (ROOT / "services/orders/sql/place_purchase.sql").read_text())
+        self.statement = re.sub(r"\$(\d+)::", lambda m: f"%(p{m[1]})s::", (ROOT / "services/orders/sql/place_purchase.sql").read_text().replace("%", "%%"))
+
+    def connect(self):
+        database = conninfo_to_dict(self.stack.env["ORDERS_DATABASE_URL"])["dbname"]
+        return psycopg.connect(make_conninfo(self.stack.env["ORDERS_POSTGRES_URL"], dbname=database), cursor_factory=psycopg.ClientCursor)
 
     def verdicts(self, *wishes):
         columns = list(zip(*[self.request(**wish) for wish in wishes]))
-        as_admin = make_conninfo(self.stack.env["ORDERS_POSTGRES_URL"], dbname=conninfo_to_dict(self.stack.env["ORDERS_DATABASE_URL"])["dbname"])
-        with psycopg.connect(as_admin, cursor_factory=psycopg.ClientCursor) as connection:
+        with self.connect() as connection:
             connection.execute("set track_functions = 'pl'")
             rows = connection.execute(self.statement, {f"p{n}": list(values) for n, values in enumerate(columns, 1)}).fetchall()
             self.calls = dict(connection.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
@@ -328,19 +331,21 @@ def test_two_in_a_batch_want_the_same_place(stack, hall):
 
 def test_a_rival_by_id_harms_one_request_alone(stack, hall, buyer):
     """He is not done yet, so nobody sees that he has the place; the index does."""
-    ticket = hall.tickets["Stalls", "B", 3]
-    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as rival:
+    batch, ticket = Batch(stack, hall), hall.ticket("Stalls", "B", 3)
+    waiting = "select 1 from pg_stat_activity where wait_event = 'transactionid' and query like '%%write_purchases%%'"
+    with batch.connect() as rival, batch.connect() as observer, ThreadPoolExecutor(1) as pool:
+        observer.autocommit = True
         rival.execute("""insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title,
                                              ticket_version, hold_slot)
                          select gen_random_uuid(), 1, id, gen_random_uuid(), user_id, 'created', now(), now(), price, currency, title, version, 0
-                           from tickets where id = %s""", [ticket["id"]])
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(Batch(stack, hall).verdicts, {"quantity": 6}, {"tickets": [ticket["id"]]}, {"quantity": 2})
-            wait_until(lambda: stack.sql("orders", "select 1 from pg_stat_activity where wait_event = 'transactionid' and query like '%%write_purchases%%'"),
-                       "the batch waits for him")
+                           from tickets where id = %s""", [ticket])
+        asked = pool.submit(batch.verdicts, {"quantity": 6}, {"tickets": [ticket]}, {"quantity": 2})
+        try:
+            wait_until(lambda: asked.done() or observer.execute(waiting).fetchall(), "the batch waits for him")
+        finally:
             rival.commit()
-            assert asked.result() == {1: "placed", 2: "reserved", 3: "placed"}
-        rival.execute("delete from orders where ticket_id = %s", [ticket["id"]])
+        assert asked.result() == {1: "placed", 2: "reserved", 3: "placed"}
+        rival.execute("delete from orders where ticket_id = %s", [ticket])
 
 
 def test_near_the_end_one_looks_for_all(stack, venue, people):
