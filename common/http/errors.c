@@ -38,11 +38,9 @@ static void put_field(struct buf *out, const char *field) {
     char before = 0;
     for (const char *p = field; *p != '\0'; before = *p++) {
         bool word_begins = isupper((unsigned char)*p) && islower((unsigned char)before);
-        char c = p == field    ? (char)toupper((unsigned char)*p)
-                 : word_begins ? (char)tolower((unsigned char)*p)
-                               : *p;
+        unsigned char c = (unsigned char)*p;
         if (word_begins) put(out, " ");
-        buf_add(out, &c, 1);
+        buf_printf(out, "%c", p == field ? toupper(c) : word_begins ? tolower(c) : c);
     }
 }
 
