@@ -103,11 +103,13 @@ create table if not exists payment_events (
     final           boolean     not null,
     stripe_id       text,
     reason          text,
+    purchase_id     uuid,
     kafka_partition int         not null,
     kafka_offset    bigint      not null,
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
+alter table payment_events add column if not exists purchase_id uuid; -- a warehouse of before
 create index if not exists payment_events_by_order on payment_events (order_id);
 
 -- Signals have no version, and their attempts start again from 1 after a restart: the moment tells them apart.
