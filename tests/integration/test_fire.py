@@ -242,7 +242,8 @@ def some_tickets(stack, n):
 
 
 def partitions(stack):
-    return len(stack.topic("orders").ends())
+    """Of all topics that tickets reads."""
+    return len(stack.topic("orders").ends()) + len(stack.topic("stock").ends())
 
 
 def consumer_backends(stack):

@@ -305,9 +305,10 @@ def test_announcing_what_is_not(seller):
 def test_announcing_before_all_is_made(stack, seller):
     show = make_show(seller)
     area = made(seller, show, add_area(seller, show))
-    stack.sql("tickets", "update areas set places = 5 where id = %s", area["id"])
+    stack.sql("tickets", "update shows set place_count = 5 where id = %s", show["id"])
     refused(seller.post(f"/api/shows/{show['id']}/announce"), 409, "3 of its 5 places are made")
-    stack.sql("tickets", "update areas set places = 3, known = 3 where id = %s", area["id"])
+    stack.sql("tickets", "update shows set place_count = 3 where id = %s", show["id"])
+    stack.sql("tickets", "update areas set known = 3 where id = %s", area["id"])
     stack.sql("tickets", "update shows set starts_at = now() - interval '1 second' where id = %s", show["id"])
     refused(seller.post(f"/api/shows/{show['id']}/announce"), 409, "begun")
 
