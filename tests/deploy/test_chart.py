@@ -351,7 +351,7 @@ def test_the_edge_limits(rendered):
         return [(s.get("path", {}).get("value"), rule["limit"]["requests"]) for rule in spec["rateLimit"]["local"]["rules"]
                 for s in rule["clientSelectors"] if s["sourceCIDR"] == {"type": "Distinct", "value": "0.0.0.0/0"}]
     assert rules("auth") == [("(?i)/api/users/signin/?([?].*)?", 30), ("(?i)/api/users/signup/?([?].*)?", 20), (None, 6000)]
-    assert rules("orders") == [("(?i)/api/orders/?([?].*)?", 120), (None, 6000)]
+    assert rules("orders") == [("(?i)/api/orders/?([?].*)?", 120), ("(?i)/api/purchases/?([?].*)?", 120), (None, 6000)]
     assert rules("tickets") == [(None, 6000)]
     assert "rateLimit" not in of(rendered["least"], "BackendTrafficPolicy", "shop-web")["spec"]
 
