@@ -72,6 +72,11 @@ create index orders_by_user on orders (user_id) where status = 'created';
 
 
 class Purchases(orders.Orders):
+    def __init__(self, *args):
+        super().__init__(*args)
+        with urllib.request.urlopen(self.env["AUTH_URL"] + "/.well-known/jwks.json") as answer:  # auth is stopped later
+            self.keys = self.file("keys.json", answer.read().decode())
+
     def show(self, number):
         return SHOW.format(number + 1)
 
@@ -103,10 +108,8 @@ class Purchases(orders.Orders):
     @contextlib.contextmanager
     def peer(self):
         """The other team's server, with tables of its own in this database. Gives its URL."""
-        with urllib.request.urlopen(self.env["AUTH_URL"] + "/.well-known/jwks.json") as answer:
-            keys = self.file("keys.json", answer.read().decode())
         port = free_port()
-        command = [peers.node(), "server.js", str(port), f"{self.database}?options=-csearch_path%3Dpeer", keys]
+        command = [peers.node(), "server.js", str(port), f"{self.database}?options=-csearch_path%3Dpeer", self.keys]
         with subprocess.Popen(command, cwd=peers.packages(ROOT / "bench/purchases_node"), start_new_session=True) as server:
             try:
                 url = f"http://127.0.0.1:{port}"
