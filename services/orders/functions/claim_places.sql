@@ -5,15 +5,17 @@ declare
     tickets uuid[] := '{}';
     piece int := r.quantity; -- places side by side that are looked for
     claim record;
+    seats uuid[];
     gone bigint;
 begin
     loop
         claim := best_places(r, piece);
         if claim.row_id is not null then
-            gone := places_gone(claim.row_id, claim.places); -- by a hint that was wrong
+            seats := seats_of(claim.row_id, claim.places);
+            gone := places_gone(seats); -- by a hint that was wrong
             perform set_free(claim.row_id, case gone when 0 then claim.places else gone end, false);
             continue when gone <> 0;
-            tickets := tickets || seats_of(claim.row_id, claim.places);
+            tickets := tickets || seats;
             exit when cardinality(tickets) = r.quantity;
             piece := least(piece, r.quantity - cardinality(tickets));
         else
@@ -92,11 +94,11 @@ begin
 end
 $$;
 
--- Which of these places cannot be given away: ordered, or withdrawn.
-create or replace function places_gone(row_id uuid, places bigint) returns bigint language plpgsql stable as $$
+-- Which of these places of a row cannot be given away: ordered, or withdrawn.
+create or replace function places_gone(seats uuid[]) returns bigint language plpgsql stable as $$
 begin
     return (select coalesce(bit_or(1::bigint << place_of(t.id)), 0)
-              from unnest(seats_of(row_id, places)) as i (id)
+              from unnest(seats) as i (id)
               join tickets t on t.id = i.id
              where t.status in ('cancelled', 'sold')
                 or (select o.id from orders o where o.ticket_id = t.id and o.status <> 'cancelled') is not null);

@@ -4,11 +4,12 @@ returns table (ordinal bigint, verdict text, remaining int, placed orders) langu
 #variable_conflict use_column
 begin
     return query
-    with wanted as (
-        select r.*, cardinality(r.tickets) as size, i.ticket_id, i.nth,
+    with request as materialized (
+        select r.*, cardinality(r.tickets) as size,
                array(select hold_slot from orders o where o.user_id = r.user_id and o.hold_slot is not null) as taken
           from unnest(requests) r
-         cross join lateral unnest(r.tickets) with ordinality as i (ticket_id, nth)
+    ), wanted as (
+        select r.*, i.ticket_id, i.nth from request r cross join lateral unnest(r.tickets) with ordinality as i (ticket_id, nth)
     ), written as (
         insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title,
                             ticket_version, hold_slot, idempotency_key, idempotency_hash, purchase_size, show_id)

@@ -36,12 +36,15 @@ declare
     promised uuid[] := '{}'; -- tickets, to requests before
     nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
     claimed purchase_request[] := '{}';
+    refused bigint[] := '{}'; -- and this and the next: why, and how many places were left
+    refusals text[] := '{}';
+    left_over int[] := '{}';
 begin
     foreach r in array requests loop
         refusal := case when r.user_id = any (buyers) or not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again'
                         when r.key is not null then judge_key(r) end;
         buyers := buyers || r.user_id;
-        if refusal is null and nothing ? asked_of(r) then
+        if refusal is null and nothing <> '{}' and nothing ? asked_of(r) then
             refusal := 'none';
             places_free := (nothing ->> asked_of(r))::int;
         end if;
@@ -62,9 +65,13 @@ begin
         elsif refusal = 'repeated' then
             return query select r.ordinal, refusal, null::int, o from orders_by_key(r.user_id, r.key) o;
         else
-            return query select r.ordinal, refusal, case refusal when 'none' then places_free end, null::orders;
+            refused := refused || r.ordinal;
+            refusals := refusals || refusal;
+            left_over := left_over || case refusal when 'none' then places_free end;
         end if;
     end loop;
+    return query select f.ordinal, f.refusal, f.places_left, null::orders
+                   from unnest(refused, refusals, left_over) as f (ordinal, refusal, places_left);
     return query select * from write_claimed(claimed);
 end
 $$;
