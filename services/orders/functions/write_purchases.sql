@@ -30,6 +30,8 @@ returns table (ordinal bigint, verdict text, remaining int, placed orders) langu
 declare
     r purchase_request;
     refusal text;
+    kind text;
+    asked text;
     places_free int;
     places_fit int;
     buyers uuid[] := '{}';
@@ -44,9 +46,12 @@ begin
         refusal := case when r.user_id = any (buyers) or not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again'
                         when r.key is not null then judge_key(r) end;
         buyers := buyers || r.user_id;
-        if refusal is null and nothing <> '{}' and nothing ? asked_of(r) then
+        -- As soon as no place is left nobody gets one; before, whoever asks for the same. (By ids: null.)
+        kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
+        asked := kind || ' ' || r.quantity || ' ' || r.together;
+        if refusal is null and nothing ?| array[kind, asked] then
             refusal := 'none';
-            places_free := (nothing ->> asked_of(r))::int;
+            places_free := coalesce((nothing ->> asked)::int, 0);
         end if;
         refusal := coalesce(refusal, judge_purchase(r), case when r.tickets && promised then 'reserved' end);
         if refusal is null and r.tickets is not null then
@@ -56,7 +61,9 @@ begin
             if r.tickets is null then
                 select * into places_free, places_fit from places_left(r);
                 refusal := case when places_fit >= r.quantity then 'again' else 'none' end; -- rivals may give back what they hold
-                if refusal = 'none' then nothing := nothing || jsonb_build_object(asked_of(r), places_free); end if;
+                if refusal = 'none' then
+                    nothing := nothing || jsonb_build_object(case places_free when 0 then kind else asked end, places_free);
+                end if;
             end if;
         end if;
         if refusal is null then
@@ -74,11 +81,6 @@ begin
                    from unnest(refused, refusals, left_over) as f (ordinal, refusal, places_left);
     return query select * from write_claimed(claimed);
 end
-$$;
-
--- Requests of which one asks in vain if the other does. A ticket asked for by its id is another matter: null.
-create or replace function asked_of(r purchase_request) returns text language sql immutable as $$
-    select r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || r.quantity || ' ' || r.together || ' ' || coalesce(r.area_id::text, '')
 $$;
 
 create or replace function orders_by_key(buyer_id uuid, with_key text) returns setof orders language sql stable as $$
