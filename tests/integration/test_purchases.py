@@ -446,7 +446,7 @@ def test_withdrawn(stack, hall, buyer):
     wait_until(lambda: buyer.get(f"/api/purchases/{purchase['id']}").json()["status"] == "cancelled", "it ends")
     whole(stack, purchase, "OrderCreated", "OrderCancelled")
     bought = [s for _ in range(3) for s in seats(hall.buy(buyer, 2))]
-    assert ("A", 2) not in bought
+    assert ("A", 2) not in bought and hall.free() == 12 - 1 - len(bought), "and no other place is lost"
 
 
 def test_replay(stack, hall, buyer):
