@@ -60,6 +60,13 @@ static inline void put_optional_text(struct sql_params *c, struct str v) {
         put_text(c, v);
 }
 
+static inline void put_optional_uuid(struct sql_params *c, bool given, const struct uuid *v) {
+    if (given)
+        put_uuid(c, v);
+    else
+        put_null(c);
+}
+
 /* --- out: the rows of one item; valid during the callback that gets them --- */
 struct rows {
     const PGresult *result; /* binary format */

@@ -32,8 +32,8 @@ static const char *read_area(const json_t *value, void *out, struct arena *arena
 static const char *read_quantity(const json_t *value, void *out, struct arena *arena) {
     (void)arena;
     struct purchase_request *p = out;
-    double n = json_is_number(value) ? json_number_value(value) : 0;
-    if (n < 1 || n > PURCHASE_MAX || n != floor(n)) return "must be a whole number from 1 to 8";
+    int64_t n;
+    if (!body_whole(value, 1, PURCHASE_MAX, &n)) return "must be a whole number from 1 to 8";
     p->quantity = (int)n;
     p->has_quantity = true;
     return NULL;
@@ -179,13 +179,6 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
     } else {
         fail_refused(rq, verdict);
     }
-}
-
-static void put_optional_uuid(struct sql_params *item, bool has, const struct uuid *id) {
-    if (has)
-        put_uuid(item, id);
-    else
-        put_null(item);
 }
 
 void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *done) {

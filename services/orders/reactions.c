@@ -4,13 +4,6 @@
 #include "events.h"
 #include "queries.h"
 
-static void put_nullable_uuid(struct sql_params *item, bool has, const struct uuid *id) {
-    if (has)
-        put_uuid(item, id);
-    else
-        put_null(item);
-}
-
 /* In thousandths, whatever the currency's decimals: as limits are asked for. */
 static int64_t price_thousandths(const struct ticket_event *ticket) {
     static const int thousandths[] = {1000, 100, 10, 1};
@@ -19,8 +12,8 @@ static int64_t price_thousandths(const struct ticket_event *ticket) {
 
 /* Which place of which show it is; all null for a ticket that is none. */
 static void bind_place(struct sql_params *item, const struct ticket_event *ticket) {
-    put_nullable_uuid(item, ticket->has_show_id, &ticket->show_id);
-    put_nullable_uuid(item, ticket->has_area_id, &ticket->area_id);
+    put_optional_uuid(item, ticket->has_show_id, &ticket->show_id);
+    put_optional_uuid(item, ticket->has_area_id, &ticket->area_id);
     put_optional_text(item, ticket->area_name);
     put_optional_text(item, ticket->row_name);
     put_int(item, ticket->seat);

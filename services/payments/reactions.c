@@ -14,10 +14,7 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
     put_text(item, order->currency);
     put_time(item, order->expires_at);
     put_optional_text(item, traceparent);
-    if (order->has_purchase_id)
-        put_uuid(item, &order->purchase_id);
-    else
-        put_null(item);
+    put_optional_uuid(item, order->has_purchase_id, &order->purchase_id);
     if (order->has_purchase_size)
         put_int(item, order->purchase_size);
     else

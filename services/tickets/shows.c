@@ -81,6 +81,18 @@ static struct show_request *new_state(struct req *rq) {
     return s;
 }
 
+/* What creating and editing begin with. */
+static void put_show(struct req *rq, struct sql_params *item) {
+    const struct show_request *s = req_state(rq);
+    put_uuid(item, &s->id);
+    req_put_user(rq, item);
+    put_text(item, s->input.title);
+    put_text(item, s->input.venue);
+    put_text(item, s->input.city);
+    put_time(item, s->input.starts_at);
+    put_text(item, s->input.time_zone);
+}
+
 /* --- POST /api/shows --- */
 
 static void ask_create(struct req *rq);
@@ -98,13 +110,7 @@ static void ask_create(struct req *rq) {
     const struct show_input *in = &s->input;
     struct sql_params *item = req_exec(rq, &sql_create_show, on_created);
     if (item == NULL) return;
-    put_uuid(item, &s->id);
-    req_put_user(rq, item);
-    put_text(item, in->title);
-    put_text(item, in->venue);
-    put_text(item, in->city);
-    put_time(item, in->starts_at);
-    put_text(item, in->time_zone);
+    put_show(rq, item);
     put_optional_text(item, in->description);
     put_text(item, in->currency);
     put_int(item, currency_decimals(in->currency));
@@ -147,13 +153,7 @@ static void ask_update(struct req *rq) {
     const struct show_input *in = &s->input;
     struct sql_params *item = req_exec(rq, &sql_update_show, on_updated);
     if (item == NULL) return;
-    put_uuid(item, &s->id);
-    req_put_user(rq, item);
-    put_text(item, in->title);
-    put_text(item, in->venue);
-    put_text(item, in->city);
-    put_time(item, in->starts_at);
-    put_text(item, in->time_zone);
+    put_show(rq, item);
     if (in->description.p == NULL)
         put_null(item);
     else
