@@ -1,6 +1,7 @@
 /* The routes of a show's areas; declared in shows.h. */
 #include "shows.h"
 
+#include "clock.h"
 #include "currency.h"
 #include "fields.h"
 #include "making.h"
@@ -122,14 +123,14 @@ static void set_cache_control(struct req *rq, bool everybodys) {
 static void keep_map(struct req *rq, struct str body) {
     const struct tickets *service = req_service(rq);
     struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
-    maps_keep(service->maps, req_thread(rq), &show, &area, body);
+    maps_keep(service->maps, req_thread(rq), &show, &area, clock_mono_us(), body);
 }
 
 static bool reply_kept(struct req *rq) {
     const struct tickets *service = req_service(rq);
     struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
     struct str body;
-    if (!maps_find(service->maps, req_thread(rq), &show, &area, &body)) return false;
+    if (!maps_find(service->maps, req_thread(rq), &show, &area, clock_mono_us(), &body)) return false;
     set_cache_control(rq, true);
     req_reply_raw(rq, 200, "application/json", body);
     return true;

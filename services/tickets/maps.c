@@ -3,16 +3,19 @@
 #include <stdlib.h>
 
 #include "buf.h"
-#include "clock.h"
 #include "mem.h"
 
 /* A thread's part takes 16 MiB at most. The largest seated area that fits a request has a map of 256 KiB or
  * so; standing areas of a million have more, and nobody looks at these. */
-enum { SLOTS = 64, BODY_MOST = 256 * 1024, FRESH_US = 500 * 1000 };
+enum { SLOTS = 64, BODY_MOST = 256 * 1024 };
+
+/* For FRESH_US a map is answered as it is. After that the first who asks gets a new one from the database;
+ * the others get the old one meanwhile, but none that is older than a second in all. */
+enum { FRESH_US = 500 * 1000, LAST_US = 900 * 1000, WAIT_US = 200 * 1000 };
 
 struct slot {
     struct uuid show, area;
-    int64_t until_us;
+    int64_t kept_us, asked_us;
     struct buf body;
 };
 
@@ -39,19 +42,24 @@ static struct slot *slot_of(struct maps *maps, int thread, const struct uuid *ar
 }
 
 bool maps_find(struct maps *maps, int thread, const struct uuid *show, const struct uuid *area,
-               struct str *body) {
-    const struct slot *slot = slot_of(maps, thread, area);
+               int64_t now_us, struct str *body) {
+    struct slot *slot = slot_of(maps, thread, area);
+    if (slot->body.len == 0 || !uuid_eq(&slot->area, area) || !uuid_eq(&slot->show, show)) return false;
     *body = buf_str(&slot->body);
-    return clock_mono_us() < slot->until_us && uuid_eq(&slot->area, area) && uuid_eq(&slot->show, show);
+    int64_t age_us = now_us - slot->kept_us;
+    if (age_us < FRESH_US || (age_us < LAST_US && now_us - slot->asked_us < WAIT_US)) return true;
+    slot->asked_us = now_us;
+    return false;
 }
 
 void maps_keep(struct maps *maps, int thread, const struct uuid *show, const struct uuid *area,
-               struct str body) {
+               int64_t now_us, struct str body) {
     struct slot *slot = slot_of(maps, thread, area);
     if (body.n > BODY_MOST) return;
     slot->show = *show;
     slot->area = *area;
-    slot->until_us = clock_mono_us() + FRESH_US;
+    slot->kept_us = now_us;
+    slot->asked_us = 0;
     slot->body.len = 0;
     buf_add(&slot->body, body.p, body.n);
 }

@@ -1,9 +1,10 @@
 /* maps: the maps of seats that were answered a moment ago. However many people look at one, each HTTP thread
- * asks the database for it twice a second. Only what everybody may see is kept. A thread uses its own part:
- * there are no locks. */
+ * asks the database for it about twice a second, and one request waits for it. Only what everybody may see is
+ * kept. A thread uses its own part: there are no locks. Times are clock_mono_us(). */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "str.h"
 #include "uuid.h"
@@ -12,8 +13,9 @@ struct maps;
 struct maps *maps_new(int threads);
 void maps_free(struct maps *maps);
 
-/* The answer that this thread (from 0) kept not long ago; valid until its next call. false: there is none. */
+/* The answer that this thread (from 0) kept less than a second ago; valid until its next call. false: there
+ * is none, or it is for the caller to get a new one. */
 bool maps_find(struct maps *maps, int thread, const struct uuid *show, const struct uuid *area,
-               struct str *body);
+               int64_t now_us, struct str *body);
 void maps_keep(struct maps *maps, int thread, const struct uuid *show, const struct uuid *area,
-               struct str body); /* copied; one that is too large is not kept */
+               int64_t now_us, struct str body); /* copied; one that is too large is not kept */
