@@ -6,9 +6,9 @@
 #include "events.h"
 #include "fields.h"
 #include "making.h"
-#include "maps.h"
 #include "queries.h"
 #include "reactions.h"
+#include "recent.h"
 #include "routes.h"
 #include "service.h"
 
@@ -31,7 +31,7 @@ static enum status start(const struct settings *settings, void **state, struct s
         return why(w, ST_INVALID, "CURRENCY: %s has three decimals, which prices cannot have", c);
     fields_use_currency(str_of(c));
     tickets.making = making_start(settings->database_url);
-    tickets.maps = maps_new((int)settings->threads);
+    tickets.recent = recent_new((int)settings->threads);
     *state = &tickets;
     return ST_OK;
 }
@@ -39,7 +39,7 @@ static enum status start(const struct settings *settings, void **state, struct s
 static void stop(void *state) {
     (void)state;
     making_free(tickets.making);
-    maps_free(tickets.maps);
+    recent_free(tickets.recent);
 }
 
 static const struct publisher_log tickets_logs[] = {

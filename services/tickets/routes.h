@@ -4,12 +4,12 @@
 #include "http.h"
 
 struct making;
-struct maps;
+struct recent;
 
 struct tickets {
     const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
     struct making *making;
-    struct maps *maps;
+    struct recent *recent;
 };
 
 extern const struct route tickets_routes[];
