@@ -4,6 +4,7 @@ from common import DEV, IS_ROOT, fill
 PATHS = {
     "/api/users": "auth",
     "/.well-known/jwks.json": "auth",
+    "/.well-known/onsale-ticket-keys.json": "tickets",
     "/api/tickets": "tickets",
     "/api/shows": "tickets",
     "/api/orders": "orders",
