@@ -33,6 +33,6 @@ try:
         raise ValueError("signed by an unknown key")
     keys[code[1:7]].verify(code[-SIGNATURE:], code[:-SIGNATURE])
 except (ValueError, InvalidSignature) as reason:
-    sys.exit(f"not a good code: {reason or 'altered, the signature is wrong'}")
+    sys.exit(f"not a good code: {str(reason) or 'altered, the signature is wrong'}")
 ticket, show, serial = (uuid.UUID(bytes=code[at:at + 16]) for at in (7, 23, 39))
 print(json.dumps({"ticket": str(ticket), "show": str(show) if show.int else None, "serial": str(serial), "words": code[HEAD:-SIGNATURE].decode()}))
