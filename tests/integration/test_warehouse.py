@@ -21,7 +21,7 @@ from shows import add_area, made, make_show
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
-          "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
+          "entries": "entry_events", "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
 ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
 KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
 
