@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
     "-----END PRIVATE KEY-----\n"
 
 struct files {
-    char one[32], two[32], both[64];
+    char one[32], two[32], both[68];
 };
 
 static void write_file(char path[32], const char *text) {

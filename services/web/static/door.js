@@ -2,7 +2,7 @@
 "use strict";
 (() => {
     const find = (id) => document.getElementById(id);
-    const form = find("door"), video = find("video"), scan = find("scan");
+    const form = find("let-in"), video = find("video"), scan = find("scan");
     const again = 3000; // ms in which the same code, still before the camera, is not sent again
     let asking = false, last = "", lastAt = 0;
 
@@ -22,7 +22,7 @@
         const page = new DOMParser().parseFromString(text, "text/html"), answer = page.getElementById("answer");
         if (answer === null) return location.reload(); // not signed in any more
         find("answer").replaceWith(answer);
-        form.elements.key.value = page.querySelector("#door input[name=key]").value;
+        form.elements.key.value = page.querySelector("#let-in input[name=key]").value;
         form.elements.code.value = "";
         navigator.vibrate?.(answer.classList.contains("good") ? 60 : [120, 60, 120]);
     }
