@@ -412,6 +412,7 @@ REFUSED = [
     ({"kafka": {"brokers": ""}}, "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled"),
     ({"registry": {"url": ""}}, "registry.url: must be given"),
     ({"sessions": {"existingSecret": ""}}, "sessions.existingSecret: must be given: a Secret with the PEM files"),
+    ({"codes": {"existingSecret": ""}}, "codes.existingSecret: must be given: a Secret with the PEM files"),
     ({"components": {"payments": {"existingSecret": ""}}},
      "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),
     ({"cnpg": {"enabled": True}, "components": {"orders": {"existingSecret": ""}}}, "a Secret with username, password"),
