@@ -27,7 +27,7 @@ struct files {
 };
 
 static void write_file(char path[32], const char *text) {
-    strcpy(path, "/tmp/onsale-codes-XXXXXX");
+    snprintf(path, 32, "/tmp/onsale-codes-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -83,9 +83,9 @@ static void comes_back(void **state) {
 static void long_words(void **state) {
     const struct files *files = *state;
     struct codes *codes = codes_of(files->one);
-    char long_text[200] = "";
-    for (int i = 0; i < 50; i++)
-        strcat(long_text, "\xe2\x82\xac"); /* three bytes each */
+    char long_text[50 * 3 + 1] = "";
+    for (size_t i = 0; i < 50; i++)
+        memcpy(long_text + 3 * i, "\xe2\x82\xac", 3);
     struct code in = some_code(long_text), out;
     assert_int_equal(in.words_length, 78);
     char text[CODE_TEXT];
@@ -128,7 +128,7 @@ static void no_codes(void **state) {
         assert_int_equal(codes_read(codes, (struct str){text, i}, &out), CODE_FORGED);
     static const char *const tails[] = {"=", "A", "AAAA", " "};
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-        strcpy(text + n, tails[i]);
+        snprintf(text + n, sizeof text - n, "%s", tails[i]);
         assert_int_equal(codes_read(codes, str_of(text), &out), CODE_FORGED);
     }
     codes_free(codes);
