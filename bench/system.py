@@ -24,6 +24,8 @@ import psycopg
 import harness
 import support
 from common import say
+from cpu import cpu_seconds, print_cpu
+from ground import list_tickets
 from rounds import Bench
 
 RATE = int(os.environ.get("RATE", "6200"))
@@ -34,30 +36,10 @@ CALM_RATE, CALM_SECONDS, CALM_WARM = 1000, 30, 10
 USERS = RATE * (WARM + SECONDS + 10) // 9 + CALM_RATE * (CALM_WARM + CALM_SECONDS) // 9  # each may hold 10 tickets
 CONNECTIONS = 128
 LOOK_S = 0.002  # between looks for tickets that became reserved; what is measured is late by up to as much
-TICKET = "('01930000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
-SELLER = "'00000000-0000-7000-8000-000000000001'"
 TIMERS = "onsale_expiration_timers"
 
 
-# --- the ground ---
-
-def list_tickets(stack, count):
-    """On sale in both databases, as after their events: what is measured is orders."""
-    rows = f"{TICKET} id, 1 version, {SELLER}::uuid user_id, 'Seat ' || n title, 2050 price, 'USD' currency, 'available' status"
-    for service in ("tickets", "orders"):
-        stack.sql(service, f"insert into tickets (id, version, user_id, title, price, currency, status)"
-                           f" select {rows} from generate_series(1, {count}) n")
-        stack.sql(service, "vacuum analyze tickets")
-    # What this has written of Postgres' log is used again from here on, as in a server that has run for a while: making a segment
-    # anew stops every commit. The slots have to let go of it first.
-    for service in ("tickets", "orders"):
-        with psycopg.connect(stack.env[f"{service.upper()}_POSTGRES_URL"], autocommit=True) as db:
-            db.execute("checkpoint")
-            behind = "select coalesce(max(pg_current_wal_lsn() - confirmed_flush_lsn), 0) from pg_replication_slots"
-            support.wait_until(lambda: db.execute(behind).fetchone()[0] < 1 << 20, "publishers have passed over it", 120)
-            db.execute("checkpoint")
-    os.sync()
-
+# --- the load ---
 
 class Load:
     """wrk, on a thread of its own: orders for the tickets from `first` on, at a rate."""
@@ -127,57 +109,6 @@ STAGES = ("reserved", "timers", "came back")
 
 def settled(sample):
     return min(sample[stage] for stage in STAGES)
-
-
-# --- where the CPU goes ---
-
-def thread_kind(process, name):
-    if process in ("kafka", "registry"):
-        return "compiling" if "Compiler" in name else "collecting" if name.startswith(("GC", "VM")) else "serving"
-    if name.startswith("rdk:"):
-        return "librdkafka"
-    return "requests" if name.startswith("http") else name
-
-
-def cpu_seconds(stack):
-    """CPU seconds so far, by (process, what it does)."""
-    used, pids = {}, {p["pid"]: name for name, p in stack.status().items() if p["pid"]}
-    backends = {}
-    for url in (url for name, url in stack.env.items() if name.endswith("POSTGRES_URL")):
-        with psycopg.connect(url, autocommit=True) as db:
-            for pid, role, name, kind in db.execute("select pid, usename, application_name, backend_type from pg_stat_activity"):
-                backends[pid] = role, kind if kind != "client backend" else name or "client"
-    for path in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
-        try:
-            text = path.read_text()
-        except OSError:
-            continue
-        name, (user, system) = text[text.index("(") + 1:text.rindex(")")], map(int, text.rsplit(")", 1)[1].split()[11:13])
-        pid = int(path.parts[2])
-        if pid in backends:
-            role, kind = backends[pid]
-            key = ("postgres", f"{role or ''} {kind}".strip())
-        elif pid in pids:
-            key = (pids[pid], thread_kind(pids[pid], name))
-        elif name.startswith("wrk"):
-            key = ("wrk", "")
-        else:
-            key = ("all else", name)
-        used[key] = used.get(key, 0) + (user + system) / os.sysconf("SC_CLK_TCK")
-    return used
-
-
-def print_cpu(before, after, seconds, orders):
-    spent = {key: after[key] - before.get(key, 0) for key in after}
-    spent = {key: s for key, s in spent.items() if s > 0.002 * seconds}
-    processes = {}
-    for (process, kind), s in spent.items():
-        processes.setdefault(process, []).append((s, kind))
-    print(f"\nCPU, of {os.cpu_count()} cores; microseconds an order")
-    for process, kinds in sorted(processes.items(), key=lambda p: -sum(s for s, _ in p[1])):
-        for s, kind in sorted(kinds, reverse=True):
-            print(f"  {process:12} {kind:36} {s / seconds / os.cpu_count():6.1%} {s / orders * 1e6:7.1f}")
-    print(f"  {'together':49} {sum(spent.values()) / seconds / os.cpu_count():6.1%} {sum(spent.values()) / orders * 1e6:7.1f}")
 
 
 # --- how much goes at a time ---
