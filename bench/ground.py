@@ -38,7 +38,7 @@ def open_show(stack, seats):
     seller = stack.user()
     show = make_show(seller, perUser=1000)
     for number in range(1, -(-seats // (60 * ROWS_AN_AREA)) + 1):
-        add_area(seller, show, name=f"Block {number}", rows=[{"name": str(n), "seats": 60} for n in range(1, ROWS_AN_AREA + 1)])
+        add_area(seller, show, name=f"Block {number}", rows=[{"name": str(n), "from": 1, "to": 60} for n in range(1, ROWS_AN_AREA + 1)])
     areas = seller.get(f"/api/shows/{show['id']}").json()["areas"]
     for area in areas:
         support.wait_until(lambda area=area: area_of(seller, show, area)["known"] == area["places"], "orders knows the area", 180, pause=0.5)

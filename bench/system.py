@@ -9,8 +9,10 @@ event has come back to orders' copy of the ticket. Fails when fewer than 6,000 a
 behind (one second at the end of it, or three times what it was), or when from 201 to reserved takes more than 10 ms (p50) or
 50 ms (p99) at 1,000 orders a second. Afterwards each order is compared with its ticket.
 
-RATE (what is offered a second), BENCH_SECONDS and WARM (seconds before they count: Java compiles the broker while it runs) in the
-environment change the sizes.
+Then the same of a show, through purchases of three seats together: 10,000 seats a second for half a minute, with 180 us of CPU each.
+
+RATE and SEAT_RATE (what is offered a second), ONLY (single_orders or seats), BENCH_SECONDS and WARM (seconds before they count: Java compiles
+the broker while it runs) in the environment change the sizes.
 """
 import bisect
 import os
@@ -25,7 +27,7 @@ import harness
 import support
 from common import say
 from cpu import cpu_seconds, print_cpu
-from ground import list_tickets
+from ground import list_tickets, open_show
 from rounds import Bench
 
 RATE = int(os.environ.get("RATE", "6200"))
@@ -34,6 +36,11 @@ WARM = int(os.environ.get("WARM", "40"))
 GOAL = 6000
 CALM_RATE, CALM_SECONDS, CALM_WARM = 1000, 30, 10
 USERS = RATE * (WARM + SECONDS + 10) // 9 + CALM_RATE * (CALM_WARM + CALM_SECONDS) // 9  # each may hold 10 tickets
+SEAT_RATE = int(os.environ.get("SEAT_RATE", "10200"))
+SEAT_SECONDS, SEAT_WARM = min(30, SECONDS), min(10, WARM)
+SEAT_USERS = SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10) // 9
+SEAT_GOAL, SEAT_CPU, QUANTITY = 10000, 180, 3
+ONLY = os.environ.get("ONLY", "")
 CONNECTIONS = 128
 LOOK_S = 0.002  # between looks for tickets that became reserved; what is measured is late by up to as much
 TIMERS = "onsale_expiration_timers"
@@ -42,13 +49,11 @@ TIMERS = "onsale_expiration_timers"
 # --- the load ---
 
 class Load:
-    """wrk, on a thread of its own: orders for the tickets from `first` on, at a rate."""
+    """wrk, on a thread of its own: run() starts it and gives what it says."""
 
-    def __init__(self, bench, first, rate, seconds, answers=None):
+    def __init__(self, run):
         self.result = None
-        words = [rate] if answers is None else [rate, answers]
-        self.thread = threading.Thread(target=lambda: setattr(self, "result", bench.wrk(
-            first, *words, script="orders.lua", connections=CONNECTIONS, seconds=seconds)))
+        self.thread = threading.Thread(target=lambda: setattr(self, "result", run()))
 
     def __enter__(self):
         self.thread.start()
@@ -57,18 +62,31 @@ class Load:
     def __exit__(self, *_):
         self.thread.join()
         assert self.result, "wrk failed"
-        assert self.result["refused"] == 0, f"{self.result['refused']} orders were refused"
+        assert self.result["refused"] == 0, f"{self.result['refused']} were refused"
+
+
+def orders(bench, first, rate, seconds, *answers):
+    """Orders for the tickets from `first` on."""
+    return Load(lambda: bench.wrk(first, rate, *answers, script="orders.lua", connections=CONNECTIONS, seconds=seconds))
+
+
+def purchases(bench, show, rate, seconds):
+    """Purchases of QUANTITY seats of a show."""
+    return Load(lambda: bench.wrk(show, rate, QUANTITY, script="purchases.lua", connections=CONNECTIONS, seconds=seconds))
 
 
 # --- how far everything is, without looking at more than a row ---
 
 class Progress:
-    """Counts of orders at each stage, as samples in time; kept by sequences, so that looking costs next to nothing."""
+    """Counts of orders at each stage, as samples in time, from those of the beginning on; kept by sequences, so that looking costs next to
+    nothing."""
 
     def __init__(self, stack):
         self.stack = stack
         self.orders = psycopg.connect(stack.env["ORDERS_DATABASE_URL"], autocommit=True)
         self.tickets = psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True)
+        self.samples, self.base = [], {}
+        self.base = self.look()
         self.samples = []
 
     def look(self):
@@ -79,6 +97,7 @@ class Progress:
         sample = {"came back": ask(self.orders, came_back), "timers": int(self.stack.metric("expiration", TIMERS)),
                   "reserved": ask(self.tickets, last.format("ticket_events")), "placed": ask(self.orders, last.format("order_events")),
                   "at": time.monotonic()}
+        sample |= {stage: count - self.base.get(stage, 0) for stage, count in sample.items() if stage != "at"}
         self.samples.append(sample)
         return sample
 
@@ -133,30 +152,30 @@ def print_transactions(before, after, seconds):
 
 # --- what is measured ---
 
-def sustained(stack, bench, progress):
-    say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
-    with Load(bench, 1, RATE, WARM + SECONDS + 6) as load:
-        progress.follow(WARM)
+def sustained(stack, progress, load, warm, seconds, goal, what):
+    """Settled a second, whether the backlog was flat, and the microseconds of CPU of each."""
+    with load:
+        progress.follow(warm)
         carried, cpu, begin = transactions(stack), cpu_seconds(stack), progress.look()
-        end = progress.follow(SECONDS)
+        end = progress.follow(seconds)
         cpu_end, carried_end = cpu_seconds(stack), transactions(stack)
     support.wait_until(progress.all_settled, "all is settled", 120, pause=0.1)
     seconds = end["at"] - begin["at"]
     rate = (settled(end) - settled(begin)) / seconds
     during = [s for s in progress.samples if begin["at"] <= s["at"] <= end["at"]]
     lags = {stage: [progress.lag(s, stage) for s in during] for stage in STAGES}
-    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
+    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} {what} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
           f" p99 {load.result['p99_us'] / 1000:.1f} ms (the warming up too)")
-    print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {GOAL:,})")
+    print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {goal:,})")
     for stage, all_lags in lags.items():
         third = len(all_lags) // 3
         print(f"  {stage:10} behind by: median {statistics.median(all_lags[:third]):.2f} s in the first third,"
               f" {statistics.median(all_lags[-third:]):.2f} s in the last; most {max(all_lags):.2f} s")
-    print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"])
+    spent = print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"], f"of {what}")
     print_transactions(carried, carried_end, seconds)
     thirds = [(statistics.median(ls[:len(ls) // 3]), statistics.median(ls[-(len(ls) // 3):])) for ls in lags.values()]
     flat = all(last < 1 and last < 3 * max(first, 0.1) for first, last in thirds)
-    return rate >= GOAL, flat
+    return rate, flat, spent
 
 
 def watch_reserved(stack, stop, seen):
@@ -179,7 +198,7 @@ def calm(stack, bench, progress, first):
     watcher.start()
     begin = time.time()
     try:
-        with Load(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
+        with orders(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
             carried = transactions(stack)
         print_transactions(carried, transactions(stack), CALM_WARM + CALM_SECONDS)
         support.wait_until(progress.all_settled, "all is settled", 60, pause=0.1)
@@ -208,18 +227,40 @@ def compare(stack):
     print(f"{len(placed):,} orders and their tickets agree")
 
 
+def single_orders(stack):
+    """What was missed."""
+    bench = Bench(stack, "orders", USERS)
+    print(bench.settings(), flush=True)
+    many = RATE * (WARM + SECONDS + 10)
+    list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
+    progress = Progress(stack)
+    say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
+    rate, flat, _ = sustained(stack, progress, orders(bench, 1, RATE, WARM + SECONDS + 6), WARM, SECONDS, GOAL, "orders")
+    soon = calm(stack, bench, progress, many)
+    compare(stack)
+    return [text for text, bad in [(f"fewer than {GOAL:,} orders a second settled", rate < GOAL), ("the backlog is not flat", not flat),
+                                   ("reserved too late", not soon)] if bad]
+
+
+def seats(stack):
+    """What was missed."""
+    say(f"making a show of {SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10):,} seats")
+    show = open_show(stack, SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10))
+    bench, progress = Bench(stack, "orders", SEAT_USERS), Progress(stack)
+    say(f"{SEAT_RATE:,} seats a second by {QUANTITY} for {SEAT_WARM} s and {SEAT_SECONDS} s")
+    load = purchases(bench, show, SEAT_RATE / QUANTITY, SEAT_WARM + SEAT_SECONDS + 6)
+    rate, flat, spent = sustained(stack, progress, load, SEAT_WARM, SEAT_SECONDS, SEAT_GOAL, "seats")
+    return [text for text, bad in [(f"fewer than {SEAT_GOAL:,} seats a second settled", rate < SEAT_GOAL),
+                                   ("the backlog of seats is not flat", not flat),
+                                   (f"more than {SEAT_CPU} us of CPU a seat", spent > SEAT_CPU)] if bad]
+
+
 def main():
+    missed = []
     with harness.stack() as stack:
-        bench = Bench(stack, "orders", USERS)
-        print(bench.settings(), flush=True)
-        many = RATE * (WARM + SECONDS + 10)
-        list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
-        progress = Progress(stack)
-        enough, flat = sustained(stack, bench, progress)
-        soon = calm(stack, bench, progress, many)
-        compare(stack)
-    missed = [text for text, bad in [(f"fewer than {GOAL:,} a second settled", not enough), ("the backlog is not flat", not flat),
-                                     ("reserved too late", not soon)] if bad]
+        for part in (single_orders, seats):
+            if ONLY in ("", part.__name__):
+                missed += part(stack)
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
     return not missed
 
