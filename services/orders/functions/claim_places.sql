@@ -5,6 +5,8 @@ declare
     r purchase_request;
     promised uuid[] := '{}'; -- tickets, to requests before
     nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
+    kind text;
+    wish text;
     remaining int;
     fitting int;
 begin
@@ -14,11 +16,14 @@ begin
     for n in 1 .. cardinality(requests) loop
         continue when judged[n] is not null;
         r := requests[n];
+        -- As soon as no place is left nobody of the same kind gets one; before, nobody with the same wish. (By ids: null.)
+        kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
+        wish := kind || ' ' || r.quantity || ' ' || r.together;
         if r.tickets is not null then
             refusals[n] := case when r.tickets && promised then 'reserved' when not claim_tickets(r.tickets) then 'again' end;
-        elsif nothing <> '{}' and nothing ?| array[kind_of(r), wish_of(r)] then
+        elsif nothing ?| array[kind, wish] then
             refusals[n] := 'none';
-            left_over[n] := coalesce((nothing ->> wish_of(r))::int, 0);
+            left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
             r.tickets := claim_places(r);
             if r.tickets is null then
@@ -28,7 +33,7 @@ begin
                 else
                     refusals[n] := 'none';
                     left_over[n] := remaining;
-                    nothing := nothing || jsonb_build_object(case remaining when 0 then kind_of(r) else wish_of(r) end, remaining);
+                    nothing := nothing || jsonb_build_object(case remaining when 0 then kind else wish end, remaining);
                 end if;
             end if;
         end if;
@@ -38,15 +43,6 @@ begin
         end if;
     end loop;
 end
-$$;
-
--- As soon as no place is left nobody of the same kind gets one; before, nobody with the same wish.
-create or replace function kind_of(r purchase_request) returns text language sql immutable as $$
-    select r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '')
-$$;
-
-create or replace function wish_of(r purchase_request) returns text language sql immutable as $$
-    select r.quantity || ' ' || r.together || ' ' || kind_of(r)
 $$;
 
 -- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request

@@ -49,7 +49,10 @@ begin
         if refusals[n] = 'repeated' then
             return query select r.ordinal, refusals[n], null::int, o from orders_by_key(r.user_id, r.key) o;
         else
-            return query select r.ordinal, refusals[n], left_over[n], null::orders;
+            ordinal := r.ordinal;
+            verdict := refusals[n];
+            remaining := left_over[n];
+            return next; -- without an order
         end if;
     end loop;
     return query select * from write_claimed(claimed);
