@@ -279,8 +279,8 @@ def edge_server(state):
     port = state.ports["edge"]
     config = state.dir / "run/edge.conf"
     return Process(
-        name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_seconds=5,
-        command=[program("h2o"), "-m", "worker", "-c", config], ready=lambda: listens(port))
+        name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_signal="USR1", stop_seconds=5,
+        command=[program("haproxy"), "-db", "-f", config], ready=lambda: listens(port))
 
 
 def prepare_edge(state, services):
