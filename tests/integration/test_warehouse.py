@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from shopping import Shopping
-from shows import add_area, made, make_show
+from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
@@ -107,8 +107,13 @@ def shopped(stack, ask):
     requests.post(stack.env["STRIPE_SANDBOX_URL"] + "/sandbox/settings", json={"latency_ms": 600}, timeout=DEADLINE)
     Shopping(stack, 4).go()
     seller = stack.user()
-    area = add_area(seller, show := make_show(seller), places=3)
-    made(seller, show, area)
+    show, _ = announced(seller, [{"places": 5}, {}])
+    buyer = stack.user()
+    for body in ({"showId": show["id"], "quantity": 3}, {"showId": show["id"], "quantity": 2}):
+        bought = buyer.post("/api/purchases", json=body)
+        assert bought.status_code == 201, bought.text
+    payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
+    wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
     stack.kill("connect")
     Shopping(stack, 4).go()
@@ -216,6 +221,18 @@ def test_hot_tickets_agree(shopped, ask):
          own_orders(shopped, "ticket_id, count(*), count(distinct user_id), count(*) filter (where reason = 'expired'),"
                     " count(*) filter (where status = 'cancelled'), min(placed_at), max(placed_at)", "group by 1"))
     assert ask("select orders from hot_tickets limit 1") >= [(3,)]
+
+
+def test_purchases_agree(shopped, ask):
+    same(ask("select id, show_id, buyer_id, status, tickets, total from purchases"),
+         shopped.sql("orders", "select purchase_of(id, purchase_size), show_id, user_id, min(status), count(*), sum(price)::bigint from orders group by 1, 2, 3"))
+
+
+def test_sales_of_shows_agree(shopped, ask):
+    same(ask("select area_id, places, available, held, sold, revenue from show_sales"),
+         shopped.sql("tickets", "select area_id, count(*), count(*) filter (where status = 'available'), count(*) filter (where status ="
+                                " 'reserved'), count(*) filter (where status = 'sold'), coalesce(sum(price) filter (where status = 'sold'), 0)::bigint"
+                                " from tickets where show_id is not null and status <> 'cancelled' group by 1"))
 
 
 def test_lateness_of_expirations_agrees(shopped, ask):
