@@ -1,6 +1,7 @@
 -- wrk: POST /api/purchases for the best places of a show, 1 to 4 together (2.7 on average), each request by the next of the users whose
 -- tokens are in a file; or DELETE of purchases, each by its buyer.
--- Arguments: the show, or a file with lines PURCHASE TOKEN to be deleted; the tokens; purchases a second, 0 for as many as go.
+-- Arguments: the show, or a file with lines PURCHASE TOKEN to be deleted; the tokens; purchases a second, 0 for as many as go; and how
+-- many seats, where each wants as many.
 dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "shared.lua")
 
 local QUANTITIES = {1, 2, 2, 2, 3, 3, 4, 4, 3, 3} -- 2.7 on average
@@ -21,7 +22,7 @@ function init(args)
         gone = deletions(file)
     else
         tokens = tokens_of(args[2])
-        for i, quantity in ipairs(QUANTITIES) do
+        for i, quantity in ipairs(args[4] and {tonumber(args[4])} or QUANTITIES) do
             bodies[i] = string.format('{"showId":"%s","quantity":%d}', args[1], quantity)
         end
     end

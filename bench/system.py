@@ -9,8 +9,10 @@ event has come back to orders' copy of the ticket. Fails when fewer than 6,000 a
 behind (one second at the end of it, or three times what it was), or when from 201 to reserved takes more than 10 ms (p50) or
 50 ms (p99) at 1,000 orders a second. Afterwards each order is compared with its ticket.
 
-RATE (what is offered a second), BENCH_SECONDS and WARM (seconds before they count: Java compiles the broker while it runs) in the
-environment change the sizes.
+Then the same of a show, through purchases of three seats together: 10,000 seats a second for half a minute, with 180 us of CPU each.
+
+RATE and SEAT_RATE (what is offered a second), ONLY (single_orders or seats), BENCH_SECONDS and WARM (seconds before they count: Java compiles
+the broker while it runs) in the environment change the sizes.
 """
 import bisect
 import os
@@ -24,6 +26,8 @@ import psycopg
 import harness
 import support
 from common import say
+from cpu import cpu_seconds, print_cpu
+from ground import list_tickets, open_show
 from rounds import Bench
 
 RATE = int(os.environ.get("RATE", "6200"))
@@ -32,41 +36,24 @@ WARM = int(os.environ.get("WARM", "40"))
 GOAL = 6000
 CALM_RATE, CALM_SECONDS, CALM_WARM = 1000, 30, 10
 USERS = RATE * (WARM + SECONDS + 10) // 9 + CALM_RATE * (CALM_WARM + CALM_SECONDS) // 9  # each may hold 10 tickets
+SEAT_RATE = int(os.environ.get("SEAT_RATE", "10200"))
+SEAT_SECONDS, SEAT_WARM = min(30, SECONDS), min(10, WARM)
+SEAT_USERS = SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10) // 9
+SEAT_GOAL, SEAT_CPU, QUANTITY = 10000, 180, 3
+ONLY = os.environ.get("ONLY", "")
 CONNECTIONS = 128
 LOOK_S = 0.002  # between looks for tickets that became reserved; what is measured is late by up to as much
-TICKET = "('01930000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
-SELLER = "'00000000-0000-7000-8000-000000000001'"
 TIMERS = "onsale_expiration_timers"
 
 
-# --- the ground ---
-
-def list_tickets(stack, count):
-    """On sale in both databases, as after their events: what is measured is orders."""
-    rows = f"{TICKET} id, 1 version, {SELLER}::uuid user_id, 'Seat ' || n title, 2050 price, 'USD' currency, 'available' status"
-    for service in ("tickets", "orders"):
-        stack.sql(service, f"insert into tickets (id, version, user_id, title, price, currency, status)"
-                           f" select {rows} from generate_series(1, {count}) n")
-        stack.sql(service, "vacuum analyze tickets")
-    # What this has written of Postgres' log is used again from here on, as in a server that has run for a while: making a segment
-    # anew stops every commit. The slots have to let go of it first.
-    for service in ("tickets", "orders"):
-        with psycopg.connect(stack.env[f"{service.upper()}_POSTGRES_URL"], autocommit=True) as db:
-            db.execute("checkpoint")
-            behind = "select coalesce(max(pg_current_wal_lsn() - confirmed_flush_lsn), 0) from pg_replication_slots"
-            support.wait_until(lambda: db.execute(behind).fetchone()[0] < 1 << 20, "publishers have passed over it", 120)
-            db.execute("checkpoint")
-    os.sync()
-
+# --- the load ---
 
 class Load:
-    """wrk, on a thread of its own: orders for the tickets from `first` on, at a rate."""
+    """wrk, on a thread of its own: run() starts it and gives what it says."""
 
-    def __init__(self, bench, first, rate, seconds, answers=None):
+    def __init__(self, run):
         self.result = None
-        words = [rate] if answers is None else [rate, answers]
-        self.thread = threading.Thread(target=lambda: setattr(self, "result", bench.wrk(
-            first, *words, script="orders.lua", connections=CONNECTIONS, seconds=seconds)))
+        self.thread = threading.Thread(target=lambda: setattr(self, "result", run()))
 
     def __enter__(self):
         self.thread.start()
@@ -75,18 +62,31 @@ class Load:
     def __exit__(self, *_):
         self.thread.join()
         assert self.result, "wrk failed"
-        assert self.result["refused"] == 0, f"{self.result['refused']} orders were refused"
+        assert self.result["refused"] == 0, f"{self.result['refused']} were refused"
+
+
+def orders(bench, first, rate, seconds, *answers):
+    """Orders for the tickets from `first` on."""
+    return Load(lambda: bench.wrk(first, rate, *answers, script="orders.lua", connections=CONNECTIONS, seconds=seconds))
+
+
+def purchases(bench, show, rate, seconds):
+    """Purchases of QUANTITY seats of a show."""
+    return Load(lambda: bench.wrk(show, rate, QUANTITY, script="purchases.lua", connections=CONNECTIONS, seconds=seconds))
 
 
 # --- how far everything is, without looking at more than a row ---
 
 class Progress:
-    """Counts of orders at each stage, as samples in time; kept by sequences, so that looking costs next to nothing."""
+    """Counts of orders at each stage, as samples in time, from those of the beginning on; kept by sequences, so that looking costs next to
+    nothing."""
 
     def __init__(self, stack):
         self.stack = stack
         self.orders = psycopg.connect(stack.env["ORDERS_DATABASE_URL"], autocommit=True)
         self.tickets = psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True)
+        self.samples, self.base = [], {}
+        self.base = self.look()
         self.samples = []
 
     def look(self):
@@ -97,6 +97,7 @@ class Progress:
         sample = {"came back": ask(self.orders, came_back), "timers": int(self.stack.metric("expiration", TIMERS)),
                   "reserved": ask(self.tickets, last.format("ticket_events")), "placed": ask(self.orders, last.format("order_events")),
                   "at": time.monotonic()}
+        sample |= {stage: count - self.base.get(stage, 0) for stage, count in sample.items() if stage != "at"}
         self.samples.append(sample)
         return sample
 
@@ -129,57 +130,6 @@ def settled(sample):
     return min(sample[stage] for stage in STAGES)
 
 
-# --- where the CPU goes ---
-
-def thread_kind(process, name):
-    if process in ("kafka", "registry"):
-        return "compiling" if "Compiler" in name else "collecting" if name.startswith(("GC", "VM")) else "serving"
-    if name.startswith("rdk:"):
-        return "librdkafka"
-    return "requests" if name.startswith("http") else name
-
-
-def cpu_seconds(stack):
-    """CPU seconds so far, by (process, what it does)."""
-    used, pids = {}, {p["pid"]: name for name, p in stack.status().items() if p["pid"]}
-    backends = {}
-    for url in (url for name, url in stack.env.items() if name.endswith("POSTGRES_URL")):
-        with psycopg.connect(url, autocommit=True) as db:
-            for pid, role, name, kind in db.execute("select pid, usename, application_name, backend_type from pg_stat_activity"):
-                backends[pid] = role, kind if kind != "client backend" else name or "client"
-    for path in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
-        try:
-            text = path.read_text()
-        except OSError:
-            continue
-        name, (user, system) = text[text.index("(") + 1:text.rindex(")")], map(int, text.rsplit(")", 1)[1].split()[11:13])
-        pid = int(path.parts[2])
-        if pid in backends:
-            role, kind = backends[pid]
-            key = ("postgres", f"{role or ''} {kind}".strip())
-        elif pid in pids:
-            key = (pids[pid], thread_kind(pids[pid], name))
-        elif name.startswith("wrk"):
-            key = ("wrk", "")
-        else:
-            key = ("all else", name)
-        used[key] = used.get(key, 0) + (user + system) / os.sysconf("SC_CLK_TCK")
-    return used
-
-
-def print_cpu(before, after, seconds, orders):
-    spent = {key: after[key] - before.get(key, 0) for key in after}
-    spent = {key: s for key, s in spent.items() if s > 0.002 * seconds}
-    processes = {}
-    for (process, kind), s in spent.items():
-        processes.setdefault(process, []).append((s, kind))
-    print(f"\nCPU, of {os.cpu_count()} cores; microseconds an order")
-    for process, kinds in sorted(processes.items(), key=lambda p: -sum(s for s, _ in p[1])):
-        for s, kind in sorted(kinds, reverse=True):
-            print(f"  {process:12} {kind:36} {s / seconds / os.cpu_count():6.1%} {s / orders * 1e6:7.1f}")
-    print(f"  {'together':49} {sum(spent.values()) / seconds / os.cpu_count():6.1%} {sum(spent.values()) / orders * 1e6:7.1f}")
-
-
 # --- how much goes at a time ---
 
 TRANSACTIONS = {("orders", "requests"): "db_{}_total", ("tickets", "reactions"): "consumer_{}_total",
@@ -202,30 +152,30 @@ def print_transactions(before, after, seconds):
 
 # --- what is measured ---
 
-def sustained(stack, bench, progress):
-    say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
-    with Load(bench, 1, RATE, WARM + SECONDS + 6) as load:
-        progress.follow(WARM)
+def sustained(stack, progress, load, warm, seconds, goal, what):
+    """Settled a second, whether the backlog was flat, and the microseconds of CPU of each."""
+    with load:
+        progress.follow(warm)
         carried, cpu, begin = transactions(stack), cpu_seconds(stack), progress.look()
-        end = progress.follow(SECONDS)
+        end = progress.follow(seconds)
         cpu_end, carried_end = cpu_seconds(stack), transactions(stack)
     support.wait_until(progress.all_settled, "all is settled", 120, pause=0.1)
     seconds = end["at"] - begin["at"]
     rate = (settled(end) - settled(begin)) / seconds
     during = [s for s in progress.samples if begin["at"] <= s["at"] <= end["at"]]
     lags = {stage: [progress.lag(s, stage) for s in during] for stage in STAGES}
-    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
+    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} {what} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
           f" p99 {load.result['p99_us'] / 1000:.1f} ms (the warming up too)")
-    print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {GOAL:,})")
+    print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {goal:,})")
     for stage, all_lags in lags.items():
         third = len(all_lags) // 3
         print(f"  {stage:10} behind by: median {statistics.median(all_lags[:third]):.2f} s in the first third,"
               f" {statistics.median(all_lags[-third:]):.2f} s in the last; most {max(all_lags):.2f} s")
-    print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"])
+    spent = print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"], f"of {what}")
     print_transactions(carried, carried_end, seconds)
     thirds = [(statistics.median(ls[:len(ls) // 3]), statistics.median(ls[-(len(ls) // 3):])) for ls in lags.values()]
     flat = all(last < 1 and last < 3 * max(first, 0.1) for first, last in thirds)
-    return rate >= GOAL, flat
+    return rate, flat, spent
 
 
 def watch_reserved(stack, stop, seen):
@@ -248,7 +198,7 @@ def calm(stack, bench, progress, first):
     watcher.start()
     begin = time.time()
     try:
-        with Load(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
+        with orders(bench, first, CALM_RATE, CALM_WARM + CALM_SECONDS, answers) as load:
             carried = transactions(stack)
         print_transactions(carried, transactions(stack), CALM_WARM + CALM_SECONDS)
         support.wait_until(progress.all_settled, "all is settled", 60, pause=0.1)
@@ -277,18 +227,40 @@ def compare(stack):
     print(f"{len(placed):,} orders and their tickets agree")
 
 
+def single_orders(stack):
+    """What was missed."""
+    bench = Bench(stack, "orders", USERS)
+    print(bench.settings(), flush=True)
+    many = RATE * (WARM + SECONDS + 10)
+    list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
+    progress = Progress(stack)
+    say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
+    rate, flat, _ = sustained(stack, progress, orders(bench, 1, RATE, WARM + SECONDS + 6), WARM, SECONDS, GOAL, "orders")
+    soon = calm(stack, bench, progress, many)
+    compare(stack)
+    return [text for text, bad in [(f"fewer than {GOAL:,} orders a second settled", rate < GOAL), ("the backlog is not flat", not flat),
+                                   ("reserved too late", not soon)] if bad]
+
+
+def seats(stack):
+    """What was missed."""
+    say(f"making a show of {SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10):,} seats")
+    show = open_show(stack, SEAT_RATE * (SEAT_WARM + SEAT_SECONDS + 10))
+    bench, progress = Bench(stack, "orders", SEAT_USERS), Progress(stack)
+    say(f"{SEAT_RATE:,} seats a second by {QUANTITY} for {SEAT_WARM} s and {SEAT_SECONDS} s")
+    load = purchases(bench, show, SEAT_RATE / QUANTITY, SEAT_WARM + SEAT_SECONDS + 6)
+    rate, flat, spent = sustained(stack, progress, load, SEAT_WARM, SEAT_SECONDS, SEAT_GOAL, "seats")
+    return [text for text, bad in [(f"fewer than {SEAT_GOAL:,} seats a second settled", rate < SEAT_GOAL),
+                                   ("the backlog of seats is not flat", not flat),
+                                   (f"more than {SEAT_CPU} us of CPU a seat", spent > SEAT_CPU)] if bad]
+
+
 def main():
+    missed = []
     with harness.stack() as stack:
-        bench = Bench(stack, "orders", USERS)
-        print(bench.settings(), flush=True)
-        many = RATE * (WARM + SECONDS + 10)
-        list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
-        progress = Progress(stack)
-        enough, flat = sustained(stack, bench, progress)
-        soon = calm(stack, bench, progress, many)
-        compare(stack)
-    missed = [text for text, bad in [(f"fewer than {GOAL:,} a second settled", not enough), ("the backlog is not flat", not flat),
-                                     ("reserved too late", not soon)] if bad]
+        for part in (single_orders, seats):
+            if ONLY in ("", part.__name__):
+                missed += part(stack)
     print(f"missed: {', '.join(missed)}" if missed else "targets met")
     return not missed
 

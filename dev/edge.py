@@ -1,34 +1,67 @@
-"""The edge's configuration: which path goes to which service."""
-from common import DEV, IS_ROOT, fill
+"""The edge's configuration: which path goes to which service. Letter case is no matter, as it is none to the services. How much a
+request may carry is theirs to say.
+"""
+import os
+
+from common import DEV, fill
 
 PATHS = {
     "/api/users": "auth",
     "/.well-known/jwks.json": "auth",
+    "/.well-known/onsale-ticket-keys.json": "tickets",
     "/api/tickets": "tickets",
     "/api/shows": "tickets",
     "/api/orders": "orders",
     "/api/purchases": "orders",
     "/api/payments": "payments",
 }
-PROXY = """\
-        error-doc:
-          - status: 502
-            url: /.edge/502{page}
-        proxy.reverse.url: http://127.0.0.1:{port}{path}
-"""
+THREADS = 2  # a third has little to do before the services take all the rest
+JSON = "application/json"
+NOT_FOUND = '{"errors":[{"message":"Not found"}]}'
+WELCOME = r'{"name":"Onsale","what":"a ticket marketplace","try":["/api/tickets","/api/users/currentuser"]}\n'
+# What the edge answers by itself, in the shape of the APIs.
+ERRORS = {
+    "400 Bad Request": "The request is not well formed HTTP",
+    "408 Request Timeout": "The request did not come to its end in time",
+    "502 Bad Gateway": "This part of Onsale is not running right now; try again in a moment",
+}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def _answer(status, kind, body, *headers):
+    head = [f"HTTP/1.1 {status}", f"content-type: {kind}", f"content-length: {len(body.encode())}", *headers, "connection: close"]
+    return "\r\n".join(head) + "\r\n\r\n" + body
+
+
+def _write_errors(directory):
+    directory.mkdir(exist_ok=True)
+    for status, message in ERRORS.items():
+        (directory / f"{status[:3]}.http").write_text(_answer(status, JSON, f'{{"errors":[{{"message":"{message}"}}]}}'), newline="")
+    page = (DEV / "edge/error.html").read_text()
+    (directory / "page.http").write_text(_answer("502 Bad Gateway", "text/html; charset=utf-8", page, f"content-security-policy: {POLICY}",
+                                                 "cache-control: no-store"), newline="")
+
+
+def _return(status, body, condition=""):
+    return f"  http-request return status {status} content-type {JSON} string '{body}' {condition}\n"
 
 
 def write_config(path, state, services):
     """services: the names of those that this stack has. Those that it has not are not found at the edge."""
-    rest = path.with_name("edge-rest.rb")
-    rest.write_text(fill(DEV / "edge/rest.rb", has_web="true" if "web" in services else "false"))
-    text = fill(DEV / "edge/h2o.conf", port=state.ports["edge"], dev=DEV)
-    for prefix, service in PATHS.items():
-        if service in services:
-            text += f"      {prefix}:\n" + PROXY.format(port=state.ports[service], path=prefix, page="")
-    text += f"      /:\n        reproxy: ON\n        mruby.handler-file: {rest}\n"
+    errors = path.with_name("edge-errors")
+    _write_errors(errors)
+    text = fill(DEV / "edge/haproxy.cfg", port=state.ports["edge"], errors=errors, threads=min(THREADS, os.cpu_count()))
+    routes = {prefix: service for prefix, service in PATHS.items() if service in services}
+    names = "".join(f"  acl is_{service} path -i {prefix}\n  acl is_{service} path_beg -i {prefix}/\n" for prefix, service in routes.items())
+    others = "".join(f" !is_{service}" for service in dict.fromkeys(routes.values()))
+    text += names + _return(404, NOT_FOUND, f"if {{ path_beg -i /api/ /.well-known/ }}{others}")
+    if "web" not in services:
+        text += _return(200, WELCOME, "if { path / }") + _return(404, NOT_FOUND, f"if {others}" if others else "")
+    text += "".join(f"  use_backend {service} if is_{service}\n" for service in dict.fromkeys(routes.values()))
     if "web" in services:
-        text += PROXY.format(port=state.ports["web"], path="/", page=".html")
-    if IS_ROOT:
-        text += "user: root\n"  # or it would become nobody, who cannot read the checkout
+        text += "  default_backend web\n"
+    for service in dict.fromkeys([*routes.values(), *(["web"] if "web" in services else [])]):
+        text += f"\nbackend {service}\n  server {service} 127.0.0.1:{state.ports[service]}\n"
+        if service == "web":
+            text += "".join(f"  errorfile {status} {errors}/page.http\n" for status in (502, 503, 504))
     path.write_text(text)

@@ -279,8 +279,8 @@ def edge_server(state):
     port = state.ports["edge"]
     config = state.dir / "run/edge.conf"
     return Process(
-        name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_seconds=5,
-        command=[program("h2o"), "-m", "worker", "-c", config], ready=lambda: listens(port))
+        name="edge", port=port, log=state.dir / "log/edge.log", environment=base_environment(), stop_signal="USR1", stop_seconds=5,
+        command=[program("haproxy"), "-db", "-f", config], ready=lambda: listens(port))
 
 
 def prepare_edge(state, services):
@@ -291,7 +291,7 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
+          "TICKET_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
@@ -314,7 +314,8 @@ def own_environment(state, name):
     wiring = {
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
         "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
-        "SESSION_KEYS": session_key(state), "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
+        "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state),
+        "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **api_urls(state),
     }
     known = settings(name)
@@ -364,12 +365,23 @@ def callers_settings(name, hold=None):
 
 
 def session_key(state):
-    """The development key that auth signs by; made once."""
-    key = state.dir / "keys/session.pem"
+    """The development key that auth signs by."""
+    return made_key(state, "session", "rsa", "-pkeyopt", "rsa_keygen_bits:2048")
+
+
+def ticket_key(state):
+    """The development key that tickets' codes are signed by."""
+    return made_key(state, "ticket", "ed25519")
+
+
+def made_key(state, name, algorithm, *options):
+    """Made once."""
+    key = state.dir / f"keys/{name}.pem"
     if not key.exists():
         unfinished = key.with_suffix(".part")
         unfinished.touch(mode=0o600)
-        subprocess.run([program("openssl"), "genrsa", "-out", unfinished, "2048"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([program("openssl"), "genpkey", "-algorithm", algorithm, *options, "-out", unfinished], check=True,
+                       stderr=subprocess.DEVNULL)
         unfinished.rename(key)
     return key
 

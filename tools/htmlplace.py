@@ -17,7 +17,7 @@ REFUSED_ATTRIBUTES = {"style", "srcdoc", "srcset", "imagesrcset", "ping", "xlink
 URLS = {"href", "src", "action", "formaction", "poster", "cite", "data", "background", "manifest"}
 # Where a value is only text, whatever the element; data-* and aria-* too.
 TEXTS = {"id", "class", "value", "name", "title", "alt", "for", "placeholder", "content", "lang", "datetime", "role", "min", "max",
-         "step", "maxlength", "minlength", "autocomplete", "inputmode", "type", "width", "height", "label"}
+         "step", "maxlength", "minlength", "autocomplete", "inputmode", "type", "width", "height", "label", "d", "x", "y", "viewbox"}
 TEXT, TAG, VALUE, VERBATIM, SCRIPT, JSON = "text", "tag", "value", "verbatim", "script", "json"
 
 

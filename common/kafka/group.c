@@ -15,7 +15,8 @@ static const uint64_t one = 1;
 
 enum {
     FETCH_ON_MS = 10,
-    LONGEST_FETCH_MS = 100,
+    /* A partition that is placed while an answer is awaited is fetched behind it. */
+    LONGEST_FETCH_MS = 250,
     ALONE_FIRST_MS = 1000, /* each try also makes the other partitions fetch again */
     ALONE_MOST_MS = 10000,
     ALONE_TOGETHER_MS = 250, /* those whose pauses end so soon are tried together */
@@ -25,9 +26,15 @@ static bool is_static(const struct group_options *options) {
     return options->instance != NULL && options->instance[0] != '\0';
 }
 
+/* Between two looks of librdkafka at a queue that was full. */
+static int fetch_on_ms(const struct group_options *options) {
+    return options->gather_ms > 0 ? options->gather_ms : FETCH_ON_MS;
+}
+
 static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why *w) {
-    char longest[16];
-    snprintf(longest, sizeof longest, "%d", options->gather_ms > 0 ? options->gather_ms : LONGEST_FETCH_MS);
+    char longest[16], pause[16];
+    snprintf(longest, sizeof longest, "%d", LONGEST_FETCH_MS);
+    snprintf(pause, sizeof pause, "%d", fetch_on_ms(options));
     /* Fixed is what the positions rest on: Kafka's own never decide, and an assignment is whole (eager). */
     const struct kafka_property properties[] = {
         {"group.id", options->id, true},
@@ -45,15 +52,16 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
         {"topic.metadata.refresh.interval.ms", "30000", false},
         {"fetch.error.backoff.ms", "100", false},
-        /* An answer comes when there are so many bytes, and after this time at the latest (default 500). A
-         * partition that is placed while one is awaited is fetched behind it. */
-        {"fetch.min.bytes", options->gather_ms > 0 ? "262144" : "1", false},
+        /* An answer comes with the first record, and without one after this time (default 500). */
+        {"fetch.min.bytes", "1", false},
         {"fetch.wait.max.ms", longest, false},
-        /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. */
+        /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. A group that
+         * gathers fetches nothing ahead: with one record its queue is full, so it asks again after the pause
+         * for a full queue, and gets at once what has come meanwhile. Without news it only waits. */
         {"queued.max.messages.kbytes", "8192", false},
-        {"queued.min.messages", "10000", false},
+        {"queued.min.messages", options->gather_ms > 0 ? "1" : "10000", false},
 #if KAFKA_HAS_QUEUE_BACKOFF
-        {"fetch.queue.backoff.ms", "10", false},
+        {"fetch.queue.backoff.ms", pause, false},
 #endif
         {is_static(options) ? "group.instance.id" : NULL, options->instance, true},
         {0},
@@ -215,8 +223,8 @@ static int64_t fetch_on(struct group *g) {
     if (KAFKA_HAS_QUEUE_BACKOFF || g->state != GROUP_FETCHING || !g->read) return INT64_MAX;
     if (now_us < g->fetch_on_at_us) return g->fetch_on_at_us;
     g->read = false;
-    g->fetch_on_at_us = now_us + FETCH_ON_MS * INT64_C(1000);
-    if (group_lag(g) == 0) return INT64_MAX;
+    g->fetch_on_at_us = now_us + fetch_on_ms(&g->options) * INT64_C(1000);
+    if (g->options.gather_ms == 0 && group_lag(g) == 0) return INT64_MAX; /* the queue was not full */
     rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_END);
     rd_kafka_offsets_for_times(g->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);

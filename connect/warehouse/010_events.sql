@@ -112,6 +112,22 @@ create table if not exists payment_events (
 alter table payment_events add column if not exists purchase_id uuid; -- a warehouse of before
 create index if not exists payment_events_by_order on payment_events (order_id);
 
+create table if not exists entry_events (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    ticket_id       uuid        not null,
+    occurred_at     timestamptz not null,
+    show_id         uuid,
+    order_id        uuid        not null,
+    seller_id       uuid        not null,
+    door            text,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+
 -- Signals have no version, and their attempts start again from 1 after a restart: the moment tells them apart.
 create table if not exists expiration_events (
     order_id        uuid        not null,

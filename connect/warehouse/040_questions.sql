@@ -14,6 +14,12 @@ select date_trunc('hour', occurred_at, 'UTC') as hour, currency, count(*) as sol
  where type = 'OrderCompleted'
  group by 1, 2;
 
+-- How many were let in when, at each door of a show.
+create or replace view entries_by_minute as
+select date_trunc('minute', occurred_at, 'UTC') as minute, show_id, door, count(*) as admitted
+  from entry_events
+ group by 1, 2, 3;
+
 -- What became of the orders placed in an hour: paid, cancelled (of which expired), or still open.
 create or replace view conversion as
 select date_trunc('hour', placed_at, 'UTC') as hour, count(*) as placed,
@@ -124,5 +130,6 @@ union all select 'tickets', count(*), max(occurred_at), max(loaded_at) from tick
 union all select 'shows', count(*), max(occurred_at), max(loaded_at) from show_events
 union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order_events
 union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
+union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
 union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales;

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "codes.h"
 #include "currency.h"
 #include "events.h"
 #include "fields.h"
@@ -13,10 +14,14 @@
 #include "service.h"
 
 static struct tickets tickets;
+static const char *key_files;
 
 static const struct config_var tickets_config[] = {
     {"CURRENCY", CONFIG_TEXT, &tickets.currency, "USD",
      "Currency of new tickets (ISO 4217, one with two decimals or none)", 0, 0},
+    {"TICKET_KEYS", CONFIG_TEXT, &key_files, NULL,
+     "PEM files of Ed25519 keys, separated by commas: the first signs tickets' codes, all are accepted", 0,
+     0},
     {0},
 };
 
@@ -30,6 +35,8 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (currency_decimals(str_of(c)) > 2)
         return why(w, ST_INVALID, "CURRENCY: %s has three decimals, which prices cannot have", c);
     fields_use_currency(str_of(c));
+    tickets.codes = codes_open(key_files, w);
+    if (tickets.codes == NULL) return ST_INVALID;
     tickets.making = making_start(settings->database_url);
     tickets.maps = maps_new((int)settings->threads);
     *state = &tickets;
@@ -40,11 +47,13 @@ static void stop(void *state) {
     (void)state;
     making_free(tickets.making);
     maps_free(tickets.maps);
+    codes_free(tickets.codes);
 }
 
 static const struct publisher_log tickets_logs[] = {
     {"ticket_events", &topic_tickets},
     {"show_events", &topic_shows},
+    {"entry_events", &topic_entries},
     {0},
 };
 

@@ -21,10 +21,20 @@ static void bind_stock(struct sql_params *item, const void *event, struct str tr
     put_int(item, stock->places);
 }
 
+static void bind_sale(struct sql_params *item, const void *event, struct str traceparent) {
+    const struct payment_event *payment = event;
+    (void)traceparent;
+    put_uuid(item, &payment->order_id);
+    put_uuid(item, &payment->user_id);
+    put_bool(item, payment->type == PAYMENT_REFUNDED);
+}
+
 const struct reaction tickets_reactions[] = {
-    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},   /* lock */
-    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order}, /* sold */
-    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order}, /* unlock */
-    {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},     /* may be announced when all is known */
+    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},       /* lock */
+    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order},     /* sold */
+    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order},     /* unlock */
+    {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},         /* may be announced when all is known */
+    {&topic_payments, PAYMENT_CREATED, &sql_on_payment, bind_sale},  /* whose code it is */
+    {&topic_payments, PAYMENT_REFUNDED, &sql_on_payment, bind_sale}, /* it admits nobody any more */
     {0},
 };

@@ -4,6 +4,7 @@
 
 #include "arena.h"
 #include "currency.h"
+#include "entries.h"
 #include "fields.h"
 #include "percent.h"
 #include "queries.h"
@@ -289,6 +290,9 @@ const struct route tickets_routes[] = {
     {"GET", "/api/tickets/{uuid}", get_ticket, 0},
     {"PUT", "/api/tickets/{uuid}", put_ticket, ROUTE_SESSION},
     {"DELETE", "/api/tickets/{uuid}", delete_ticket, ROUTE_SESSION},
+    {"GET", "/api/tickets/{uuid}/code", entries_get_code, ROUTE_SESSION},
+    {"POST", "/api/tickets/{uuid}/admit", entries_admit_ticket, ROUTE_SESSION},
+    {"GET", "/.well-known/onsale-ticket-keys.json", entries_get_keys, 0},
     {"GET", "/api/shows", shows_list, 0},
     {"POST", "/api/shows", shows_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}", shows_get, 0},
@@ -297,5 +301,6 @@ const struct route tickets_routes[] = {
     {"POST", "/api/shows/{uuid}/announce", shows_announce, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},
+    {"POST", "/api/shows/{uuid}/admit", entries_admit_show, ROUTE_SESSION},
     {0},
 };

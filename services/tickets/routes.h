@@ -3,6 +3,7 @@
 
 #include "http.h"
 
+struct codes;
 struct making;
 struct maps;
 
@@ -10,6 +11,7 @@ struct tickets {
     const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
     struct making *making;
     struct maps *maps;
+    struct codes *codes;
 };
 
 extern const struct route tickets_routes[];

@@ -25,13 +25,14 @@ static void set(struct req *rq, const char *name, const char *value) {
 void page_headers(struct req *rq) {
     const struct web *web = req_service(rq);
     const struct visit *visit = visit_of(rq);
-    bool stripe = visit != NULL && visit->stripe;
+    bool stripe = visit != NULL && visit->stripe, camera = visit != NULL && visit->camera;
     set(rq, "content-security-policy", stripe ? with_stripe : strict);
     set(rq, "referrer-policy", "same-origin");
     set(rq, "x-frame-options", "DENY");
     set(rq, "permissions-policy",
-        stripe ? "camera=(), geolocation=(), microphone=(), payment=(self \"https://js.stripe.com\")"
-               : "camera=(), geolocation=(), microphone=(), payment=()");
+        stripe   ? "camera=(), geolocation=(), microphone=(), payment=(self \"https://js.stripe.com\")"
+        : camera ? "camera=(self), geolocation=(), microphone=(), payment=()"
+                 : "camera=(), geolocation=(), microphone=(), payment=()");
     set(rq, "cross-origin-opener-policy", "same-origin");
     set(rq, "cross-origin-resource-policy", "same-origin");
     if (web->https) set(rq, "strict-transport-security", "max-age=31536000");

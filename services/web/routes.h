@@ -30,6 +30,12 @@ void render_draft(struct req *rq, const struct show *show, const struct api_answ
 req_handler add_area, announce_show;
 /* selling.c: what one sells */
 req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
+/* passes.c: a ticket that its reader bought, with its code. False: the answer has no code. */
+bool render_pass(struct req *rq, const struct api_answer *answer);
+/* receipts.c: what was paid */
+req_handler show_receipt;
+/* door.c: whose code opens it */
+req_handler show_door, let_in;
 /* people.c: who one is */
 req_handler show_signin, sign_in, show_signup, sign_up, sign_out, show_account, change_email, change_password;
 /* files.c: static files, paths where nothing is, and such as lead elsewhere */

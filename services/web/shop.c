@@ -81,6 +81,19 @@ static void on_holder(struct req *rq, const struct api_answer *answer) {
     render_ticket(rq, answer->code == 200 ? VIEWER_HOLDER : VIEWER_BUYER);
 }
 
+static void ask_holder(struct req *rq) {
+    const struct ticket *t = visit_of(rq)->own;
+    char order[UUID_TEXT];
+    uuid_format(&t->order, order);
+    visit_ask(rq, API_ORDERS, "GET", on_holder, "/api/orders/%.*s", UUID_TEXT, order);
+}
+
+/* Whoever has its code bought it. Without one it may still be the reader's: refunded, or paid a moment ago.
+ */
+static void on_code(struct req *rq, const struct api_answer *answer) {
+    if (!render_pass(rq, answer)) ask_holder(rq);
+}
+
 static void on_ticket(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     struct ticket *t = req_alloc(rq, sizeof *t);
@@ -93,10 +106,12 @@ static void on_ticket(struct req *rq, const struct api_answer *answer) {
         render_ticket(rq, VIEWER_STRANGER);
     } else if (uuid_eq(&t->seller, &visit->user->user)) {
         render_ticket(rq, VIEWER_SELLER);
-    } else if (t->card.state == TICKET_STATE_RESERVED || t->card.state == TICKET_STATE_SOLD) {
-        char order[UUID_TEXT];
-        uuid_format(&t->order, order);
-        visit_ask(rq, API_ORDERS, "GET", on_holder, "/api/orders/%.*s", UUID_TEXT, order);
+    } else if (t->card.state == TICKET_STATE_SOLD) {
+        char id[UUID_TEXT];
+        visit_id(rq, id);
+        visit_ask(rq, API_TICKETS, "GET", on_code, "/api/tickets/%.*s/code", UUID_TEXT, id);
+    } else if (t->card.state == TICKET_STATE_RESERVED) {
+        ask_holder(rq);
     } else {
         render_ticket(rq, VIEWER_BUYER);
     }

@@ -141,7 +141,7 @@ static bool get_tickets(const json_t *orders, struct arena *arena, struct order_
     for (size_t i = 0; i < n; i++) {
         struct order o;
         if (!view_order(json_array_get(orders, i), &o)) return false;
-        tickets[i] = (struct order_ticket_view){o.ticket.title, o.ticket.price};
+        tickets[i] = (struct order_ticket_view){o.ticket.id, o.ticket.title, o.ticket.price};
     }
     *out = (struct order_ticket_list){tickets, n};
     return true;

@@ -47,6 +47,8 @@ struct show {
     int64_t free, places, made, known; /* of all areas together */
 };
 bool view_show(const json_t *json, struct arena *arena, struct show *out);
+/* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */
+struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena);
 
 /* The events of an order, or of a purchase of several by the first one's; what the last of them says of how
  * it ended, and the version it came to by it. */

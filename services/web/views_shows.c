@@ -7,8 +7,7 @@
 
 enum { UTC_TAIL = 4 }; /* " UTC" */
 
-/* Tue 1 Jun 2027, 20:00: by the clocks at the place. In UTC, which it then says, if its zone is not known. */
-static struct str local_time(struct str zone, int64_t unix_us, struct arena *arena) {
+struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena) {
     static const char weekdays[] = "ThuFriSatSunMonTueWed"; /* 1 January 1970 was a Thursday */
     static const int64_t day_us = INT64_C(86400) * 1000000;
     int64_t offset_s = 0;
@@ -29,7 +28,7 @@ static bool get_head(const json_t *json, struct arena *arena, struct show_head_v
         !read_time(json, "startsAt", &out->starts_at) || out->starts_at < 0)
         return false;
     read_text(json, "description", &out->description);
-    out->starts = local_time(out->zone, out->starts_at, arena);
+    out->starts = view_local_time(out->zone, out->starts_at, arena);
     return true;
 }
 

@@ -27,6 +27,7 @@ struct visit {
     int status;         /* of the page; 0: 200 */
     struct str problem; /* what the page has to say about what was tried */
     bool stripe;        /* the page loads Stripe's script */
+    bool camera;        /* the page may use the camera */
     void *own;          /* the handler's */
 };
 

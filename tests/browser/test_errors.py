@@ -14,7 +14,7 @@ REFUSALS = [("POST", "/", b"", 405), ("PUT", "/orders", b"", 405), ("POST", "/si
 
 @pytest.mark.parametrize("method, path, body, status", REFUSALS, ids=["home", "orders", "signin"])
 def test_people_get_pages_and_programs_json(stack, method, path, body, status):
-    """413 comes from web itself: h2o as our edge answers it without looking at who asks for what."""
+    """413 comes from web itself."""
     url = stack.env["WEB_URL"] if status == 413 else stack.url
 
     def ask(accept):

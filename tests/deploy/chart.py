@@ -13,6 +13,7 @@ LEAST = {
     "kafka": {"brokers": "kafka:9092"},
     "registry": {"url": "http://registry:8080/apis/ccompat/v7"},
     "sessions": {"existingSecret": "sessions"},
+    "codes": {"existingSecret": "codes"},
     "edge": {"host": "onsale.test"},
     "components": {name: {"existingSecret": name} for name in ("auth", "tickets", "orders", "payments")},
 }

@@ -41,7 +41,7 @@ def values_for(stack):
     settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16}
     return [LEAST, {"image": {"repository": IMAGE.split(":")[0], "tag": IMAGE.split(":")[1], "pullPolicy": "Never"},
                     "kafka": {"brokers": stack.env["KAFKA_BROKERS"]}, "registry": {"url": stack.env["SCHEMA_REGISTRY_URL"]},
-                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "settings": {"HTTP_ADDRESS": "127.0.0.1"},
+                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]}, "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
 
 
@@ -49,10 +49,11 @@ class Pods:
     def __init__(self, images, stack, directory):
         self.images, self.stack, self.directory = images, stack, pathlib.Path(directory)
         self.docs = render(values_for(stack))
-        self.keys = self.directory / "sessions"
+        self.keys = self.directory / "keys"
         self.keys.mkdir()
-        shutil.copy(stack.state / "keys/session.pem", self.keys)
-        (self.keys / "session.pem").chmod(0o444)  # who runs as another user reads it; the directory above is root's
+        for name in ("session.pem", "ticket.pem"):
+            shutil.copy(stack.state / "keys" / name, self.keys)
+            (self.keys / name).chmod(0o444)  # who runs as another user reads it; the directory above is root's
 
     def pod(self, doc, name, **settings):
         """What podman is to play: the pod of a document, under this name."""
@@ -63,7 +64,7 @@ class Pods:
             for part in TO_LEAVE & container.keys():
                 del container[part]
         for volume in spec.get("volumes", []):
-            assert volume.pop("secret")["secretName"] == "sessions"
+            assert volume.pop("secret")["secretName"] in ("sessions", "codes")
             volume["hostPath"] = {"path": str(self.keys), "type": "Directory"}
         spec["hostNetwork"] = True
         spec["restartPolicy"] = "Never"  # what ends is to be seen to have ended

@@ -229,7 +229,7 @@ def test_programs_read_what_they_are_given(docs):
         assert {name for name, required in known.items() if required} <= given
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
         assert "INSTANCE_ID" in given or "INSTANCE_ID" not in known
-        assert ("SESSION_KEYS" in given) == (program == "auth")
+        assert ("SESSION_KEYS" in given) == (program == "auth") and ("TICKET_KEYS" in given) == (program == "tickets")
         names = [e["name"] for e in container["env"]]
         assert len(set(names)) == len(names)
 
@@ -412,6 +412,7 @@ REFUSED = [
     ({"kafka": {"brokers": ""}}, "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled"),
     ({"registry": {"url": ""}}, "registry.url: must be given"),
     ({"sessions": {"existingSecret": ""}}, "sessions.existingSecret: must be given: a Secret with the PEM files"),
+    ({"codes": {"existingSecret": ""}}, "codes.existingSecret: must be given: a Secret with the PEM files"),
     ({"components": {"payments": {"existingSecret": ""}}},
      "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),
     ({"cnpg": {"enabled": True}, "components": {"orders": {"existingSecret": ""}}}, "a Secret with username, password"),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "pages_driver.h"
 #include "static.h"
 #include "templates.h"
 
@@ -18,7 +19,7 @@ static void write_file(const char *name, struct str bytes) {
     }
 }
 
-static void write_page(const char *name, struct buf *page) {
+void write_page(const char *name, struct buf *page) {
     write_file(name, (struct str){(char *)page->data, page->len});
     buf_free(page);
 }
@@ -219,8 +220,8 @@ static void write_purchase(void) {
     static const struct order_event_view placed = {
         EVENT_KIND_PLACED, STR("You ordered the tickets; they are held for you"), NOW - 93 * SECONDS};
     struct order_ticket_view tickets[] = {
-        {STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 21"), dollars(6450)},
-        {STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 22"), dollars(6450)},
+        {{{21}}, STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 21"), dollars(6450)},
+        {{{22}}, STR("<b>Die Zauberflöte</b>, Stalls, row 7, seat 22"), dollars(6450)},
     };
     struct order_view v = order_in(ORDER_STATE_WAITING, &placed, 1);
     v.kind = ORDER_KIND_PURCHASES;
@@ -408,6 +409,7 @@ int main(int argc, char **argv) {
     write_ticket();
     write_order();
     write_purchase();
+    write_bought();
     write_show_lists();
     write_show();
     write_drafts();

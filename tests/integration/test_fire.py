@@ -243,7 +243,7 @@ def some_tickets(stack, n):
 
 def partitions(stack):
     """Of all topics that tickets reads."""
-    return len(stack.topic("orders").ends()) + len(stack.topic("stock").ends())
+    return sum(len(stack.topic(name).ends()) for name in ("orders", "stock", "payments"))
 
 
 def consumer_backends(stack):

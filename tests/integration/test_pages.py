@@ -9,7 +9,7 @@ import pytest
 
 from support import ROOT
 
-STATES = 81  # how many pages the driver writes
+STATES = 89  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")

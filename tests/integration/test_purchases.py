@@ -354,7 +354,7 @@ def test_near_the_end_one_looks_for_all(stack, venue, people):
     stack.sql("orders", "update seat_rows set free = 1, longest = 1 where show_id = %s", venue.id)
     batch = Batch(stack, venue)
     assert set(batch.verdicts(*[{"quantity": 2}] * 50).values()) == {"none"}
-    assert (batch.calls["claim_places"], batch.calls["places_left"], batch.calls["judge_purchase"]) == (1, 1, 1)
+    assert (batch.calls["claim_places"], batch.calls["places_left"], batch.calls["judge_purchases"]) == (1, 1, 1)
     stack.sql("orders", "update seat_rows set free = 3, longest = 2 where show_id = %s", venue.id)
 
 

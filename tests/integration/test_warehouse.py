@@ -19,9 +19,10 @@ import requests
 from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
+from test_entries import admit, buy
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
-          "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
+          "entries": "entry_events", "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
 ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
 KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
 
@@ -114,6 +115,8 @@ def shopped(stack, ask):
         assert bought.status_code == 201, bought.text
     payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
     wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
+    ticket, code = buy(stack, seller, stack.user())
+    assert admit(seller, ticket, code["code"], "North").status_code == 200
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
     stack.kill("connect")
     Shopping(stack, 4).go()

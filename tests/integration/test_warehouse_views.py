@@ -81,6 +81,10 @@ class History:
                       occurred_at=when, user_id=buyer, status=status, amount=amount, currency=currency, attempt=1, final=False,
                       stripe_id=None, reason=None)
 
+    def entry(self, n, when, door):
+        self._row("entry_events", id=ident(4, n), version=1, type="TicketAdmitted", ticket_id=ticket(n), occurred_at=when, show_id=ident(5, 1),
+                  order_id=order(n), seller_id=C, door=door)
+
     def signal(self, of, attempt, when, due):
         self._row("expiration_events", order_id=order(of), attempt=attempt, occurred_at=when, type="OrderExpired",
                   ticket_id=ticket(2), expires_at=due)
@@ -110,6 +114,8 @@ def tell(history):
     history.order(6, 5, A, at(5), (at(6), "OrderCancelled", "cancelled", "payment_failed"))
     history.charge(6, 6, A, (at(5), "PaymentStarted", "started"), (at(6), "PaymentFailed", "failed"))
     history.order(7, 6, B, at(62))
+    for n, (second, door) in enumerate([(0, "North"), (59, "North"), (59, "South"), (60, "North")], 1):
+        history.entry(n, at(90, second), door)
     history.order(8, 7, B, at(63), (at(64), "OrderCancelled", "cancelled", "ticket_cancelled"))
     history.charge(8, 8, B, (at(63, 30), "PaymentStarted", "started"), (at(64, 5), "PaymentCreated", "succeeded"))
 
@@ -229,10 +235,15 @@ def test_lateness_of_expirations(ask):
         (hour(0), 1, 1, 0.5, 0.5, 2)]
 
 
+def test_entries_by_minute(ask):
+    assert ask("entries_by_minute", "minute", "show_id", "door", "admitted", order="1, 3") == [
+        (at(90), ident(5, 1), "North", 2), (at(90), ident(5, 1), "South", 1), (at(91), ident(5, 1), "North", 1)]
+
+
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
-                    "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}
+                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}
 
 
 of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, scope="module")

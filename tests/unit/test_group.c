@@ -202,35 +202,64 @@ static void fixed_properties(void **state) {
     }
 }
 
-/* With one record fetched ahead librdkafka alone reads one a second. */
-static void a_backlog_is_read_without_pauses(void **state) {
-    (void)state;
-    enum { MANY = 20 };
-    static const char *const backlog[] = {"backlog", NULL};
-    rd_kafka_mock_topic_create(cluster, backlog[0], 1, 1);
+static void produce_some(const char *topic, int records) {
     rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, NULL);
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(backlog[0]), RD_KAFKA_V_PARTITION(0),
+    for (int i = 0; i < records; i++) {
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
                                            RD_KAFKA_V_VALUE("x", 1), RD_KAFKA_V_END),
                          0);
         assert_int_equal(rd_kafka_flush(rk, DEADLINE_MS), 0); /* each a batch of its own */
     }
     rd_kafka_destroy(rk);
-    setenv("RDKAFKA_QUEUED_MIN_MESSAGES", "1", 1);
-    const struct group_options options = {.id = "h", .brokers = brokers, .topics = backlog};
-    struct why w = {0};
-    struct group *g = group_join(&options, &w);
-    unsetenv("RDKAFKA_QUEUED_MIN_MESSAGES");
-    await_partitions(g, 1);
-    start_at(g, 0);
-    int64_t begin = clock_mono_us();
-    for (int i = 0; i < MANY;) {
+}
+
+static void read_some(struct group *g, int records) {
+    while (records > 0) {
         struct group_partition *p;
         rd_kafka_message_t *m = group_poll(g, 100, &p);
         if (m == NULL) continue;
         p->reached = m->offset + 1;
         rd_kafka_message_destroy(m);
-        i++;
+        records--;
+    }
+}
+
+static struct group *join_alone(const struct group_options *options) {
+    struct why w = {0};
+    rd_kafka_mock_topic_create(cluster, options->topics[0], 1, 1);
+    struct group *g = group_join(options, &w);
+    if (g == NULL) fail_msg("%s", w.text);
+    await_partitions(g, 1);
+    start_at(g, 0);
+    return g;
+}
+
+/* With one record fetched ahead librdkafka alone reads one a second. */
+static void a_backlog_is_read_without_pauses(void **state) {
+    (void)state;
+    enum { MANY = 20 };
+    static const char *const backlog[] = {"backlog", NULL};
+    setenv("RDKAFKA_QUEUED_MIN_MESSAGES", "1", 1);
+    struct group *g = join_alone(&(struct group_options){.id = "h", .brokers = brokers, .topics = backlog});
+    unsetenv("RDKAFKA_QUEUED_MIN_MESSAGES");
+    produce_some(backlog[0], MANY);
+    int64_t begin = clock_mono_us();
+    read_some(g, MANY);
+    assert_in_range(clock_mono_us() - begin, 0, 6000000);
+    group_leave(g, DEADLINE_MS);
+}
+
+/* A group that gathers has a full queue after each answer, and no lag once it is read. */
+static void who_gathers_asks_again(void **state) {
+    (void)state;
+    enum { MANY = 20 };
+    static const char *const trickle[] = {"trickle", NULL};
+    struct group *g = join_alone(
+        &(struct group_options){.id = "i", .brokers = brokers, .topics = trickle, .gather_ms = 20});
+    int64_t begin = clock_mono_us();
+    for (int i = 0; i < MANY; i++) {
+        produce_some(trickle[0], 1);
+        read_some(g, 1);
     }
     assert_in_range(clock_mono_us() - begin, 0, 6000000);
     group_leave(g, DEADLINE_MS);
@@ -250,6 +279,7 @@ int main(void) {
         T(woken),
         T(fixed_properties),
         T(a_backlog_is_read_without_pauses),
+        T(who_gathers_asks_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

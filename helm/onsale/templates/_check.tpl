@@ -8,6 +8,7 @@
 {{- range $name, $c := include "onsale.components" . | fromYaml -}}
 {{- if and $c.secretSettings (not $c.existingSecret) }}{{ fail (printf "components.%s.existingSecret: must be given: a Secret with %s" $name (include "onsale.keysWanted" (dict "root" $ "c" $c))) }}{{ end -}}
 {{- if and (has "sessionKeys" $c.needs) (not $.Values.sessions.existingSecret) }}{{ fail "sessions.existingSecret: must be given: a Secret with the PEM files that sessions.keys names" }}{{ end -}}
+{{- if and (has "codeKeys" $c.needs) (not $.Values.codes.existingSecret) }}{{ fail "codes.existingSecret: must be given: a Secret with the PEM files that codes.keys names" }}{{ end -}}
 {{- if gt (int $c.autoscaling.minReplicas) (int $c.autoscaling.maxReplicas) }}{{ fail (printf "components.%s.autoscaling: minReplicas is more than maxReplicas" $name) }}{{ end -}}
 {{- end -}}
 {{- if .Values.edge.enabled -}}

@@ -95,10 +95,12 @@ imagePullSecrets:
 {{- if has "jwks" $c.needs -}}
 {{- $_ := set $env "JWKS_URL" (printf "http://%s-auth:8080/.well-known/jwks.json" $release) -}}
 {{- end -}}
-{{- if has "sessionKeys" $c.needs -}}
+{{- range $need, $keys := include "onsale.keyFiles" $root | fromYaml -}}
+{{- if has $need $c.needs -}}
 {{- $files := list -}}
-{{- range $root.Values.sessions.keys -}}{{- $files = append $files (printf "/etc/onsale/sessions/%s" .) -}}{{- end -}}
-{{- $_ := set $env "SESSION_KEYS" (join "," $files) -}}
+{{- range $keys.keys -}}{{- $files = append $files (printf "/etc/onsale/%s/%s" $keys.folder .) -}}{{- end -}}
+{{- $_ := set $env $keys.setting (join "," $files) -}}
+{{- end -}}
 {{- end -}}
 {{- if has "apis" $c.needs -}}
 {{- range $setting, $service := dict "USERS_API" "auth" "TICKETS_API" "tickets" "ORDERS_API" "orders" "PAYMENTS_API" "payments" -}}
@@ -119,12 +121,22 @@ imagePullSecrets:
 {{- include "onsale.secretSettings" . }}
 {{- end }}
 
-{{/* Files from Secrets: session keys, the CA of Kafka. */}}
+{{/* Private keys in files, by what needs them. */}}
+{{- define "onsale.keyFiles" -}}
+{{- $sessions := pick .Values.sessions "existingSecret" "keys" | merge (dict "folder" "sessions" "setting" "SESSION_KEYS") -}}
+{{- $codes := pick .Values.codes "existingSecret" "keys" | merge (dict "folder" "codes" "setting" "TICKET_KEYS") -}}
+{{- dict "sessionKeys" $sessions "codeKeys" $codes | toYaml -}}
+{{- end }}
+
+{{/* Files from Secrets: keys, the CA of Kafka. */}}
 {{- define "onsale.volumeMounts" -}}
-{{- if has "sessionKeys" .c.needs }}
-- name: sessions
-  mountPath: /etc/onsale/sessions
+{{- $c := .c }}
+{{- range $need, $keys := include "onsale.keyFiles" .root | fromYaml }}
+{{- if has $need $c.needs }}
+- name: {{ $keys.folder }}
+  mountPath: /etc/onsale/{{ $keys.folder }}
   readOnly: true
+{{- end }}
 {{- end }}
 {{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
 - name: kafka-ca
@@ -134,16 +146,19 @@ imagePullSecrets:
 {{- end }}
 
 {{- define "onsale.volumes" -}}
-{{- if has "sessionKeys" .c.needs }}
-- name: sessions
+{{- $c := .c }}
+{{- range $need, $keys := include "onsale.keyFiles" .root | fromYaml }}
+{{- if has $need $c.needs }}
+- name: {{ $keys.folder }}
   secret:
-    secretName: {{ .root.Values.sessions.existingSecret }}
+    secretName: {{ $keys.existingSecret }}
     defaultMode: 0440
     items:
-      {{- range .root.Values.sessions.keys }}
+      {{- range $keys.keys }}
       - key: {{ . }}
         path: {{ . }}
       {{- end }}
+{{- end }}
 {{- end }}
 {{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
 - name: kafka-ca

@@ -1,21 +1,63 @@
+-- Takes places or tickets for each request that was not refused, in their order. `claimed` has those that got theirs, with the tickets.
+create or replace function claim_all(requests purchase_request[], judged text[], out claimed purchase_request[], out refusals text[],
+                                     out left_over int[]) language plpgsql as $$
+declare
+    r purchase_request;
+    promised uuid[] := '{}'; -- tickets, to requests before
+    nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
+    kind text;
+    wish text;
+    remaining int;
+    fitting int;
+begin
+    claimed := '{}';
+    refusals := judged;
+    left_over := array_fill(null::int, array[cardinality(requests)]);
+    for n in 1 .. cardinality(requests) loop
+        continue when judged[n] is not null;
+        r := requests[n];
+        -- As soon as no place is left nobody of the same kind gets one; before, nobody with the same wish. (By ids: null.)
+        kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
+        wish := kind || ' ' || r.quantity || ' ' || r.together;
+        if r.tickets is not null then
+            refusals[n] := case when r.tickets && promised then 'reserved' when not claim_tickets(r.tickets) then 'again' end;
+        elsif nothing ?| array[kind, wish] then
+            refusals[n] := 'none';
+            left_over[n] := coalesce((nothing ->> wish)::int, 0);
+        else
+            r.tickets := claim_places(r);
+            if r.tickets is null then
+                select * into remaining, fitting from places_left(r);
+                if fitting >= r.quantity then
+                    refusals[n] := 'again'; -- rivals may give back what they hold
+                else
+                    refusals[n] := 'none';
+                    left_over[n] := remaining;
+                    nothing := nothing || jsonb_build_object(case remaining when 0 then kind else wish end, remaining);
+                end if;
+            end if;
+        end if;
+        if refusals[n] is null then
+            claimed := claimed || r;
+            promised := promised || r.tickets;
+        end if;
+    end loop;
+end
+$$;
+
 -- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request
--- does not ask for that; standing places need not be. Rows of seats that another transaction has locked are passed over.
+-- does not ask for that; standing places need not be. Rows of seats that another transaction has locked are passed over. Their bits are
+-- believed (tickets_gone).
 create or replace function claim_places(r purchase_request) returns uuid[] language plpgsql as $$
 declare
     tickets uuid[] := '{}';
     piece int := r.quantity; -- places side by side that are looked for
     claim record;
-    seats uuid[];
-    gone bigint;
 begin
     loop
-        claim := best_places(r, piece);
+        claim := take_places(r, piece);
         if claim.row_id is not null then
-            seats := seats_of(claim.row_id, claim.places);
-            gone := places_gone(seats); -- by a hint that was wrong
-            perform set_free(claim.row_id, case gone when 0 then claim.places else gone end, false);
-            continue when gone <> 0;
-            tickets := tickets || seats;
+            tickets := tickets || seats_of(claim.row_id, claim.places);
             exit when cardinality(tickets) = r.quantity;
             piece := least(piece, r.quantity - cardinality(tickets));
         else
@@ -58,8 +100,8 @@ create or replace function suits(s seat_rows, r purchase_request) returns boolea
     select (r.area_id is null or s.area_id = r.area_id) and s.price <= r.max_price
 $$;
 
--- Of the first rows that have so many places side by side, the best in which no single place stays behind; else the best.
-create or replace function best_places(r purchase_request, piece int, out row_id uuid, out places bigint) language plpgsql as $$
+-- Takes so many places side by side: of the first rows that have them, in the best in which no single place stays behind; else in the best.
+create or replace function take_places(r purchase_request, piece int, out row_id uuid, out places bigint) language plpgsql as $$
 begin
     if piece > 1 then -- by the index of rows that have two together
         with room as (
@@ -69,8 +111,11 @@ begin
              order by s.rank limit 4 for update skip locked
         ), fit as materialized (
             select id, free, rank, best_run(free, piece) as run from room
+        ), best as materialized (
+            select id, run from fit order by leaves_single(free, run), rank limit 1
         )
-        select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+        update seat_rows s set free = s.free & ~b.run, longest = longest_run(s.free & ~b.run) from best b where s.id = b.id
+        returning s.id, b.run into row_id, places;
     else
         with room as (
             select s.id, s.free, s.rank from seat_rows s
@@ -79,8 +124,11 @@ begin
              order by s.rank limit 4 for update skip locked
         ), fit as materialized (
             select id, free, rank, best_run(free, 1) as run from room
+        ), best as materialized (
+            select id, run from fit order by leaves_single(free, run), rank limit 1
         )
-        select id, run into row_id, places from fit order by leaves_single(free, run), rank limit 1;
+        update seat_rows s set free = s.free & ~b.run, longest = longest_run(s.free & ~b.run) from best b where s.id = b.id
+        returning s.id, b.run into row_id, places;
     end if;
 end
 $$;
@@ -94,13 +142,15 @@ begin
 end
 $$;
 
--- Which of these places of a row cannot be given away: ordered, or withdrawn.
-create or replace function places_gone(seats uuid[]) returns bigint language plpgsql stable as $$
+-- Of the best places that were claimed, those that cannot be given away: ordered, or withdrawn.
+create or replace function tickets_gone(claimed purchase_request[]) returns uuid[] language plpgsql as $$
 begin
-    return (select coalesce(bit_or(1::bigint << place_of(t.id)), 0)
-              from unnest(seats) as i (id)
-              join tickets t on t.id = i.id
-             where t.status in ('cancelled', 'sold')
-                or (select o.id from orders o where o.ticket_id = t.id and o.status <> 'cancelled') is not null);
+    return array(select t.id
+                   from unnest(claimed) c
+                  cross join lateral unnest(c.tickets) as i (id)
+                   join tickets t on t.id = i.id
+                  where c.show_id is not null -- tickets by their ids were judged
+                    and (t.status in ('cancelled', 'sold')
+                         or (select o.id from orders o where o.ticket_id = t.id and o.status <> 'cancelled') is not null));
 end
 $$;

@@ -28,58 +28,42 @@ $$;
 create or replace function try_purchases(requests purchase_request[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
+    judged text[] := judge_purchases(requests, lock_buyers(requests));
     r purchase_request;
-    refusal text;
-    kind text;
-    asked text;
-    places_free int;
-    places_fit int;
-    buyers uuid[] := '{}';
-    promised uuid[] := '{}'; -- tickets, to requests before
-    nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
-    claimed purchase_request[] := '{}';
-    refused bigint[] := '{}'; -- and this and the next: why, and how many places were left
-    refusals text[] := '{}';
-    left_over int[] := '{}';
+    claimed purchase_request[];
+    refusals text[]; -- this and the next: of each request, why, and how many places were left
+    left_over int[];
+    gone uuid[];
 begin
-    foreach r in array requests loop
-        refusal := case when r.user_id = any (buyers) or not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again'
-                        when r.key is not null then judge_key(r) end;
-        buyers := buyers || r.user_id;
-        -- As soon as no place is left nobody gets one; before, whoever asks for the same. (By ids: null.)
-        kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
-        asked := kind || ' ' || r.quantity || ' ' || r.together;
-        if refusal is null and nothing ?| array[kind, asked] then
-            refusal := 'none';
-            places_free := coalesce((nothing ->> asked)::int, 0);
-        end if;
-        refusal := coalesce(refusal, judge_purchase(r), case when r.tickets && promised then 'reserved' end);
-        if refusal is null and r.tickets is not null then
-            refusal := case when not claim_tickets(r.tickets) then 'again' end;
-        elsif refusal is null then
-            r.tickets := claim_places(r);
-            if r.tickets is null then
-                select * into places_free, places_fit from places_left(r);
-                refusal := case when places_fit >= r.quantity then 'again' else 'none' end; -- rivals may give back what they hold
-                if refusal = 'none' then
-                    nothing := nothing || jsonb_build_object(case places_free when 0 then kind else asked end, places_free);
-                end if;
-            end if;
-        end if;
-        if refusal is null then
-            claimed := claimed || r;
-            promised := promised || r.tickets;
-        elsif refusal = 'repeated' then
-            return query select r.ordinal, refusal, null::int, o from orders_by_key(r.user_id, r.key) o;
+    loop
+        select * into claimed, refusals, left_over from claim_all(requests, judged);
+        gone := tickets_gone(claimed);
+        exit when gone = '{}';
+        -- A hint was wrong: it is put right, and all is done again in the same order.
+        perform set_free(row_of(i.id), 1::bigint << place_of(i.id), true) from unnest(claimed) c, unnest(c.tickets) as i (id);
+        perform set_free(row_of(id), 1::bigint << place_of(id), false) from unnest(gone) as i (id);
+    end loop;
+    for n in 1 .. cardinality(requests) loop
+        continue when refusals[n] is null;
+        r := requests[n];
+        if refusals[n] = 'repeated' then
+            return query select r.ordinal, refusals[n], null::int, o from orders_by_key(r.user_id, r.key) o;
         else
-            refused := refused || r.ordinal;
-            refusals := refusals || refusal;
-            left_over := left_over || case refusal when 'none' then places_free end;
+            ordinal := r.ordinal;
+            verdict := refusals[n];
+            remaining := left_over[n];
+            return next; -- without an order
         end if;
     end loop;
-    return query select f.ordinal, f.refusal, f.places_left, null::orders
-                   from unnest(refused, refusals, left_over) as f (ordinal, refusal, places_left);
     return query select * from write_claimed(claimed);
+end
+$$;
+-- The ordinals of those whose buyer is locked: of the requests of a buyer the first, unless another transaction has one of his.
+create or replace function lock_buyers(requests purchase_request[]) returns bigint[] language plpgsql as $$
+begin
+    return array(select r.ordinal
+                   from (select *, row_number() over (partition by user_id order by ordinal) as nth from unnest(requests)) r
+                  where r.nth = 1 and pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)));
 end
 $$;
 

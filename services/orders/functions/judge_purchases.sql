@@ -6,30 +6,30 @@ begin
 end
 $$;
 
--- Why a request is refused before places are looked for; null: it is not. The caller has locked the buyer.
-create or replace function judge_purchase(r purchase_request) returns text language plpgsql as $$
-declare
-    refusal text;
+-- Why each request is refused before places are looked for, in their order; null: it is not. Of those in `locked` the caller has
+-- locked the buyer.
+create or replace function judge_purchases(requests purchase_request[], locked bigint[]) returns text[] language plpgsql as $$
 begin
-    select case when r.tickets is not null then judge_tickets(r)
-                when w.id is null or w.status <> 'announced' then 'missing'
-                when w.user_id = r.user_id then 'own'
-                when r.area_id is not null and a.id is null then 'no area'
-                when a.accessible and not r.accessible then 'accessible'
-                when places_had(r.user_id, r.show_id) + r.quantity > w.per_user then 'show limit' end
-      into refusal
-      from (select) one
-      left join shows w on w.id = r.show_id
-      left join areas a on a.id = r.area_id and a.show_id = r.show_id;
-    if refusal is null
-       and (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null) + r.quantity > r.most then
-        return 'limit';
-    end if;
-    return refusal;
+    return array(
+        select case when r.ordinal <> all (locked) then 'again'
+                    else coalesce(
+                        case when r.key is not null then judge_key(r) end,
+                        case when r.tickets is not null then judge_tickets(r)
+                             when w.id is null or w.status <> 'announced' then 'missing'
+                             when w.user_id = r.user_id then 'own'
+                             when r.area_id is not null and a.id is null then 'no area'
+                             when a.accessible and not r.accessible then 'accessible'
+                             when places_had(r.user_id, r.show_id) + r.quantity > w.per_user then 'show limit' end,
+                        case when (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null)
+                                  + r.quantity > r.most then 'limit' end) end
+          from unnest(requests) r
+          left join shows w on w.id = r.show_id
+          left join areas a on a.id = r.area_id and a.show_id = r.show_id
+         order by r.ordinal);
 end
 $$;
 
--- The same for a request of tickets by their ids.
+-- The same for one request of tickets by their ids.
 create or replace function judge_tickets(r purchase_request) returns text language plpgsql as $$
 declare
     reasons text[];

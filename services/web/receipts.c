@@ -1,0 +1,90 @@
+/* The receipt of what was paid: for the buyer's own books, so it prints well. */
+#include "routes.h"
+#include "views.h"
+#include "views_read.h"
+
+struct receipt {
+    struct order purchase;
+    struct receipt_view view;
+    struct uuid asked; /* the purchase, or one of its orders */
+    bool first_of_it;  /* the purchase of that order is asked for */
+    int left;          /* answers to come */
+};
+
+static void answered(struct req *rq) {
+    struct receipt *r = visit_of(rq)->own;
+    if (--r->left > 0) return;
+    if (r->view.paid_at == 0) {
+        page_missing(rq, 404, "No receipt yet", "There is one as soon as the purchase is paid.");
+        return;
+    }
+    r->view.page = visit_of(rq)->page;
+    receipt_render(page_begin(rq), &r->view);
+    page_end(rq);
+}
+
+/* The charge, if it moved money. */
+static void on_charges(struct req *rq, const struct api_answer *answer) {
+    struct receipt *r = visit_of(rq)->own;
+    struct str status;
+    const json_t *charge = json_array_get(answer->body, 0);
+    if (answer->code == 200 && read_text(charge, "status", &status)) {
+        r->view.refunded = str_eq(status, STR("refunded"));
+        if (r->view.refunded || str_eq(status, STR("succeeded")))
+            read_time(charge, "changedAt", &r->view.paid_at);
+    }
+    answered(rq);
+}
+
+static void on_ticket(struct req *rq, const struct api_answer *answer) {
+    struct receipt *r = visit_of(rq)->own;
+    struct ticket ticket;
+    if (answer->code == 200 && view_ticket(answer->body, &ticket)) r->view.seller = ticket.seller;
+    answered(rq);
+}
+
+static void ask_purchase(struct req *rq, struct uuid id);
+
+static void on_purchase(struct req *rq, const struct api_answer *answer) {
+    struct receipt *r = visit_of(rq)->own;
+    struct order *o = &r->purchase;
+    if (answer->code == 404 && !r->first_of_it) { /* it may be another order of one */
+        r->first_of_it = true;
+        r->asked.b[15] &= 0xf0;
+        ask_purchase(rq, r->asked);
+        return;
+    }
+    if (answer->code != 200 || !view_purchase(answer->body, req_arena(rq), o)) {
+        page_refusal(rq, answer, "Receipts can't be shown at the moment. Nothing is lost.");
+        return;
+    }
+    char id[UUID_TEXT], ticket[UUID_TEXT];
+    uuid_format(&o->id, id);
+    uuid_format(&o->ticket.id, ticket);
+    r->view.id = o->id;
+    r->view.total = o->ticket.price;
+    r->view.tickets = o->tickets;
+    if (o->tickets.count == 0) {
+        struct order_ticket_view *one = req_alloc(rq, sizeof *one);
+        *one = (struct order_ticket_view){o->ticket.id, o->ticket.title, o->ticket.price};
+        r->view.tickets = (struct order_ticket_list){one, 1};
+    }
+    r->left = 2;
+    visit_ask(rq, API_PAYMENTS, "GET", on_charges, "/api/payments?orderId=%.*s", UUID_TEXT, id);
+    visit_ask(rq, API_TICKETS, "GET", on_ticket, "/api/tickets/%.*s", UUID_TEXT, ticket);
+}
+
+static void ask_purchase(struct req *rq, struct uuid id) {
+    char text[UUID_TEXT];
+    uuid_format(&id, text);
+    visit_ask(rq, API_ORDERS, "GET", on_purchase, "/api/purchases/%.*s", UUID_TEXT, text);
+}
+
+void show_receipt(struct req *rq) {
+    struct visit *visit = visit_begin(rq);
+    struct receipt *r = req_alloc(rq, sizeof *r);
+    visit->own = r;
+    if (!page_signed_in(rq)) return;
+    r->asked = req_path_uuid(rq, 0);
+    ask_purchase(rq, r->asked);
+}
