@@ -187,8 +187,8 @@ class Stack:
 
     def only(self, *names):
         """All processes but these are stopped."""
-        for name in self.status().keys() - names:
-            self.supervisor("stop", name)
+        supervisor = Supervisor(State(self.state))
+        supervisor.stop([name for name in supervisor.names() if name not in names])
 
     def logs(self, service):
         return self.onsale("logs", service)
@@ -216,8 +216,8 @@ class Stack:
 
 
 def fresh_state():
-    """A directory that the postgres user can reach (pytest's tmp_path is closed to others)."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir="/tmp"))
+    """A directory that the postgres user can reach (pytest's tmp_path is closed to others). ./onsale test looks at its end what runs there."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir=os.environ.get("ONSALE_TEST_STATES", "/tmp")))
     path.chmod(0o755)
     return path
 
@@ -226,6 +226,8 @@ def fresh_state():
 # a second; and half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
 FRUGAL = {"RDKAFKA_FETCH_MIN_BYTES": "1", "RDKAFKA_FETCH_WAIT_MAX_MS": "500", "KAFKA_OPTS": "-XX:TieredStopAtLevel=1",
           "UNREADABLE_WAIT": "1s"}
+# Who starts reads topics to their ends first, and the broker tells an end when nothing has come for so long. For what lives shortly or starts often.
+PROMPT = {"RDKAFKA_FETCH_WAIT_MAX_MS": "20"}
 
 
 @contextlib.contextmanager
@@ -234,7 +236,7 @@ def stacks(**settings):
     started = []
 
     def make(*words, **environment):
-        stack = Stack(fresh_state(), **settings, **environment)
+        stack = Stack(fresh_state(), **{**settings, **environment})
         started.append(stack)
         return stack.start(*words)
 
@@ -429,7 +431,7 @@ class Replica:
         with open(f"/proc/{stack.pid(service)}/environ", "rb") as f:
             settings = dict(v.decode().split("=", 1) for v in f.read().split(b"\0") if b"=" in v)
         self.http_port, self.admin_port = free_port(), free_port()
-        self.environment = {**settings, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
+        self.environment = {**settings, **PROMPT, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
                             "INSTANCE_ID": f"{service}-{self.http_port}", **environment}
         self.binary = os.readlink(f"/proc/{stack.pid(service)}/exe").removesuffix(" (deleted)")  # built anew since
         self.log = open(stack.state / f"{service}-{self.http_port}.log", "a+b")
