@@ -35,13 +35,14 @@ select purchase_id as id, show_id, buyer_id, min(status) as status, count(*) as 
   from orders
  group by purchase_id, show_id, buyer_id, currency;
 
+-- What was paid for each order. A purchase is one charge at Stripe, and a row for each of its orders.
 create or replace view payments as
 select distinct on (id)
        id, version, order_id, ticket_id, user_id as buyer_id, status, amount, currency, attempt, final, stripe_id, reason,
        min(occurred_at) over life as started_at,
        min(occurred_at) filter (where type = 'PaymentCreated') over life as succeeded_at,
        min(occurred_at) filter (where type = 'PaymentRefunded') over life as refunded_at,
-       occurred_at as changed_at
+       occurred_at as changed_at, coalesce(purchase_id, order_id) as purchase_id
   from payment_events
 window life as (partition by id)
  order by id, version desc;

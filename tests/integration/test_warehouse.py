@@ -174,7 +174,8 @@ def test_tickets_agree(shopped, ask):
 
 
 def test_payments_and_refunds_agree(shopped, ask):
-    same(ask("select id, version, order_id, buyer_id, status, amount, currency, attempt, final, stripe_id from payments"),
+    same(ask("select min(id::text)::uuid, version, min(order_id::text)::uuid, buyer_id, status, sum(amount)::bigint, currency, attempt, final, stripe_id"
+             " from payments group by purchase_id, version, buyer_id, status, currency, attempt, final, stripe_id"),
          shopped.sql("payments", "select id, version, order_id, user_id, charge_status(state), amount, currency, attempt, final,"
                                  " stripe_id from charges where id is not null"))
     same(ask("select payment_id, amount from refunds where refunded_at is not null"),
