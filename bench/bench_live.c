@@ -1,10 +1,10 @@
 /* Many pages that follow one ticket, for bench/live.py: when each of them is told of each version.
  *
- *     bench_live PORT STREAMS PATH TICKET
+ *     bench_live PORT STREAMS PATH TICKET|AREA
  *
  * Opens STREAMS streams of PATH on 127.0.0.1 and says "open" when each has been told where it stands. Then
- * lines "VERSION UNIX_US" on stdin say when a version was asked for. Once stdin has ended: "DUE TOLD p50 p95
- * p99 MOST" of the time from there to each stream's having it, in ms. */
+ * lines "VERSION UNIX_US" (of an area: how many are left) on stdin say when a version was asked for. Once
+ * stdin has ended: "DUE TOLD p50 p95 p99 MOST" of the time from there to each stream's having it, in ms. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,16 +53,28 @@ static void open_stream(struct stream *s, int port, const char *path) {
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, s->fd, &event) != 0) die("epoll");
 }
 
+static void note(const struct stream *s, int version, int64_t now) {
+    if (version > 0 && version < VERSIONS)
+        told[(size_t)version * (size_t)nstreams + (size_t)(s - streams)] = now;
+}
+
+/* What is left of our area, which falls: {"AREA":"312 left"}. */
+static void take_places(const struct stream *s, const char *text, int64_t now) {
+    const char *area = strstr(text, ticket);
+    if (area != NULL) note(s, atoi(area + strlen(ticket) + strlen("\":\"")), now);
+}
+
 /* A card of our ticket: its version. */
 static void take_event(struct stream *s, const char *text, int64_t now) {
     if (!s->open && strstr(text, "event: tick") != NULL) {
         s->open = true;
         nopen++;
     }
+    if (strstr(text, "event: places") != NULL) take_places(s, text, now);
     if (strstr(text, "event: card") == NULL || strstr(text, ticket) == NULL) return;
     const char *version = strstr(text, "data-version=\"");
     int v = version == NULL ? 0 : atoi(version + strlen("data-version=\""));
-    if (v > 0 && v < VERSIONS) told[(size_t)v * (size_t)nstreams + (size_t)(s - streams)] = now;
+    note(s, v, now);
 }
 
 static void take(struct stream *s) {

@@ -143,8 +143,8 @@ void req_set_header(struct req *rq, const char *lower_name, struct str value); /
 void req_set_cookie(struct req *rq, const char *name, struct str value,
                     int64_t max_age_s); /* HttpOnly, SameSite=Lax, Secure; 0: clears */
 /* That another page follows the one which ends with `last`: a Link to this route with that cursor, the same
- * limit, and `more` (what else the query says, "&…=…"). */
-void req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more);
+ * limit, and `more` (what else the query says, "&…=…"). Returns the header's value. */
+struct str req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more);
 void req_reply(struct req *rq, int status); /* with what req_json wrote, or no body */
 void req_reply_raw(struct req *rq, int status, const char *content_type,
                    struct str body); /* body is copied */

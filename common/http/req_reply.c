@@ -87,14 +87,16 @@ void req_set_header(struct req *rq, const char *lower_name, struct str value) {
                           clean_copy(pool, value), value.n, 1);
 }
 
-void req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more) {
+struct str req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more) {
     struct buf link = {0};
     char cursor[UUID_TEXT];
     uuid_format(&last, cursor);
     buf_printf(&link, "<%s?cursor=%.*s&limit=%d%.*s>; rel=\"next\"", rq->match.route->path, UUID_TEXT, cursor,
                page->size, (int)more.n, more.p);
-    req_set_header(rq, "link", buf_str(&link));
+    struct str kept = arena_str(req_arena(rq), buf_str(&link));
     buf_free(&link);
+    req_set_header(rq, "link", kept);
+    return kept;
 }
 
 void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t max_age_s) {

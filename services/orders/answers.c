@@ -34,6 +34,8 @@ void write_order(struct json *out, const struct rows *rows, int row) {
     json_put_uuid(out, "id", row_uuid(rows, row, ID));
     write_standing(out, rows, row);
     json_put_int(out, "version", row_int(rows, row, VERSION));
+    if (!row_null(rows, row, REASON)) json_put_text(out, "reason", row_text(rows, row, REASON));
+    if (!row_null(rows, row, SHOW)) json_put_uuid(out, "showId", row_uuid(rows, row, SHOW));
     write_ticket(out, rows, row);
     json_close(out, '}');
 }

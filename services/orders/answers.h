@@ -17,6 +17,8 @@ enum order_column {
     PRICE,
     CURRENCY,
     TICKET_VERSION,
+    REASON, /* null: not cancelled */
+    SHOW,   /* null: no place of a show, or ordered by its id alone */
     VERDICT,
     PURCHASE_SIZE,
     AREA, /* this and the next two: null for a ticket that is no place of a show */

@@ -8,11 +8,24 @@
 #include "currency.h"
 #include "intents.h"
 
-#define PAGE_START                                                                                                 \
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Stripe sandbox: 3-D Secure</title>\n" \
-    "<meta name=\"viewport\" content=\"width=device-width\"></head>\n"                                             \
-    "<body style=\"font: 1rem sans-serif; margin: 4rem auto; max-width: 30rem\">\n<h1>3-D Secure</h1>\n"
-#define PAGE_END  "</body></html>\n"
+/* A bank of no name: nobody is to take it for the shop, or for a real bank. */
+#define PAGE_START                                                                                                                   \
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Test bank: 3-D Secure</title>\n"                        \
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                                                     \
+    "<meta name=\"color-scheme\" content=\"light dark\">\n<style>\n"                                                                 \
+    ":root { color-scheme: light dark; --paper: #eef3f1; --card: #fff; --ink: #14231d; --accent: #0b5d45; --on: #fff; }\n"           \
+    "@media (prefers-color-scheme: dark) { :root { --paper: #0f1613; --card: #18231e; --ink: #e9f2ee; --accent: #7fd6b5; "           \
+    "--on: #08251b; } }\n"                                                                                                           \
+    "body { margin: 0; padding: 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }\n"        \
+    "main { box-sizing: border-box; max-width: 26rem; margin: 10vh auto 0; padding: 1.6rem; border-radius: 16px; "                   \
+    "background: var(--card); box-shadow: 0 6px 24px rgb(0 0 0 / .12); }\n"                                                          \
+    "h1 { margin: 0; font-size: 1.4rem; } .bank { margin: 0; font-weight: 700; color: var(--accent); }\n"                            \
+    "form { display: grid; } button { min-height: 2.9rem; margin-top: .7rem; border: 2px solid var(--accent); border-radius: 10px; " \
+    "background: var(--accent); color: var(--on); font: inherit; font-weight: 600; cursor: pointer; }\n"                             \
+    "form + form button { background: none; color: var(--accent); } a { color: var(--accent); }\n"                                   \
+    "</style></head>\n<body><main>\n<p class=\"bank\">Test bank</p>\n<h1>3-D Secure</h1>\n"
+#define BACK      "<p><a href=\"/orders\">Back to the shop</a></p>\n"
+#define PAGE_END  "</main></body></html>\n"
 #define PAGE_TYPE "text/html; charset=utf-8"
 
 static void reply_page(struct req *rq, int status, const char *text) {
@@ -32,18 +45,19 @@ static void amount_text(char *out, size_t size, const struct intent *in) {
 }
 
 static void show(struct call *c) {
-    char page[2048], amount[64];
+    char page[4096], amount[64];
     if (!str_eq(c->intent.status, STR("requires_action"))) {
-        reply_page(c->rq, 200, PAGE_START "<p>This payment does not wait for you any more.</p>\n" PAGE_END);
+        reply_page(c->rq, 200,
+                   PAGE_START "<p>This payment does not wait for you any more.</p>\n" BACK PAGE_END);
         return;
     }
     amount_text(amount, sizeof amount, &c->intent);
     snprintf(page, sizeof page,
-             PAGE_START "<p>A test payment of %s wants to know whether it is you.</p>\n"
+             PAGE_START "<p>Is this payment of %s yours? No money moves: this is a test.</p>\n"
                         "<form method=\"post\"><input type=\"hidden\" name=\"outcome\" value=\"complete\">"
                         "<button>Complete authentication</button></form>\n"
                         "<form method=\"post\"><input type=\"hidden\" name=\"outcome\" value=\"fail\">"
-                        "<button>Fail authentication</button></form>\n" PAGE_END,
+                        "<button>Fail authentication</button></form>\n" BACK PAGE_END,
              amount);
     reply_page(c->rq, 200, page);
 }
@@ -56,7 +70,11 @@ void get_threeds(struct req *rq) {
 static void go_back(struct call *c) {
     const struct intent *in = &c->intent;
     if (in->return_url.n == 0) {
-        reply_page(c->rq, 200, PAGE_START "<p>Thank you. You may close this page.</p>\n" PAGE_END);
+        reply_page(
+            c->rq, 200,
+            PAGE_START
+            "<p>Thank you. You may close this page: the shop's page shows how the payment ends.</p>\n" BACK
+                PAGE_END);
         return;
     }
     struct buf url = {0};

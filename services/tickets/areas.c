@@ -5,8 +5,8 @@
 #include "currency.h"
 #include "fields.h"
 #include "making.h"
-#include "maps.h"
 #include "queries.h"
+#include "recent.h"
 #include "routes.h"
 #include "show_answers.h"
 #include "show_fields.h"
@@ -120,19 +120,20 @@ static void set_cache_control(struct req *rq, bool everybodys) {
     req_set_header(rq, "cache-control", everybodys ? STR("public, max-age=1") : STR("private, max-age=1"));
 }
 
-static void keep_map(struct req *rq, struct str body) {
-    const struct tickets *service = req_service(rq);
-    struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
-    maps_keep(service->maps, req_thread(rq), &show, &area, clock_mono_us(), body);
+/* Which map it is, in the request's arena. */
+static struct str map_key(struct req *rq) {
+    struct uuid *ids = req_alloc(rq, 2 * sizeof *ids);
+    ids[0] = req_path_uuid(rq, 0);
+    ids[1] = req_path_uuid(rq, 1);
+    return (struct str){(const char *)ids, 2 * sizeof *ids};
 }
 
 static bool reply_kept(struct req *rq) {
     const struct tickets *service = req_service(rq);
-    struct uuid show = req_path_uuid(rq, 0), area = req_path_uuid(rq, 1);
-    struct str body;
-    if (!maps_find(service->maps, req_thread(rq), &show, &area, clock_mono_us(), &body)) return false;
+    struct recent_answer answer;
+    if (!recent_find(service->recent, req_thread(rq), map_key(rq), clock_mono_us(), &answer)) return false;
     set_cache_control(rq, true);
-    req_reply_raw(rq, 200, "application/json", body);
+    req_reply_raw(rq, 200, "application/json", answer.body);
     return true;
 }
 
@@ -152,7 +153,10 @@ static void on_seats(struct req *rq, const struct rows *rows) {
         write_block(out, rows, i);
     json_close(out, ']');
     json_close(out, '}');
-    if (announced) keep_map(rq, buf_str(&out->out));
+    const struct tickets *service = req_service(rq);
+    if (announced)
+        recent_put(service->recent, req_thread(rq), map_key(rq), clock_mono_us(),
+                   (struct recent_answer){.body = buf_str(&out->out)});
     req_reply(rq, 200);
 }
 

@@ -7,9 +7,9 @@
 #include "events.h"
 #include "fields.h"
 #include "making.h"
-#include "maps.h"
 #include "queries.h"
 #include "reactions.h"
+#include "recent.h"
 #include "routes.h"
 #include "service.h"
 
@@ -38,7 +38,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     tickets.codes = codes_open(key_files, w);
     if (tickets.codes == NULL) return ST_INVALID;
     tickets.making = making_start(settings->database_url);
-    tickets.maps = maps_new((int)settings->threads);
+    tickets.recent = recent_new((int)settings->threads);
     *state = &tickets;
     return ST_OK;
 }
@@ -46,7 +46,7 @@ static enum status start(const struct settings *settings, void **state, struct s
 static void stop(void *state) {
     (void)state;
     making_free(tickets.making);
-    maps_free(tickets.maps);
+    recent_free(tickets.recent);
     codes_free(tickets.codes);
 }
 

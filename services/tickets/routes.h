@@ -5,12 +5,12 @@
 
 struct codes;
 struct making;
-struct maps;
+struct recent;
 
 struct tickets {
     const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
     struct making *making;
-    struct maps *maps;
+    struct recent *recent;
     struct codes *codes;
 };
 

@@ -34,6 +34,23 @@ void shows_put_viewer(struct req *rq, struct sql_params *item) {
         req_put_user(rq, item);
 }
 
+void shows_write(struct json *out, const struct rows *rows, int row) {
+    json_put_uuid(out, "id", row_uuid(rows, row, SHOW_ID));
+    json_put_text(out, "title", row_text(rows, row, SHOW_TITLE));
+    json_put_text(out, "venue", row_text(rows, row, SHOW_VENUE));
+    json_put_text(out, "city", row_text(rows, row, SHOW_CITY));
+    json_key(out, "startsAt");
+    json_time(out, row_time(rows, row, SHOW_STARTS_AT));
+    json_put_text(out, "timeZone", row_text(rows, row, SHOW_TIME_ZONE));
+    if (!row_null(rows, row, SHOW_DESCRIPTION))
+        json_put_text(out, "description", row_text(rows, row, SHOW_DESCRIPTION));
+    json_put_text(out, "currency", row_text(rows, row, SHOW_CURRENCY));
+    json_put_text(out, "status", row_text(rows, row, SHOW_STATUS));
+    json_put_int(out, "perUser", row_int(rows, row, SHOW_PER_USER));
+    json_put_uuid(out, "userId", row_uuid(rows, row, SHOW_USER));
+    json_put_int(out, "version", row_int(rows, row, SHOW_VERSION));
+}
+
 void areas_write(struct json *out, const struct rows *rows, int row, int first) {
     json_open(out, '{');
     json_put_uuid(out, "id", row_uuid(rows, row, first + AREA_ID));

@@ -8,6 +8,33 @@ bool shows_fail(struct req *rq, struct str verdict);
 /* Who is signed in, or null. */
 void shows_put_viewer(struct req *rq, struct sql_params *item);
 
+/* Every statement about shows gives a show's columns in this order, behind `ordinal`. */
+enum show_column {
+    SHOW_ORDINAL,
+    SHOW_ID,
+    SHOW_TITLE,
+    SHOW_VENUE,
+    SHOW_CITY,
+    SHOW_STARTS_AT,
+    SHOW_TIME_ZONE,
+    SHOW_DESCRIPTION,
+    SHOW_CURRENCY,
+    SHOW_STATUS,
+    SHOW_PER_USER,
+    SHOW_USER,
+    SHOW_VERSION,
+    SHOW_VERDICT,
+    SHOW_AREA = SHOW_VERDICT, /* of get_show */
+    SHOW_PLACES,              /* this and the next two: of announce_show */
+    SHOW_MADE,
+    SHOW_KNOWN,
+    SHOW_FROM_PRICE = SHOW_VERDICT, /* this and the next two: of lists; null where nothing is free */
+    SHOW_FREE,
+    SHOW_ALL_PLACES,
+};
+/* The members of a show; the caller opens and closes the object. */
+void shows_write(struct json *out, const struct rows *rows, int row);
+
 /* The columns of an area, from wherever they begin. */
 enum area_column {
     AREA_ID,

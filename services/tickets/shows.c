@@ -2,18 +2,15 @@
 
 #include <stdio.h>
 
-#include "clock.h"
 #include "currency.h"
 #include "fields.h"
 #include "making.h"
-#include "percent.h"
 #include "queries.h"
 #include "routes.h"
 #include "show_answers.h"
 #include "show_fields.h"
-#include "utf8.h"
 
-enum { QUERY_MAX = 100, PER_USER_DEFAULT = 8 };
+enum { PER_USER_DEFAULT = 8 };
 
 /* What a request needs beyond its callback. */
 struct show_request {
@@ -23,54 +20,13 @@ struct show_request {
     int32_t if_version; /* -1: any */
 };
 
-/* --- answers: every statement gives a show's columns in this order, behind `ordinal` --- */
-
-enum column {
-    ORDINAL,
-    ID,
-    TITLE,
-    VENUE,
-    CITY,
-    STARTS_AT,
-    TIME_ZONE,
-    DESCRIPTION,
-    CURRENCY,
-    STATUS,
-    PER_USER,
-    USER,
-    VERSION,
-    VERDICT,
-    AREA = VERDICT, /* of get_show */
-    PLACES,         /* this and the next two: of announce_show */
-    MADE,
-    KNOWN,
-};
-
-/* The members of a show; the caller opens and closes the object. */
-static void write_show(struct json *out, const struct rows *rows, int row) {
-    json_put_uuid(out, "id", row_uuid(rows, row, ID));
-    json_put_text(out, "title", row_text(rows, row, TITLE));
-    json_put_text(out, "venue", row_text(rows, row, VENUE));
-    json_put_text(out, "city", row_text(rows, row, CITY));
-    json_key(out, "startsAt");
-    json_time(out, row_time(rows, row, STARTS_AT));
-    json_put_text(out, "timeZone", row_text(rows, row, TIME_ZONE));
-    if (!row_null(rows, row, DESCRIPTION))
-        json_put_text(out, "description", row_text(rows, row, DESCRIPTION));
-    json_put_text(out, "currency", row_text(rows, row, CURRENCY));
-    json_put_text(out, "status", row_text(rows, row, STATUS));
-    json_put_int(out, "perUser", row_int(rows, row, PER_USER));
-    json_put_uuid(out, "userId", row_uuid(rows, row, USER));
-    json_put_int(out, "version", row_int(rows, row, VERSION));
-}
-
 static void reply_show(struct req *rq, int status, const struct rows *rows) {
     char etag[24];
-    int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, VERSION));
+    int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, SHOW_VERSION));
     req_set_header(rq, "etag", (struct str){etag, (size_t)n});
     struct json *out = req_json(rq);
     json_open(out, '{');
-    write_show(out, rows, 0);
+    shows_write(out, rows, 0);
     json_close(out, '}');
     req_reply(rq, status);
 }
@@ -98,7 +54,7 @@ static void put_show(struct req *rq, struct sql_params *item) {
 static void ask_create(struct req *rq);
 
 static void on_created(struct req *rq, const struct rows *rows) {
-    struct str verdict = row_text(rows, 0, VERDICT);
+    struct str verdict = row_text(rows, 0, SHOW_VERDICT);
     if (str_eq(verdict, STR("done")))
         reply_show(rq, 201, rows);
     else if (!shows_fail(rq, verdict))
@@ -134,7 +90,7 @@ void shows_post(struct req *rq) {
 static void ask_update(struct req *rq);
 
 static void on_updated(struct req *rq, const struct rows *rows) {
-    struct str verdict = row_text(rows, 0, VERDICT);
+    struct str verdict = row_text(rows, 0, SHOW_VERDICT);
     if (str_eq(verdict, STR("done")))
         reply_show(rq, 200, rows);
     else if (!shows_fail(rq, verdict))
@@ -201,16 +157,16 @@ void shows_delete(struct req *rq) {
 static void ask_announce(struct req *rq);
 
 static void on_announced(struct req *rq, const struct rows *rows) {
-    struct str verdict = row_text(rows, 0, VERDICT);
+    struct str verdict = row_text(rows, 0, SHOW_VERDICT);
     if (shows_fail(rq, verdict)) return;
-    long long places = row_int(rows, 0, PLACES);
+    long long places = row_int(rows, 0, SHOW_PLACES);
     if (str_eq(verdict, STR("making")))
         req_fail(rq, 409, NULL, "This show is not complete yet: %lld of its %lld places are made",
-                 (long long)row_int(rows, 0, MADE), places);
+                 (long long)row_int(rows, 0, SHOW_MADE), places);
     else if (str_eq(verdict, STR("unknown")))
         req_fail(rq, 409, NULL, "This show is not complete yet: %lld of its %lld places can be ordered",
-                 (long long)row_int(rows, 0, KNOWN), places);
-    else if (row_null(rows, 0, ID))
+                 (long long)row_int(rows, 0, SHOW_KNOWN), places);
+    else if (row_null(rows, 0, SHOW_ID))
         req_again(rq, ask_announce); /* a neighbour in the batch has just announced it */
     else
         reply_show(rq, 200, rows);
@@ -236,15 +192,15 @@ static void on_show(struct req *rq, const struct rows *rows) {
         shows_fail(rq, STR("missing"));
         return;
     }
-    if (str_eq(row_text(rows, 0, STATUS), STR("announced")))
+    if (str_eq(row_text(rows, 0, SHOW_STATUS), STR("announced")))
         req_set_header(rq, "cache-control", STR("public, max-age=1"));
     struct json *out = req_json(rq);
     json_open(out, '{');
-    write_show(out, rows, 0);
+    shows_write(out, rows, 0);
     json_key(out, "areas");
     json_open(out, '[');
-    for (int i = 0; i < rows->count && !row_null(rows, i, AREA); i++)
-        areas_write(out, rows, i, AREA);
+    for (int i = 0; i < rows->count && !row_null(rows, i, SHOW_AREA); i++)
+        areas_write(out, rows, i, SHOW_AREA);
     json_close(out, ']');
     json_close(out, '}');
     req_reply(rq, 200);
@@ -255,90 +211,4 @@ void shows_get(struct req *rq) {
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
     shows_put_viewer(rq, item);
-}
-
-/* --- GET /api/shows --- */
-
-struct list {
-    struct req_page page;
-    bool has_cursor;
-    struct str q, city, from, to;
-    int64_t begins, ends; /* where from and to are given */
-};
-
-/* What a link to the next page says beyond where it begins. */
-static struct str list_query(struct req *rq, const struct list *list) {
-    const struct {
-        const char *name;
-        struct str value;
-    } parts[] = {{"q", list->q}, {"city", list->city}, {"from", list->from}, {"to", list->to}};
-    struct buf query = {0};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].value.n == 0) continue;
-        buf_printf(&query, "&%s=", parts[i].name);
-        percent_encode(&query, parts[i].value);
-    }
-    struct str text = arena_str(req_arena(rq), buf_str(&query));
-    buf_free(&query);
-    return text;
-}
-
-/* One row more than the page was asked for, to know whether there is a next one. */
-static void on_page(struct req *rq, const struct rows *rows) {
-    const struct list *list = req_state(rq);
-    struct json *out = req_json(rq);
-    json_open(out, '[');
-    for (int i = 0; i < rows->count && i < list->page.size; i++) {
-        json_open(out, '{');
-        write_show(out, rows, i);
-        json_close(out, '}');
-    }
-    json_close(out, ']');
-    if (rows->count > list->page.size)
-        req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, ID), list_query(rq, list));
-    req_reply(rq, 200);
-}
-
-static bool read_words(struct req *rq, const char *name, struct str *out) {
-    struct str v;
-    if (!req_query(rq, name, &v)) return true;
-    *out = fields_trim(v);
-    if (utf8_valid(*out) && utf8_length(*out) <= QUERY_MAX) return true;
-    req_fail(rq, 400, name, "must be a text of at most %d characters", QUERY_MAX);
-    return false;
-}
-
-static bool read_time(struct req *rq, const char *name, struct str *text, int64_t *us) {
-    if (!req_query(rq, name, text) || clock_parse(*text, us)) return true;
-    req_fail(rq, 400, name, "must be a date, or a date and time like 2027-06-01T20:00:00Z");
-    return false;
-}
-
-static void put_moment(struct sql_params *item, struct str text, int64_t us) {
-    if (text.n == 0)
-        put_null(item);
-    else
-        put_time(item, us);
-}
-
-void shows_list(struct req *rq) {
-    struct list *list = req_alloc(rq, sizeof *list);
-    struct str cursor;
-    req_set_state(rq, list);
-    if (!req_page(rq, &list->page) || !read_words(rq, "q", &list->q) ||
-        !read_words(rq, "city", &list->city) || !read_time(rq, "from", &list->from, &list->begins) ||
-        !read_time(rq, "to", &list->to, &list->ends))
-        return;
-    list->has_cursor = req_query(rq, "cursor", &cursor);
-    struct sql_params *item = req_exec(rq, &sql_list_shows, on_page);
-    if (item == NULL) return;
-    if (list->has_cursor)
-        put_uuid(item, &list->page.before);
-    else
-        put_null(item);
-    put_int(item, list->page.size + 1);
-    put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
-    put_optional_text(item, list->city);
-    put_moment(item, list->from, list->begins);
-    put_moment(item, list->to, list->ends);
 }

@@ -1,4 +1,5 @@
-/* shows: the routes of shows and of their areas. Any of the HTTP threads. */
+/* shows: the routes of shows (shows.c, show_lists.c) and of their areas (areas.c). Any of the HTTP threads.
+ */
 #pragma once
 
 #include "http.h"

@@ -148,6 +148,19 @@ void api_ask(struct req *rq, struct api *api, const struct api_ask *ask) {
     buf_free(&url);
 }
 
+void api_read(struct api *api, enum api_part part, const char *path, int delay_ms, int timeout_ms,
+              fetch_done *done, void *ctx) {
+    struct buf url = {0};
+    buf_printf(&url, "%s%s", api->options.urls[part], path);
+    buf_add(&url, "", 1);
+    fetch_submit(
+        api->fetch,
+        &(struct fetch_request){
+            .method = "GET", .url = (const char *)url.data, .timeout_ms = timeout_ms, .delay_ms = delay_ms},
+        done, ctx);
+    buf_free(&url);
+}
+
 struct str api_error(const struct api_answer *answer, const char *field) {
     size_t i;
     json_t *error;

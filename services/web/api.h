@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "fetch.h"
 #include "http.h"
 
 enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_PARTS };
@@ -45,6 +46,10 @@ struct api_ask {
     struct str session; /* the cookie of whoever asks; empty: none */
     api_then *then;
 };
+
+/* Reads for no request, after delay_ms: what everybody may see. `done` is called on the fetch thread. */
+void api_read(struct api *api, enum api_part part, const char *path, int delay_ms, int timeout_ms,
+              fetch_done *done, void *ctx);
 
 void api_ask(struct req *rq, struct api *api, const struct api_ask *ask);
 

@@ -38,6 +38,27 @@ static void send_bytes(struct req *rq, const struct static_file *file, struct st
     req_reply_raw(rq, 200, file->content_type, packed ? file->gzip : file->bytes);
 }
 
+/* Where programs look for it by themselves, and where the manifest says it is. */
+void send_icon(struct req *rq) {
+    static const struct str before = STR("/static/icon.");
+    for (size_t i = 0; i < static_count; i++)
+        if (memcmp(static_files[i].path.p, before.p, before.n) == 0) {
+            send_bytes(rq, &static_files[i], STR("public, max-age=86400"));
+            return;
+        }
+    send_missing(rq);
+}
+
+#define TEXT_PAGE(name)                                                                                      \
+    void show_##name(struct req *rq) {                                                                       \
+        struct visit *visit = visit_begin(rq);                                                               \
+        name##_render(page_begin(rq), &(struct name##_view){.page = visit->page});                           \
+        page_end(rq);                                                                                        \
+    }
+TEXT_PAGE(help)
+TEXT_PAGE(terms)
+TEXT_PAGE(privacy)
+
 /* A name tells its content, so whoever has it need never ask again. */
 void send_file(struct req *rq) {
     struct str target = req_target(rq);

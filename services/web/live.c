@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "clock.h"
 #include "live_metrics.h"
+#include "live_places.h"
 #include "live_stream.h"
 #include "mem.h"
 #include "visit.h"
@@ -23,6 +24,7 @@ enum {
 
 static void leave(struct live_stream *s) {
     if (s->at == NULL) return;
+    live_places_leave(s);
     for (int i = 0; i < s->nwants; i++)
         live_index_remove(&s->thread->index, &s->wants[i]);
     *s->at = s->next;
@@ -47,7 +49,7 @@ static void on_end(void *stream) {
     leave(stream);
 }
 
-static void mark(struct live_stream *s) {
+void live_mark(struct live_stream *s) {
     if (s->dirty) return;
     s->dirty = true;
     s->next_dirty = s->thread->dirty;
@@ -61,7 +63,7 @@ static void flush(struct live_stream *s, int64_t now_us) {
     if (!req_stream_flush(s->rq)) leave(s);
 }
 
-static void flush_all(struct live_thread *t) {
+void live_flush(struct live_thread *t) {
     int64_t now_us = clock_mono_us();
     for (struct live_stream *s = t->dirty, *next; s != NULL; s = next) {
         next = s->next_dirty;
@@ -79,7 +81,7 @@ struct delivery {
 
 static void say_to_all(struct live_thread *t, const struct uuid *id, const struct live_item *item) {
     for (struct live_want *w = live_index_find(&t->index, id); w != NULL; w = live_index_next(w))
-        if (live_say(w->stream, w, item)) mark(w->stream);
+        if (live_say(w->stream, w, item)) live_mark(w->stream);
 }
 
 /* A session that is over must not be told of its orders any more; its page comes back as nobody's. */
@@ -95,13 +97,15 @@ static void scan(struct live_thread *t) {
         next = s->next;
         bool news = s->counts && t->listed > s->counted;
         if (news) live_say_listed(s);
-        if (news || now_us - s->spoke_us >= SILENCE_US) mark(s);
+        if (news || now_us - s->spoke_us >= SILENCE_US) live_mark(s);
         if (!may_stay(s)) {
             req_stream_end(s->rq);
             leave(s);
         }
     }
 }
+
+static const struct uuid no_show;
 
 static void on_batch(void *arg) {
     struct delivery *d = arg;
@@ -112,12 +116,13 @@ static void on_batch(void *arg) {
         t->card.len = 0;
         say_to_all(t, &item->id, item);
         if (item->kind == LIVE_ORDER) say_to_all(t, &item->ticket, item);
+        if (!uuid_eq(&item->show, &no_show)) live_places_changed(t, &item->show);
     }
     t->place.len = 0;
     buf_add(&t->place, batch->place, batch->place_n);
     t->listed += batch->listed;
     scan(t);
-    flush_all(t);
+    live_flush(t);
     atomic_fetch_sub(&t->live->on_the_way, 1);
     live_batch_unref(d->batch);
     free(d);
@@ -146,7 +151,7 @@ static bool is_busy(void *arg) {
 static void say_first(struct live_stream *s) {
     struct live_question *q = &s->question;
     buf_printf(req_stream_out(s->rq), "retry: %d\n\n", RETRY_MS + (int)(clock_mono_us() % RETRY_SPREAD_MS));
-    for (int i = 0; i < s->nwants; i++) {
+    for (int i = 0; i < q->count; i++) {
         s->thread->card.len = 0;
         if (q->found[i] != NULL) live_say(s, &s->wants[i], q->found[i]);
     }
@@ -171,10 +176,11 @@ static void on_answered(struct req *rq, void *arg) {
     if (begin(s)) {
         enter(s);
         say_first(s);
+        if (s->show_want != NULL) live_places_enter(s, s->show_want);
         flush(s, clock_mono_us());
     } else
         atomic_fetch_sub(&s->thread->live->streams, 1);
-    for (int i = 0; i < s->nwants; i++)
+    for (int i = 0; i < s->question.count; i++)
         live_item_unref(s->question.found[i]);
 }
 
@@ -206,6 +212,16 @@ static bool read_wants(struct wants *wants, struct str text, enum live_shape sha
     return true;
 }
 
+/* A show is the last of the wants: nothing that the tap keeps. */
+static bool read_show(struct req *rq, struct wants *wants) {
+    struct str text;
+    struct uuid id;
+    if (!req_query(rq, "show", &text)) return true;
+    if (wants->count == MOST_WANTS || !uuid_parse(text, &id)) return false;
+    wants->items[wants->count++] = (struct live_want){.id = id, .shape = LIVE_SHOW};
+    return true;
+}
+
 static bool read_query(struct req *rq, struct wants *wants) {
     static const struct {
         const char *name;
@@ -214,7 +230,7 @@ static bool read_query(struct req *rq, struct wants *wants) {
     struct str text;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (req_query(rq, kinds[i].name, &text) && !read_wants(wants, text, kinds[i].shape)) return false;
-    return true;
+    return read_show(rq, wants);
 }
 
 static struct live_stream *new_stream(struct req *rq, struct live *live, const struct wants *wants) {
@@ -232,8 +248,9 @@ static struct live_stream *new_stream(struct req *rq, struct live *live, const s
     memcpy(s->wants, wants->items, n * sizeof *s->wants);
     for (size_t i = 0; i < n; i++)
         s->wants[i].stream = s;
+    if (n > 0 && s->wants[n - 1].shape == LIVE_SHOW) s->show_want = &s->wants[n - 1];
     *q = (struct live_question){.wants = s->wants,
-                                .count = wants->count,
+                                .count = wants->count - (s->show_want != NULL),
                                 .found = req_alloc(rq, n * sizeof *q->found),
                                 .answer = on_tap_answer};
     if (!req_header(rq, "last-event-id", &q->since)) req_query(rq, "since", &q->since);
@@ -246,7 +263,8 @@ void show_live(struct req *rq) {
     struct wants wants = {.count = 0};
     visit_begin(rq);
     if (!read_query(rq, &wants)) {
-        req_fail(rq, 400, NULL, "cards, sheet and orders are lists of ID.VERSION, of %d at most", MOST_WANTS);
+        req_fail(rq, 400, NULL,
+                 "cards, sheet and orders are lists of ID.VERSION, of %d at most; show is an ID", MOST_WANTS);
     } else if (atomic_fetch_add(&live->streams, 1) >= live->options.streams) {
         atomic_fetch_sub(&live->streams, 1);
         req_retry_after(rq, 503, 10, "as many pages are followed as can be");
@@ -279,7 +297,8 @@ struct live *live_new(const struct live_options *options, struct why *w) {
     return NULL;
 }
 
-void live_start(struct live *live, struct http *http) {
+void live_start(struct live *live, struct api *api, struct http *http) {
+    live->api = api;
     live->http = http;
     metrics_register(live_metrics);
     live_tap_start(live->tap);

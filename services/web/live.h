@@ -29,7 +29,8 @@ struct live_options {
 struct live;
 /* NULL: a Kafka property is wrong, why says which. */
 struct live *live_new(const struct live_options *options, struct why *w);
-void live_start(struct live *live, struct http *http);
+struct api;
+void live_start(struct live *live, struct api *api, struct http *http);
 /* Ends the tap. What belongs to the HTTP threads stays until the process ends: their last requests may still
  * use it. */
 void live_stop(struct live *live);

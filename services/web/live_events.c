@@ -104,6 +104,7 @@ static bool say_of_order(struct live_stream *s, struct live_want *want, const st
 
 bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item) {
     bool said;
+    if (want->shape == LIVE_SHOW) return false;
     if (item->kind == LIVE_ORDER)
         said = say_of_order(s, want, item);
     else if ((said = want->shape != LIVE_NOTICE && item->version > want->version)) {

@@ -7,6 +7,7 @@ enum live_shape {
     LIVE_CARD,   /* of a ticket, in a list */
     LIVE_SHEET,  /* of a ticket, its page's */
     LIVE_NOTICE, /* of an order: that it is another now */
+    LIVE_SHOW,   /* of a show: what is free in its areas (live_places.h) */
 };
 
 /* One thing that a stream shows. Its owner's memory. */

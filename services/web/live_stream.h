@@ -10,6 +10,7 @@
 struct live {
     struct live_options options;
     struct live_tap *tap;
+    struct api *api;
     struct http *http;
     struct live_thread *threads; /* each has its own */
     _Atomic int streams, on_the_way;
@@ -38,8 +39,14 @@ struct live_stream {
     int64_t spoke_us;
     struct live_question question;
     int nwants;
-    struct live_want *wants;
+    struct live_want *wants;     /* that of a show is the last */
+    struct live_want *show_want; /* NULL: there is none */
+    struct live_places *places;  /* NULL: it shows none */
 };
+
+/* --- live.c: something was said; it is sent, with all that was --- */
+void live_mark(struct live_stream *s);
+void live_flush(struct live_thread *t);
 
 /* --- live_events.c: each appends to what is to be sent; true if it said something --- */
 bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item);

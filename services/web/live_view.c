@@ -233,6 +233,7 @@ const struct live_item *live_view_ticket(struct live_view *view, int topic, int3
     if (part < 0 || is_new_place(e)) return NULL;
     struct live_item *item = new_item(LIVE_TICKET, e->id, e->user_id, e->version, e->title);
     item->created = e->type == TICKET_CREATED;
+    if (e->has_show_id) item->show = e->show_id;
     item->status = e->status;
     item->price.minor = e->price;
     size_t n = e->currency.n < 3 ? e->currency.n : 3;

@@ -21,6 +21,7 @@ struct live_item {
     struct uuid id;
     struct uuid owner;  /* who sells it; who bought it */
     struct uuid ticket; /* of an order */
+    struct uuid show;   /* of a ticket that is a place; else zero */
     struct uuid holder; /* of a ticket: whose order it is held or bought by, as far as that is known */
     int version;
     bool created;              /* by its first event */

@@ -52,7 +52,7 @@ static enum status start(const struct settings *settings, void **state, struct s
 
 static void serving(void *state, struct http *http) {
     (void)state;
-    live_start(web.live, http);
+    live_start(web.live, web.api, http);
 }
 
 static void stop(void *state) {

@@ -46,9 +46,15 @@ void list_orders(struct req *rq) {
 static const struct test_card_view test_cards[] = {
     {{"pm_card_visa", 12}, {"Visa 4242", 9}, {"is paid", 7}, true},
     {{"pm_card_mastercard", 18}, {"Mastercard 4444", 15}, {"is paid", 7}, false},
-    {{"pm_card_authenticationRequired", 30}, {"Visa 3184", 9}, {"asks to confirm it", 18}, false},
+    {{"pm_card_authenticationRequired", 30},
+     {"Visa 3184", 9},
+     {"asks you to confirm the payment", 31},
+     false},
     {{"pm_card_chargeDeclined", 22}, {"Visa 0002", 9}, {"is declined", 11}, false},
-    {{"pm_card_chargeDeclinedInsufficientFunds", 39}, {"Visa 9995", 9}, {"has not enough money", 20}, false},
+    {{"pm_card_chargeDeclinedInsufficientFunds", 39},
+     {"Visa 9995", 9},
+     {"has too little money on it", 26},
+     false},
 };
 
 /* What a page is made of. */
@@ -64,6 +70,7 @@ struct order_page {
     int left;                         /* answers to come */
     const struct api_answer *refusal; /* of the order itself */
     struct str declined;
+    struct show_brief_view show; /* without a title: they are no places of one, or it is not known now */
 };
 
 static struct order_page *own(struct req *rq) {
@@ -114,13 +121,42 @@ static struct str title_of(struct req *rq, const struct order *o) {
     return o->seats.n > 0 ? o->seats : visit_text(rq, "%zu tickets", o->tickets.count);
 }
 
+/* Below the show's title, tickets need not say it again: "SHOW, AREA, row 7, seat 21". */
+static void shorten(struct str *title, struct str show) {
+    if (show.n == 0 || title->n <= show.n + 2 || memcmp(title->p, show.p, show.n) != 0 ||
+        memcmp(title->p + show.n, ", ", 2) != 0)
+        return;
+    title->p += show.n + 2;
+    title->n -= show.n + 2;
+}
+
+static void shorten_titles(struct order_page *p) {
+    struct order_ticket_view *tickets = (struct order_ticket_view *)p->order.tickets.items;
+    shorten(&p->order.ticket.title, p->show.title);
+    for (size_t i = 0; i < p->order.tickets.count; i++)
+        shorten(&tickets[i].title, p->show.title);
+}
+
+/* What waits to be paid is told on every page, until it ends. */
+static void keep_held(struct req *rq, enum order_state state) {
+    const struct order_page *p = own(rq);
+    char id[UUID_TEXT];
+    uuid_format(&p->order.id, id);
+    if (state == ORDER_STATE_WAITING || state == ORDER_STATE_PAYING)
+        visit_hold(rq, visit_text(rq, "/%s/%.*s", collection(p), UUID_TEXT, id), p->order.expires_at);
+    else
+        visit_let_go(rq, visit_text(rq, "/%s/%.*s", collection(p), UUID_TEXT, id));
+}
+
 static void render_order(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct web *web = req_service(rq);
-    const struct order_page *p = own(rq);
+    struct order_page *p = own(rq);
     const struct order *o = &p->order;
+    shorten_titles(p);
     struct order_view view = {
         .page = visit->page,
+        .show = p->show,
         .kind = p->kind,
         .id = o->id,
         .tickets = o->tickets,
@@ -143,6 +179,7 @@ static void render_order(struct req *rq) {
         .payments_away = p->payments_away,
         .key = visit_new_key(rq),
     };
+    keep_held(rq, view.state);
     visit->stripe = view.stripe_key.n > 0 && open_order(p) && !view.payments_away;
     view.script = visit->stripe;
     order_render(page_begin(rq), &view);
@@ -175,12 +212,34 @@ static void answered(struct req *rq) {
                      "Orders can't be shown at the moment. Nothing is lost: what you have stays yours.");
 }
 
+/* Without it, the tickets' own titles say what they are for. */
+static void on_show(struct req *rq, const struct api_answer *answer) {
+    struct show show;
+    if (answer->code == 200 && view_show(answer->body, req_arena(rq), &show)) {
+        const struct show_head_view *head = &show.head;
+        own(rq)->show = (struct show_brief_view){.title = head->title,
+                                                 .venue = head->venue,
+                                                 .city = head->city,
+                                                 .starts = head->starts,
+                                                 .starts_at = head->starts_at,
+                                                 .zone = head->zone};
+    }
+    answered(rq);
+}
+
 static void on_order(struct req *rq, const struct api_answer *answer) {
     struct order_page *p = own(rq);
     bool ok = answer->code == 200 &&
               (p->kind == ORDER_KIND_PURCHASES ? view_purchase(answer->body, req_arena(rq), &p->order)
                                                : view_order(answer->body, &p->order));
+    static const struct uuid none;
     if (!ok) p->refusal = answer;
+    if (ok && !uuid_eq(&p->order.show, &none)) {
+        char id[UUID_TEXT];
+        uuid_format(&p->order.show, id);
+        p->left++;
+        visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
+    }
     answered(rq);
 }
 

@@ -8,6 +8,7 @@
 #include "page.h"
 #include "percent.h"
 #include "routes.h"
+#include "views.h"
 
 #define OURS                                                                                                           \
     "default-src 'none'; img-src 'self'; style-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; " \
@@ -142,6 +143,20 @@ void page_down(struct req *rq, const char *words) {
     visit_of(rq)->own = down;
     for (int part = 0; part < API_PARTS; part++)
         visit_ask(rq, (enum api_part)part, "GET", thens[part], "%s", parts[part].probe);
+}
+
+bool page_go_to_purchase(struct req *rq, const struct api_answer *answer) {
+    struct order purchase;
+    char id[UUID_TEXT];
+    if (answer->code == 201 && view_purchase(answer->body, req_arena(rq), &purchase)) {
+        uuid_format(&purchase.id, id);
+        page_go(rq, "/%s/%.*s", purchase.tickets.count > 0 ? "purchases" : "orders", UUID_TEXT, id);
+    } else if (answer->code == 401) {
+        page_refusal(rq, answer, "");
+    } else {
+        return false;
+    }
+    return true;
 }
 
 void page_refusal(struct req *rq, const struct api_answer *answer, const char *what) {

@@ -14,5 +14,8 @@ void page_end(struct req *rq);
 void page_headers(struct req *rq); /* those of every page; page_end and page_go set them */
 void page_missing(struct req *rq, int status, const char *heading, const char *words);
 void page_down(struct req *rq, const char *words); /* asks the services which of them answer */
+/* A purchase that was made leads to its page, and whoever is nobody any more to sign in. false: it was
+ * refused. */
+bool page_go_to_purchase(struct req *rq, const struct api_answer *answer);
 /* What is no success and has no page of its own: sign in again, not found, away. */
 void page_refusal(struct req *rq, const struct api_answer *answer, const char *what);

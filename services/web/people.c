@@ -58,6 +58,7 @@ static void on_signed_in(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 200 && answer->session.n > 0) {
         take_session(rq, answer);
+        visit_let_go(rq, (struct str){0});
         leave_to_next(rq);
         return;
     }
@@ -84,10 +85,11 @@ static void render_signup(struct req *rq, const struct api_answer *answer) {
     if (answer != NULL) {
         visit->status = answer->away ? 503 : answer->code;
         view.email_error = answer->code == 409
-                               ? STR("There is an account of this e-mail already. Sign in instead?")
+                               ? STR("There is an account with this e-mail already. Sign in instead?")
                                : visit_words(rq, api_error(answer, "email"));
         view.password_error = visit_words(rq, api_error(answer, "password"));
-        view.problem = visit_trouble(rq, answer, "No account can be made right now. Try again in a moment.");
+        view.problem =
+            visit_trouble(rq, answer, "No account can be created right now. Try again in a moment.");
     }
     signup_render(page_begin(rq), &view);
     page_end(rq);
@@ -102,8 +104,10 @@ void show_signup(struct req *rq) {
 
 static void on_signed_up(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 201 && answer->session.n > 0) {
+        struct str next = visit_next(rq);
+        const char *mark = memchr(next.p, '?', next.n) == NULL ? "?" : "&";
         take_session(rq, answer);
-        leave_to_next(rq);
+        page_go(rq, "%.*s%sdone=welcome", (int)next.n, next.p, mark);
     } else {
         render_signup(rq, answer);
     }
@@ -122,6 +126,7 @@ void sign_out(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
     req_set_cookie(rq, "session", STR(""), 0);
+    visit_let_go(rq, (struct str){0});
     page_go(rq, "/?done=out");
 }
 

@@ -22,9 +22,15 @@ req_handler list_shows, show_show, buy_places;
 /* show_page.c: goes on with a show's page, or that of its draft, and how a form of it was refused (NULL: none
  * was sent). Needs the id in the path. */
 void go_to_show(struct req *rq, const struct api_answer *refusal);
-/* drafts.c: a new show, and the page on which it gets its areas */
-req_handler show_making, make_show;
 struct show;
+enum viewer show_viewer(const struct visit *visit, const struct show *show);
+/* Why nothing was bought, in the words of the service where it has some. */
+struct str visit_refused_words(struct req *rq, const struct api_answer *refusal);
+/* seats.c: the seats of an area */
+req_handler show_seats, buy_seats;
+/* show_form.c: a new show, another title of it, a draft that is given up */
+req_handler show_making, make_show, show_edit_show, edit_show, discard_show;
+/* drafts.c: the page on which a show gets its areas */
 void render_draft(struct req *rq, const struct show *show, const struct api_answer *refusal);
 /* areas.c: what is done there */
 req_handler add_area, announce_show;
@@ -38,5 +44,6 @@ req_handler show_receipt;
 req_handler show_door, let_in;
 /* people.c: who one is */
 req_handler show_signin, sign_in, show_signup, sign_up, sign_out, show_account, change_email, change_password;
-/* files.c: static files, paths where nothing is, and such as lead elsewhere */
+/* files.c: static files, pages of text, paths where nothing is, and such as lead elsewhere */
+req_handler show_help, show_terms, show_privacy, send_icon;
 req_handler send_file, show_docs, send_openapi, send_missing, go_to_page, go_to_account;

@@ -5,30 +5,61 @@
 
 /* --- the list of one's own --- */
 
-static void on_mine(struct req *rq, const struct api_answer *answer) {
-    struct visit *visit = visit_of(rq);
-    struct mine_view view = {.page = visit->page, .later = visit->own != NULL};
-    if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+/* Two questions at once; further pages are of the tickets alone. */
+struct mine {
+    struct mine_view view;
+    const struct api_answer *refusal; /* nobody is signed in any more */
+    int left;
+};
+
+static void mine_answered(struct req *rq, const struct api_answer *answer) {
+    struct mine *m = visit_of(rq)->own;
+    if (answer->code == 401) m->refusal = answer;
+    if (--m->left > 0) return;
+    if (m->refusal != NULL) {
+        page_refusal(rq, m->refusal, "");
         return;
     }
-    if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &view.tickets)) {
-        view.away = true;
+    mine_render(page_begin(rq), &m->view);
+    page_end(rq);
+}
+
+static void on_mine(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct mine *m = visit->own;
+    if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &m->view.tickets)) {
+        m->view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = visit_text(rq, "/tickets?cursor=%.*s", (int)answer->cursor.n, answer->cursor.p);
+        m->view.next = visit_next_page(rq, "/tickets", answer->cursor, (struct str){0});
     }
-    mine_render(page_begin(rq), &view);
-    page_end(rq);
+    mine_answered(rq, answer);
+}
+
+static void on_own_shows(struct req *rq, const struct api_answer *answer) {
+    struct mine *m = visit_of(rq)->own;
+    m->view.shows_away = answer->code != 200 || !view_own_shows(answer->body, req_arena(rq), &m->view.shows);
+    if (answer->cursor.n > 0)
+        m->view.shows_next = visit_text(rq, "/tickets?shows=%.*s", (int)answer->cursor.n, answer->cursor.p);
+    mine_answered(rq, answer);
 }
 
 void list_mine(struct req *rq) {
     struct visit *visit = visit_begin(rq);
     if (!page_signed_in(rq)) return;
-    struct str cursor = visit_cursor(rq);
-    if (cursor.n > 0) visit->own = visit; /* not the first page */
-    visit_ask(rq, API_TICKETS, "GET", on_mine, "/api/tickets?mine=true&limit=%d%s%.*s", PAGE_ITEMS,
-              cursor.n > 0 ? "&cursor=" : "", (int)cursor.n, cursor.p);
+    struct str cursor = visit_cursor(rq), shows = {0};
+    struct uuid id;
+    bool later_shows = req_query(rq, "shows", &shows) && uuid_parse(shows, &id);
+    struct mine *m = req_alloc(rq, sizeof *m);
+    visit->own = m;
+    m->view = (struct mine_view){.page = visit->page, .later = cursor.n > 0, .later_shows = later_shows};
+    m->left = 1 + (cursor.n == 0 && !later_shows);
+    if (cursor.n == 0)
+        visit_ask(rq, API_TICKETS, "GET", on_own_shows, "/api/shows?mine=true&limit=%d%s%.*s", PAGE_ITEMS,
+                  later_shows ? "&cursor=" : "", later_shows ? (int)shows.n : 0, shows.p);
+    if (!later_shows)
+        visit_ask(rq, API_TICKETS, "GET", on_mine, "/api/tickets?mine=true&limit=%d%s%.*s", PAGE_ITEMS,
+                  cursor.n > 0 ? "&cursor=" : "", (int)cursor.n, cursor.p);
 }
 
 /* --- a new one --- */
@@ -162,13 +193,6 @@ static void on_saved(struct req *rq, const struct api_answer *answer) {
         go_to_edit(rq, answer);
 }
 
-static int64_t version_of(struct str text) {
-    int64_t v = 0;
-    for (size_t i = 0; i < text.n && i < 9 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-        v = v * 10 + (text.p[i] - '0');
-    return v;
-}
-
 void edit(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
@@ -177,7 +201,7 @@ void edit(struct req *rq) {
     visit_id(rq, id);
     snprintf(path, sizeof path, "/api/tickets/%.*s", UUID_TEXT, id);
     write_input(rq, &body);
-    visit_send(rq, API_TICKETS, "PUT", path, &body, version_of(visit_field(rq, "version")), on_saved);
+    visit_send(rq, API_TICKETS, "PUT", path, &body, visit_version(visit_field(rq, "version")), on_saved);
 }
 
 /* --- off sale --- */

@@ -1,12 +1,13 @@
 #include "arena.h"
 #include "buf.h"
 #include "routes.h"
+#include "search.h"
 #include "views.h"
 
 /* --- the home page --- */
 
 struct home {
-    struct str words, cursor;
+    struct search search;
     struct home_view view;
     int left; /* answers to come */
 };
@@ -18,42 +19,53 @@ static void home_answered(struct req *rq) {
     page_end(rq);
 }
 
+static bool refused(struct req *rq, const struct api_answer *answer) {
+    struct home *h = visit_of(rq)->own;
+    struct str problem = search_problem(rq, answer);
+    if (answer->code != 400 || problem.n == 0) return false;
+    h->view.search.problem = problem;
+    visit_of(rq)->status = 400;
+    return true;
+}
+
 static void on_tickets(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     struct home *h = visit->own;
-    struct str refused = api_error(answer, "q");
-    if (answer->code == 400 && refused.n > 0) {
-        h->view.problem = visit_words(rq, refused);
-        visit->status = 400;
-    } else if (answer->code != 200 || !view_tickets(answer->body, req_arena(rq), &h->view.tickets)) {
+    bool ok = answer->code == 200 && view_tickets(answer->body, req_arena(rq), &h->view.tickets);
+    if (!ok && !refused(rq, answer)) {
         h->view.away = true;
         visit->status = 503;
-    } else if (answer->cursor.n > 0) {
-        h->view.next = visit_next_page(rq, "/", answer->cursor, h->words);
     }
+    if (ok && answer->cursor.n > 0)
+        h->view.next = visit_next_page(rq, "/", answer->cursor, h->search.view.words);
     home_answered(rq);
 }
 
-/* What is wrong with the words, the tickets' answer says. */
 static void on_shows(struct req *rq, const struct api_answer *answer) {
     struct home *h = visit_of(rq)->own;
     bool ok = answer->code == 200 && view_shows(answer->body, req_arena(rq), &h->view.shows);
-    h->view.shows_away = !ok && answer->code != 400;
-    if (ok && answer->cursor.n > 0)
-        h->view.shows_next = visit_next_page(rq, "/shows", answer->cursor, h->words);
+    h->view.shows_away = !ok && !refused(rq, answer);
+    if (ok && answer->cursor.n > 0) h->view.shows_next = search_next(rq, &h->search, answer->cursor);
     home_answered(rq);
 }
 
+/* People's own tickets have no city or day to be searched by. */
 void show_home(struct req *rq) {
     struct visit *visit = visit_begin(rq);
     struct home *h = req_alloc(rq, sizeof *h);
+    struct str cursor = visit_cursor(rq);
     visit->own = h;
-    h->cursor = visit_cursor(rq);
-    req_query(rq, "q", &h->words);
-    h->view = (struct home_view){.page = visit->page, .words = h->words, .later = h->cursor.n > 0};
-    h->left = h->view.later ? 1 : 2;
-    if (!h->view.later) visit_ask_page(rq, API_TICKETS, "/api/shows", (struct str){0}, h->words, on_shows);
-    visit_ask_page(rq, API_TICKETS, "/api/tickets", h->cursor, h->words, on_tickets);
+    h->search = search_read(rq, "/");
+    h->view = (struct home_view){.page = visit->page,
+                                 .search = h->search.view,
+                                 .filtered = h->search.filtered,
+                                 .placed = h->search.placed,
+                                 .later = cursor.n > 0};
+    bool shows = cursor.n == 0, tickets = !h->search.placed;
+    h->left = shows + tickets;
+    if (shows) search_ask(rq, &h->search, (struct str){0}, on_shows);
+    if (tickets) visit_ask_page(rq, API_TICKETS, "/api/tickets", cursor, h->search.view.words, on_tickets);
+    if (h->left == 0) page_go(rq, "/");
 }
 
 /* --- a ticket --- */

@@ -1,6 +1,7 @@
 /* The page of a show, as whoever reads it needs it. */
 #include "arena.h"
 #include "buf.h"
+#include "plan.h"
 #include "routes.h"
 #include "views.h"
 
@@ -36,13 +37,13 @@ static struct option_list choices(struct req *rq, const struct show *show, struc
     return (struct option_list){options, n + 1};
 }
 
-/* Why nothing was bought, in the words of the service where it has some. */
-static struct str refused_words(struct req *rq, const struct api_answer *refusal) {
+struct str visit_refused_words(struct req *rq, const struct api_answer *refusal) {
     if (refusal->away || refusal->code < 400)
         return STR("Buying doesn't work right now. Nothing is lost; try again in a moment.");
     if (refusal->code == 404) return STR("This show was announced only a moment ago. Press again to buy.");
     if (refusal->code == 422)
-        return STR("You have sent this before, with other choices. Look at your orders, or press again.");
+        return STR(
+            "You have sent this before, with other choices. Look at what you have bought, or press again.");
     return visit_sentence(rq, api_error(refusal, NULL));
 }
 
@@ -50,10 +51,10 @@ static void add_refusal(struct req *rq, const struct api_answer *refusal, struct
     visit_of(rq)->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
     view->quantity_error = visit_words(rq, api_error(refusal, "quantity"));
     view->area_error = visit_words(rq, api_error(refusal, "areaId"));
-    view->problem = refused_words(rq, refusal);
+    view->problem = visit_refused_words(rq, refusal);
 }
 
-static enum viewer viewer_of(const struct visit *visit, const struct show *show) {
+enum viewer show_viewer(const struct visit *visit, const struct show *show) {
     if (visit->user == NULL) return VIEWER_STRANGER;
     return uuid_eq(&show->seller, &visit->user->user) ? VIEWER_SELLER : VIEWER_BUYER;
 }
@@ -66,9 +67,11 @@ static void render_show(struct req *rq, const struct show *show, const struct ap
         .id = show->id,
         .show = show->head,
         .state = show->state,
-        .viewer = viewer_of(visit, show),
+        .viewer = show_viewer(visit, show),
         .areas = show->areas,
         .free = show->free,
+        .plan = plan_of(show, req_arena(rq)),
+        .follow = show->state == SHOW_STATE_ANNOUNCED,
         .quantities = quantities(rq, sent ? visit_field(rq, "quantity") : STR("2")),
         .choices = choices(rq, show, visit_field(rq, "area")),
         .together = !sent || visit_field(rq, "together").n > 0,

@@ -1,29 +1,33 @@
 #include "buf.h"
 #include "routes.h"
+#include "search.h"
 #include "views.h"
 
 /* --- the list --- */
 
 static void on_shows(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
-    struct shows_view view = {.page = visit->page, .later = visit_cursor(rq).n > 0};
-    struct str words = {0};
-    req_query(rq, "q", &words);
-    if (answer->code != 200 || !view_shows(answer->body, req_arena(rq), &view.shows)) {
+    const struct search *search = visit->own;
+    struct shows_view view = {.page = visit->page, .search = search->view, .later = visit_cursor(rq).n > 0};
+    view.search.problem = search_problem(rq, answer);
+    if (answer->code == 400 && view.search.problem.n > 0) {
+        visit->status = 400;
+    } else if (answer->code != 200 || !view_shows(answer->body, req_arena(rq), &view.shows)) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = visit_next_page(rq, "/shows", answer->cursor, words);
+        view.next = search_next(rq, search, answer->cursor);
     }
     shows_render(page_begin(rq), &view);
     page_end(rq);
 }
 
 void list_shows(struct req *rq) {
-    struct str words = {0};
-    visit_begin(rq);
-    req_query(rq, "q", &words);
-    visit_ask_page(rq, API_TICKETS, "/api/shows", visit_cursor(rq), words, on_shows);
+    struct visit *visit = visit_begin(rq);
+    struct search *search = req_alloc(rq, sizeof *search);
+    *search = search_read(rq, "/shows");
+    visit->own = search;
+    search_ask(rq, search, visit_cursor(rq), on_shows);
 }
 
 /* --- a show --- */
@@ -36,16 +40,7 @@ void show_show(struct req *rq) {
 /* --- the best places there are --- */
 
 static void on_bought(struct req *rq, const struct api_answer *answer) {
-    struct order purchase;
-    if (answer->code == 201 && view_purchase(answer->body, req_arena(rq), &purchase)) {
-        char id[UUID_TEXT];
-        uuid_format(&purchase.id, id);
-        page_go(rq, "/%s/%.*s", purchase.tickets.count > 0 ? "purchases" : "orders", UUID_TEXT, id);
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, "");
-    } else {
-        go_to_show(rq, answer);
-    }
+    if (!page_go_to_purchase(rq, answer)) go_to_show(rq, answer);
 }
 
 static void put_flag(struct req *rq, struct json *body, const char *name) {

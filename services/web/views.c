@@ -108,6 +108,24 @@ bool view_ticket(const json_t *json, struct ticket *out) {
     return state >= 0;
 }
 
+/* Why orders ended. */
+static const struct {
+    const char *reason, *words;
+    enum order_state state;
+} endings[] = {
+    {"buyer", "You cancelled the order", ORDER_STATE_CANCELLED},
+    {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
+    {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
+    {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
+    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_CANCELLED},
+};
+
+static enum order_state ended_by(struct str reason) {
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (str_eq(reason, str_of(endings[i].reason))) return endings[i].state;
+    return ORDER_STATE_CANCELLED;
+}
+
 bool view_order(const json_t *json, struct order *out) {
     static const char *const states[] = {"created", "awaiting:payment", "complete",
                                          "cancelled"}; /* enum order_state */
@@ -116,8 +134,12 @@ bool view_order(const json_t *json, struct order *out) {
     if (!read_uuid(json, "id", &out->id) || !get_card(json_object_get(json, "ticket"), &out->ticket) ||
         !read_text(json, "status", &status) || !read_time(json, "expiresAt", &out->expires_at))
         return false;
+    struct str reason;
     int state = read_one_of(status, states, 4);
     out->state = (enum order_state)state;
+    if (out->state == ORDER_STATE_CANCELLED && read_text(json, "reason", &reason))
+        out->state = ended_by(reason);
+    read_uuid(json, "showId", &out->show);
     return state >= 0;
 }
 
@@ -194,17 +216,6 @@ bool view_purchases(const json_t *json, struct arena *arena, struct order_row_li
 }
 
 /* --- what happened --- */
-
-static const struct {
-    const char *reason, *words;
-    enum order_state state;
-} endings[] = {
-    {"buyer", "You cancelled the order", ORDER_STATE_CANCELLED},
-    {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
-    {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
-    {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
-    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_CANCELLED},
-};
 
 static void end_by(struct str reason, struct order_event_view *out, enum order_state *state) {
     out->kind = EVENT_KIND_ENDED;

@@ -20,6 +20,7 @@ struct order {
     struct ticket_card_view ticket; /* as it was ordered; its state says nothing */
     enum order_state state;
     int64_t version, expires_at;
+    struct uuid show; /* zero: none */
     /* Of a purchase of several orders, which live and die together. The ticket is then the first one, for the
      * price of all. */
     struct order_ticket_list tickets; /* none: it is one order */
@@ -35,6 +36,11 @@ bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_li
 bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out);
 bool view_purchases(const json_t *json, struct arena *arena, struct order_row_list *out);
 bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out);
+bool view_own_shows(const json_t *json, struct arena *arena, struct own_show_list *out);
+
+/* How much is left of all places, and of how many that is said in words: "7 left", "Sold out". */
+enum supply view_supply(int64_t free, int64_t places);
+struct str view_left(int64_t free, struct arena *arena);
 
 /* A show and its areas. */
 struct show {
@@ -45,10 +51,15 @@ struct show {
     struct show_area_list areas;       /* to whoever buys */
     struct draft_area_list drafts;     /* the same to whoever sells */
     int64_t free, places, made, known; /* of all areas together */
+    int64_t per_user;                  /* most places a person */
+    int64_t version;
 };
 bool view_show(const json_t *json, struct arena *arena, struct show *out);
 /* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena);
+/* A row of the map of an area's seats. */
+bool view_seat_row(const json_t *json, const struct uuid *area, struct arena *arena,
+                   struct seat_row_view *out);
 
 /* The events of an order, or of a purchase of several by the first one's; what the last of them says of how
  * it ended, and the version it came to by it. */

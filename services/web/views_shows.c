@@ -1,11 +1,13 @@
 /* Shows, of views.h. */
 #include "buf.h"
+#include "cover.h"
 #include "html.h"
 #include "views.h"
 #include "views_read.h"
 #include "zone.h"
 
-enum { UTC_TAIL = 4 }; /* " UTC" */
+enum { UTC_TAIL = 4 };
+static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */ /* " UTC" */
 
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena) {
     static const char weekdays[] = "ThuFriSatSunMonTueWed"; /* 1 January 1970 was a Thursday */
@@ -32,6 +34,36 @@ static bool get_head(const json_t *json, struct arena *arena, struct show_head_v
     return true;
 }
 
+static int64_t get_count(const json_t *json, const char *key) {
+    return json_integer_value(json_object_get(json, key));
+}
+
+enum supply view_supply(int64_t free, int64_t places) {
+    enum { FEW = 10, FEW_OF_100 = 5 };
+    if (free <= 0) return SUPPLY_NONE;
+    return free <= FEW || free * 100 <= places * FEW_OF_100 ? SUPPLY_FEW : SUPPLY_PLENTY;
+}
+
+struct str view_left(int64_t free, struct arena *arena) {
+    struct buf text = {0};
+    if (free <= 0) return STR("Sold out");
+    buf_printf(&text, "%lld left", (long long)free);
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
+/* A service of the version before does not say it. */
+static bool get_supply(const json_t *show, struct arena *arena, struct show_card_view *out) {
+    struct str currency;
+    if (json_object_get(show, "free") == NULL) return true;
+    int64_t free = get_count(show, "free");
+    out->supply = view_supply(free, get_count(show, "places"));
+    out->left = out->supply == SUPPLY_FEW && free > 10 ? STR("Few left") : view_left(free, arena);
+    return json_object_get(show, "fromPrice") == NULL ||
+           (read_text(show, "currency", &currency) && read_amount(show, "fromPrice", currency, &out->from));
+}
+
 bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out) {
     size_t n = json_array_size(json);
     struct show_card_view *cards = arena_alloc(arena, n * sizeof *cards);
@@ -40,30 +72,68 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
         struct show_head_view head;
         if (!read_uuid(show, "id", &cards[i].id) || !get_head(show, arena, &head)) return false;
         cards[i] = (struct show_card_view){.id = cards[i].id,
+                                           .cover = cover_of(&cards[i].id, arena),
                                            .title = head.title,
                                            .venue = head.venue,
                                            .city = head.city,
                                            .starts = head.starts,
                                            .starts_at = head.starts_at,
                                            .zone = head.zone};
+        if (!get_supply(show, arena, &cards[i])) return false;
     }
     *out = (struct show_card_list){cards, n};
     return json_is_array(json);
 }
 
-/* --- one, with its areas --- */
-
-static int64_t get_count(const json_t *json, const char *key) {
-    return json_integer_value(json_object_get(json, key));
+bool view_own_shows(const json_t *json, struct arena *arena, struct own_show_list *out) {
+    struct show_card_list cards;
+    if (!view_shows(json, arena, &cards)) return false;
+    struct own_show_view *shows = arena_alloc(arena, cards.count * sizeof *shows);
+    size_t n = 0;
+    for (size_t i = 0; i < cards.count; i++) {
+        const json_t *show = json_array_get(json, i);
+        const struct show_card_view *card = &cards.items[i];
+        struct str status;
+        int state = read_text(show, "status", &status) ? read_one_of(status, states, 3) : -1;
+        if (state < 0) return false;
+        if (state == SHOW_STATE_CANCELLED) continue; /* a draft that was deleted */
+        shows[n] = (struct own_show_view){.id = card->id,
+                                          .title = card->title,
+                                          .venue = card->venue,
+                                          .city = card->city,
+                                          .starts = card->starts,
+                                          .starts_at = card->starts_at,
+                                          .zone = card->zone,
+                                          .state = (enum show_state)state,
+                                          .free = get_count(show, "free"),
+                                          .places = get_count(show, "places")};
+        shows[n].taken = shows[n].places - shows[n].free;
+        n++;
+    }
+    *out = (struct own_show_list){shows, n};
+    return true;
 }
+
+/* --- one, with its areas --- */
 
 static bool get_area(const json_t *json, const struct show *show, struct draft_area_view *out) {
     *out = (struct draft_area_view){.seated = json_is_true(json_object_get(json, "seated")),
                                     .accessible = json_is_true(json_object_get(json, "accessible")),
-                                    .places = get_count(json, "places"),
-                                    .made = get_count(json, "made"),
-                                    .known = get_count(json, "known")};
+                                    .places = get_count(json, "places")};
     return read_text(json, "name", &out->name) && read_amount(json, "price", show->currency, &out->price);
+}
+
+/* Of how many lower prices there are. Colours tell so many apart. */
+static void add_tiers(struct show_area_view *areas, size_t n) {
+    enum { TIERS = 5 };
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            bool first = true; /* of its price */
+            for (size_t j = 0; j < k && first; j++)
+                first = areas[j].price.minor != areas[k].price.minor;
+            bool lower = areas[k].price.minor < areas[i].price.minor;
+            if (lower && first && areas[i].tier < TIERS - 1) areas[i].tier++;
+        }
 }
 
 static bool get_areas(const json_t *json, struct arena *arena, struct show *out) {
@@ -75,23 +145,27 @@ static bool get_areas(const json_t *json, struct arena *arena, struct show *out)
         struct draft_area_view *d = &drafts[i];
         struct uuid id;
         if (!read_uuid(area, "id", &id) || !get_area(area, out, d)) return false;
+        int64_t free = get_count(area, "free");
         areas[i] = (struct show_area_view){.id = id,
                                            .name = d->name,
                                            .price = d->price,
+                                           .seated = d->seated,
                                            .accessible = d->accessible,
-                                           .free = get_count(area, "free")};
+                                           .free = free,
+                                           .supply = view_supply(free, d->places),
+                                           .left = view_left(free, arena)};
         out->free += areas[i].free;
         out->places += d->places;
-        out->made += d->made;
-        out->known += d->known;
+        out->made += get_count(area, "made");
+        out->known += get_count(area, "known");
     }
+    add_tiers(areas, n);
     out->areas = (struct show_area_list){areas, n};
     out->drafts = (struct draft_area_list){drafts, n};
     return json_is_array(json);
 }
 
 bool view_show(const json_t *json, struct arena *arena, struct show *out) {
-    static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */
     struct str status;
     *out = (struct show){0};
     if (!read_uuid(json, "id", &out->id) || !read_uuid(json, "userId", &out->seller) ||
@@ -100,5 +174,43 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
         return false;
     int state = read_one_of(status, states, 3);
     out->state = (enum show_state)state;
+    out->per_user = get_count(json, "perUser");
+    out->version = get_count(json, "version");
+    out->head.cover = cover_of(&out->id, arena);
     return state >= 0 && get_areas(json_object_get(json, "areas"), arena, out);
+}
+
+/* --- the seats of an area --- */
+
+/* The ticket of a place: the area's id, with the block and the place in its last 24 bits. */
+static struct uuid ticket_of(const struct uuid *area, int64_t block, size_t place) {
+    struct uuid id = *area;
+    int64_t number = block * 64 + (int64_t)place;
+    for (int i = 0; i < 3; i++)
+        id.b[15 - i] = (uint8_t)(number >> 8 * i);
+    return id;
+}
+
+static struct str seat_label(struct str row, int64_t number, struct arena *arena) {
+    struct buf text = {0};
+    buf_printf(&text, "Row %.*s, seat %lld", (int)row.n, row.p, (long long)number);
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
+bool view_seat_row(const json_t *json, const struct uuid *area, struct arena *arena,
+                   struct seat_row_view *out) {
+    struct str free;
+    *out = (struct seat_row_view){0};
+    if (!read_text(json, "free", &free) || !read_text(json, "name", &out->name)) return false;
+    int64_t first = get_count(json, "first"), block = get_count(json, "block");
+    struct seat_view *seats = arena_alloc(arena, free.n * sizeof *seats);
+    for (size_t i = 0; i < free.n; i++)
+        seats[i] = (struct seat_view){.id = ticket_of(area, block, i),
+                                      .number = first + (int64_t)i,
+                                      .free = free.p[i] == '1',
+                                      .label = seat_label(out->name, first + (int64_t)i, arena)};
+    out->seats = (struct seat_list){seats, free.n};
+    return true;
 }

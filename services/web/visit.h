@@ -31,6 +31,10 @@ struct visit {
     void *own;          /* the handler's */
 };
 
+/* What the visitor holds, and until when, told on every page: in a cookie, so that no page has to ask. */
+void visit_hold(struct req *rq, struct str path, int64_t until_us);
+void visit_let_go(struct req *rq, struct str path); /* empty: whatever it is */
+
 struct visit *visit_begin(struct req *rq); /* first of all */
 struct visit *visit_of(struct req *rq);
 void visit_ask(struct req *rq, enum api_part part, const char *method, api_then *then, const char *path, ...)
@@ -51,6 +55,7 @@ struct str visit_text(struct req *rq, const char *format, ...) __attribute__((fo
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */
 /* A member of a body: a field's whole number; or else its text, for the service to say what is wrong. */
 void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field);
+int64_t visit_version(struct str text);   /* of a field; 0: none */
 struct str visit_key(struct req *rq);     /* the form's Idempotency-Key; empty: none */
 struct str visit_new_key(struct req *rq); /* for a form */
 struct str visit_next(struct req *rq);    /* where one was before signing in: a path of ours */

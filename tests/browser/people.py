@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from support import DEADLINE, User, wait_until
 
 PASSWORD = "correct horse battery"
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESK, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}, {"width": 1440, "height": 900}
 
 
 def watch(page, trouble):
@@ -57,7 +57,7 @@ class Person:
     def sign_up(self):
         self.email = f"{uuid.uuid4().hex[:12]}@example.com"
         self.type(email=self.email, password=PASSWORD)
-        self.press("Make the account")
+        self.press("Create account")
 
     def sign_in(self):
         self.type(email=self.email, password=PASSWORD)

@@ -59,7 +59,7 @@ def test_a_title_is_nothing_but_text(people, markup):
 def test_what_is_typed_into_other_fields(people):
     person = people.stranger()
     for text in MARKUP:
-        for path, button in (("/signup", "Make the account"), ("/signin", "Sign in")):
+        for path, button in (("/signup", "Create account"), ("/signin", "Sign in")):
             person.go(f"{path}?" + urllib.parse.urlencode({"next": text, "first": text, "done": text}))
             person.page.locator("form[method=post]").evaluate("form => { form.noValidate = true }")
             person.type(email=text, password="short")
@@ -75,7 +75,7 @@ def test_signing_in_leads_nowhere_else(people, next):
     person = people.stranger()
     person.go("/signup?" + urllib.parse.urlencode({"next": next}))
     person.sign_up()
-    expect(person.page).to_have_url(f"{person.url}/")
+    expect(person.page).to_have_url(f"{person.url}/?done=welcome")
 
 
 def elsewhere(person, host, form):

@@ -32,7 +32,7 @@ def test_sent_too_much(people, stack):
     person.go("/signup")
     person.page.locator("[name=email]").evaluate("(input) => { input.type = 'text'; input.value = 'x'.repeat(70000) }")
     person.page.locator("[name=password]").evaluate("(input) => { input.value = 'correct horse' }")
-    person.send("Make the account")
+    person.send("Create account")
     expect(person.page.get_by_role("heading", level=1)).to_have_text("That is too much")
     expect(person.page.get_by_role("link", name="See what is on sale")).to_be_visible()
 

@@ -110,10 +110,10 @@ def test_bought_by_keyboard(people):
     buyer.go("/")
     tab_to(buyer, "Skip to the content")
     buyer.page.keyboard.press("Enter")
-    tab_to(buyer, "Search tickets")
+    tab_to(buyer, "Show, artist or venue")
     buyer.page.keyboard.type(title)
     enter(buyer)
-    buyer.sees("Results for")
+    buyer.sees("Tickets from people that match")
     tab_to(buyer, title)
     enter(buyer)
     for _ in range(5):  # orders may hear of it a moment later

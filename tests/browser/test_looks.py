@@ -8,14 +8,14 @@ import subprocess
 import axe_playwright_python
 import pytest
 
-from people import DESK, PHONE, watch
+from people import DESK, PHONE, WIDE, watch
 from support import ROOT
 from webs import running, ticket
 
 AXE = (pathlib.Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 SHOTS = ROOT / "build/screenshots"
 DRIVER = ROOT / "build/release/tests/pages_driver"
-LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (PHONE, DESK)]
+LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (PHONE, WIDE)]
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +52,12 @@ def window(chromium, web, states):
 
 def names():
     """Of the states, as the driver's source has them: pytest wants them before anything is built."""
-    source = (ROOT / "tests/integration/pages_driver.c").read_text()
-    return sorted(set(re.findall(r'(?:WRITE\(\w+, |SHOW\(|DRAFT\()"([\w-]+)"', source) + re.findall(r'^ +\{"([\w-]+)", VIEWER', source, re.M) +
+    source = "".join((ROOT / "tests/integration" / name).read_text() for name in ("pages_driver.c", "pages_shows.h"))
+    return sorted(set(re.findall(r'(?:WRITE\(\w+, |SHOW\(|DRAFT\(|PLACES\()"([\w-]+)"', source) + re.findall(r'^ +\{"([\w-]+)", VIEWER', source, re.M) +
                       re.findall(r'write_order_as\("([\w-]+)\.html"', source)))
+
+
+LARGE_TEXT = "document.documentElement.style.fontSize = '200%'; document.documentElement.scrollWidth"
 
 
 @pytest.mark.parametrize("name", names())
@@ -71,6 +74,11 @@ def test_state(window, states, name):
         result = window.evaluate("axe.run({resultTypes: ['violations']})")
         found += [(scheme, size["width"], v["id"], [n["html"][:200] for n in v["nodes"]], v["help"]) for v in result["violations"]]
     assert not found, json.dumps(found, indent=1)
+    for width in (320, 768):
+        window.set_viewport_size({"width": width, "height": 900})
+        assert window.evaluate("document.documentElement.scrollWidth") <= width, f"it is wider than a window of {width}"
+    window.set_viewport_size(PHONE)
+    assert window.evaluate(LARGE_TEXT) <= PHONE["width"], "it is wider than the window with text of 200 %"
 
 
 MEASURED = """() => new Promise((done) => {

@@ -45,7 +45,7 @@ def books(stack):
 
 def ask_the_bank(buyer, answer):
     """In the bank's window, which stays: closing one that is about to show another page may hang Chromium for good."""
-    buyer.sees("Your bank wants to know that it's you")
+    buyer.sees("Confirm that it's you")
     with buyer.context.expect_page() as opened:
         buyer.press("Confirm with your bank")
     bank = opened.value
@@ -79,7 +79,7 @@ def test_not_confirmed_then_paid_by_another_card(to_pay):
 def test_cancelled_instead_of_confirming(to_pay):
     buyer = to_pay()
     buyer.pay("Visa 3184")
-    buyer.sees("Your bank wants to know that it's you")
+    buyer.sees("Confirm that it's you")
     buyer.press("Cancel this order")
     buyer.press("Cancel the order")
     buyer.state("cancelled")
@@ -117,7 +117,7 @@ def test_stripes_script(by_stripe, books):
     assert buyer.charges(buyer.order) == []
     buyer.page.evaluate("window.refuse = ''")
     buyer.send("Pay $")
-    buyer.sees("Your bank wants to know that it's you")
+    buyer.sees("Confirm that it's you")
     [entry] = books.of({"id": buyer.order.rsplit("/", 1)[1]})
     buyer.page.evaluate("() => { window.bank = async () => ({ error: { message: 'The bank is closed.' } }) }")
     buyer.press("Confirm with your bank")

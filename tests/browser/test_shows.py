@@ -15,9 +15,9 @@ def title():
 def make_show(seller, name):
     """By the forms, up to a draft; answers its path."""
     seller.go("/sell")
-    seller.follow("Make a show")
+    seller.follow("Create a show")
     seller.type(title=name, venue="House & Hall", city="Basel", starts="2027-06-01T20:00", zone="Europe/Zurich")
-    seller.press("Make the draft")
+    seller.press("Save and go on")
     seller.sees("Your draft is made. Now add its areas.")
     return seller.path
 
@@ -42,7 +42,7 @@ def take(person, show, name, **chosen):
     def taken():
         for field, value in chosen.items():
             person.page.locator(f"[name={field}]").select_option(label=value)
-        person.send("Take the best available")
+        person.send("Get the best available")
         return person.path.startswith(name)
     wait_until(taken, f"{show} can be bought")
     return person.path
@@ -71,15 +71,15 @@ def test_two_seats_together_and_paid(people):
     expect(card).to_contain_text("House & Hall, Basel")
     expect(card.locator("time")).to_have_text(re.compile(r"Jun 1, 2027.*8:00.PM"))
     card.locator("a").click()
-    buyer.sees("8 free")
+    buyer.sees("8 left")
     buyer.press("Sign in to buy")
-    buyer.follow("Make an account")
+    buyer.follow("Create an account")
     buyer.sign_up()
-    expect(buyer.page).to_have_url(buyer.url + show)
+    expect(buyer.page).to_have_url(f"{buyer.url}{show}?done=welcome")
 
     buyer.page.get_by_label("How many?").select_option("8")
     buyer.page.get_by_label("Where?").select_option(label="Stalls, $45.50")
-    wait_until(lambda: buyer.send("Take the best available") or "side by side any more" in buyer.page.locator("main").inner_text(),
+    wait_until(lambda: buyer.send("Get the best available") or "side by side any more" in buyer.page.locator("main").inner_text(),
                "orders knows the show, and that no row has eight")
     expect(buyer.page.get_by_label("How many?")).to_have_value("8")
     expect(buyer.page.get_by_label("Side by side")).to_be_checked()
@@ -98,7 +98,7 @@ def test_two_seats_together_and_paid(people):
     row = buyer.page.locator(f"a[href='{purchase}']")
     expect(row).to_contain_text("and 1 more")
     expect(row).to_contain_text("Paid")
-    wait_until(lambda: buyer.go(show) and "6 free" in buyer.page.locator("main").inner_text(), "two are gone")
+    wait_until(lambda: buyer.go(show) and "6 left" in buyer.page.locator("main").inner_text(), "two are gone")
 
 
 def test_a_purchase_before_its_buyers_eyes(people):
@@ -115,7 +115,7 @@ def test_a_purchase_before_its_buyers_eyes(people):
     assert buyer.api.delete(f"/api{purchase}").status_code == 204
     buyer.state("cancelled")
     buyer.sees("You cancelled this order.")
-    wait_until(lambda: other.go(show) and "3 free" in other.page.locator("main").inner_text(), "they are free again")
+    wait_until(lambda: other.go(show) and "3 left" in other.page.locator("main").inner_text(), "they are free again")
 
 
 def test_without_javascript(people):

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cover.h"
 #include "pages_driver.h"
+#include "plan.h"
 #include "static.h"
 #include "templates.h"
 
 static const char *directory;
+static struct arena arena;
 
 static void write_file(const char *name, struct str bytes) {
     char path[4096];
@@ -80,14 +83,17 @@ static void write_home(void) {
                      user = page_at("/?q=opera", "mara@example.com", NULL);
     WRITE(home, "home", .page = visitor, .tickets = {cards, CARDS},
           .next = STR("/?cursor=019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f"));
-    WRITE(home, "home-search", .page = user, .words = STR("opera"), .tickets = {cards + 1, 3});
+    WRITE(home, "home-search", .page = user, .filtered = true,
+          .search = {.action = STR("/"), .words = STR("opera")}, .tickets = {cards + 1, 3});
     WRITE(home, "home-later", .page = user, .later = true, .tickets = {cards + 3, 8});
     WRITE(home, "home-empty", .page = visitor);
     WRITE(home, "home-end", .page = visitor, .later = true);
-    WRITE(home, "home-none", .page = user, .words = STR("\"><b>opera"));
+    WRITE(home, "home-none", .page = user, .filtered = true,
+          .search = {.action = STR("/"), .words = STR("\"><b>opera")});
     WRITE(home, "home-away", .page = visitor, .away = true);
-    WRITE(home, "home-refused", .page = visitor, .words = STR("x"),
-          .problem = STR("Must have at most 100 characters"));
+    WRITE(home, "home-refused", .page = visitor, .filtered = true,
+          .search = {
+              .action = STR("/"), .words = STR("x"), .problem = STR("Must have at most 100 characters")});
 }
 
 /* --- a ticket --- */
@@ -227,6 +233,12 @@ static void write_purchase(void) {
     v.kind = ORDER_KIND_PURCHASES;
     v.title = STR("Stalls, row 7, seats 21–22");
     v.tickets = (struct order_ticket_list){tickets, 2};
+    v.show = (struct show_brief_view){.title = STR("<b>Die Zauberflöte</b>"),
+                                      .venue = STR("Theater <am> Rhein"),
+                                      .city = STR("Basel"),
+                                      .starts = STR("Tue 1 Jun 2027, 20:00"),
+                                      .starts_at = INT64_C(1811872800) * SECONDS,
+                                      .zone = STR("Europe/Zurich")};
     write_order_as("purchase.html", &v);
     v.declined = STR("It has insufficient funds.");
     write_order_as("purchase-declined.html", &v);
@@ -243,88 +255,7 @@ static void write_purchase(void) {
     write_order_as("purchase-cancelled.html", &v);
 }
 
-/* --- shows --- */
-
-static struct show_head_view head(int i) {
-    return (struct show_head_view){.title = str_of(titles[i]),
-                                   .venue = STR("Theater <am> Rhein"),
-                                   .city = STR("Basel"),
-                                   .description = STR("Doors at 7 p.m.\nNo interval."),
-                                   .starts = STR("Tue 1 Jun 2027, 20:00"),
-                                   .starts_at = INT64_C(1811872800) * SECONDS,
-                                   .zone = STR("Europe/Zurich")};
-}
-
-static struct show_card_view show_card(int i) {
-    struct show_head_view h = head(i);
-    return (struct show_card_view){id, h.title, h.venue, h.city, h.starts, h.starts_at, h.zone};
-}
-
-static void write_show_lists(void) {
-    struct show_card_view cards[TITLES];
-    for (int i = 0; i < TITLES; i++)
-        cards[i] = show_card(i);
-    struct page_view page = page_at("/shows", NULL, NULL);
-    struct ticket_card_view ticket = card(1, titles[3], 4550, TICKET_STATE_AVAILABLE);
-    WRITE(home, "home-shows", .page = page_at("/", NULL, NULL), .shows = {cards, TITLES},
-          .shows_next = STR("/shows?cursor=x"), .tickets = {&ticket, 1});
-    WRITE(home, "home-shows-away", .page = page_at("/", NULL, NULL), .shows_away = true,
-          .tickets = {&ticket, 1});
-    WRITE(shows, "shows", .page = page, .shows = {cards, TITLES}, .next = STR("/shows?cursor=x"));
-    WRITE(shows, "shows-empty", .page = page);
-    WRITE(shows, "shows-end", .page = page, .later = true);
-    WRITE(shows, "shows-away", .page = page, .away = true);
-}
-
-static void write_show(void) {
-    const struct show_area_view areas[] = {{id, STR("Stalls <b>"), {6450, "USD"}, false, 312},
-                                           {id, STR("Balcony"), {2950, "USD"}, false, 0},
-                                           {id, STR("Stalls, wheelchairs"), {2950, "USD"}, true, 4}};
-    static const struct option_view many[] = {{STR("1"), STR("1"), false}, {STR("2"), STR("2"), true}};
-    static const struct option_view where[] = {{STR(""), STR("The best, wherever it is"), false},
-                                               {STR("x"), STR("Stalls <b>, $64.50"), true}};
-    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
-    struct page_view visitor = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", NULL, NULL);
-#define SHOW(name, ...)                                                                                      \
-    WRITE(show, name, .id = id, .show = head(1), .areas = {areas, 3}, .quantities = {many, 2},               \
-          .choices = {where, 2}, .together = true, .key = KEY, __VA_ARGS__)
-    SHOW("show", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316);
-    SHOW("show-refused", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316,
-         .problem = STR("There are not 4 places side by side any more; 17 are left."),
-         .quantity_error = STR("Must be a whole number from 1 to 8"), .area_error = STR("Must be a UUID"));
-    SHOW("show-stranger", .page = visitor, .state = SHOW_STATE_ANNOUNCED, .free = 316);
-    SHOW("show-full", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER);
-    SHOW("show-mine", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_SELLER, .free = 316);
-    SHOW("show-cancelled", .page = page, .state = SHOW_STATE_CANCELLED, .viewer = VIEWER_BUYER, .free = 316);
-}
-
-static void write_drafts(void) {
-    static const struct draft_area_view areas[] = {
-        {STR("Stalls <b>"), {6450, "USD"}, true, false, 1200, 1200, 800},
-        {STR("Balcony"), {2950, "USD"}, false, true, 300, 12, 0}};
-    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
-    WRITE(show_new, "show-new", .page = page, .currency = STR("USD"), .per_user = STR("8"), .key = KEY);
-    WRITE(show_new, "show-new-refused", .page = page, .title = str_of(titles[1]),
-          .venue_error = STR("Must have 1 to 120 characters"), .starts = STR("2027-06-01T20:00"),
-          .starts_error = STR("Must be in the future"), .zone = STR("Europe/<b>"),
-          .zone_error = STR("Must be the name of a time zone, like Europe/Zurich"),
-          .description = STR("One\n</textarea><b>two"),
-          .description_error = STR("Must have at most 4000 characters"), .currency = STR("USD"),
-          .per_user = STR("0"), .per_user_error = STR("Must be a whole number from 1 to 1000"), .key = KEY);
-#define DRAFT(name, ...)                                                                                     \
-    WRITE(show_draft, name, .page = page, .id = id, .show = head(1), .symbol = STR("$"), .key = KEY,         \
-          __VA_ARGS__)
-    DRAFT("draft", .state = MAKING_STATE_EMPTY);
-    DRAFT("draft-making", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .made = 1212,
-          .known = 800);
-    DRAFT("draft-ready", .state = MAKING_STATE_READY, .areas = {areas, 1}, .places = 1200, .made = 1200,
-          .known = 1200);
-    DRAFT("draft-refused", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .made = 1212,
-          .known = 800, .problem = STR("This show is not complete yet: 1212 of its 1500 places are made."),
-          .name = STR("\"<b>"), .price_error = STR("Must be a price"), .rows = STR("A 1-20\nB"),
-          .rows_error = STR("Line 2 must be a row and its seats, like A 1-20"), .count = STR("x"),
-          .count_error = STR("Must be a whole number from 1 to 1000000"), .accessible = true);
-}
+#include "pages_shows.h"
 
 /* --- one's own --- */
 
@@ -349,7 +280,20 @@ static void write_lists(void) {
     struct ticket_card_view cards[4];
     for (int i = 0; i < 4; i++)
         cards[i] = card(i, titles[i + 1], 12900, (enum ticket_state)i);
-    WRITE(mine, "mine", .page = mine, .tickets = {cards, 4}, .next = STR("/tickets?cursor=x"));
+    struct own_show_view shows[3];
+    for (int i = 0; i < 3; i++)
+        shows[i] = (struct own_show_view){.id = id,
+                                          .title = str_of(titles[i + 1]),
+                                          .venue = STR("Theater <am> Rhein"),
+                                          .city = STR("Basel"),
+                                          .starts = STR("Tue 1 Jun 2027, 20:00"),
+                                          .starts_at = INT64_C(1811872800) * SECONDS,
+                                          .zone = STR("Europe/Zurich"),
+                                          .state = (enum show_state)(i % 2),
+                                          .taken = 213 * i,
+                                          .places = 1200};
+    WRITE(mine, "mine", .page = mine, .shows = {shows, 3}, .tickets = {cards, 4},
+          .next = STR("/tickets?cursor=x"));
     WRITE(mine, "mine-empty", .page = mine);
     WRITE(mine, "mine-end", .page = mine, .later = true);
     WRITE(mine, "mine-away", .page = mine, .away = true);
@@ -412,6 +356,8 @@ int main(int argc, char **argv) {
     write_bought();
     write_show_lists();
     write_show();
+    write_seats();
+    write_texts();
     write_drafts();
     write_lists();
     write_forms();

@@ -163,7 +163,7 @@ def test_idempotency_key(stack, seller, buyer, other, ticket):
     assert other.post("/api/orders", json={"ticketId": second["id"]}, headers=key).status_code == 201, "another's key"
     buyer.delete(f"/api/orders/{first.json()['id']}")
     again = buyer.post("/api/orders", json=body, headers=key)
-    assert again.status_code == 201 and again.json() == {**first.json(), "status": "cancelled", "version": 2}
+    assert again.status_code == 201 and again.json() == {**first.json(), "status": "cancelled", "reason": "buyer", "version": 2}
     assert len(stack.topic("orders").of(ticket["id"], 2)) == 2, "one OrderCreated and the cancellation"
 
 
@@ -302,7 +302,7 @@ def test_list_is_own_paged_and_newest_first(stack, seller, buyer, other):
         assert answer.status_code == 200 and len(answer.json()) <= 2
         seen += answer.json()
         path = answer.links.get("next", {}).get("url")
-    placed[2].update(status="cancelled", version=2)
+    placed[2].update(status="cancelled", reason="buyer", version=2)
     assert seen == placed[::-1]
     assert buyer.get("/api/orders").json() == seen
 
@@ -330,7 +330,7 @@ def test_cancel(stack, buyer, other, ticket, order):
     for _ in range(2):
         answer = buyer.delete(path)
         assert answer.status_code == 204 and not answer.content
-    assert buyer.get(path).json() == {**order, "status": "cancelled", "version": 2}
+    assert buyer.get(path).json() == {**order, "status": "cancelled", "reason": "buyer", "version": 2}
     assert history(buyer, order) == [(1, "OrderCreated", "created", None), (2, "OrderCancelled", "cancelled", "buyer")]
     following = other.place(ticket)
     events = stack.topic("orders").of(ticket["id"], 3)

@@ -24,7 +24,8 @@ select ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1,
 SHOWS = """
 with show as (
     insert into shows (id, version, user_id, title, venue, city, starts_at, time_zone, currency, decimals, per_user, status)
-    select place_id('018f0000-0000-7000-a000-000000000000', n), 1, '018f0000-0000-7000-9000-000000000001', md5(n::text), 'Hall', 'Bern',
+    select place_id('018f0000-0000-7000-a000-000000000000', n), 1, ('018f0000-0000-7000-9000-' || lpad(to_hex(n % 200), 12, '0'))::uuid,
+           md5(n::text), 'Hall', 'Bern',
            now() + n * interval '1 hour', 'UTC', 'USD', 2, 8, case when n % 4 = 0 then 'draft' else 'announced' end
       from generate_series(1, 3000) n
     returning *
@@ -94,7 +95,8 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
     ("list_own_tickets", f"{NEWEST}, array[null]::text[], {SOMEBODY}", "tickets_by_seller"),
     ("get_ticket", "array['018f0000-0000-7000-8000-000000000001']::uuid[]", "tickets_pkey"),
     ("list_shows", "array[null]::uuid[], array[21], array[null]::text[], array[null]::text[], array[null]::timestamptz[], array[null]::timestamptz[]",
-     "shows_by_date shows_pkey"),
+     "shows_by_date shows_pkey areas_by_show seat_rows_by_area"),
+    ("list_own_shows", f"{NEWEST}, {SOMEBODY}", "shows_by_seller areas_by_show seat_rows_by_area"),
     ("get_show", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}", "shows_pkey areas_by_show seat_rows_by_area"),
     ("get_seats", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], array['018f0000-0000-7000-0000-010000000000']::uuid[], {SOMEBODY}",
      "areas_by_show shows_pkey seat_rows_by_area"),

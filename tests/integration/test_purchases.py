@@ -68,7 +68,7 @@ def test_three_together(stack, hall, buyer):
     assert [o["id"][-1] for o in purchase["orders"]] == ["0", "1", "2"] and len({o["id"][:-1] for o in purchase["orders"]}) == 1
     assert {o["expiresAt"] for o in purchase["orders"]} == {purchase["expiresAt"]}
     for order in purchase["orders"]:
-        assert buyer.get(f"/api/orders/{order['id']}").json() == order
+        assert buyer.get(f"/api/orders/{order['id']}").json() == order and order["showId"] == hall.id
         [event] = stack.topic("orders").of(order["ticket"]["id"], 1)
         assert (event["type"], event["purchaseId"], event["purchaseSize"], event["showId"], event["price"]) == (
             "OrderCreated", uuid.UUID(purchase["id"]), 3, uuid.UUID(hall.id), 2050)

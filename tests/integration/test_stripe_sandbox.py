@@ -476,7 +476,7 @@ def test_three_d_secure(box, listener, method, outcome):
 @pytest.mark.parametrize("currency, shown", [("usd", "20.05 USD"), ("jpy", "2005 JPY"), ("kwd", "2.005 KWD")])
 def test_the_page_says_how_much(box, currency, shown):
     intent = pay(box, "pm_card_authenticationRequired", 2005, currency=currency)
-    assert f"A test payment of {shown} wants" in requests.get(intent.next_action.redirect_to_url.url, timeout=DEADLINE).text
+    assert f"Is this payment of {shown} yours?" in requests.get(intent.next_action.redirect_to_url.url, timeout=DEADLINE).text
 
 
 def test_authenticated_and_declined_all_the_same(box):

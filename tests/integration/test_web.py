@@ -146,12 +146,12 @@ def test_sign_up(web):
     assert answer.status_code == 400 and "Email must be an e-mail" in answer.words and "Password must have 8 to 128 characters" in answer.words
     web.services.answers["POST /api/users/signup"] = (409, refusal("Email in use", "email"))
     answer = browser.submit(answer.page, "/signup", email="mara@example.com", password="x" * 9)
-    assert answer.status_code == 409 and "There is an account of this e-mail already" in answer.words
+    assert answer.status_code == 409 and "There is an account with this e-mail already" in answer.words
     web.services.answers["POST /api/users/signup"] = (429, refusal("Too many attempts, try again later"))
     answer = browser.submit(answer.page, "/signup")
     assert answer.status_code == 429 and "Too many attempts" in answer.words
     web.services.answers["POST /api/users/signup"] = (201, {"id": new_id(), "email": "x"}, signed_in(web))
-    assert browser.submit(answer.page, "/signup").headers["Location"] == "/sell"
+    assert browser.submit(answer.page, "/signup").headers["Location"] == "/sell?done=welcome"
     assert browser.go("/sell").status_code == 200
 
 
@@ -435,7 +435,7 @@ def test_pages_say_what_works_and_what_does_not(web):
     web.services.away = {"orders"}
     assert browser.go("/").status_code == 200
     answer = browser.go("/orders")
-    assert answer.status_code == 503 and "Your orders can't be shown right now" in answer.words
+    assert answer.status_code == 503 and "Your purchases can't be shown right now" in answer.words
     answer = browser.go("/orders/" + new_id())
     assert answer.status_code == 503 and "Orders Doesn't answer" in answer.words and "Tickets on sale Works" in answer.words
     answer = browser.submit(page, f"{path}/buy")

@@ -42,7 +42,7 @@ def test_home_has_shows_by_date_above_the_tickets(web):
     assert [c.find("a").get("href") for c in cards] == [f"/shows/{first['id']}", f"/shows/{second['id']}"]
     assert TITLE in text_of(cards[0]) and "House & Hall, Basel" in text_of(cards[0])
     assert [c.find(".//time").text for c in cards] == ["Tue 1 Jun 2027, 20:00", "Tue 1 Jun 2027, 14:00"]
-    assert cards[0].find(".//time").attrib == {"class": "small", "datetime": "2027-06-01T18:00:00.000Z", "data-zone": "Europe/Zurich"}
+    assert cards[0].find(".//time").attrib == {"class": "when", "datetime": "2027-06-01T18:00:00.000Z", "data-zone": "Europe/Zurich"}
     assert web.services.asked("GET", "/api/shows")[0]["path"] == "/api/shows?limit=20"
     links = [a.get("href") for a in answer.page.iter("a") if text_of(a) == "Later shows"]
     assert links == [f"/shows?cursor={cursor}"]
@@ -97,9 +97,10 @@ def test_a_show_for_a_stranger(web):
     path = serve_show(web, show(description="Two\nlines <b>"), [area(), area(name="Balcony", free=0), area(name="Ramp", accessible=True)])
     answer = Browser(web).go(path)
     assert answer.status_code == 200 and answer.page.find(".//h1").text == TITLE
-    assert "Tue 1 Jun 2027, 20:00 House & Hall, Basel Two lines <b>" in answer.words
+    assert "Tue 1 Jun 2027, 20:00By the clocks at the venue House & HallBasel Two lines <b>" in answer.words
     assert [text_of(e) for e in answer.page.find(".//ul[@class='areas']")] == [
-        "Stalls <b> 40 free $20.50", "Balcony Sold out $20.50", "Ramp 40 free, accessible $20.50"]
+        "Stalls <b>40 left · Pick your seats in Stalls <b> $20.50", "BalconySold out $20.50",
+        "Ramp Accessible40 left · Pick your seats in Ramp $20.50"]
     [link] = [a for a in answer.page.iter("a") if text_of(a) == "Sign in to buy"]
     assert urllib.parse.parse_qs(link.get("href").partition("?")[2]) == {"next": [path]}
     assert not list(answer.page.find(".//main").iter("form"))
@@ -258,7 +259,7 @@ def test_the_bank_wants_to_know_more(web):
     assert browser.submit(page, f"{path}/pay").headers["Location"] == path
     serve_purchase(web, p, charges=[{"status": "requires_action", "nextAction": {"redirect_to_url": {"url": "https://bank.example/1"}}}])
     answer = browser.go(path)
-    assert "Your bank wants to know that it's you" in answer.words and f"{path}/confirm" in [a.get("href") for a in answer.page.iter("a")]
+    assert "Confirm that it's you" in answer.words and f"{path}/confirm" in [a.get("href") for a in answer.page.iter("a")]
     assert browser.go(f"{path}/confirm").headers["Location"] == "https://bank.example/1"
     o = order(ticket())
     path = serve_order(web, o)
@@ -360,7 +361,7 @@ def test_a_show_that_is_refused_keeps_what_was_typed(web):
     assert {k: kept[k.replace("_", "-")].replace("\r", "") for k in TYPED} == {k: v.replace("\r", "") for k, v in TYPED.items()}
     web.services.away = {"shows"}
     answer = browser.submit(page, "/shows/new", **TYPED)
-    assert answer.status_code == 503 and "could not be made" in answer.words
+    assert answer.status_code == 503 and "could not be saved" in answer.words
 
 
 @pytest.mark.parametrize("typed, words", [
@@ -400,12 +401,12 @@ def test_a_draft_and_the_progress_of_its_making(web):
     path = draft(web, browser, area(places=100000, made=60000, known=40000), area(name="Pit", seated=False, places=500, made=500, known=500))
     answer = browser.go(path)
     assert making(answer).get("data-state") == "making" and making(answer).get("data-refresh") == "live"
-    assert "60500 of 100500 places are made, 40500 can be sold" in answer.words and "500 standing: 500 made" in answer.words
+    assert "Getting your places ready: 40500 of 100500" in answer.words and "500 standing" in answer.words
     bar = answer.page.find(".//progress")
     assert (bar.get("max"), bar.get("value")) == ("100500", "40500") and "€20.50" in answer.words
     path = draft(web, browser, area())
     answer = browser.go(path)
-    assert making(answer).get("data-state") == "ready" and "All 100 places are made" in answer.words
+    assert making(answer).get("data-state") == "ready" and "All 100 places are ready to sell" in answer.words
 
 
 def test_adding_areas(web):

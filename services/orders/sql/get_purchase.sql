@@ -1,6 +1,6 @@
 -- The orders of purchases, by the purchase's id.
 select r.ordinal, o.id, o.status, o.expires_at, o.user_id, o.version, o.ticket_id, o.title, o.price, o.currency, o.ticket_version,
-       'found' as verdict, o.purchase_size, s.area_name, s.row_name, s.first_seat + place_of(o.ticket_id) as seat, null::int as remaining
+       o.reason, o.show_id, 'found' as verdict, o.purchase_size, s.area_name, s.row_name, s.first_seat + place_of(o.ticket_id) as seat, null::int as remaining
   from unnest($1::uuid[]) with ordinality as r (id, ordinal)
   join orders f on f.id = r.id and f.id = purchase_of(f.id, f.purchase_size)
  cross join lateral (select * from orders m where m.id between f.id and order_of(f.id, f.purchase_size, f.purchase_size)

@@ -1,6 +1,6 @@
 -- A page of a buyer's purchases, newest first, of those older than `before`: one row an order.
 select r.ordinal, o.id, o.status, o.expires_at, o.user_id, o.version, o.ticket_id, o.title, o.price, o.currency, o.ticket_version,
-       'found' as verdict, o.purchase_size, s.area_name, s.row_name, s.first_seat + place_of(o.ticket_id) as seat, null::int as remaining
+       o.reason, o.show_id, 'found' as verdict, o.purchase_size, s.area_name, s.row_name, s.first_seat + place_of(o.ticket_id) as seat, null::int as remaining
   from unnest($1::uuid[], $2::uuid[], $3::int4[]) with ordinality as r (user_id, before, most, ordinal)
  cross join lateral (select * from orders f
                       where f.user_id = r.user_id and f.id < r.before and f.id = purchase_of(f.id, f.purchase_size)

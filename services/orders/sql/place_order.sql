@@ -69,6 +69,8 @@ select s.ordinal,
        coalesce(p.price, k.price) as price,
        coalesce(p.currency, k.currency) as currency,
        coalesce(p.ticket_version, k.ticket_version) as ticket_version,
+       coalesce(p.reason, k.reason) as reason,
+       coalesce(p.show_id, k.show_id) as show_id,
        case when p.id = s.id then 'placed'
             when s.refusal is not null then s.refusal
             when (p.user_id, p.idempotency_key) is distinct from (s.user_id, s.key) and p.id is not null then 'reserved'

@@ -1,6 +1,6 @@
 -- Places purchases (write_purchases). One row an order, in the order of their ids; a request that is refused has one row without.
 select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).user_id, (placed).version, (placed).ticket_id,
-       (placed).title, (placed).price, (placed).currency, (placed).ticket_version, v.verdict, (placed).purchase_size, s.area_name,
+       (placed).title, (placed).price, (placed).currency, (placed).ticket_version, (placed).reason, (placed).show_id, v.verdict, (placed).purchase_size, s.area_name,
        s.row_name, s.first_seat + place_of((placed).ticket_id) as seat, v.remaining
   from write_purchases(array(
            select row(r.ordinal, r.id, r.user_id, r.show_id, r.area_id, coalesce(cardinality(r.tickets::uuid[]), r.quantity),

@@ -130,13 +130,13 @@
             const items = all(selector).map((element) => `${element.dataset[id]}.${version(element)}`);
             return items.length ? [`${name}=${items.join(",")}`] : [];
         };
-        const fresh = document.getElementById("fresh") && !location.search;
-        return [...list("cards", "li[data-ticket]", "ticket"), ...list("sheet", "article[data-ticket]", "ticket"),
+        const fresh = document.getElementById("fresh") && !location.search, show = document.querySelector("[data-show]");
+        return [...(show ? [`show=${show.dataset.show}`] : []), ...list("cards", "li[data-ticket]", "ticket"), ...list("sheet", "article[data-ticket]", "ticket"),
                 ...list("orders", "[data-order]", "order"), ...(fresh ? ["listed=yes"] : [])];
     }
 
     // Which ones, whatever their versions.
-    const ids = () => all("[data-ticket], [data-order]").map((element) => element.dataset.ticket ?? element.dataset.order).join();
+    const ids = () => all("[data-ticket], [data-order], [data-show]").map(({ dataset }) => dataset.ticket ?? dataset.order ?? dataset.show).join();
 
     function element(html) {
         const template = document.createElement("template");
@@ -168,6 +168,11 @@
         order(event) {
             const order = JSON.parse(event.data);
             if (all(`[data-order="${order.id}"]`).some((old) => version(old) < order.version)) refresh();
+        },
+        places(event) {
+            for (const [area, left] of Object.entries(JSON.parse(event.data))) {
+                for (const box of all(`.free[data-area="${area}"]`)) box.textContent = left;
+            }
         },
         again: refresh,
         listed(event) {
@@ -230,6 +235,51 @@
             };
             tick();
         }
+    }
+
+    // --- what is held, on every other page ---
+
+    for (const box of all(".held-left")) {
+        const until = Date.parse(box.dataset.until);
+        const tick = () => {
+            const left = Math.ceil((until - now()) / 1000);
+            if (left <= 0) return box.closest(".held").remove();
+            box.textContent = `${clock(left)} left`;
+            setTimeout(tick, 1000 - ((now() - until) % 1000 + 1000) % 1000 + 5);
+        };
+        tick();
+    }
+
+    // --- passwords that can be looked at ---
+
+    for (const field of all("input[type=password]")) {
+        const button = document.createElement("button");
+        const look = (shown) => {
+            field.type = shown ? "text" : "password";
+            button.textContent = shown ? "Hide" : "Show";
+            button.setAttribute("aria-label", `${button.textContent} the ${field.labels[0].textContent.trim().toLowerCase()}`);
+        };
+        button.type = "button";
+        button.className = "reveal";
+        button.addEventListener("click", () => look(field.type === "password"));
+        field.form.addEventListener("submit", () => look(false));
+        look(false);
+        field.after(button);
+    }
+
+    // --- seats that are picked ---
+
+    const pick = document.getElementById("pick");
+
+    function told() {
+        const boxes = all("[name=ticket]", pick), picked = boxes.filter((box) => box.checked), most = Number(pick.dataset.most);
+        for (const box of boxes) box.disabled = !box.checked && picked.length >= most;
+        const total = new Intl.NumberFormat(undefined, { style: "currency", currency: pick.dataset.currency }).format(picked.length * pick.dataset.price);
+        pick.querySelector(".picked").textContent = picked.length ? `${picked.length} seat${picked.length > 1 ? "s" : ""}: ${total}` : `Pick up to ${most} seats.`;
+    }
+    if (pick) {
+        pick.addEventListener("change", told);
+        told();
     }
 
     // --- forms: once ---

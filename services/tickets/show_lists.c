@@ -1,0 +1,160 @@
+/* The lists of shows: of all that are announced, and of a seller's own. Declared in shows.h. */
+#include "arena.h"
+#include "clock.h"
+#include "currency.h"
+#include "fields.h"
+#include "percent.h"
+#include "queries.h"
+#include "recent.h"
+#include "routes.h"
+#include "show_answers.h"
+#include "shows.h"
+#include "utf8.h"
+
+enum { QUERY_MAX = 100 };
+
+struct list {
+    struct req_page page;
+    bool has_cursor, mine;
+    struct str q, city, from, to;
+    int64_t begins, ends; /* where from and to are given */
+};
+
+/* What a link to the next page says beyond where it begins. */
+static struct str list_query(struct req *rq, const struct list *list) {
+    const struct {
+        const char *name;
+        struct str value;
+    } parts[] = {{"q", list->q}, {"city", list->city}, {"from", list->from}, {"to", list->to}};
+    struct buf query = {0};
+    if (list->mine) buf_printf(&query, "&mine=true");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].value.n == 0) continue;
+        buf_printf(&query, "&%s=", parts[i].name);
+        percent_encode(&query, parts[i].value);
+    }
+    struct str text = arena_str(req_arena(rq), buf_str(&query));
+    buf_free(&query);
+    return text;
+}
+
+static void write_row(struct json *out, const struct rows *rows, int row) {
+    json_open(out, '{');
+    shows_write(out, rows, row);
+    if (!row_null(rows, row, SHOW_FROM_PRICE)) {
+        json_key(out, "fromPrice");
+        json_minor(out, row_int(rows, row, SHOW_FROM_PRICE),
+                   currency_decimals(row_text(rows, row, SHOW_CURRENCY)));
+    }
+    json_put_int(out, "free", row_int(rows, row, SHOW_FREE));
+    json_put_int(out, "places", row_int(rows, row, SHOW_ALL_PLACES));
+    json_close(out, '}');
+}
+
+/* Where it begins is in the key too. */
+static struct str key_of(struct req *rq) {
+    struct str target = req_target(rq);
+    return arena_str(req_arena(rq), target);
+}
+
+static bool reply_kept(struct req *rq) {
+    const struct tickets *service = req_service(rq);
+    struct recent_answer answer;
+    if (!recent_find(service->recent, req_thread(rq), key_of(rq), clock_mono_us(), &answer)) return false;
+    if (answer.link.n > 0) req_set_header(rq, "link", answer.link);
+    req_set_header(rq, "cache-control", STR("public, max-age=1"));
+    req_reply_raw(rq, 200, "application/json", answer.body);
+    return true;
+}
+
+/* One row more than the page was asked for, to know whether there is a next one. */
+static void on_page(struct req *rq, const struct rows *rows) {
+    const struct tickets *service = req_service(rq);
+    const struct list *list = req_state(rq);
+    struct json *out = req_json(rq);
+    struct str link = {0};
+    json_open(out, '[');
+    for (int i = 0; i < rows->count && i < list->page.size; i++)
+        write_row(out, rows, i);
+    json_close(out, ']');
+    if (rows->count > list->page.size)
+        link = req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, SHOW_ID),
+                             list_query(rq, list));
+    if (!list->mine) {
+        req_set_header(rq, "cache-control", STR("public, max-age=1"));
+        recent_put(service->recent, req_thread(rq), key_of(rq), clock_mono_us(),
+                   (struct recent_answer){buf_str(&out->out), link});
+    }
+    req_reply(rq, 200);
+}
+
+static bool read_words(struct req *rq, const char *name, struct str *out) {
+    struct str v;
+    if (!req_query(rq, name, &v)) return true;
+    *out = fields_trim(v);
+    if (utf8_valid(*out) && utf8_length(*out) <= QUERY_MAX) return true;
+    req_fail(rq, 400, name, "must be a text of at most %d characters", QUERY_MAX);
+    return false;
+}
+
+static bool read_time(struct req *rq, const char *name, struct str *text, int64_t *us) {
+    if (!req_query(rq, name, text) || clock_parse(*text, us)) return true;
+    req_fail(rq, 400, name, "must be a date, or a date and time like 2027-06-01T20:00:00Z");
+    return false;
+}
+
+static void put_moment(struct sql_params *item, struct str text, int64_t us) {
+    if (text.n == 0)
+        put_null(item);
+    else
+        put_time(item, us);
+}
+
+/* false: answered. */
+static bool read_mine(struct req *rq, bool *mine) {
+    struct str v = {0};
+    req_query(rq, "mine", &v);
+    *mine = str_eq(v, STR("true"));
+    if (v.n > 0 && !*mine && !str_eq(v, STR("false")))
+        req_fail(rq, 400, "mine", "must be true or false");
+    else if (*mine && req_user(rq) == NULL)
+        req_fail(rq, 401, NULL, "Sign in to see your own shows");
+    else
+        return true;
+    return false;
+}
+
+static void list_own(struct req *rq, const struct list *list) {
+    struct sql_params *item = req_exec(rq, &sql_list_own_shows, on_page);
+    if (item == NULL) return;
+    put_uuid(item, &list->page.before);
+    put_int(item, list->page.size + 1);
+    req_put_user(rq, item);
+}
+
+void shows_list(struct req *rq) {
+    struct list *list = req_alloc(rq, sizeof *list);
+    struct str cursor;
+    req_set_state(rq, list);
+    if (!read_mine(rq, &list->mine) || !req_page(rq, &list->page) || !read_words(rq, "q", &list->q) ||
+        !read_words(rq, "city", &list->city) || !read_time(rq, "from", &list->from, &list->begins) ||
+        !read_time(rq, "to", &list->to, &list->ends))
+        return;
+    list->has_cursor = req_query(rq, "cursor", &cursor);
+    if (list->mine) {
+        list_own(rq, list);
+        return;
+    }
+    if (reply_kept(rq)) return;
+    struct sql_params *item = req_exec(rq, &sql_list_shows, on_page);
+    if (item == NULL) return;
+    if (list->has_cursor)
+        put_uuid(item, &list->page.before);
+    else
+        put_null(item);
+    put_int(item, list->page.size + 1);
+    put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
+    put_optional_text(item, list->city);
+    put_moment(item, list->from, list->begins);
+    put_moment(item, list->to, list->ends);
+}

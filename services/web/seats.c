@@ -1,0 +1,219 @@
+/* The seats of an area, to pick some of: the page, and what is sent from it. */
+#include "arena.h"
+#include "buf.h"
+#include "routes.h"
+#include "views.h"
+
+/* More than that is a long page on a phone: rows further back are pages of their own. */
+enum { SEATS_OF_A_PAGE = 1500 };
+
+struct seats_page {
+    const struct api_answer *refusal; /* of what was sent; NULL: nothing was */
+    struct str problem;
+    const struct api_answer *show, *map;
+    int left; /* answers to come */
+};
+
+static struct seats_page *own(struct req *rq) {
+    return visit_of(rq)->own;
+}
+
+/* --- what was picked --- */
+
+static bool is_picked(struct req *rq, const struct uuid *id) {
+    const struct form *form = &visit_of(rq)->form;
+    struct uuid picked;
+    for (int i = 0; i < form->count; i++)
+        if (str_eq(form->fields[i].key, STR("ticket")) && uuid_parse(form->fields[i].value, &picked) &&
+            uuid_eq(&picked, id))
+            return true;
+    return false;
+}
+
+static int count_picked(struct req *rq) {
+    const struct form *form = &visit_of(rq)->form;
+    int count = 0;
+    for (int i = 0; i < form->count; i++)
+        count += str_eq(form->fields[i].key, STR("ticket"));
+    return count;
+}
+
+/* --- the page --- */
+
+/* The rows of a page: those from `first` on, up to before `end`. */
+struct part {
+    size_t first, end, before; /* before: where the page before it begins */
+};
+
+static size_t seats_of(const json_t *rows, size_t row) {
+    return json_string_length(json_object_get(json_array_get(rows, row), "free"));
+}
+
+static struct part part_of(const json_t *rows, size_t wanted) {
+    struct part part = {0};
+    size_t n = json_array_size(rows), count = 0;
+    for (size_t row = 0; row < n; row++) {
+        count += seats_of(rows, row);
+        if (count > SEATS_OF_A_PAGE && row > part.first) {
+            if (row > wanted) break;
+            part.before = part.first;
+            part.first = row;
+            count = seats_of(rows, row);
+        }
+        part.end = row + 1;
+    }
+    return part;
+}
+
+static size_t wanted_row(struct req *rq) {
+    struct str text;
+    size_t row = 0;
+    if (req_query(rq, "row", &text))
+        for (size_t i = 0; i < text.n && i < 6 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
+            row = row * 10 + (size_t)(text.p[i] - '0');
+    return row;
+}
+
+static struct str link_to_row(struct req *rq, size_t row) {
+    struct uuid area = req_path_uuid(rq, 1);
+    char id[UUID_TEXT], area_id[UUID_TEXT];
+    visit_id(rq, id);
+    uuid_format(&area, area_id);
+    return visit_text(rq, "/shows/%.*s/areas/%.*s?row=%zu", UUID_TEXT, id, UUID_TEXT, area_id, row);
+}
+
+static struct seats_view view_of(struct req *rq, const struct show *show, const struct show_area_view *area) {
+    struct visit *visit = visit_of(rq);
+    struct seats_page *p = own(rq);
+    struct seats_view view = {.page = visit->page,
+                              .show_id = show->id,
+                              .area_id = area->id,
+                              .show = show->head.title,
+                              .area = area->name,
+                              .price = area->price,
+                              .left = area->left,
+                              .viewer = show_viewer(visit, show),
+                              .problem = p->problem,
+                              .most = show->per_user < PURCHASE_MOST ? show->per_user : PURCHASE_MOST,
+                              .key = visit_new_key(rq)};
+    return view;
+}
+
+static bool add_rows(struct req *rq, const json_t *map, struct seats_view *view) {
+    const json_t *rows = json_object_get(map, "rows");
+    struct part part = part_of(rows, wanted_row(rq));
+    size_t n = part.end - part.first;
+    struct seat_row_view *views = req_alloc(rq, n * sizeof *views);
+    for (size_t i = 0; i < n; i++)
+        if (!view_seat_row(json_array_get(rows, part.first + i), &view->area_id, req_arena(rq), &views[i]))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < views[i].seats.count; k++) {
+            struct seat_view *seat = (struct seat_view *)&views[i].seats.items[k];
+            seat->chosen = visit_of(rq)->form.count > 0 && is_picked(rq, &seat->id);
+        }
+    view->rows = (struct seat_row_list){views, n};
+    if (part.first > 0) view->earlier = link_to_row(rq, part.before);
+    if (part.end < json_array_size(rows)) view->later = link_to_row(rq, part.end);
+    return true;
+}
+
+static const struct show_area_view *area_of(const struct show *show, const struct uuid *id) {
+    for (size_t i = 0; i < show->areas.count; i++)
+        if (uuid_eq(&show->areas.items[i].id, id)) return &show->areas.items[i];
+    return NULL;
+}
+
+static void render(struct req *rq) {
+    const struct seats_page *p = own(rq);
+    struct uuid id = req_path_uuid(rq, 1);
+    struct show show;
+    if (p->show->code == 404 || p->map->code == 404) {
+        page_missing(rq, 404, "No such area", "It may have been typed wrong, or the show is long gone.");
+        return;
+    }
+    bool ok = p->show->code == 200 && p->map->code == 200 && view_show(p->show->body, req_arena(rq), &show);
+    const struct show_area_view *area = ok ? area_of(&show, &id) : NULL;
+    struct seats_view view = area == NULL ? (struct seats_view){0} : view_of(rq, &show, area);
+    if (area == NULL || (area->seated && !add_rows(rq, p->map->body, &view))) {
+        page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
+        return;
+    }
+    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED) {
+        char text[UUID_TEXT];
+        visit_id(rq, text);
+        page_go(rq, "/shows/%.*s", UUID_TEXT, text);
+        return;
+    }
+    seats_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+static void on_show(struct req *rq, const struct api_answer *answer) {
+    own(rq)->show = answer;
+    if (--own(rq)->left == 0) render(rq);
+}
+
+static void on_map(struct req *rq, const struct api_answer *answer) {
+    own(rq)->map = answer;
+    if (--own(rq)->left == 0) render(rq);
+}
+
+static void go_to_seats(struct req *rq, struct str problem) {
+    struct uuid area = req_path_uuid(rq, 1);
+    struct seats_page *p = req_alloc(rq, sizeof *p);
+    char id[UUID_TEXT], area_id[UUID_TEXT];
+    visit_id(rq, id);
+    uuid_format(&area, area_id);
+    visit_of(rq)->own = p;
+    p->problem = problem;
+    p->left = 2;
+    visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
+    visit_ask(rq, API_TICKETS, "GET", on_map, "/api/shows/%.*s/areas/%.*s/seats", UUID_TEXT, id, UUID_TEXT,
+              area_id);
+}
+
+void show_seats(struct req *rq) {
+    visit_begin(rq);
+    go_to_seats(rq, (struct str){0});
+}
+
+/* --- buying those that were picked --- */
+
+static struct str refused_words(struct req *rq, const struct api_answer *refusal) {
+    struct str words = api_error(refusal, NULL);
+    visit_of(rq)->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
+    if (str_eq(words, STR("One of these tickets is reserved")) ||
+        str_eq(words, STR("One of these tickets is sold")))
+        return STR("Somebody was faster: one of these seats is taken now. Pick again.");
+    return visit_refused_words(rq, refusal);
+}
+
+static void on_bought(struct req *rq, const struct api_answer *answer) {
+    if (!page_go_to_purchase(rq, answer)) go_to_seats(rq, refused_words(rq, answer));
+}
+
+static void write_picked(struct req *rq, struct json *body) {
+    const struct form *form = &visit_of(rq)->form;
+    json_open(body, '{');
+    json_key(body, "ticketIds");
+    json_open(body, '[');
+    for (int i = 0; i < form->count; i++)
+        if (str_eq(form->fields[i].key, STR("ticket"))) json_text(body, form->fields[i].value);
+    json_close(body, ']');
+    json_close(body, '}');
+}
+
+void buy_seats(struct req *rq) {
+    struct visit *visit = visit_begin(rq);
+    if (!page_own_form(rq)) return;
+    int count = count_picked(rq);
+    if (count == 0 || count > PURCHASE_MOST) {
+        visit->status = 400;
+        go_to_seats(rq, count == 0 ? STR("Pick at least one seat.") : STR("Pick at most 8 seats at a time."));
+        return;
+    }
+    struct json body = {0};
+    write_picked(rq, &body);
+    visit_send(rq, API_ORDERS, "POST", "/api/purchases", &body, 0, on_bought);
+}

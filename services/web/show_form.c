@@ -1,0 +1,240 @@
+/* The form of a show: for a new one, and for one that is edited. */
+#include <string.h>
+
+#include "arena.h"
+#include "buf.h"
+#include "clock.h"
+#include "currency.h"
+#include "routes.h"
+#include "views.h"
+#include "zone.h"
+
+/* What only web can say of the start, since the service is told a moment. */
+struct start {
+    int64_t at_us;
+    const char *wrong, *wrong_zone;
+};
+
+/* What a page with the form is about. The fields are what was typed, or else what the show has. */
+struct form_page {
+    const struct show *show; /* NULL: it is a new one */
+    const struct start *start;
+    const struct api_answer *refusal;
+};
+
+static struct str wrong_with(struct req *rq, const struct form_page *p, const char *field) {
+    return p->refusal == NULL ? (struct str){0} : visit_words(rq, api_error(p->refusal, field));
+}
+
+static struct str field_or(struct req *rq, const char *name, struct str otherwise) {
+    struct str value;
+    return form_get(&visit_of(rq)->form, name, &value) ? value : otherwise;
+}
+
+/* By the clocks at the venue, as inputs have it: 2027-06-01T20:00 */
+static struct str local_start(struct req *rq, const struct show_head_view *head) {
+    enum { TO_MINUTES = 16 };
+    int64_t offset_s = 0;
+    char text[CLOCK_TEXT];
+    zone_offset(head->zone, head->starts_at, &offset_s);
+    clock_format(head->starts_at + offset_s * 1000000, text);
+    return arena_str(req_arena(rq), (struct str){text, TO_MINUTES});
+}
+
+static void fill(struct req *rq, const struct form_page *p, struct show_form_view *view) {
+    const struct web *web = req_service(rq);
+    const struct show *show = p->show;
+    struct show_head_view head = show == NULL ? (struct show_head_view){0} : show->head;
+    view->title = field_or(rq, "title", head.title);
+    view->venue = field_or(rq, "venue", head.venue);
+    view->city = field_or(rq, "city", head.city);
+    view->starts = field_or(rq, "starts", show == NULL ? (struct str){0} : local_start(rq, &head));
+    view->zone = field_or(rq, "zone", head.zone);
+    view->description = field_or(rq, "description", head.description);
+    view->currency = field_or(rq, "currency", show == NULL ? str_of(web->currency) : show->currency);
+    view->per_user =
+        field_or(rq, "per-user", show == NULL ? STR("8") : visit_text(rq, "%lld", (long long)show->per_user));
+    if (show == NULL) return;
+    view->editing = true;
+    view->version = show->version;
+}
+
+static void add_refusal(struct req *rq, const struct form_page *p, struct show_form_view *view) {
+    view->title_error = wrong_with(rq, p, "title");
+    view->venue_error = wrong_with(rq, p, "venue");
+    view->city_error = wrong_with(rq, p, "city");
+    view->starts_error = wrong_with(rq, p, "startsAt");
+    view->zone_error = wrong_with(rq, p, "timeZone");
+    view->description_error = wrong_with(rq, p, "description");
+    view->currency_error = wrong_with(rq, p, "currency");
+    view->per_user_error = wrong_with(rq, p, "perUser");
+    visit_of(rq)->status = p->refusal->away || p->refusal->code < 400 ? 503 : p->refusal->code;
+    view->problem =
+        p->refusal->code == 412
+            ? STR("The show has changed meanwhile, maybe in another window. Save again to have it as it is here.")
+            : visit_trouble(rq, p->refusal,
+                            "Your show could not be saved. Nothing was done; try again in a moment.");
+}
+
+static void render_form(struct req *rq, const struct form_page *p) {
+    struct visit *visit = visit_of(rq);
+    struct show_form_view view = {.page = visit->page, .action = visit->page.path, .key = visit_new_key(rq)};
+    fill(rq, p, &view);
+    if (p->start != NULL) {
+        visit->status = 400;
+        view.starts_error = str_of(p->start->wrong);
+        view.zone_error = str_of(p->start->wrong_zone);
+    }
+    if (p->refusal != NULL) add_refusal(rq, p, &view);
+    show_form_render(page_begin(rq), &view);
+    page_end(rq);
+}
+
+/* --- what was typed --- */
+
+/* 2027-06-01T20:00, with or without seconds, as if it were UTC. */
+static bool read_local(struct str text, int64_t *local_us) {
+    enum { TO_MINUTES = 16, TO_SECONDS = 19 };
+    char iso[CLOCK_TEXT + 1] = "0000-00-00T00:00:00.000Z", again[CLOCK_TEXT];
+    if (text.n != TO_MINUTES && text.n != TO_SECONDS) return false;
+    memcpy(iso, text.p, text.n);
+    if (!view_time(iso, local_us)) return false;
+    clock_format(*local_us, again);
+    return memcmp(iso, again, CLOCK_TEXT) == 0; /* there is no 30 February */
+}
+
+static struct start read_start(struct req *rq) {
+    struct start start = {0};
+    struct str zone = visit_field(rq, "zone");
+    int64_t local_us;
+    if (!read_local(visit_field(rq, "starts"), &local_us))
+        start.wrong = "Must be a date and a time, like 2027-06-01T20:00";
+    else if (!zone_moment(zone, local_us, &start.at_us))
+        start.wrong_zone = "Must be the name of a time zone, like Europe/Zurich";
+    return start;
+}
+
+static void write_show(struct req *rq, const struct start *start, struct json *body) {
+    struct str description = visit_field(rq, "description");
+    json_open(body, '{');
+    json_put_text(body, "title", visit_field(rq, "title"));
+    json_put_text(body, "venue", visit_field(rq, "venue"));
+    json_put_text(body, "city", visit_field(rq, "city"));
+    json_key(body, "startsAt");
+    json_time(body, start->at_us);
+    json_put_text(body, "timeZone", visit_field(rq, "zone"));
+    if (description.n > 0 || visit_field(rq, "version").n > 0)
+        json_put_text(body, "description", description);
+    json_put_text(body, "currency", visit_field(rq, "currency"));
+    visit_put_number(rq, body, "perUser", "per-user");
+    json_close(body, '}');
+}
+
+/* --- a new one --- */
+
+void show_making(struct req *rq) {
+    visit_begin(rq);
+    if (page_signed_in(rq)) render_form(rq, &(struct form_page){0});
+}
+
+static void on_made(struct req *rq, const struct api_answer *answer) {
+    const char *id = json_string_value(json_object_get(answer->body, "id"));
+    struct uuid known;
+    if (answer->code == 201 && id != NULL && uuid_parse(str_of(id), &known))
+        page_go(rq, "/shows/%.*s?done=drafted", UUID_TEXT, id);
+    else if (answer->code == 401)
+        page_refusal(rq, answer, "");
+    else
+        render_form(rq, &(struct form_page){.refusal = answer});
+}
+
+void make_show(struct req *rq) {
+    visit_begin(rq);
+    if (!page_own_form(rq)) return;
+    struct start start = read_start(rq);
+    if (start.wrong != NULL || start.wrong_zone != NULL) {
+        render_form(rq, &(struct form_page){.start = &start});
+        return;
+    }
+    struct json body = {0};
+    write_show(rq, &start, &body);
+    visit_send(rq, API_TICKETS, "POST", "/api/shows", &body, 0, on_made);
+}
+
+/* --- another title, day or place: the show is read first, also after a refusal --- */
+
+static void on_to_edit(struct req *rq, const struct api_answer *answer) {
+    struct visit *visit = visit_of(rq);
+    struct form_page *p = visit->own;
+    struct show *show = req_alloc(rq, sizeof *show);
+    if (answer->code != 200 || !view_show(answer->body, req_arena(rq), show)) {
+        page_refusal(rq, answer, "Your show can't be shown at the moment. Nothing is lost.");
+    } else if (!uuid_eq(&show->seller, &visit->user->user)) {
+        page_missing(rq, 404, "Not your show", "Only its seller can edit a show.");
+    } else {
+        p->show = show;
+        render_form(rq, p);
+    }
+}
+
+static void go_to_edit(struct req *rq, const struct api_answer *refusal, const struct start *start) {
+    char id[UUID_TEXT];
+    struct form_page *p = req_alloc(rq, sizeof *p);
+    p->refusal = refusal;
+    p->start = start;
+    visit_of(rq)->own = p;
+    visit_id(rq, id);
+    visit_ask(rq, API_TICKETS, "GET", on_to_edit, "/api/shows/%.*s", UUID_TEXT, id);
+}
+
+void show_edit_show(struct req *rq) {
+    visit_begin(rq);
+    if (page_signed_in(rq)) go_to_edit(rq, NULL, NULL);
+}
+
+static void on_saved(struct req *rq, const struct api_answer *answer) {
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    if (answer->code == 200)
+        page_go(rq, "/shows/%.*s?done=saved", UUID_TEXT, id);
+    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
+        page_refusal(rq, answer, "");
+    else
+        go_to_edit(rq, answer, NULL);
+}
+
+void edit_show(struct req *rq) {
+    visit_begin(rq);
+    if (!page_own_form(rq)) return;
+    struct start *start = req_alloc(rq, sizeof *start);
+    *start = read_start(rq);
+    if (start->wrong != NULL || start->wrong_zone != NULL) {
+        go_to_edit(rq, NULL, start);
+        return;
+    }
+    char path[64], id[UUID_TEXT];
+    struct json body = {0};
+    visit_id(rq, id);
+    snprintf(path, sizeof path, "/api/shows/%.*s", UUID_TEXT, id);
+    write_show(rq, start, &body);
+    visit_send(rq, API_TICKETS, "PUT", path, &body, visit_version(visit_field(rq, "version")), on_saved);
+}
+
+/* --- a draft that is given up --- */
+
+static void on_discarded(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 204)
+        page_go(rq, "/tickets?done=discarded");
+    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
+        page_refusal(rq, answer, "");
+    else
+        go_to_show(rq, answer);
+}
+
+void discard_show(struct req *rq) {
+    visit_begin(rq);
+    if (!page_own_form(rq)) return;
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    visit_ask(rq, API_TICKETS, "DELETE", on_discarded, "/api/shows/%.*s", UUID_TEXT, id);
+}

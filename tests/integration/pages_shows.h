@@ -1,0 +1,154 @@
+/* The pages of shows, for pages_driver.c, which has what they are made of. */
+#pragma once
+
+static struct show_head_view head(int i) {
+    return (struct show_head_view){.title = str_of(titles[i]),
+                                   .venue = STR("Theater <am> Rhein"),
+                                   .city = STR("Basel"),
+                                   .description = STR("Doors at 7 p.m.\nNo interval."),
+                                   .starts = STR("Tue 1 Jun 2027, 20:00"),
+                                   .starts_at = INT64_C(1811872800) * SECONDS,
+                                   .zone = STR("Europe/Zurich"),
+                                   .cover = cover_of(&id, &arena)};
+}
+
+static struct show_card_view show_card(int i) {
+    struct show_head_view h = head(i);
+    static const struct str left[] = {STR(""), STR(""), STR("7 left"), STR("Sold out")};
+    struct uuid other = id;
+    other.b[15] = (uint8_t)(37 * i);
+    return (struct show_card_view){.id = other,
+                                   .title = h.title,
+                                   .venue = h.venue,
+                                   .city = h.city,
+                                   .starts = h.starts,
+                                   .starts_at = h.starts_at,
+                                   .zone = h.zone,
+                                   .cover = cover_of(&other, &arena),
+                                   .from = dollars(2950 + 700 * i),
+                                   .supply = (enum supply)(i % 4),
+                                   .left = left[i % 4]};
+}
+
+static void write_show_lists(void) {
+    struct show_card_view cards[TITLES];
+    for (int i = 0; i < TITLES; i++)
+        cards[i] = show_card(i);
+    struct page_view page = page_at("/shows", NULL, NULL);
+    struct ticket_card_view ticket = card(1, titles[3], 4550, TICKET_STATE_AVAILABLE);
+    WRITE(home, "home-shows", .page = page_at("/", NULL, NULL), .search = {.action = STR("/")},
+          .shows = {cards, TITLES}, .shows_next = STR("/shows?cursor=x"), .tickets = {&ticket, 1});
+    WRITE(home, "home-shows-away", .page = page_at("/", NULL, NULL), .shows_away = true,
+          .tickets = {&ticket, 1});
+    WRITE(shows, "shows", .page = page, .shows = {cards, TITLES}, .next = STR("/shows?cursor=x"));
+    WRITE(shows, "shows-empty", .page = page);
+    WRITE(shows, "shows-end", .page = page, .later = true);
+    WRITE(shows, "shows-away", .page = page, .away = true);
+}
+
+static void write_show(void) {
+    struct show_area_view areas[] = {
+        {.id = id,
+         .name = STR("Stalls <b>"),
+         .price = dollars(6450),
+         .seated = true,
+         .free = 312,
+         .left = STR("312 left"),
+         .tier = 1},
+        {.id = id, .name = STR("Balcony"), .price = dollars(2950), .seated = true, .left = STR("Sold out")},
+        {.id = id,
+         .name = STR("Stalls, wheelchairs"),
+         .price = dollars(2950),
+         .accessible = true,
+         .free = 4,
+         .left = STR("4 left")}};
+    for (int i = 0; i < 3; i++)
+        areas[i].id.b[15] = (uint8_t)i;
+    const struct show drawn = {.areas = {areas, 3}};
+    const struct plan_area_list plan = plan_of(&drawn, &arena);
+    static const struct option_view many[] = {{STR("1"), STR("1"), false}, {STR("2"), STR("2"), true}};
+    static const struct option_view where[] = {{STR(""), STR("The best, wherever it is"), false},
+                                               {STR("x"), STR("Stalls <b>, $64.50"), true}};
+    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
+    struct page_view visitor = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", NULL, NULL);
+#define SHOW(name, ...)                                                                                      \
+    WRITE(show, name, .id = id, .show = head(1), .areas = {areas, 3}, .plan = plan, .quantities = {many, 2}, \
+          .choices = {where, 2}, .together = true, .key = KEY, __VA_ARGS__)
+    SHOW("show", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316);
+    SHOW("show-refused", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316,
+         .problem = STR("There are not 4 places side by side any more; 17 are left."),
+         .quantity_error = STR("Must be a whole number from 1 to 8"), .area_error = STR("Must be a UUID"));
+    SHOW("show-stranger", .page = visitor, .state = SHOW_STATE_ANNOUNCED, .free = 316);
+    SHOW("show-full", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER);
+    SHOW("show-mine", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_SELLER, .free = 316);
+    SHOW("show-cancelled", .page = page, .state = SHOW_STATE_CANCELLED, .viewer = VIEWER_BUYER, .free = 316);
+}
+
+static void write_seats(void) {
+    enum { ROWS = 12, SEATS = 22 };
+    static struct seat_view seats[ROWS][SEATS];
+    static struct seat_row_view rows[ROWS];
+    static const char *const names[ROWS] = {"A", "B", "C", "D", "E",       "F",
+                                            "G", "H", "J", "K", "Box <1>", "13"};
+    for (int r = 0; r < ROWS; r++) {
+        for (int i = 0; i < SEATS - r % 3; i++)
+            seats[r][i] = (struct seat_view){.id = id,
+                                             .number = i + 1,
+                                             .free = (r * 7 + i * 5) % 4 != 1,
+                                             .chosen = r == 3 && i > 5 && i < 8,
+                                             .label = STR("Row <A>, seat 1")};
+        rows[r] = (struct seat_row_view){str_of(names[r]), {seats[r], (size_t)(SEATS - r % 3)}};
+    }
+#define PLACES(name, ...)                                                                                    \
+    WRITE(seats, name, .show_id = id, .area_id = id, .show = str_of(titles[1]), .area = STR("Stalls <b>"),   \
+          .price = dollars(6450), .left = STR("187 left"), .rows = {rows, ROWS}, .most = 8, .key = KEY,      \
+          __VA_ARGS__)
+    PLACES("seats", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL), .viewer = VIEWER_BUYER,
+           .later = STR("/shows/1/areas/2?row=12"));
+    PLACES("seats-refused", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL),
+           .viewer = VIEWER_BUYER, .earlier = STR("/shows/1/areas/2"),
+           .problem = STR("Somebody was faster: one of these seats is taken now. Pick again."));
+    PLACES("seats-stranger", .page = page_at("/shows/1/areas/2", NULL, NULL));
+    PLACES("seats-mine", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL),
+           .viewer = VIEWER_SELLER);
+}
+
+static void write_texts(void) {
+    struct page_view page = page_at("/help", "mara@example.com", NULL);
+    page.held = STR("/purchases/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e40");
+    page.held_until = NOW + 807 * SECONDS;
+    page.held_minutes = 14;
+    WRITE(help, "help", .page = page);
+    WRITE(terms, "terms", .page = page_at("/terms", NULL, NULL));
+    WRITE(privacy, "privacy", .page = page_at("/privacy", NULL, NULL));
+}
+
+static void write_drafts(void) {
+    static const struct draft_area_view areas[] = {{STR("Stalls <b>"), {6450, "USD"}, true, false, 1200},
+                                                   {STR("Balcony"), {2950, "USD"}, false, true, 300}};
+    struct page_view page = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
+    WRITE(show_form, "show-new", .page = page, .action = STR("/shows/new"), .currency = STR("USD"),
+          .per_user = STR("8"), .key = KEY);
+    WRITE(show_form, "show-new-refused", .page = page, .action = STR("/shows/new"),
+          .title = str_of(titles[1]), .venue_error = STR("Must have 1 to 120 characters"),
+          .starts = STR("2027-06-01T20:00"), .starts_error = STR("Must be in the future"),
+          .zone = STR("Europe/<b>"), .zone_error = STR("Must be the name of a time zone, like Europe/Zurich"),
+          .description = STR("One\n</textarea><b>two"),
+          .description_error = STR("Must have at most 4000 characters"), .currency = STR("USD"),
+          .per_user = STR("0"), .per_user_error = STR("Must be a whole number from 1 to 1000"), .key = KEY);
+    WRITE(show_form, "show-edit", .page = page, .action = STR("/shows/1/edit"), .editing = true, .version = 3,
+          .title = str_of(titles[1]), .venue = STR("Opernhaus"), .city = STR("Zürich"),
+          .starts = STR("2027-06-01T20:00"), .zone = STR("Europe/Zurich"), .currency = STR("CHF"),
+          .per_user = STR("8"), .key = KEY);
+#define DRAFT(name, ...)                                                                                     \
+    WRITE(show_draft, name, .page = page, .id = id, .show = head(1), .symbol = STR("$"), .key = KEY,         \
+          __VA_ARGS__)
+    DRAFT("draft", .state = MAKING_STATE_EMPTY);
+    DRAFT("draft-making", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .known = 800);
+    DRAFT("draft-ready", .state = MAKING_STATE_READY, .areas = {areas, 1}, .places = 1200, .known = 1200);
+    DRAFT("draft-refused", .state = MAKING_STATE_MAKING, .areas = {areas, 2}, .places = 1500, .known = 800,
+          .problem = STR("This show is not complete yet: 1212 of its 1500 places are made."),
+          .name = STR("\"<b>"), .price_error = STR("Must be a price"), .rows = STR("A 1-20\nB"),
+          .rows_error = STR("Line 2 must be a row and its seats, like A 1-20"), .count = STR("x"),
+          .count_error = STR("Must be a whole number from 1 to 1000000"), .accessible = true);
+}

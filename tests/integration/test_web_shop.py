@@ -1,0 +1,285 @@
+"""The shop's pages by themselves: searching shows, picking seats, what is held, selling; what services/web makes of what services answer."""
+import re
+import time
+import urllib.parse
+import uuid
+
+import pytest
+
+from webs import TITLE, Browser, area, new_id, order, purchase, refusal, running, serve_order, serve_purchase, serve_show, show, ticket
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def running_web(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("web")) as web:
+        yield web
+
+
+@pytest.fixture
+def web(running_web):
+    services = running_web.services
+    services.answers.clear(), services.seen.clear(), services.away.clear()
+    return running_web
+
+
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+def query_of(request):
+    return urllib.parse.parse_qs(request["path"].partition("?")[2])
+
+
+# --- finding shows ---
+
+def test_cards_say_from_which_price_and_how_much_is_left(web):
+    rows = [show(fromPrice=20.5, free=500, places=1000), show(fromPrice=20.5, free=7, places=1000), show(fromPrice=20.5, free=45, places=1000),
+            show(free=0, places=1000), show()]
+    web.services.answers |= {"GET /api/shows": (200, rows), "GET /api/tickets": (200, [])}
+    cards = [text_of(e) for e in Browser(web).go("/").page.find(".//section[@id='shows']").iter("li")]
+    assert [re.sub(".*Basel ?", "", c) for c in cards] == ["From $20.50", "From $20.507 left", "From $20.50Few left", "Sold out", ""]
+
+
+def test_a_cover_is_the_same_each_time_and_not_everybodys(web):
+    one, other = show(id="0190aaaa-0000-7000-8000-000000000001"), show(id="0190aaaa-0000-7000-8000-000000000002")
+    web.services.answers |= {"GET /api/shows": (200, [one, other, one]), "GET /api/tickets": (200, [])}
+    covers = [[p.get("d") for p in e.iter(f"{SVG}path")] for e in Browser(web).go("/").page.iter(f"{SVG}svg") if "cover" in e.get("class")]
+    assert covers[0] == covers[2] != covers[1]
+
+
+def test_a_search_by_city_and_days(web):
+    """Days are whole: the last one counts. People's own tickets have neither, and are left out."""
+    web.services.answers |= {"GET /api/shows": (200, [show()], {"Link": f'</api/shows?cursor={(later := new_id())}&limit=20>; rel="next"'})}
+    asked = {"q": "a&b", "city": "Zürich", "from": "2031-05-01", "to": "2031-05-31"}
+    answer = Browser(web).go("/?" + urllib.parse.urlencode(asked))
+    assert answer.status_code == 200 and not web.services.asked("GET", "/api/tickets") and "Tickets from people" not in answer.words
+    assert query_of(web.services.seen[0]) == {"limit": ["20"], "q": ["a&b"], "city": ["Zürich"], "from": ["2031-05-01"],
+                                             "to": ["2031-06-01T00:00:00.000Z"]}
+    assert {e.get("name"): e.get("value") for e in answer.page.find(".//form[@role='search']").iter("input")} == asked
+    [link] = [a.get("href") for a in answer.page.iter("a") if text_of(a) == "Later shows"]
+    assert urllib.parse.parse_qs(link.partition("?")[2]) == {k: [v] for k, v in (asked | {"cursor": later}).items()}
+    Browser(web).go(link)
+    assert query_of(web.services.seen[-1])["cursor"] == [later] and query_of(web.services.seen[-1])["city"] == ["Zürich"]
+
+
+def test_empty_fields_and_days_that_have_begun_ask_for_nothing(web):
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    answer = Browser(web).go("/?q=&city=&from=2020-01-01&to=")
+    assert query_of(web.services.asked("GET", "/api/shows")[0]) == {"limit": ["20"]} and "No show matches" in answer.words
+    web.services.answers["GET /api/shows"] = (400, refusal("to must be a date", "to"))
+    answer = Browser(web).go("/?to=never")
+    assert answer.status_code == 400 and "To must be a date" in answer.words
+
+
+# --- picking seats ---
+
+def serve_seats(web, s, a, rows):
+    web.services.answers[f"GET /api/shows/{s['id']}/areas/{a['id']}/seats"] = (200, {"areaId": a["id"], "rows": rows})
+    return f"{serve_show(web, s, [a, area()])}/areas/{a['id']}"
+
+
+def area_id(block=0, place=0):
+    return f"01900000-0000-7000-8000-aaaaaa{block * 64 + place:06x}"
+
+
+def seat_rows():
+    return [{"block": 0, "name": "A", "first": 11, "free": "101"}, {"block": 1, "name": "B <1>", "first": 1, "free": "11"}]
+
+
+def test_the_seats_of_an_area(web):
+    browser = Browser(web, True)
+    path = serve_seats(web, show(), area(id=area_id(), name="Stalls"), seat_rows())
+    answer = browser.go(path)
+    assert answer.status_code == 200 and answer.page.find(".//h1").text == "Stalls" and "$20.50 a seat · 40 left" in answer.words
+    seats = {e.get("aria-label"): e.get("value") for e in answer.page.iter("input") if e.get("name") == "ticket"}
+    assert seats == {"Row A, seat 11": area_id(), "Row A, seat 13": area_id(0, 2), "Row B <1>, seat 1": area_id(1), "Row B <1>, seat 2": area_id(1, 1)}
+    page = browser.go(path.rpartition("/areas/")[0]).page
+    assert path in [a.get("href") for a in page.iter("a")] and len([s for s in page.iter(f"{SVG}svg") if s.get("role") == "group"]) == 1
+
+
+def test_buying_picked_seats(web):
+    browser, p = Browser(web, True), purchase()
+    path = serve_seats(web, show(), area(id=area_id()), seat_rows())
+    page = browser.go(path).page
+    web.services.answers["POST /api/purchases"] = (201, p)
+    answer = browser.submit(page, path, ticket=[area_id(), area_id(0, 2)])
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/purchases/{p['id']}")
+    [sent] = web.services.asked("POST", "/api/purchases")
+    assert sent["body"] == {"ticketIds": [area_id(), area_id(0, 2)]} and uuid.UUID(sent["headers"]["Idempotency-Key"])
+    web.services.answers["POST /api/purchases"] = (409, refusal("One of these tickets is reserved"))
+    answer = browser.submit(page, path, ticket=[area_id(), area_id(1)])
+    assert answer.status_code == 409 and "Somebody was faster: one of these seats is taken now." in answer.words
+    assert [e.get("value") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None] == [area_id(), area_id(1)]
+    web.services.answers["POST /api/purchases"] = (409, refusal("That would be more places of this show than one person can have"))
+    assert "more places of this show than one person can have." in browser.submit(page, path, ticket=area_id()).words
+
+
+@pytest.mark.parametrize("count, words", [(0, "Pick at least one seat."), (9, "Pick at most 8 seats at a time.")])
+def test_too_few_seats_or_too_many(web, count, words):
+    browser = Browser(web, True)
+    path = serve_seats(web, show(), area(id=area_id()), seat_rows())
+    answer = browser.submit(browser.go(path).page, path, ticket=[area_id(0, i) for i in range(count)])
+    assert answer.status_code == 400 and words in answer.words and not web.services.asked("POST", "/api/purchases")
+
+
+def test_who_may_not_pick(web):
+    path = serve_seats(web, show(), area(id=area_id()), seat_rows())
+    stranger = Browser(web)
+    answer = stranger.submit(stranger.go(path).page, path, ticket=area_id())
+    assert answer.status_code == 303 and answer.headers["Location"].endswith(f"next={urllib.parse.quote(path, safe='')}")
+    standing = serve_seats(web, show(), area(id=area_id(), seated=False), [{"block": 0, "free": "11"}])
+    assert Browser(web).go(standing).headers["Location"] == standing.rpartition("/areas/")[0]
+    assert Browser(web).go(f"/shows/{new_id()}/areas/{new_id()}").status_code == 404
+    web.services.away = {"shows"}
+    assert Browser(web).go(path).status_code == 503
+
+
+def test_a_large_area_comes_in_parts(web):
+    browser = Browser(web, True)
+    rows = [{"block": b, "name": str(b), "first": 1, "free": "1" * 60} for b in range(60)]
+    path = serve_seats(web, show(), area(id=area_id()), rows)
+    seen, link = [], path
+    while link:
+        page = browser.go(link).page
+        seen += [e.get("value") for e in page.iter("input") if e.get("name") == "ticket"]
+        link = next((a.get("href") for a in page.iter("a") if text_of(a) == "Rows further back"), None)
+    assert len(seen) == len(set(seen)) == 3600
+    [back] = [a.get("href") for a in page.iter("a") if text_of(a) == "Rows nearer the stage"]
+    assert back == f"{path}?row=25"
+
+
+# --- what is held ---
+
+def soon(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + seconds))
+
+
+def basket(page):
+    return next((a for e in page.iter("aside") if e.get("class") == "held" for a in e.iter("a")), None)
+
+
+def test_what_is_held_is_on_every_page_until_it_ends(web):
+    browser = Browser(web, True)
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    p = purchase(expiresAt=soon(600))
+    for o in p["orders"]:
+        o["expiresAt"] = p["expiresAt"]
+    path = serve_purchase(web, p)
+    assert basket(browser.go(path).page) is None, "its own page says it itself"
+    held = basket(browser.go("/").page)
+    assert held.get("href") == path and re.search(r"Tickets held for you: \d+ min left", text_of(held))
+    assert held.find(".//span[@data-until]").get("data-until") == p["expiresAt"]
+    serve_purchase(web, p | {"status": "complete", "orders": [o | {"status": "complete"} for o in p["orders"]]})
+    browser.go(path)
+    assert basket(browser.go("/").page) is None
+
+
+def test_who_signs_out_holds_nothing_for_the_next(web):
+    browser, o = Browser(web, True), order(ticket(), expiresAt=soon(600))
+    browser.go(serve_order(web, o))
+    page = browser.go("/account").page
+    assert basket(page) is not None
+    browser.submit(page, "/signout")
+    assert "held" not in browser.cookies
+
+
+@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{new_id()}", f"/orders/{new_id()}.1", f"//evil.example/{new_id()}.9999999999",
+                                   f"/orders/{new_id()}.x"])
+def test_nonsense_is_not_held(web, value):
+    browser = Browser(web, True)
+    browser.cookies.set("held", value, domain="127.0.0.1", path="/")
+    assert basket(browser.go("/account").page) is None
+
+
+def test_lists_say_why_an_order_ended(web):
+    reasons = {"expired": "Expired", "buyer": "Cancelled", "payment_failed": "Payment failed", "ticket_cancelled": "Withdrawn by the seller"}
+    p = [purchase(size=1, status="cancelled") for _ in reasons]
+    for one, reason in zip(p, reasons):
+        one["orders"][0]["reason"] = reason
+    web.services.answers["GET /api/purchases"] = (200, p)
+    page = Browser(web, True).go("/orders").page
+    assert [text_of(e) for e in page.iter("span") if e.get("class", "").startswith("badge")] == list(reasons.values())
+
+
+def test_a_purchase_is_headed_by_its_show(web):
+    browser, s = Browser(web, True), show(title="The Night")
+    p = purchase()
+    for i, o in enumerate(p["orders"]):
+        o |= {"showId": s["id"]}
+        o["ticket"]["title"] = f"The Night, Stalls, row A, seat {i + 1}"
+    serve_show(web, s, [])
+    answer = browser.go(serve_purchase(web, p))
+    assert answer.page.find(".//h1").text == "The Night" and "Tue 1 Jun 2027, 20:00House & Hall, Basel Stalls, row A, seats 1–2" in answer.words
+    assert [text_of(e) for e in answer.page.find(".//ul[@class='areas']")] == ["Stalls, row A, seat 1 $20.50", "Stalls, row A, seat 2 $20.50"]
+
+
+# --- selling ---
+
+def test_what_one_sells(web):
+    browser = Browser(web, True)
+    web.services.answers |= {
+        "GET /api/shows": (200, [show(status="draft", free=0, places=0), show(title="Open", free=88, places=100), show(status="cancelled", free=0, places=9)]),
+        "GET /api/tickets": (200, [ticket()])}
+    answer = browser.go("/tickets")
+    shows = [text_of(e) for e in answer.page.find(".//section[@id='own-shows']").iter("li")]
+    assert len(shows) == 2 and "Draft" in shows[0] and "On sale 12 of 100" in shows[1] and TITLE in answer.words
+    assert query_of(web.services.asked("GET", "/api/shows")[0]) == {"mine": ["true"], "limit": ["20"]}
+    web.services.answers["GET /api/shows"] = (503, refusal("no"))
+    assert "Your shows can't be shown right now" in browser.go("/tickets").words
+    web.services.answers["GET /api/shows"] = (401, refusal("no"))
+    assert browser.go("/tickets").status_code == 303
+
+
+def test_editing_a_show(web):
+    browser = Browser(web, True)
+    s = show(browser.id, status="draft", description="Old <b>", version=4)
+    path = serve_show(web, s, [])
+    answer = browser.go(f"{path}/edit")
+    fields = browser.fields(answer.page, f"{path}/edit")
+    assert (fields["title"], fields["starts"], fields["zone"], fields["version"]) == (TITLE, "2027-06-01T20:00", "Europe/Zurich", "4")
+    web.services.answers[f"PUT /api{path}"] = (200, s)
+    assert browser.submit(answer.page, f"{path}/edit", title="New", description="").headers["Location"] == f"{path}?done=saved"
+    [sent] = web.services.asked("PUT", f"/api{path}")
+    assert sent["headers"]["If-Match"] == '"4"'
+    assert sent["body"] == {"title": "New", "venue": "House & Hall", "city": "Basel", "startsAt": "2027-06-01T18:00:00.000Z",
+                            "timeZone": "Europe/Zurich", "description": "", "currency": "USD", "perUser": 8}
+    web.services.answers[f"PUT /api{path}"] = (412, refusal("changed"))
+    answer = browser.submit(answer.page, f"{path}/edit", title="New")
+    assert answer.status_code == 412 and "The show has changed meanwhile" in answer.words
+    assert browser.fields(answer.page, f"{path}/edit")["title"] == "New"
+    assert browser.submit(answer.page, f"{path}/edit", starts="never").status_code == 400
+    assert Browser(web, True).go(f"{path}/edit").status_code == 404
+
+
+def test_deleting_a_draft(web):
+    browser = Browser(web, True)
+    path = serve_show(web, show(browser.id, status="draft"), [])
+    page = browser.go(path).page
+    web.services.answers[f"DELETE /api{path}"] = (204, None)
+    assert browser.submit(page, f"{path}/discard").headers["Location"] == "/tickets?done=discarded"
+    web.services.answers[f"DELETE /api{path}"] = (409, refusal("This show has been announced"))
+    assert "This show has been announced." in browser.submit(page, f"{path}/discard").words
+
+
+# --- the rest ---
+
+def test_pages_of_text_and_the_icon(web):
+    browser = Browser(web)
+    for path, words in {"/help": "How long are my tickets held?", "/terms": "When you buy", "/privacy": "What we keep"}.items():
+        answer = browser.go(path)
+        assert answer.status_code == 200 and words in answer.words
+        assert {"/help", "/terms", "/privacy"} <= {a.get("href") for a in answer.page.find(".//footer").iter("a")}
+    for path in ("/favicon.svg", "/favicon.ico"):
+        assert browser.get(web.url + path).headers["Content-Type"] == "image/svg+xml"
+    manifest = next(e.get("href") for e in answer.page.iter("link") if e.get("rel") == "manifest")
+    assert browser.get(web.url + manifest).json()["name"] == "Onsale"
+
+
+def test_a_new_account_is_welcomed(web):
+    browser = Browser(web)
+    cookie = {"Set-Cookie": f"session={web.tokens(1)[0]}; Path=/; HttpOnly; Max-Age=43200"}
+    web.services.answers |= {"POST /api/users/signup": (201, {"id": new_id(), "email": "x"}, cookie)}
+    answer = browser.submit(browser.go("/signup?next=%2Fsell").page, "/signup", email="a@example.com", password="long enough")
+    assert answer.headers["Location"] == "/sell?done=welcome" and "Welcome to Onsale!" in browser.go(answer.headers["Location"]).words

@@ -1,0 +1,102 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "recent.h"
+
+enum { NOW_US = 5000000 };
+
+static struct recent_answer body(const char *text) {
+    return (struct recent_answer){.body = str_of(text)};
+}
+
+static void finds_what_its_thread_kept(void **state) {
+    (void)state;
+    struct recent *recent = recent_new(2);
+    struct recent_answer found;
+    assert_false(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    recent_put(recent, 1, STR("a"), NOW_US, (struct recent_answer){STR("{\"rows\":[]}"), STR("<next>")});
+    assert_true(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    assert_true(str_eq(found.body, STR("{\"rows\":[]}")));
+    assert_true(str_eq(found.link, STR("<next>")));
+    assert_false(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    recent_put(recent, 1, STR("a"), NOW_US, body("{}"));
+    assert_true(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    assert_true(str_eq(found.body, STR("{}")));
+    assert_int_equal(found.link.n, 0);
+    recent_free(recent);
+}
+
+static bool found(struct recent *recent, int64_t after_us) {
+    struct recent_answer answer;
+    return recent_find(recent, 0, STR("a"), NOW_US + after_us, &answer);
+}
+
+static void one_request_asks_for_a_new_one(void **state) {
+    (void)state;
+    struct recent *recent = recent_new(1);
+    recent_put(recent, 0, STR("a"), NOW_US, body("a"));
+    assert_true(found(recent, 499999));
+    assert_false(found(recent, 500000));
+    assert_true(found(recent, 500000)); /* it is being asked for */
+    assert_true(found(recent, 699999));
+    assert_false(found(recent, 700000)); /* no answer came: the next one asks */
+    assert_false(found(recent, 900000)); /* and none is older than a second */
+    assert_false(found(recent, 900000));
+    recent_put(recent, 0, STR("a"), NOW_US + 900001, body("b"));
+    assert_true(found(recent, 900002));
+    recent_free(recent);
+}
+
+/* More keys than slots: some are lost, none is taken for another. */
+static void a_slot_is_for_one_key(void **state) {
+    (void)state;
+    enum { KEYS = 65 };
+    struct recent *recent = recent_new(1);
+    struct recent_answer answer;
+    char key[16];
+    int count = 0;
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        recent_put(recent, 0, str_of(key), NOW_US, body(key));
+    }
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        if (!recent_find(recent, 0, str_of(key), NOW_US, &answer)) continue;
+        assert_true(str_eq(answer.body, str_of(key)));
+        count++;
+    }
+    assert_in_range(count, 1, KEYS - 1);
+    recent_free(recent);
+}
+
+static void what_is_too_large_is_not_kept(void **state) {
+    (void)state;
+    struct recent *recent = recent_new(1);
+    struct recent_answer found;
+    size_t n = 256 * 1024 + 1;
+    char *large = calloc(1, n);
+    recent_put(recent, 0, STR("a"), NOW_US, (struct recent_answer){.body = {large, n}});
+    assert_false(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    recent_put(recent, 0, STR("a"), NOW_US, (struct recent_answer){.body = {large, n - 1}});
+    assert_true(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    recent_put(recent, 0, (struct str){large, n}, NOW_US, body("{}"));
+    assert_false(recent_find(recent, 0, (struct str){large, n}, NOW_US, &found));
+    free(large);
+    recent_free(recent);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_what_its_thread_kept),
+        cmocka_unit_test(one_request_asks_for_a_new_one),
+        cmocka_unit_test(a_slot_is_for_one_key),
+        cmocka_unit_test(what_is_too_large_is_not_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
