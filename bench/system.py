@@ -92,7 +92,7 @@ class Progress:
     def look(self):
         ask = lambda db, text: db.execute(text).fetchone()[0]  # noqa: E731
         last = "select coalesce(pg_sequence_last_value(pg_get_serial_sequence('{}', 'seq')::regclass), 0)"
-        came_back = "select sum(next_offset)::int8 from consumer_offsets where topic = 'tickets'"
+        came_back = "select coalesce(sum(next_offset), 0)::int8 from consumer_offsets where topic = 'tickets'"
         # The last stage first: no stage can seem to be ahead of the one before it.
         sample = {"came back": ask(self.orders, came_back), "timers": int(self.stack.metric("expiration", TIMERS)),
                   "reserved": ask(self.tickets, last.format("ticket_events")), "placed": ask(self.orders, last.format("order_events")),

@@ -14,7 +14,7 @@ import uuid
 import archives
 import edge
 import fetch
-from common import BUILD, DEV, IS_ROOT, ROOT, Failed, fill, program
+from common import BUILD, DEV, IS_ROOT, ROOT, Failed, cache_dir, fill, program
 from state import State
 
 # Serial GC: few threads, small heaps.
@@ -191,17 +191,49 @@ def _callers_options():
 def prepare_kafka(state):
     """Each broker's properties, and its storage where it has none. With three brokers a record is on two disks before it counts."""
     voters = ",".join(f"{number}@127.0.0.1:{state.ports[controller_port(name)]}" for number, name in enumerate(kafkas(state), 1))
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+    cluster = _kafka_id()
     for number, name in enumerate(kafkas(state), 1):
         data, properties = state.dir / "data" / name, state.dir / f"run/{name}.properties"
         properties.write_text(fill(DEV / "kafka/server.properties", number=number, voters=voters, port=state.ports[name], data=data,
                                    controller_port=state.ports[controller_port(name)], replicas=state.brokers,
                                    in_sync=2 if state.brokers > 1 else 1))
         if not (data / "meta.properties").exists():
-            done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties],
-                                  cwd=state.dir, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-            if done.returncode != 0:
-                raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
+            _make_storage(data, number, cluster)
+
+
+# As Kafka's own tool writes it, of version 1.
+META = "version=1\ncluster.id={cluster}\nnode.id={number}\ndirectory.id={directory}\n"
+
+
+def _make_storage(data, number, cluster):
+    """A copy of what the tool made once, with names of its own: the tool takes a second of a core, as much as all else before Kafka starts."""
+    kept = _storage_made_once()
+    data.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept / "bootstrap.checkpoint", data)
+    meta = data / "meta.properties.new"
+    meta.write_text(META.format(cluster=cluster, number=number, directory=_kafka_id()))
+    meta.rename(data / "meta.properties")
+
+
+def _kafka_id():
+    """16 bytes in letters, as Kafka's own; one that begins with - would be taken for an option."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+
+
+def _storage_made_once():
+    kept = cache_dir() / f"kafka-storage-{fetch.version(fetch.POM, DEV / 'kafka/server.properties')}"
+    if not kept.exists():
+        with fetch.being_made(kept) as unfinished:
+            if unfinished:
+                unfinished.mkdir()
+                properties = unfinished / "server.properties"
+                properties.write_text(fill(DEV / "kafka/server.properties", number=1, voters="1@127.0.0.1:1", port=2, controller_port=1,
+                                           data=unfinished, replicas=1, in_sync=1))
+                done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", _kafka_id(), "-c", properties],
+                                      cwd=unfinished, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                if done.returncode != 0:
+                    raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
+    return kept
 
 
 def registry(state):

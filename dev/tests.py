@@ -1,5 +1,6 @@
 """./onsale test and ./onsale bench: what they run. A part is a function that returns the closing line of its runner; `names`
 narrows it down to the tests whose name contains one of them."""
+import contextlib
 import os
 import pathlib
 import random
@@ -15,6 +16,8 @@ import gotools
 import linters
 from common import ROOT, Failed, UnknownWord, program, say, state_dir
 from stack import build
+from state import State
+from supervisor import Supervisor
 
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))  # of each target
 
@@ -23,21 +26,66 @@ class PartFailed(Exception):
     """Carries the closing line."""
 
 
-def follow(command, closing):
+class Ended(Exception):
+    """Carries the signal that ends this command."""
+
+
+@contextlib.contextmanager
+def held_back():
+    """The signals that end this command come into the list that this gives. The body waits for what is to end before, then Ended is raised."""
+    came = []
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        ends.append(signal.SIGHUP)
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in ends}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise Ended(came[0])
+
+
+def await_end(runner, came, tell):
+    """Its exit code. Once a signal has come, tell(number)."""
+    told = False
+    while True:
+        try:
+            return runner.wait(0.1)
+        except subprocess.TimeoutExpired:
+            if came and not told:
+                told = True
+                tell(came[0])
+
+
+def tell_all(runner, number):
+    """Everything in the session that this began."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(runner.pid, number)
+
+
+def show(text):
+    with contextlib.suppress(OSError):  # the terminal was closed
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def follow(command, closing, **environment):
     """Runs command, shows its output as it comes, and returns its last line that contains `closing`."""
     lines = [""]
-    runner = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace")
+    with held_back() as came:
+        runner = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, errors="replace", start_new_session=True, env={**os.environ, **environment})
 
-    def show():
-        for line in runner.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            if closing in line:
-                lines.append(line.strip("= \n"))
-    shown = threading.Thread(target=show, daemon=True)
-    shown.start()
-    code = runner.wait()
+        def read():
+            for line in runner.stdout:
+                show(line)
+                if closing in line:
+                    lines.append(line.strip("= \n"))
+        shown = threading.Thread(target=read, daemon=True)
+        shown.start()
+        code = await_end(runner, came, lambda _: tell_all(runner, signal.SIGINT))  # as Ctrl-C does in a terminal: tests clean up
     shown.join(10)  # not to the end of the pipe: what a test left behind may hold it open
     if code != 0:
         raise PartFailed(lines[-1] or f"exit {code}")
@@ -106,8 +154,26 @@ def fuzz(names):
 
 def pytest(part, names, workers, *words):
     """What hangs is ended and shown with its stack: a run that never ends says nothing."""
-    return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", *words, "-k", " or ".join(names),
-                   ROOT / "tests" / part], " in ")
+    with stacks_of_tests() as states:
+        return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", *words,
+                       "-k", " or ".join(names), ROOT / "tests" / part], " in ", ONSALE_TEST_STATES=str(states))
+
+
+@contextlib.contextmanager
+def stacks_of_tests():
+    """A directory for the states of the tests' stacks. What still runs there at the end was left by a test that was killed."""
+    with tempfile.TemporaryDirectory(prefix="onsale-tests.", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        states = pathlib.Path(directory)
+        states.chmod(0o755)  # the user postgres has its files there
+        say(f"the stacks of these tests are in {states}")
+        try:
+            yield states
+        finally:
+            for state in states.iterdir():
+                left = Supervisor(State(state))
+                if left.running():
+                    say(f"ending what was left in {state}")
+                    left.shutdown()
 
 
 def integration(names):
@@ -117,7 +183,7 @@ def integration(names):
     return pytest("integration", names, 0 if names else os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
-def chaos(names, minutes=2, seed=None, brokers=1, replicas=1):
+def chaos(names, minutes=2, seed=None, brokers=1, replicas=1, revision=None):
     """A crowd on a stack of its own while its parts are killed, paused and restarted. With names: the mutants called so (`mutants`: all),
     each of which it or the named test has to catch."""
     build(preset="release")
@@ -125,7 +191,8 @@ def chaos(names, minutes=2, seed=None, brokers=1, replicas=1):
     if names:
         return follow([fetch.python(), ROOT / "tests/chaos/mutants.py", checker, *names], "mutants")
     seed = random.randrange(10 ** 6) if seed is None else seed
-    return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, str(seed), str(minutes), str(brokers), str(replicas)], f"seed {seed}")
+    numbers = map(str, (seed, minutes, brokers, replicas))
+    return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, gotools.toxiproxy(), *numbers, *([revision] if revision else [])], f"seed {seed}")
 
 
 def browser(names):
@@ -159,40 +226,65 @@ def asked_for(words):
     return {part: [] if "" in names else names for part, names in wanted.items()}
 
 
+# The longest begins, and the others pass by beside it: each leaves the cores idle for a part of its time.
+FIRST, AT_ONCE = "integration", min(2, os.cpu_count())
+
+
 def test(options):
-    closing, failed = [], False
     wanted = asked_for(options.name or [part for part in PARTS if part not in ASKED_FOR])
-    of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas") if (value := getattr(options, name)) is not None}
+    of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas", "revision") if (value := getattr(options, name)) is not None}
     if of_chaos and "chaos" not in wanted:
-        raise UnknownWord(f"--{next(iter(of_chaos))} is a word of ./onsale test chaos")
-    for part, names in wanted.items():
-        say(f"test {part} {' '.join(names)}".rstrip())
-        began = time.monotonic()
-        try:
-            said = PARTS[part](names, **of_chaos) if part == "chaos" else PARTS[part](names)
-        except (PartFailed, Failed) as reason:
-            said = f"FAILED: {reason}"
-            failed = True
-        closing.append(f"{part}: {said}")
-        say(f"{closing[-1]}; all of it took {(time.monotonic() - began) / 60:.1f} minutes")
-    print(*closing, sep="\n")
+        raise UnknownWord(f"--{next(iter(of_chaos)).replace('revision', 'from')} is a word of ./onsale test chaos")
+    if not options.name:
+        of_chaos.setdefault("seed", int(time.strftime("%Y%m%d", time.gmtime())))  # a day's runs do the same
+    try:
+        return several(wanted, of_chaos) if len(wanted) > 1 else one(*wanted.popitem(), of_chaos)
+    except Ended as signalled:
+        return 128 + signalled.args[0]
+
+
+def one(part, names, of_chaos):
+    say(f"test {part} {' '.join(names)}".rstrip())
+    began, failed = time.monotonic(), False
+    try:
+        said = PARTS[part](names, **of_chaos) if part == "chaos" else PARTS[part](names)
+    except (PartFailed, Failed) as reason:
+        said, failed = f"FAILED: {reason}", True
+    say(f"{part}: {said}; all of it took {(time.monotonic() - began) / 60:.1f} minutes")
+    print(f"{part}: {said}")
     return 1 if failed else 0
 
 
-def attend(command, environment):
-    """Runs it to its end, and returns its exit code and the signal that came meanwhile, if any: the command gets it and cleans up."""
-    came = []
-    child = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+def several(wanted, of_chaos):
+    """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file."""
+    waiting = sorted(wanted, key=lambda part: part != FIRST)
+    running, closing, failed, told = {}, {}, False, False
+    with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
+        while running or (waiting and not came):
+            while waiting and not came and len(running) < AT_ONCE:
+                part = waiting.pop(0)
+                running[part] = start(part, wanted[part], of_chaos if part == "chaos" else {}, f"{directory}/{part}")
+            for part in [part for part, runner in running.items() if runner.poll() is not None]:
+                failed |= running.pop(part).returncode != 0
+                said = pathlib.Path(directory, part).read_text(errors="replace")
+                show(said)
+                closing[part] = [f"{part}: FAILED: it said nothing", *said.splitlines()][-1]
+            if came and not told:
+                told = True
+                for runner in running.values():
+                    tell_all(runner, came[0])
+            time.sleep(0.1)
+    show("".join(f"{closing[part]}\n" for part in wanted))
+    return 1 if failed else 0
 
-    def pass_on(number, _):
-        came.append(number)
-        child.send_signal(number)
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        return child.wait(), came[0] if came else 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+def start(part, names, numbers, output):
+    words = [f"{part}:{name}" for name in names] or [part]
+    words += [word for name, value in numbers.items() for word in (f"--{name}".replace("revision", "from"), str(value))]
+    with open(output, "w") as file:
+        runner = subprocess.Popen([ROOT / "onsale", "test", *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+    say(f"test {' '.join(words)}: what it says is in {output}, and follows when it has ended")
+    return runner
 
 
 def bench(options):
@@ -207,8 +299,10 @@ def bench(options):
     failed = False
     for file in programs:
         say(f"bench {file.name}")
-        code, signalled = attend([file], environment)
-        if signalled:
-            return 128 + signalled
-        failed |= code != 0
+        try:
+            with held_back() as came:
+                child = subprocess.Popen([file], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+                failed |= await_end(child, came, child.send_signal) != 0
+        except Ended as signalled:
+            return 128 + signalled.args[0]
     return 1 if failed else 0

@@ -22,18 +22,27 @@ select distinct on (id)
        min(occurred_at) filter (where type = 'OrderCancelled') over life as cancelled_at,
        -- Why it was cancelled: the newest event of a cancelled order may tell of its refund instead.
        min(reason) filter (where type = 'OrderCancelled') over life as cancelled_for,
-       occurred_at as changed_at
+       occurred_at as changed_at,
+       coalesce(purchase_id, id) as purchase_id, coalesce(purchase_size, 1) as purchase_size, show_id
   from order_events
 window life as (partition by id)
  order by id, version desc;
 
+-- Orders that were placed together: they are paid, or end, together. An order by itself is a purchase of one.
+create or replace view purchases as
+select purchase_id as id, show_id, buyer_id, min(status) as status, count(*) as tickets, sum(price)::bigint as total, currency,
+       min(placed_at) as placed_at, max(paid_at) as paid_at, max(cancelled_at) as cancelled_at, min(cancelled_for) as cancelled_for
+  from orders
+ group by purchase_id, show_id, buyer_id, currency;
+
+-- What was paid for each order. A purchase is one charge at Stripe, and a row for each of its orders.
 create or replace view payments as
 select distinct on (id)
        id, version, order_id, ticket_id, user_id as buyer_id, status, amount, currency, attempt, final, stripe_id, reason,
        min(occurred_at) over life as started_at,
        min(occurred_at) filter (where type = 'PaymentCreated') over life as succeeded_at,
        min(occurred_at) filter (where type = 'PaymentRefunded') over life as refunded_at,
-       occurred_at as changed_at
+       occurred_at as changed_at, coalesce(purchase_id, order_id) as purchase_id
   from payment_events
 window life as (partition by id)
  order by id, version desc;

@@ -63,6 +63,29 @@ select o.ticket_id, t.title, t.seller_id, t.status, o.orders, o.buyers, o.expire
   left join tickets t on t.id = o.ticket_id
  order by o.orders desc, o.last_order_at desc, o.ticket_id;
 
+-- How a show sells: of each area its places, as they are now, and what was earned with it.
+create or replace view show_sales as
+select t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name, t.currency, count(*) as places,
+       count(*) filter (where t.status = 'available') as available,
+       count(*) filter (where t.status = 'reserved') as held,
+       count(*) filter (where t.status = 'sold') as sold,
+       coalesce(sum(t.price) filter (where t.status = 'sold'), 0)::bigint as revenue
+  from tickets t
+  join shows s on s.id = t.show_id
+ where t.status <> 'cancelled'
+ group by t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name, t.currency;
+
+-- How many tickets of a show people buy together, and what became of these purchases.
+create or replace view purchase_sizes as
+select show_id, tickets, count(*) as placed,
+       count(*) filter (where status = 'complete') as paid,
+       count(*) filter (where cancelled_for = 'expired') as expired,
+       count(*) filter (where status = 'cancelled') as cancelled,
+       avg((status = 'complete')::int)::float8 as paid_rate
+  from purchases
+ where show_id is not null
+ group by 1, 2;
+
 create or replace view seller_revenue as
 select seller_id, currency, count(*) as sold, sum(price)::bigint as revenue, min(paid_at) as first_sale_at, max(paid_at) as last_sale_at
   from orders

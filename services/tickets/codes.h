@@ -7,9 +7,10 @@
  *     6       the key: the first bytes of the SHA-256 of its 32 public ones
  *     16      the ticket's id
  *     16      the show's id; zeros when the ticket is of none
- *     16      the serial: the id of the order that bought the ticket. Each sale has its own, so a code ends
- * with its sale. 1       how many bytes the words have 0-80    where it is, in words for people (UTF-8) 64
- * the signature of everything before it
+ *     16      the serial: the order's id. Each sale has its own, so a code ends with its sale
+ *     1       how many bytes the words have
+ *     0-80    where it is, in words for people (UTF-8)
+ *     64      the signature of everything before it
  *
  * `struct codes` has the keys; it does not change. Any thread. */
 #pragma once

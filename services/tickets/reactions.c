@@ -30,11 +30,11 @@ static void bind_sale(struct sql_params *item, const void *event, struct str tra
 }
 
 const struct reaction tickets_reactions[] = {
-    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},       /* lock */
-    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order},     /* sold */
-    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order},     /* unlock */
-    {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},         /* may be announced when all is known */
-    {&topic_payments, PAYMENT_CREATED, &sql_on_payment, bind_sale},  /* whose code it is */
-    {&topic_payments, PAYMENT_REFUNDED, &sql_on_payment, bind_sale}, /* it admits nobody any more */
+    {&topic_orders, ORDER_CREATED, &sql_on_order, bind_order},    /* lock */
+    {&topic_orders, ORDER_COMPLETED, &sql_on_order, bind_order},  /* sold */
+    {&topic_orders, ORDER_CANCELLED, &sql_on_order, bind_order},  /* unlock */
+    {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},      /* may be announced when all is known */
+    {&topic_payments, PAYMENT_CREATED, &sql_on_sale, bind_sale},  /* whose code it is */
+    {&topic_payments, PAYMENT_REFUNDED, &sql_on_sale, bind_sale}, /* it admits nobody any more */
     {0},
 };

@@ -55,11 +55,11 @@ struct show {
     int64_t version;
 };
 bool view_show(const json_t *json, struct arena *arena, struct show *out);
+/* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */
+struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena);
 /* A row of the map of an area's seats. */
 bool view_seat_row(const json_t *json, const struct uuid *area, struct arena *arena,
                    struct seat_row_view *out);
-/* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */
-struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena);
 
 /* The events of an order, or of a purchase of several by the first one's; what the last of them says of how
  * it ended, and the version it came to by it. */

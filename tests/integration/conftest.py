@@ -1,6 +1,4 @@
 import collections
-import fcntl
-import os
 import pathlib
 import re
 import sys
@@ -8,11 +6,10 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from support import FRUGAL, ROOT, common_stack, stacks
+from support import FRUGAL, common_stack, stacks
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rebuilds: builds a program anew, which nobody else may start meanwhile")
     config.addinivalue_line("markers", "alone: starts what it needs by itself, and not by make_stack")
 
 
@@ -25,23 +22,6 @@ def pytest_collection_modifyitems(config, items):
     tests = collections.Counter(item.path for item in items)
     own = {item.path for item in items if "make_stack" in item.fixturenames or item.get_closest_marker("alone")}
     items.sort(key=lambda item: (item.path not in own, tests[item.path]))
-
-
-WITHIN_A_TEST = "PYTEST_CURRENT_TEST" in os.environ  # which holds the locks already
-
-
-@pytest.fixture(autouse=True)
-def programs_stay(request):
-    """Files of tests run side by side: whoever rebuilds waits until no test is under way, and those that come later wait for it."""
-    if WITHIN_A_TEST:
-        yield
-        return
-    rebuilds = request.node.get_closest_marker("rebuilds")
-    with open(ROOT / "build/tests.lock", "w") as lock:
-        with open(ROOT / "build/tests.turn", "w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            fcntl.flock(lock, fcntl.LOCK_EX if rebuilds else fcntl.LOCK_SH)
-        yield
 
 
 @pytest.fixture(scope="module")

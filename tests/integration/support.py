@@ -93,6 +93,7 @@ def prefix(service):
 
 class Stack:
     """A stack of its own, in a fresh state directory, started and stopped by ./onsale."""
+    tree = ROOT  # whose ./onsale
 
     def __init__(self, state, **environment):
         self.state = state
@@ -101,12 +102,12 @@ class Stack:
         self.env = {}
 
     def onsale(self, *words, check=True, **how):
-        return subprocess.run([ROOT / "onsale", *words], cwd=ROOT, env=self.environment, check=check,
+        return subprocess.run([self.tree / "onsale", *words], cwd=self.tree, env=self.environment, check=check,
                               stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, **how).stdout
 
     def start(self, *words):
         """Whoever interrupts this waits until the command has stopped what it started."""
-        command = subprocess.Popen([ROOT / "onsale", "run", "--detach", *words], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+        command = subprocess.Popen([self.tree / "onsale", "run", "--detach", *words], cwd=self.tree, env=self.environment, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL)
         try:
             if command.wait() != 0:
@@ -187,8 +188,8 @@ class Stack:
 
     def only(self, *names):
         """All processes but these are stopped."""
-        for name in self.status().keys() - names:
-            self.supervisor("stop", name)
+        supervisor = Supervisor(State(self.state))
+        supervisor.stop([name for name in supervisor.names() if name not in names])
 
     def logs(self, service):
         return self.onsale("logs", service)
@@ -216,8 +217,8 @@ class Stack:
 
 
 def fresh_state():
-    """A directory that the postgres user can reach (pytest's tmp_path is closed to others)."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir="/tmp"))
+    """A directory that the postgres user can reach (pytest's tmp_path is closed to others). ./onsale test looks at its end what runs there."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir=os.environ.get("ONSALE_TEST_STATES", "/tmp")))
     path.chmod(0o755)
     return path
 
@@ -226,15 +227,19 @@ def fresh_state():
 # a second; and half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
 FRUGAL = {"RDKAFKA_FETCH_MIN_BYTES": "1", "RDKAFKA_FETCH_WAIT_MAX_MS": "500", "KAFKA_OPTS": "-XX:TieredStopAtLevel=1",
           "UNREADABLE_WAIT": "1s"}
+# Who starts reads topics to their ends first, and the broker tells an end when nothing has come for so long. For what lives shortly or starts often.
+PROMPT = {"RDKAFKA_FETCH_WAIT_MAX_MS": "20"}
 
 
 @contextlib.contextmanager
-def stacks(**settings):
-    """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run."""
+def stacks(tree=ROOT, **settings):
+    """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run.
+    tree: the checkout that it is made of."""
     started = []
 
     def make(*words, **environment):
-        stack = Stack(fresh_state(), **settings, **environment)
+        stack = Stack(fresh_state(), **{**settings, **environment})
+        stack.tree = tree
         started.append(stack)
         return stack.start(*words)
 
@@ -429,7 +434,7 @@ class Replica:
         with open(f"/proc/{stack.pid(service)}/environ", "rb") as f:
             settings = dict(v.decode().split("=", 1) for v in f.read().split(b"\0") if b"=" in v)
         self.http_port, self.admin_port = free_port(), free_port()
-        self.environment = {**settings, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
+        self.environment = {**settings, **PROMPT, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
                             "INSTANCE_ID": f"{service}-{self.http_port}", **environment}
         self.binary = os.readlink(f"/proc/{stack.pid(service)}/exe").removesuffix(" (deleted)")  # built anew since
         self.log = open(stack.state / f"{service}-{self.http_port}.log", "a+b")

@@ -145,7 +145,7 @@ def test_whoever_is_killed(make_stack):
         killer.join()
         assert killer.failure is None
         for service in ("tickets", "orders", "expiration"):
-            wait_until(lambda s=service: stack.status()[s]["pid"] and stack.ready(s), f"{service} is back")
+            wait_until(lambda s=service: stack.pid(s) and stack.ready(s), f"{service} is back")
         wait_until(lambda: stack.sql("orders", "select count(*) from orders where status <> 'cancelled'") == [(0,)],
                          "every order has ended", 120)
         story = crowd.await_agreement(stack)

@@ -1,7 +1,9 @@
 """The command ./onsale: what it prints, what it keeps, and that nothing is left of what it starts."""
 import datetime
+import glob
 import json
 import os
+import pathlib
 import platform
 import re
 import shlex
@@ -59,6 +61,23 @@ def test_parts_of_the_tests_end_with_their_closing_lines():
 def test_a_name_that_nothing_has_is_an_error():
     answer = onsale("test", "integration:help_is_no_error", "integration:nonsense_of_nobody")
     assert answer.returncode == 1 and "no test of this part is called nonsense_of_nobody" in answer.stdout
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP])
+def test_tests_that_are_ended_leave_no_stack(name):
+    """By kill, or with their terminal; here two parts, of which one starts a stack."""
+    command = subprocess.Popen([ROOT / "onsale", "test", "integration:test_status_knows_every_process", "lint:editorconfig"], text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        log = re.search(r"^onsale: test integration:\S+: what it says is in (\S+),", command.stderr.readline())[1]
+        states = wait_until(lambda: re.search(r"^onsale: the stacks of these tests are in (\S+)$", pathlib.Path(log).read_text(), re.M), "it begins")[1]
+        wait_until(lambda: glob.glob(f"{states}/*/log/kafka.log"), "a stack is being started")
+        assert processes_of(states)
+    finally:
+        command.send_signal(name)
+        command.communicate(timeout=DEADLINE)
+    assert command.returncode == 128 + name
+    assert not os.path.exists(states) and not processes_of(states)
 
 
 def test_help_is_no_error():
@@ -208,16 +227,7 @@ def test_restart_of_one_leaves_the_others(stack):
     assert after["tickets"]["state"] == "ready" and after["tickets"]["port"] == before["tickets"]["port"]
 
 
-@pytest.mark.rebuilds
-def test_restart_without_a_name_restarts_what_changed(stack):
-    before = stack.status()
-    stack.onsale("restart")
-    assert {n: p["pid"] for n, p in stack.status().items()} == {n: p["pid"] for n, p in before.items()}
-    (ROOT / "services/tickets/main.c").touch()
-    stack.onsale("restart")
-    after = stack.status()
-    assert {name for name in before if before[name]["pid"] != after[name]["pid"]} == {"tickets"}
-    assert after["tickets"]["state"] == "ready"
+def test_restart_of_nobody(stack):
     answer = onsale("restart", "nobody", ONSALE_STATE=str(stack.state))
     assert answer.returncode == 64 and "nobody" in answer.stderr
 

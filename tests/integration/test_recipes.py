@@ -1,6 +1,9 @@
 """The recipes of CONTRIBUTING.md, followed literally on a copy of the tree, with a stack of its own: each of their commands has to
-succeed. (That their places are in the tree is looked at by test_documents.py, in no time.)"""
+succeed. Those that run tests are put off and become one, for each would build everything and start a stack again. (That their places
+are in the tree is looked at by test_documents.py, in no time.)"""
+import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -33,6 +36,10 @@ class Copy:
         done = subprocess.run(["bash", "-e", "-c", script], cwd=self.root, env=self.environment, text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
         assert done.returncode == 0, f"{script}\n{done.stdout[-8000:]}"
+        return done.stdout
+
+    def status(self):
+        return {p["name"]: p for p in json.loads(self.run("./onsale status --json 2>/dev/null"))}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,34 @@ def copy(tmp_path_factory):
         shutil.rmtree(root, ignore_errors=True)
 
 
+def test_restart_without_a_name_restarts_what_changed(copy):
+    """Here, because it builds a program anew: in the checkout other tests start it meanwhile."""
+    before = copy.status()
+    copy.run("./onsale restart")
+    assert {n: p["pid"] for n, p in copy.status().items()} == {n: p["pid"] for n, p in before.items()}
+    (copy.root / "services/tickets/main.c").touch()
+    copy.run("./onsale restart")
+    after = copy.status()
+    assert {name for name in before if before[name]["pid"] != after[name]["pid"]} == {"tickets"}
+    assert after["tickets"]["state"] == "ready"
+
+
+@pytest.fixture(scope="module")
+def put_off():
+    """{title of a recipe: the words of its ./onsale test}"""
+    return {}
+
+
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_works(copy, title):
+def test_a_recipe_works(copy, put_off, title):
     for command in recipes.apply(RECIPES[title], copy.root):
-        copy.run(command)
+        if command.startswith("./onsale test "):
+            put_off[title] = shlex.split(command.removeprefix("./onsale test "))
+        else:
+            copy.run(command)
+
+
+def test_what_the_recipes_test(copy, put_off):
+    """On the tree that all of them have changed."""
+    assert put_off.keys() == RECIPES.keys()
+    copy.run(shlex.join(["./onsale", "test", *sorted({word for words in put_off.values() for word in words})]))

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from shopping import Shopping
-from shows import add_area, made, make_show
+from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 from test_entries import admit, buy
 
@@ -108,8 +108,13 @@ def shopped(stack, ask):
     requests.post(stack.env["STRIPE_SANDBOX_URL"] + "/sandbox/settings", json={"latency_ms": 600}, timeout=DEADLINE)
     Shopping(stack, 4).go()
     seller = stack.user()
-    area = add_area(seller, show := make_show(seller), places=3)
-    made(seller, show, area)
+    show, _ = announced(seller, [{"places": 5}, {}])
+    buyer = stack.user()
+    for body in ({"showId": show["id"], "quantity": 3}, {"showId": show["id"], "quantity": 2}):
+        bought = buyer.post("/api/purchases", json=body)
+        assert bought.status_code == 201, bought.text
+    payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
+    wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
     ticket, code = buy(stack, seller, stack.user())
     assert admit(seller, ticket, code["code"], "North").status_code == 200
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
@@ -169,7 +174,8 @@ def test_tickets_agree(shopped, ask):
 
 
 def test_payments_and_refunds_agree(shopped, ask):
-    same(ask("select id, version, order_id, buyer_id, status, amount, currency, attempt, final, stripe_id from payments"),
+    same(ask("select min(id::text)::uuid, version, min(order_id::text)::uuid, buyer_id, status, sum(amount)::bigint, currency, attempt, final, stripe_id"
+             " from payments group by purchase_id, version, buyer_id, status, currency, attempt, final, stripe_id"),
          shopped.sql("payments", "select id, version, order_id, user_id, charge_status(state), amount, currency, attempt, final,"
                                  " stripe_id from charges where id is not null"))
     same(ask("select payment_id, amount from refunds where refunded_at is not null"),
@@ -219,6 +225,18 @@ def test_hot_tickets_agree(shopped, ask):
          own_orders(shopped, "ticket_id, count(*), count(distinct user_id), count(*) filter (where reason = 'expired'),"
                     " count(*) filter (where status = 'cancelled'), min(placed_at), max(placed_at)", "group by 1"))
     assert ask("select orders from hot_tickets limit 1") >= [(3,)]
+
+
+def test_purchases_agree(shopped, ask):
+    same(ask("select id, show_id, buyer_id, status, tickets, total from purchases"),
+         shopped.sql("orders", "select purchase_of(id, purchase_size), show_id, user_id, min(status), count(*), sum(price)::bigint from orders group by 1, 2, 3"))
+
+
+def test_sales_of_shows_agree(shopped, ask):
+    same(ask("select area_id, places, available, held, sold, revenue from show_sales"),
+         shopped.sql("tickets", "select area_id, count(*), count(*) filter (where status = 'available'), count(*) filter (where status ="
+                                " 'reserved'), count(*) filter (where status = 'sold'), coalesce(sum(price) filter (where status = 'sold'), 0)::bigint"
+                                " from tickets where show_id is not null and status <> 'cancelled' group by 1"))
 
 
 def test_lateness_of_expirations_agrees(shopped, ask):

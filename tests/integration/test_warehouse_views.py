@@ -34,6 +34,14 @@ def order(n):
     return ident(2, n)
 
 
+def show(n):
+    return ident(4, n)
+
+
+def area(n):
+    return ident(5, n)
+
+
 def charge(n):
     return ident(3, n)
 
@@ -50,17 +58,21 @@ class History:
         names, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
         self.connection.execute(f"insert into {table} ({names}) values ({values})", row)
 
-    def ticket(self, n, version, when, status, price=1000, currency="USD", holder=None, title="A seat"):
+    def show(self, n, when):
+        self._row("show_events", id=show(n), version=1, type="ShowAnnounced", occurred_at=when, user_id=C, title=f"Show {n}", venue="Hall",
+                  city="Basel", starts_at=at(5000), time_zone="Europe/Zurich", currency="USD", status="announced", per_user=8)
+
+    def ticket(self, n, version, when, status, price=1000, currency="USD", holder=None, title="A seat", **place):
         kind = {1: "TicketCreated"}.get(version, "TicketCancelled" if status == "cancelled" else "TicketUpdated")
         self._row("ticket_events", id=ticket(n), version=version, type=kind, occurred_at=when, user_id=C, title=title, price=price,
-                  currency=currency, status=status, order_id=holder and order(holder))
+                  currency=currency, status=status, order_id=holder and order(holder), **place)
 
-    def order(self, n, on, buyer, placed, *changes, price=1000, currency="USD"):
+    def order(self, n, on, buyer, placed, *changes, price=1000, currency="USD", **purchase):
         """changes: (when, type, status, reason)"""
         for version, (when, kind, status, reason) in enumerate([(placed, "OrderCreated", "created", None), *changes], 1):
             self._row("order_events", id=order(n), version=version, type=kind, ticket_id=ticket(on), occurred_at=when, user_id=buyer,
                       seller_id=C, status=status, expires_at=placed + datetime.timedelta(minutes=15), price=price, currency=currency,
-                      title="A seat", ticket_version=1, reason=reason)
+                      title="A seat", ticket_version=1, reason=reason, **purchase)
 
     def charge(self, n, of, buyer, *changes, amount=1000, currency="USD"):
         """changes: (when, type, status)"""
@@ -108,13 +120,32 @@ def tell(history):
     history.charge(8, 8, B, (at(63, 30), "PaymentStarted", "started"), (at(64, 5), "PaymentCreated", "succeeded"))
 
 
-@pytest.fixture(scope="module")
-def warehouse():
+def tell_of_shows(history):
+    """Show 1: of five places in two areas two are sold together, one is held, one was withdrawn. Three were held together and given up."""
+    history.show(1, at(-9))
+    for n, kind, price in ((1, 1, 4000), (2, 1, 4000), (3, 1, 4000), (4, 2, 2500), (5, 2, 2500)):
+        history.ticket(n, 1, at(-8), "available", price=price, show_id=show(1), area_id=area(kind), area_name=f"Area {kind}")
+    history.ticket(9, 1, at(-8), "available", title="Of no show")
+    together = dict(purchase_id=order(1), purchase_size=2, show_id=show(1), price=4000)
+    for n in (1, 2):
+        history.order(n, n, A, at(0), (at(2), "OrderCompleted", "complete", None), **together)
+        history.ticket(n, 2, at(2), "sold", price=4000, holder=n, show_id=show(1), area_id=area(1), area_name="Area 1")
+    for n in (3, 4, 5):
+        history.order(n, n, B, at(1), (at(16), "OrderCancelled", "cancelled", "expired"), purchase_id=order(3), purchase_size=3,
+                      show_id=show(1), price=2500)
+    history.order(6, 4, B, at(20), purchase_id=order(6), purchase_size=1, show_id=show(1), price=2500)
+    history.ticket(4, 2, at(20), "reserved", price=2500, holder=6, show_id=show(1), area_id=area(2), area_name="Area 2")
+    history.ticket(5, 2, at(21), "cancelled", price=2500, show_id=show(1), area_id=area(2), area_name="Area 2")
+    history.order(7, 9, B, at(22))  # as orders were before there were purchases
+
+
+@pytest.fixture(scope="module", params=[tell])
+def warehouse(request):
     with postgres() as url, psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
         for file in sorted((ROOT / "connect/warehouse").glob("*.sql")):
             subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url, "-f", file], check=True)
         connection.execute("set timezone = 'Asia/Kathmandu'")  # 5:45 ahead: hours are UTC's all the same
-        tell(History(connection))
+        request.param(History(connection))
         yield connection
 
 
@@ -213,3 +244,25 @@ def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
                     "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}
+
+
+of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, scope="module")
+
+
+@of_shows
+def test_how_a_show_sells(ask):
+    assert ask("show_sales", "show_id", "area_name", "title", "city", "currency", "places", "available", "held", "sold", "revenue") == [
+        (show(1), "Area 1", "Show 1", "Basel", "USD", 3, 1, 0, 2, 8000), (show(1), "Area 2", "Show 1", "Basel", "USD", 1, 0, 1, 0, 0)]
+
+
+@of_shows
+def test_purchases(ask):
+    assert ask("purchases", "id", "show_id", "buyer_id", "status", "tickets", "total", "placed_at", "paid_at", "cancelled_for") == [
+        (order(1), show(1), A, "complete", 2, 8000, at(0), at(2), None), (order(3), show(1), B, "cancelled", 3, 7500, at(1), None, "expired"),
+        (order(6), show(1), B, "created", 1, 2500, at(20), None, None), (order(7), None, B, "created", 1, 1000, at(22), None, None)]
+
+
+@of_shows
+def test_purchase_sizes(ask):
+    assert ask("purchase_sizes", "show_id", "tickets", "placed", "paid", "expired", "cancelled", "paid_rate") == [
+        (show(1), 1, 1, 0, 0, 0, 0), (show(1), 2, 1, 1, 0, 0, 1), (show(1), 3, 1, 0, 1, 1, 0)]
