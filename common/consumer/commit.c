@@ -3,7 +3,10 @@
 #include <poll.h>
 
 #include "clock.h"
+#include "priv/consumer_metrics.h"
 #include "queries.h"
+
+enum { DEADLOCK_TRIES = 3 };
 
 /* When Postgres crashes, or its standby takes over, the last batches may be lost, effects and positions
  * together. Then their records are read from Kafka again. Nothing that stays can depend on them: a later
@@ -112,6 +115,15 @@ enum status commit_batch(PGconn *conn, struct sql_params *positions, struct batc
             if (!send_statement(conn, c)) return pg_status(conn, NULL, w);
     }
     return finish(conn, NULL, w);
+}
+
+enum status commit_batch_tried(PGconn *conn, struct sql_params *positions, struct batch *b, struct why *w) {
+    enum status st = commit_batch(conn, positions, b, w);
+    for (int tries = 1; tries < DEADLOCK_TRIES && st == ST_AGAIN; tries++) {
+        metric_add(M_CONSUMER_RETRIES, 1);
+        st = commit_batch(conn, positions, b, w);
+    }
+    return st;
 }
 
 static enum status read_places(const PGresult *res, struct commit_place *places, int n, struct why *w) {

@@ -14,9 +14,8 @@
 #include "trace.h"
 
 enum {
-    MEET_MS = 10,       /* between looks at whether Kafka has answered, at the start */
-    LEAVE_MS = 3000,    /* to leave the group; what consumer_stop grants may be less */
-    DEADLOCK_TRIES = 3, /* at once; the next one is after a pause */
+    MEET_MS = 10,    /* between looks at whether Kafka has answered, at the start */
+    LEAVE_MS = 3000, /* to leave the group; what consumer_stop grants may be less */
 };
 
 struct consumer {
@@ -127,11 +126,7 @@ static void committed(struct consumer *c) {
 
 static enum status commit(struct consumer *c, struct why *w) {
     put_positions(c);
-    enum status st = ST_AGAIN;
-    for (int i = 0; i < DEADLOCK_TRIES && st == ST_AGAIN; i++) {
-        if (i > 0) metric_add(M_CONSUMER_RETRIES, 1);
-        st = commit_batch(c->conn, &c->positions, &c->batch, w);
-    }
+    enum status st = commit_batch_tried(c->conn, &c->positions, &c->batch, w);
     if (st == ST_OK) committed(c);
     return st;
 }

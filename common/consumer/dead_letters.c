@@ -7,8 +7,6 @@
 #include "priv/sources.h"
 #include "queries.h"
 
-enum { DEADLOCK_TRIES = 3 };
-
 /* One of them, as sql/list_dead_letters.sql has it. */
 struct letter {
     struct str topic, key, value;
@@ -144,10 +142,7 @@ static enum status carry_out(struct work *work, const struct letter *l, const st
     put_place(&work->done, l);
     const struct reaction *r = sources_reaction(&work->sources, source);
     if (r != NULL) batch_effect(&work->batch, r, l->key, source->event, (struct str){0});
-    enum status st = ST_AGAIN;
-    for (int i = 0; i < DEADLOCK_TRIES && st == ST_AGAIN; i++)
-        st = commit_batch(work->conn, &work->done, &work->batch, w);
-    return st;
+    return commit_batch_tried(work->conn, &work->done, &work->batch, w);
 }
 
 /* The registry and the database have to answer; all other trouble leaves a record where it is. */

@@ -172,6 +172,7 @@ static enum status take(void *expiration, struct group_partition *p, const rd_ka
 
 static void read_orders(struct expiration *x, int wait_ms) {
     int records = topic_thread_read(&x->thread, wait_ms, SLICE, take);
+    metric_add(M_CONSUMED, records);
     timers_apply(&x->timers);
     metric_add(M_ORDERS_READ, records);
 }

@@ -160,8 +160,22 @@ static void the_ends_and_what_was_told(void **state) {
     group_hold(g);
 }
 
+static bool asleep(pid_t thread) {
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    if (fscanf(f, "%*d %*s %c", &state) != 1) state = '?';
+    fclose(f);
+    return state == 'S';
+}
+
+static pid_t polls; /* the thread that does */
+
+/* So that it wakes a poll under way; were it earlier, it would have to do as well. */
 static void *wake(void *arg) {
-    usleep(50000); /* so that it wakes a poll under way; were it earlier, it would have to do as well */
+    while (!asleep(polls))
+        sched_yield();
     group_wake(arg);
     return NULL;
 }
@@ -172,6 +186,7 @@ static void woken(void **state) {
     struct group_partition *p;
     pthread_t thread;
     int64_t start = clock_mono_us();
+    polls = gettid();
     pthread_create(&thread, NULL, wake, g);
     assert_null(group_poll(g, 60000, &p));
     pthread_join(thread, NULL);

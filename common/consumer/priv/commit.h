@@ -32,6 +32,8 @@ void commit_put_position(struct sql_params *c, const char *topic, int32_t partit
 /* Moves the positions and does what the batch says (b may be NULL). ST_OK: committed. ST_LOST: not known,
  * read the positions. ST_FENCED: they were not where expected. All others: nothing was changed. */
 enum status commit_batch(PGconn *conn, struct sql_params *positions, struct batch *b, struct why *w);
+/* The same; what a deadlock undid is tried again at once, a few times. ST_AGAIN: after a pause, perhaps. */
+enum status commit_batch_tried(PGconn *conn, struct sql_params *positions, struct batch *b, struct why *w);
 
 /* Reads the positions of n partitions into next; those never met are inserted, at 0. */
 struct commit_place {
