@@ -1,6 +1,6 @@
 """The Go programs of the tests, built once from modules that are pinned beside their sources. The tools that the tests of the deployment run: a real
-Kubernetes without nodes, Helm, kubeconform, Envoy Gateway; what these resources mean to others comes with their modules, too. And the checker of
-histories that tests/chaos asks."""
+Kubernetes without nodes, Helm, kubeconform, Envoy Gateway; what these resources mean to others comes with their modules, too. And what tests/chaos
+asks: a checker of histories, and proxies."""
 import json
 import os
 import pathlib
@@ -62,17 +62,27 @@ def crds():
 
 
 def checker():
-    """The program that checks the histories of tests/chaos, built if it is not there."""
-    made_of = [file.read_text() for file in sorted(CHECKER.iterdir())]
-    made = cache_dir() / f"chaoscheck-{short_hash(repr((made_of, TOOLCHAIN)))}"
+    """The program that checks the histories of tests/chaos."""
+    return _alone(CHECKER, ".")
+
+
+def toxiproxy():
+    """What stands between two processes of a stack while tests/chaos disturbs the network."""
+    return _alone(ROOT / "tests/chaos/network", "github.com/Shopify/toxiproxy/v2/cmd/server")
+
+
+def _alone(source, package):
+    """A program of modules of its own, built if it is not there (a few seconds)."""
+    made_of = [file.read_text() for file in sorted(source.iterdir())]
+    made = cache_dir() / f"chaos{source.name}-{short_hash(repr((made_of, package, TOOLCHAIN)))}"
     if not made.exists():
         with fetch.being_made(made) as unfinished:
             if unfinished:
                 unfinished.mkdir(parents=True)
                 go, environment = new_go(unfinished)
-                subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / "check", "."], cwd=CHECKER, env=environment, check=True)
+                subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / source.name, package], cwd=source, env=environment, check=True)
                 shutil.rmtree(unfinished / "go", ignore_errors=True)
-    return made / "check"
+    return made / source.name
 
 
 def make():

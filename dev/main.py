@@ -253,6 +253,7 @@ def parser():
     word.add_argument("--seed", type=number(0, 10 ** 9))
     word.add_argument("--brokers", type=int, choices=(1, 3))
     word.add_argument("--replicas", type=number(1, 3))
+    word.add_argument("--from", dest="revision")
     word = command(tests.bench)
     word.add_argument("--here", action="store_true")
     word.add_argument("name", nargs="?")

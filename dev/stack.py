@@ -102,7 +102,7 @@ class Stack:
                 for task in ground:
                     task.result()
                 if new:
-                    self._create_topics()
+                    self.create_topics()
                 if self.analytics:
                     self._start_connect(table[processes.CONNECT])
             except BaseException:
@@ -143,7 +143,7 @@ class Stack:
             self._start(kafka)
         self.await_ready(kafkas)
 
-    def _create_topics(self):
+    def create_topics(self):
         done = subprocess.run([BUILD / "topics", ROOT / "schemas/avro/topics.json"], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env={"KAFKA_BROKERS": processes.brokers(self.state)})
         if done.returncode != 0:

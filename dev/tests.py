@@ -183,7 +183,7 @@ def integration(names):
     return pytest("integration", names, 0 if names else os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
-def chaos(names, minutes=2, seed=None, brokers=1, replicas=1):
+def chaos(names, minutes=2, seed=None, brokers=1, replicas=1, revision=None):
     """A crowd on a stack of its own while its parts are killed, paused and restarted. With names: the mutants called so (`mutants`: all),
     each of which it or the named test has to catch."""
     build(preset="release")
@@ -191,7 +191,8 @@ def chaos(names, minutes=2, seed=None, brokers=1, replicas=1):
     if names:
         return follow([fetch.python(), ROOT / "tests/chaos/mutants.py", checker, *names], "mutants")
     seed = random.randrange(10 ** 6) if seed is None else seed
-    return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, str(seed), str(minutes), str(brokers), str(replicas)], f"seed {seed}")
+    numbers = map(str, (seed, minutes, brokers, replicas))
+    return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, gotools.toxiproxy(), *numbers, *([revision] if revision else [])], f"seed {seed}")
 
 
 def browser(names):
@@ -231,9 +232,11 @@ FIRST, AT_ONCE = "integration", min(2, os.cpu_count())
 
 def test(options):
     wanted = asked_for(options.name or [part for part in PARTS if part not in ASKED_FOR])
-    of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas") if (value := getattr(options, name)) is not None}
+    of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas", "revision") if (value := getattr(options, name)) is not None}
     if of_chaos and "chaos" not in wanted:
-        raise UnknownWord(f"--{next(iter(of_chaos))} is a word of ./onsale test chaos")
+        raise UnknownWord(f"--{next(iter(of_chaos)).replace('revision', 'from')} is a word of ./onsale test chaos")
+    if not options.name:
+        of_chaos.setdefault("seed", int(time.strftime("%Y%m%d", time.gmtime())))  # a day's runs do the same
     try:
         return several(wanted, of_chaos) if len(wanted) > 1 else one(*wanted.popitem(), of_chaos)
     except Ended as signalled:

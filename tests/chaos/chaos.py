@@ -1,21 +1,28 @@
-"""chaos.py CHECKER SEED MINUTES BROKERS REPLICAS: people use a stack of its own while everything in it is killed, paused, restarted, and
-Stripe's stand-in misbehaves. Then all is healed, and what must be true is checked. The last line says how it went. After a failure the shortest
-story of the ticket concerned is printed, and build/chaos/SEED keeps the history, the logs and the topics."""
+"""chaos.py CHECKER PROXY SEED MINUTES BROKERS REPLICAS [REVISION]: people use a stack of its own while everything in it is killed, paused, restarted, the
+network between its parts fails, their clocks are wrong, a standby takes over, and Stripe's stand-in misbehaves. Then all is healed, and what
+must be true is checked. The last line says how it went. After a failure the shortest story of the ticket concerned is printed, and
+build/chaos/SEED keeps the history, the logs and the topics."""
+import contextlib
 import json
 import pathlib
+import random
 import re
 import shutil
 import sys
 import time
 import traceback
 
-sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+sys.path.extend([str(pathlib.Path(__file__).resolve().parents[2] / folder) for folder in ("tests/integration", "dev")])
 import story
+import upgrade
 from checks import Checks
+from footprint import Footprints
 from history import History
-from nemesis import Nemesis
+from nemesis import OURS, Nemesis
 from sandbox import Books
+from successor import Successor
 from support import FRUGAL, ROOT, Topic, stacks
+from wiring import Wiring
 from workload import Crowd
 
 HOLD = 6  # seconds
@@ -25,8 +32,10 @@ TOPICS = ("tickets", "orders", "payments", "expirations")
 
 
 class Run:
-    def __init__(self, checker, seed, minutes, brokers, replicas):
+    def __init__(self, checker, proxy, seed, minutes, brokers, replicas, revision):
+        self.began, self.proxy = time.monotonic(), proxy
         self.checker, self.seed, self.seconds, self.brokers, self.replicas = checker, seed, 60 * minutes, brokers, replicas
+        self.revision = revision  # that it starts with, to be upgraded; "": this tree
         self.evidence = ROOT / "build/chaos" / str(seed)
         shutil.rmtree(self.evidence, ignore_errors=True)
         self.evidence.mkdir(parents=True)
@@ -34,30 +43,59 @@ class Run:
         self.deeds, self.stack = 0, None
 
     def play(self):
-        print(f"seed {self.seed}: {self.seconds} s, {self.brokers} broker(s), {self.replicas} of each replicated service", flush=True)
-        with stacks(**FRUGAL) as make:
+        print(f"seed {self.seed}: {self.seconds} s, {self.brokers} broker(s), {self.replicas} of each replicated service"
+              + (f", from {self.revision} to this tree" if self.revision else ""), flush=True)
+        with stacks(upgrade.before(self.revision) if self.revision else ROOT, **FRUGAL) as make:
             self.stack = make(*(["--brokers", str(self.brokers)] if self.brokers > 1 else []), **SETTINGS)
+            self.say("a stack runs")
             try:
-                self.disturb()
-                checks = Checks(self.stack, self.history, Books(self.stack), self.checker)
-                said = checks.run()
+                with self.wired() as (wiring, successor):
+                    footprints = Footprints(self.stack)
+                    with footprints:
+                        self.disturb(wiring, successor)
+                    checks = Checks(self.stack, self.history, Books(self.stack), self.checker, self.say)
+                    said = checks.run()
+                    print(f"before, at most, and afterwards: {footprints.check()}", flush=True)
                 print(f"{dict(sorted(checks.counts().items()))}\nwho owns each ticket: {said}", flush=True)
             except BaseException:
                 self.keep_evidence()
                 raise
 
-    def disturb(self):
+    @contextlib.contextmanager
+    def wired(self):
+        """With what can be disturbed between its processes, and a server of Postgres that takes over from another."""
+        with contextlib.ExitStack() as closing:
+            upgrade.run_of(self.stack.tree)
+            wiring = Wiring(self.stack, self.proxy)
+            closing.callback(wiring.close)
+            service = random.Random(self.seed).choice(["orders", "tickets", "payments"])
+            successor = Successor(self.stack, service, wiring.dev.state)
+            closing.callback(successor.close)
+            wiring.rewire({service: successor.ports})
+            key = f"{service.upper()}_DATABASE_URL"
+            self.stack.env[key] = successor.url(self.stack.env[key])
+            self.say(f"its network and clocks are in our hands, and {successor.name} has a standby")
+            if self.revision:
+                upgrade.run_of(ROOT)
+                wiring.dev.create_topics()
+            yield wiring, successor
+
+    def disturb(self, wiring, successor):
         crowd = Crowd(self.stack, self.history, self.seed, HOLD)
-        nemesis = Nemesis(self.stack, self.history, crowd, self.seed, self.replicas)
+        nemesis = Nemesis(self.stack, self.history, crowd, self.seed, self.replicas, wiring, successor, self.seconds,
+                          [*OURS, "stripe-sandbox"] if self.revision else [])
         try:
             with crowd:
                 with nemesis:
                     crowd.wait(self.seconds)
-                print("healing", flush=True)
+                self.say("healing")
                 nemesis.heal()
         finally:
             nemesis.give_up()
         self.deeds = nemesis.count
+
+    def say(self, what):
+        print(f"{time.monotonic() - self.began:4.0f} s  {what}", flush=True)
 
     def keep_evidence(self):
         for log in self.stack.state.rglob("*.log"):
@@ -73,8 +111,8 @@ class Run:
                                 for event in events)
 
 
-def main(checker, *numbers):
-    run = Run(checker, *map(int, numbers))
+def main(checker, proxy, seed, minutes, brokers, replicas, revision=""):
+    run = Run(checker, proxy, int(seed), int(minutes), int(brokers), int(replicas), revision)
     began = time.monotonic()
     try:
         run.play()

@@ -10,11 +10,13 @@ import xmlrpc.client
 
 import requests
 from background import Background
+from common import Failed
 from history import now_us
 from sandbox import Books
 from support import Replica, wait_until
+from wiring import CLOCKED
 
-ARMS = 2
+ARMS = 2  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
 HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
 REPLICATED = ("orders", "tickets", "payments")
@@ -26,6 +28,16 @@ FAULTS = {
     "silent": {"latency_ms": 8000},  # longer than payments waits for it
     "losing every answer": {"drop_after": 1},
 }
+# What is done to a link: whether connections live, in which directions nothing comes through, how slowly the rest.
+NETWORK = {
+    "cut": lambda wiring, link, dice: wiring.cut(link),
+    "silence": lambda wiring, link, dice: wiring.poison(link, "timeout", timeout=0),
+    "one-way": lambda wiring, link, dice: wiring.poison(link, "timeout", [dice.choice(["upstream", "downstream"])], timeout=0),
+    "delay": lambda wiring, link, dice: wiring.poison(link, "latency", latency=600, jitter=500),
+    "narrow": lambda wiring, link, dice: wiring.poison(link, "bandwidth", rate=8),
+    "halve": lambda wiring, link, dice: wiring.poison(link, "limit_data", bytes=dice.randrange(20, 4000)),  # each ends within a message
+}
+CLOCK = (-90, -20, -3, 3, 20, 90)  # seconds by which a process is wrong
 # What the stand-in does at all times: a little of everything.
 ALWAYS = {"latency_ms": 50, "drop_after": 0.03, "error_after": 0.02, "webhook_duplicate": 0.1, "webhook_shuffle_ms": 300}
 
@@ -42,8 +54,10 @@ def descendants(pid):
 
 
 class Nemesis(Background):
-    def __init__(self, stack, history, crowd, seed, replicas):
-        super().__init__(ARMS)
+    def __init__(self, stack, history, crowd, seed, replicas, wiring, successor, seconds, older):
+        super().__init__(ARMS + 1)
+        self.wiring, self.successor, self.seconds, self.gone = wiring, successor, seconds, set()
+        self.older = older
         self.stack, self.history, self.doors, self.seed = stack, history, crowd.doors, seed
         self.books, self.count, self.lock = Books(stack), 0, threading.Lock()
         self.names = list(stack.status())
@@ -64,6 +78,8 @@ class Nemesis(Background):
             (self.fault, list(FAULTS), 3),
             (self.come, REPLICATED, 2),
             (self.go_away, REPLICATED, 2),
+            *((self.network, [f"{link} {how}" for link in sorted(wiring.links)], 2) for how in NETWORK),
+            (self.clock, [f"{name}'s clock" for name in CLOCKED], 3),
         ]
 
     # --- the deeds ---
@@ -106,6 +122,33 @@ class Nemesis(Background):
         except (requests.RequestException, AssertionError):
             return False  # it is being started
 
+    def network(self, dice, target):
+        link, how = target.split()
+        try:
+            NETWORK[how](self.wiring, link, dice)
+            self.stopping.wait(dice.uniform(1, STANDSTILL))
+        finally:
+            self.wiring.mend(link)
+
+    def clock(self, dice, target):
+        name = target.split("'")[0]
+        try:
+            self.wiring.clock(name, dice.choice(CLOCK))
+            self.stopping.wait(STANDSTILL)
+        finally:
+            self.wiring.clock(name, 0)
+
+    def promote(self, dice, name):
+        self.successor.take_over()
+        self.wiring.bury(f"{self.successor.service}-database0")
+        self.names.remove(name)
+        self.gone.add(name)
+
+    def upgrade(self, dice, name):
+        """To the program of this tree, if the stack was started with an older one's."""
+        self.wiring.upgrade(name)
+        self.older.remove(name)
+
     def come(self, dice, service):
         if sum(name.startswith(service) for name in self.replicas) < 2:
             self.add_replica(service)
@@ -140,16 +183,29 @@ class Nemesis(Background):
 
     def go(self, arm):
         dice = random.Random(f"{self.seed} nemesis {arm}")
+        if arm == ARMS:
+            self.change(dice)
+            return
         self.stopping.wait(2 * arm + 1)
         while not self.stopping.is_set():
             [(deed, targets, _)] = dice.choices(self.deeds, weights=[weight for *_, weight in self.deeds])
             self.act(deed, dice, dice.choice(targets))
             self.stopping.wait(dice.uniform(0.5, 4))
 
+    def change(self, dice):
+        """What stays so: the promotion, and the upgrades, one after the other."""
+        self.stopping.wait(self.seconds * dice.uniform(0.25, 0.5))
+        while not self.stopping.is_set() and self.successor.name not in self.gone:
+            self.act(self.promote, dice, self.successor.name)
+            self.stopping.wait(0.2)
+        while not self.stopping.is_set() and self.older:
+            self.act(self.upgrade, dice, self.older[0])
+            self.stopping.wait(dice.uniform(0.5, 2))
+
     def act(self, deed, dice, target):
-        about = "stripe-sandbox" if target in FAULTS else target
+        about = "stripe-sandbox" if target in FAULTS else target.split()[0] if deed == self.network else target
         with self.lock:
-            if about in self.busy:
+            if about in self.busy or about in self.gone:
                 return
             self.busy.add(about)
             self.count += 1
@@ -157,7 +213,7 @@ class Nemesis(Background):
         try:
             deed(dice, target)
             said = f"{deed.__name__} {target}"
-        except (ProcessLookupError, OSError, requests.RequestException, xmlrpc.client.Fault, AssertionError) as failure:
+        except (OSError, requests.RequestException, xmlrpc.client.Fault, AssertionError, Failed) as failure:
             said = f"{deed.__name__} {target}, in vain: {failure}"  # it is on its way up from the last time
         finally:
             with self.lock:
@@ -169,9 +225,14 @@ class Nemesis(Background):
     def heal(self):
         """Stops, and waits until everything runs. The replicas go."""
         self.stop()
+        while self.older:
+            self.upgrade(None, self.older[0])
         for name in list(self.replicas):
             self.replicas[name].signal(signal.SIGCONT)
             self.remove_replica(name, signal.SIGTERM)
+        self.wiring.calm()
+        for name in CLOCKED:
+            self.wiring.clock(name, 0)
         end = time.monotonic() + HEALING
         for name in self.names:
             wait_until(lambda n=name: self.runs(n), f"{name} runs", end - time.monotonic(), pause=0.2)

@@ -93,6 +93,7 @@ def prefix(service):
 
 class Stack:
     """A stack of its own, in a fresh state directory, started and stopped by ./onsale."""
+    tree = ROOT  # whose ./onsale
 
     def __init__(self, state, **environment):
         self.state = state
@@ -101,12 +102,12 @@ class Stack:
         self.env = {}
 
     def onsale(self, *words, check=True, **how):
-        return subprocess.run([ROOT / "onsale", *words], cwd=ROOT, env=self.environment, check=check,
+        return subprocess.run([self.tree / "onsale", *words], cwd=self.tree, env=self.environment, check=check,
                               stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, **how).stdout
 
     def start(self, *words):
         """Whoever interrupts this waits until the command has stopped what it started."""
-        command = subprocess.Popen([ROOT / "onsale", "run", "--detach", *words], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+        command = subprocess.Popen([self.tree / "onsale", "run", "--detach", *words], cwd=self.tree, env=self.environment, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL)
         try:
             if command.wait() != 0:
@@ -231,12 +232,14 @@ PROMPT = {"RDKAFKA_FETCH_WAIT_MAX_MS": "20"}
 
 
 @contextlib.contextmanager
-def stacks(**settings):
-    """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run."""
+def stacks(tree=ROOT, **settings):
+    """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run.
+    tree: the checkout that it is made of."""
     started = []
 
     def make(*words, **environment):
         stack = Stack(fresh_state(), **{**settings, **environment})
+        stack.tree = tree
         started.append(stack)
         return stack.start(*words)
 
