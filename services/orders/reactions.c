@@ -81,6 +81,7 @@ static void bind_refund(struct sql_params *item, const void *event, struct str t
     put_uuid(item, &payment->order_id);
     put_uuid(item, &payment->id);
     put_int(item, payment->version);
+    put_bool(item, payment->has_reason && str_eq(payment->reason, STR("order_ended")));
     put_optional_text(item, traceparent);
 }
 

@@ -144,6 +144,7 @@ def test_the_end_is_orderly_and_quick(stack, alone):
         open_orders = holds.place(10, 60_000)
         holds.end(orders)
         wait_until(lambda: one.metric(TIMERS) == 10, "ten are pending")
+        assert one.metric("onsale_consumer_records_total") >= 10, "or it would pass for a consumer that stands still"
         assert one.terminate() == 0
         assert "left behind" not in one.output()
         committed, ends = holds.committed(), stack.topic("orders").ends()

@@ -36,7 +36,7 @@ def expected(state, ended, given):
         return "started", None, "look"
     if state == "succeeded" and ended and given == "order_cancelled":
         return "refunding", None, "refund"
-    if given == "refunded" and ((state == "refunding" and ended) or (state == "succeeded" and not ended)):
+    if given == "refunded" and (state == "refunding" or (state == "succeeded" and not ended)):
         return "refunded", "PaymentRefunded", None
     return None
 

@@ -51,4 +51,5 @@ insert into charge_rules (state, ended, input, next, event, ask) values
 
     ('succeeded', true,  'order_cancelled', 'refunding', null,              'refund'),
     ('succeeded', false, 'refunded',        'refunded',  'PaymentRefunded', null),
+    ('refunding', false, 'refunded',        'refunded',  'PaymentRefunded', null), -- orders lost that it had ended
     ('refunding', true,  'refunded',        'refunded',  'PaymentRefunded', null);
