@@ -1,4 +1,4 @@
-"""What is done to a stack while people use it: deeds from a table, in an order that the seed says. Two arms act side by side, each on
+"""What is done to a stack while people use it: deeds from a table, in an order that the seed says. Several arms act side by side, each on
 something else. heal() undoes what is undone by itself only later, and waits until everything is up."""
 import contextlib
 import os
@@ -16,7 +16,7 @@ from sandbox import Books
 from support import Replica, wait_until
 from wiring import CLOCKED
 
-ARMS = 2  # and one that has a standby promoted, once
+ARMS = 3  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
 HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
 REPLICATED = ("orders", "tickets", "payments")
