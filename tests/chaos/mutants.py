@@ -1,6 +1,7 @@
 """mutants.py CHECKER NAME ...: breaks a copy of this tree on purpose, one bug of tests/chaos/mutants at a time (those whose name contains NAME;
 mutants: all), and says whether each of what its patch names (`by:` chaos, or a test) catches it, and how soon. The copy stays in build/mutants, so that
 the next run builds little, and the logs beside it. Exit code 1 when one is not caught."""
+import fcntl
 import os
 import pathlib
 import re
@@ -71,6 +72,9 @@ def main(_, *names):
     if not patches:
         print(f"no mutant is called so; there are {', '.join(sorted(p.stem for p in PATCHES.glob('*.patch')))}")
         return 1
+    LOGS.mkdir(parents=True, exist_ok=True)
+    lock = open(LOGS / "lock", "w")  # until this process ends: there is one copy, and two bugs in it would be taken for each other
+    fcntl.flock(lock, fcntl.LOCK_EX)
     copy_tree()
     missed = []
     for patch in patches:
