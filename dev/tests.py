@@ -230,11 +230,15 @@ def asked_for(words):
 FIRST, AT_ONCE = "integration", min(2, os.cpu_count())
 
 
+def option(name):
+    return "--" + {"revision": "from"}.get(name, name)
+
+
 def test(options):
     wanted = asked_for(options.name or [part for part in PARTS if part not in ASKED_FOR])
     of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas", "revision") if (value := getattr(options, name)) is not None}
     if of_chaos and "chaos" not in wanted:
-        raise UnknownWord(f"--{next(iter(of_chaos)).replace('revision', 'from')} is a word of ./onsale test chaos")
+        raise UnknownWord(f"{option(next(iter(of_chaos)))} is a word of ./onsale test chaos")
     if not options.name:
         of_chaos.setdefault("seed", int(time.strftime("%Y%m%d", time.gmtime())))  # a day's runs do the same
     try:
@@ -280,7 +284,7 @@ def several(wanted, of_chaos):
 
 def start(part, names, numbers, output):
     words = [f"{part}:{name}" for name in names] or [part]
-    words += [word for name, value in numbers.items() for word in (f"--{name}".replace("revision", "from"), str(value))]
+    words += [word for name, value in numbers.items() for word in (option(name), str(value))]
     with open(output, "w") as file:
         runner = subprocess.Popen([ROOT / "onsale", "test", *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
     say(f"test {' '.join(words)}: what it says is in {output}, and follows when it has ended")
