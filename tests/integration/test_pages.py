@@ -8,6 +8,7 @@ import html5lib
 import pytest
 
 from support import ROOT
+from webs import text_of
 
 STATES = 97  # how many pages the driver writes
 
@@ -29,10 +30,6 @@ def pages(directory):
         assert not parser.errors, (file.stem, parser.errors)
     assert len(found) == STATES - 1
     return found
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 def named(tree, element):

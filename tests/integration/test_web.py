@@ -12,19 +12,6 @@ from support import DEADLINE, ROOT
 from webs import TITLE, Browser, event, new_id, order, places, refusal, running, serve_order, serve_ticket, ticket
 
 
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
-
-
 # --- what everybody sees ---
 
 def test_home(web):

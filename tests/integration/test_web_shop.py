@@ -6,26 +6,9 @@ import uuid
 
 import pytest
 
-from webs import TITLE, Browser, area, new_id, order, purchase, refusal, running, serve_order, serve_purchase, serve_show, show, ticket
+from webs import TITLE, Browser, area, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show, text_of, ticket
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 def query_of(request):

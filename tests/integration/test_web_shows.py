@@ -4,31 +4,14 @@ import uuid
 
 import pytest
 
-from webs import (TITLE, Browser, area, event, new_id, order, purchase, refusal, running, serve_order, serve_purchase, serve_show, show,
-                  ticket)
+from webs import (TITLE, Browser, area, event, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show,
+                  text_of, ticket)
 
 SOME_ID = "01900000-0000-7000-8000-000000000000"  # in a test's name: the same in each worker
 
 
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
-
-
 def link_to(cursor):
     return {"Link": f'</api/x?cursor={cursor}&limit=20>; rel="next"'}
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 # --- lists ---

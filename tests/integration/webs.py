@@ -20,6 +20,10 @@ PARTS = {"users": "USERS_API", "tickets": "TICKETS_API", "orders": "ORDERS_API",
 TITLE = "<script>alert(1)</script> & \"Ann's\" 票"
 
 
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
 def new_id():
     return f"01900000-0000-7000-8000-{uuid.uuid4().hex[:12]}"
 
