@@ -4,11 +4,8 @@ import uuid
 
 import pytest
 
-from webs import (TITLE, Browser, area, event, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show,
+from webs import (SOME_ID, TITLE, Browser, area, event, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show,
                   text_of, ticket)
-
-SOME_ID = "01900000-0000-7000-8000-000000000000"  # in a test's name: the same in each worker
-
 
 def link_to(cursor):
     return {"Link": f'</api/x?cursor={cursor}&limit=20>; rel="next"'}
