@@ -47,16 +47,19 @@ def held_back():
         raise Ended(came[0])
 
 
+PATIENCE = 3  # whoever asks so often wants it to end at once
+
+
 def await_end(runner, came, tell):
-    """Its exit code. Once a signal has come, tell(number)."""
-    told = False
+    """Its exit code. tell(number) of each signal that comes."""
+    told = 0
     while True:
         try:
             return runner.wait(0.1)
         except subprocess.TimeoutExpired:
-            if came and not told:
-                told = True
-                tell(came[0])
+            if told < len(came):
+                told += 1
+                tell(came[told - 1] if told < PATIENCE else signal.SIGKILL)
 
 
 def tell_all(runner, number):
@@ -85,7 +88,8 @@ def follow(command, closing, **environment):
                     lines.append(line.strip("= \n"))
         shown = threading.Thread(target=read, daemon=True)
         shown.start()
-        code = await_end(runner, came, lambda _: tell_all(runner, signal.SIGINT))  # as Ctrl-C does in a terminal: tests clean up
+        # As Ctrl-C does in a terminal: tests clean up.
+        code = await_end(runner, came, lambda number: tell_all(runner, number if number == signal.SIGKILL else signal.SIGINT))
     shown.join(10)  # not to the end of the pipe: what a test left behind may hold it open
     if code != 0:
         raise PartFailed(lines[-1] or f"exit {code}")
@@ -262,7 +266,7 @@ def one(part, names, of_chaos):
 def several(wanted, of_chaos):
     """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file."""
     waiting = sorted(wanted, key=lambda part: part != FIRST)
-    running, closing, failed, told = {}, {}, False, False
+    running, closing, failed, told = {}, {}, False, 0
     with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
         while running or (waiting and not came):
             while waiting and not came and len(running) < AT_ONCE:
@@ -273,10 +277,10 @@ def several(wanted, of_chaos):
                 said = pathlib.Path(directory, part).read_text(errors="replace")
                 show(said)
                 closing[part] = [f"{part}: FAILED: it said nothing", *said.splitlines()][-1]
-            if came and not told:
-                told = True
+            if told < len(came):
                 for runner in running.values():
-                    tell_all(runner, came[0])
+                    tell_all(runner, came[told])
+                told += 1
             time.sleep(0.1)
     show("".join(f"{closing[part]}\n" for part in wanted))
     return 1 if failed else 0
