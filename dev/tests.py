@@ -264,9 +264,10 @@ def one(part, names, of_chaos):
 
 
 def several(wanted, of_chaos):
-    """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file."""
+    """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file, and its last line
+    is shown once a minute."""
     waiting = sorted(wanted, key=lambda part: part != FIRST)
-    running, closing, failed, told = {}, {}, False, 0
+    running, closing, failed, told, next_word = {}, {}, False, 0, time.monotonic() + 60
     with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
         while running or (waiting and not came):
             while waiting and not came and len(running) < AT_ONCE:
@@ -277,6 +278,9 @@ def several(wanted, of_chaos):
                 said = pathlib.Path(directory, part).read_text(errors="replace")
                 show(said)
                 closing[part] = [f"{part}: FAILED: it said nothing", *said.splitlines()][-1]
+            if time.monotonic() >= next_word:
+                next_word = time.monotonic() + 60
+                show("".join(f"{part}: {last_line(f'{directory}/{part}')}\n" for part in running))
             if told < len(came):
                 for runner in running.values():
                     tell_all(runner, came[told])
@@ -284,6 +288,11 @@ def several(wanted, of_chaos):
             time.sleep(0.1)
     show("".join(f"{closing[part]}\n" for part in wanted))
     return 1 if failed else 0
+
+
+def last_line(path):
+    """Of what a part has said so far."""
+    return [path, *pathlib.Path(path).read_text(errors="replace").splitlines()][-1]
 
 
 def start(part, names, numbers, output):
