@@ -254,6 +254,14 @@ def test_how_a_purchase_ended(web, reason, words):
     assert words in answer.words and "You were not charged" in answer.words and "Pay " not in answer.words
 
 
+def test_a_purchase_that_was_lost(web):
+    browser, p, lost = Browser(web, True), purchase(2, status="cancelled"), [event("OrderCancelled", "cancelled", reason="lost")]
+    words = browser.go(serve_purchase(web, p, lost)).words
+    assert "We lost this order by a failure of ours. What you paid goes back to you in full." in words and "You cancelled" not in words
+    words = browser.go(serve_purchase(web, p, lost, [{"status": "refunded"}])).words
+    assert "What you paid was refunded in full." in words and "goes back to you" not in words and "after the order had ended" not in words
+
+
 def test_cancelling_a_purchase(web):
     browser, p = Browser(web, True), purchase(2)
     path = serve_purchase(web, p)
