@@ -158,7 +158,7 @@ static void on_to_edit(struct req *rq, const struct api_answer *answer) {
     if (answer->code != 200 || !view_ticket(answer->body, &p->ticket)) {
         page_refusal(rq, answer, "Your ticket can't be shown at the moment. Nothing is lost.");
     } else if (!uuid_eq(&p->ticket.seller, &visit->user->user)) {
-        page_missing(rq, 404, "Not your ticket", "Only who sells a ticket can edit it.");
+        page_missing(rq, 404, "Not your ticket", "Only its seller can edit a ticket.");
     } else if (p->ticket.card.state != TICKET_STATE_AVAILABLE) {
         char id[UUID_TEXT];
         uuid_format(&p->ticket.card.id, id);

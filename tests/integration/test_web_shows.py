@@ -247,7 +247,7 @@ def test_the_bank_wants_to_know_more(web):
 
 
 @pytest.mark.parametrize("reason, words", [("buyer", "You cancelled this order"), ("expired", "The time to pay is over"),
-                                           ("ticket_cancelled", "The seller withdrew a ticket of it"), ("payment_failed", "The payment failed")])
+                                           ("ticket_cancelled", "The seller withdrew one of the tickets"), ("payment_failed", "The payment failed")])
 def test_how_a_purchase_ended(web, reason, words):
     path = serve_purchase(web, purchase(2, status="cancelled"), [event("OrderCancelled", "cancelled", reason=reason)])
     answer = Browser(web, True).go(path)
