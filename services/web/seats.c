@@ -139,7 +139,8 @@ static void render(struct req *rq) {
         page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
         return;
     }
-    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED) {
+    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED ||
+        view_over(show.head.starts_at, visit_of(rq)->page.now)) {
         char text[UUID_TEXT];
         visit_id(rq, text);
         page_go(rq, "/shows/%.*s", UUID_TEXT, text);

@@ -38,7 +38,8 @@ static void on_mine(struct req *rq, const struct api_answer *answer) {
 
 static void on_own_shows(struct req *rq, const struct api_answer *answer) {
     struct mine *m = visit_of(rq)->own;
-    m->view.shows_away = answer->code != 200 || !view_own_shows(answer->body, req_arena(rq), &m->view.shows);
+    m->view.shows_away =
+        answer->code != 200 || !view_own_shows(answer->body, m->view.page.now, req_arena(rq), &m->view.shows);
     if (answer->cursor.n > 0)
         m->view.shows_next = visit_text(rq, "/tickets?shows=%.*s", (int)answer->cursor.n, answer->cursor.p);
     mine_answered(rq, answer);

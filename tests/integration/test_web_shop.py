@@ -209,6 +209,11 @@ def test_what_one_sells(web):
     shows = [text_of(e) for e in answer.page.find(".//section[@id='own-shows']").iter("li")]
     assert len(shows) == 2 and "Draft" in shows[0] and "On sale 12 of 100" in shows[1] and TITLE in answer.words
     assert query_of(web.services.asked("GET", "/api/shows")[0]) == {"mine": ["true"], "limit": ["20"]}
+    web.services.answers["GET /api/shows"] = (200, [show(title="Past", startsAt="2020-06-01T18:00:00.000Z", free=1, places=2)])
+    [past] = [text_of(e) for e in browser.go("/tickets").page.find(".//section[@id='own-shows']").iter("li")]
+    assert "Over 1 of 2" in past and "On sale" not in past
+    web.services.answers["GET /api/shows"] = (200, [show(status="cancelled")], {"Link": f'</api/shows?cursor={(later := new_id())}&limit=20>; rel="next"'})
+    assert f"/tickets?shows={later}" in [a.get("href") for a in browser.go("/tickets").page.iter("a")], "also where none is on this page"
     web.services.answers["GET /api/shows"] = (503, refusal("no"))
     assert "Your shows can't be shown right now" in browser.go("/tickets").words
     web.services.answers["GET /api/shows"] = (401, refusal("no"))

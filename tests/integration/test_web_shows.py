@@ -1,4 +1,5 @@
 """The pages of shows and purchases, by themselves: what services/web makes of whatever the services answer."""
+import time
 import urllib.parse
 import uuid
 
@@ -6,6 +7,10 @@ import pytest
 
 from webs import (SOME_ID, TITLE, Browser, area, event, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show,
                   text_of, ticket)
+
+def ago(hours):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - hours * 3600))
+
 
 def link_to(cursor):
     return {"Link": f'</api/x?cursor={cursor}&limit=20>; rel="next"'}
@@ -112,7 +117,20 @@ def test_what_a_show_says_to_whom(web):
     answer = browser.go(serve_show(web, show(), [area(free=0)]))
     assert "Nothing is free right now" in answer.words and "How many?" not in answer.words
     answer = browser.go(serve_show(web, show(status="cancelled"), [area()]))
-    assert "This show is cancelled" in answer.words and "How many?" not in answer.words
+    assert "This show is cancelled. Its tickets are no longer sold." in answer.words and "How many?" not in answer.words
+
+
+def test_a_show_that_is_over(web):
+    """Half a day after its start; until then it may go on."""
+    browser, stalls = Browser(web, True), area()
+    path = serve_show(web, show(startsAt=ago(hours=13)), [stalls, area()])
+    answer = browser.go(path)
+    assert "This show is over." in answer.words and "Pick your seats" not in answer.words and not list(answer.page.find(".//main").iter("form"))
+    assert f"{path}/areas/{stalls['id']}" not in [a.get("href") for a in answer.page.iter("a")]
+    web.services.answers[f"GET /api{path}/areas/{stalls['id']}/seats"] = (200, {"areaId": stalls["id"], "rows": []})
+    assert browser.go(f"{path}/areas/{stalls['id']}").headers["Location"] == path
+    assert "This show is over." in browser.go(serve_show(web, show(browser.id, startsAt=ago(hours=13)), [area()])).words
+    assert "Get the best available" in browser.go(serve_show(web, show(startsAt=ago(hours=11)), [area()])).words
 
 
 def test_the_best_available(web):
