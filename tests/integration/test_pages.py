@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 97  # how many pages the driver writes
+STATES = 100  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,8 @@ def test_every_state_says_what_it_is(pages):
         "shows-empty": "No show is announced", "show": "Get the best available", "show-refused": "not 4 places side by side",
         "show-stranger": "Sign in to buy", "show-full": "Nothing is free right now", "show-mine": "This is your show", "show-cancelled":
         "This show is cancelled", "draft": "None yet", "draft-making": "Getting your places ready: 800 of 1500", "draft-ready":
-        "All 1200 places are ready to sell",
+        "All 1200 places are ready to sell", "order-lost": "We lost this order by a failure of ours", "show-over": "This show is over.",
+        "seats-accessible": "I need, or come with somebody who needs, an accessible place",
     }
     for name, words in says.items():
         assert words in text_of(pages[name].find(".//main")), name

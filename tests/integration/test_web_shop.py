@@ -94,7 +94,7 @@ def test_buying_picked_seats(web):
     web.services.answers["POST /api/purchases"] = (409, refusal("One of these tickets is reserved"))
     answer = browser.submit(page, path, ticket=[area_id(), area_id(1)])
     assert answer.status_code == 409 and "Somebody was faster: one of these seats is taken now." in answer.words
-    assert [e.get("value") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None] == [area_id(), area_id(1)]
+    assert [e.get("value") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None] == []
     web.services.answers["POST /api/purchases"] = (409, refusal("That would be more places of this show than one person can have"))
     assert "more places of this show than one person can have." in browser.submit(page, path, ticket=area_id()).words
 
@@ -105,6 +105,28 @@ def test_too_few_seats_or_too_many(web, count, words):
     path = serve_seats(web, show(), area(id=area_id()), seat_rows())
     answer = browser.submit(browser.go(path).page, path, ticket=[area_id(0, i) for i in range(count)])
     assert answer.status_code == 400 and words in answer.words and not web.services.asked("POST", "/api/purchases")
+
+
+def test_accessible_seats_by_hand(web):
+    browser = Browser(web, True)
+    path = serve_seats(web, show(), area(id=area_id(), accessible=True), seat_rows())
+    answer = browser.go(path)
+    assert "I need, or come with somebody who needs, an accessible place" in answer.words
+    web.services.answers["POST /api/purchases"] = (409, refusal("These places are kept for people who need their accessibility"))
+    answer = browser.submit(answer.page, path, ticket=area_id(), accessible="yes")
+    assert web.services.asked("POST", "/api/purchases")[-1]["body"] == {"ticketIds": [area_id()], "accessible": True}
+    kept = [e.get("name") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None]
+    assert kept == ["ticket", "accessible"]
+    browser.submit(answer.page, path, ticket=area_id(), accessible=None)
+    assert web.services.asked("POST", "/api/purchases")[-1]["body"] == {"ticketIds": [area_id()]}
+    other = serve_seats(web, show(), area(id=area_id()), seat_rows())
+    assert "accessible place" not in browser.go(other).words
+
+
+def test_one_seat_alone(web):
+    browser = Browser(web, True)
+    assert "Pick 1 seat." in browser.go(serve_seats(web, show(perUser=1), area(id=area_id()), seat_rows())).words
+    assert "Pick up to 4 seats." in browser.go(serve_seats(web, show(perUser=4), area(id=area_id()), seat_rows())).words
 
 
 def test_who_may_not_pick(web):
@@ -131,6 +153,11 @@ def test_a_large_area_comes_in_parts(web):
     assert len(seen) == len(set(seen)) == 3600
     [back] = [a.get("href") for a in page.iter("a") if text_of(a) == "Rows nearer the stage"]
     assert back == f"{path}?row=25"
+    [action] = [f.get("action") for f in page.iter("form") if f.get("id") == "pick"]
+    assert action == f"{path}?row=50"
+    web.services.answers["POST /api/purchases"] = (409, refusal("One of these tickets is sold"))
+    again = browser.submit(page, action, ticket=area_id(50)).page
+    assert area_id(50) in [e.get("value") for e in again.iter("input")], "the same rows"
 
 
 # --- what is held ---
