@@ -56,6 +56,18 @@ def test_empty_fields_and_days_that_have_begun_ask_for_nothing(web):
     assert answer.status_code == 400 and "To must be a date" in answer.words
 
 
+def test_a_search_is_there_after_signing_in(web):
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    browser, search = Browser(web), "/?q=a%26b+c&city=Z%C3%BCrich&from=&to=2031-05-31"
+    page = browser.go(search).page
+    for name in ("Sign in", "Create an account", "Sign in"):
+        link = [a.get("href") for a in page.iter("a") if text_of(a) == name][-1]
+        page = browser.go(link).page
+    cookie = {"Set-Cookie": f"session={web.tokens(1)[0]}; Path=/; HttpOnly; Max-Age=43200"}
+    web.services.answers |= {"POST /api/users/signin": (200, {"id": new_id(), "email": "x"}, cookie)}
+    assert browser.submit(page, "/signin", email="a@example.com", password="long enough").headers["Location"] == search
+
+
 # --- picking seats ---
 
 def serve_seats(web, s, a, rows):
