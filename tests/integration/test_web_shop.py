@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from webs import SOME_ID, TITLE, Browser, area, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show, text_of, ticket
+from webs import SOME_ID, TITLE, Browser, area, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, serve_ticket, show, text_of, ticket
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -306,7 +306,70 @@ def test_pages_of_text_and_the_icon(web):
 
 def test_a_new_account_is_welcomed(web):
     browser = Browser(web)
+    browser.cookies.set("held", f"/orders/{SOME_ID}.9999999999", domain="127.0.0.1", path="/")
     cookie = {"Set-Cookie": f"session={web.tokens(1)[0]}; Path=/; HttpOnly; Max-Age=43200"}
     web.services.answers |= {"POST /api/users/signup": (201, {"id": new_id(), "email": "x"}, cookie)}
     answer = browser.submit(browser.go("/signup?next=%2Fsell").page, "/signup", email="a@example.com", password="long enough")
     assert answer.headers["Location"] == "/sell?done=welcome" and "Welcome to Onsale!" in browser.go(answer.headers["Location"]).words
+    assert "held" not in browser.cookies, "of whoever was signed in before"
+
+
+# --- the door ---
+
+def open_door(web):
+    """Its seller, the path of its page, and that of the service which lets in."""
+    browser = Browser(web, True)
+    path = serve_show(web, show(browser.id))
+    return browser, f"{path}/door", f"/api{path}/admit"
+
+
+def answer_of(answer):
+    return next(text_of(e) for e in answer.page.iter("section") if e.get("id") == "answer")
+
+
+@pytest.mark.parametrize("unknown", [(503, {}), (429, {"errors": [{"message": "Too many"}]}), (200, b"<html>")])
+def test_an_outcome_at_the_door_that_is_not_known_keeps_its_key(web, unknown):
+    browser, path, admit = open_door(web)
+    web.services.answers[f"POST {admit}"] = unknown
+    answer = browser.submit(browser.go(path).page, path, code="a code", door="North")
+    assert answer.status_code in (429, 503) and "No answer" in answer_of(answer)
+    web.services.answers[f"POST {admit}"] = (200, {"words": "Row A"})
+    answer = browser.submit(answer.page, path, code="a code", door="North")
+    assert "Let in" in answer_of(answer)
+    browser.submit(answer.page, path, code="another", door="North")
+    first, again, next_one = (r["headers"]["Idempotency-Key"] for r in web.services.asked("POST", admit))
+    assert first == again != next_one
+
+
+def test_nobody_is_let_in_unless_the_page_can_say_so(web):
+    browser, path, admit = open_door(web)
+    page = browser.go(path).page
+    web.services.away = {"shows"}
+    assert browser.submit(page, path, code="a code").status_code == 503
+    web.services.away = set()
+    web.services.answers[f"GET {admit.removesuffix('/admit')}"] = (404, {})
+    assert browser.submit(page, path, code="a code").status_code == 404
+    assert web.services.asked("POST", admit) == []
+
+
+def test_the_name_of_a_door(web):
+    browser, path, admit = open_door(web)
+    web.services.answers[f"POST {admit}"] = (400, {"errors": [{"field": "door", "message": "must have 1 to 60 characters"}]})
+    answer = browser.submit(browser.go(path).page, path, code="a code", door=" ")
+    assert "Not checked" in answer_of(answer) and "The name of the door must have 1 to 60 characters." in answer_of(answer)
+    browser.submit(answer.page, path, code="a code", door=" North ")
+    assert [r["body"] for r in web.services.asked("POST", admit)] == [{"code": "a code"}, {"code": "a code", "door": "North"}]
+
+
+# --- receipts ---
+
+@pytest.mark.parametrize("away", ["payments", "tickets"])
+def test_a_receipt_while_a_service_is_away(web, away):
+    browser, p = Browser(web, True), purchase(status="complete")
+    paid = {"id": new_id(), "orderId": p["id"], "status": "succeeded", "changedAt": "2026-11-21T10:40:00.000Z"}
+    receipt = serve_purchase(web, p, charges=[paid]) + "/receipt"
+    serve_ticket(web, ticket() | {"id": p["orders"][0]["ticket"]["id"]})
+    assert browser.go(receipt).status_code == 200
+    web.services.away = {away}
+    answer = browser.go(receipt)
+    assert answer.status_code == 503 and "Receipts can't be shown at the moment" in answer.words
