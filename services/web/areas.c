@@ -10,9 +10,7 @@ static void on_added(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 202)
         page_go(rq, "%.*s?done=area", (int)visit->page.path.n, visit->page.path.p);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
 }
 
@@ -108,9 +106,7 @@ static void on_announced(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 200)
         page_go(rq, "%.*s?done=announced", (int)visit->page.path.n, visit->page.path.p);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
 }
 
