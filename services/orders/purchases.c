@@ -117,8 +117,24 @@ void purchases_fail_limit(struct req *rq) {
              (long long)service->max_holds);
 }
 
-void purchases_fail_show_limit(struct req *rq) {
-    req_fail(rq, 409, NULL, "That would be more places of this show than one person can have");
+bool purchases_fail_show(struct req *rq, struct str verdict) {
+    static const struct {
+        const char *verdict;
+        int status;
+        const char *message;
+    } refusals[] = {
+        {"show limit", 409, "That would be more places of this show than one person can have"},
+        {"not open", 409, "This is not on sale yet"},
+        {"over", 409, "The sale of this is over"},
+        {"queue required", 403, "Whoever buys here now needs a turn from the queue of the show"},
+        {"which area", 409, "Only some areas of this show are on sale now: choose one of them"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (str_eq(verdict, str_of(refusals[i].verdict))) {
+            req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
+            return true;
+        }
+    return false;
 }
 
 static void fail_none(struct req *rq, const struct rows *rows) {
@@ -174,9 +190,7 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         fail_none(rq, rows);
     } else if (str_eq(verdict, STR("limit"))) {
         purchases_fail_limit(rq);
-    } else if (str_eq(verdict, STR("show limit"))) {
-        purchases_fail_show_limit(rq);
-    } else {
+    } else if (!purchases_fail_show(rq, verdict)) {
         fail_refused(rq, verdict);
     }
 }
