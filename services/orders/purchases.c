@@ -117,24 +117,31 @@ void purchases_fail_limit(struct req *rq) {
              (long long)service->max_holds);
 }
 
+struct refusal {
+    const char *verdict;
+    int status;
+    const char *message;
+};
+
+/* False: the verdict is none of these. */
+static bool fail_by(struct req *rq, struct str verdict, const struct refusal *refusals, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(verdict, str_of(refusals[i].verdict))) {
+            req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
+            return true;
+        }
+    return false;
+}
+
 bool purchases_fail_show(struct req *rq, struct str verdict) {
-    static const struct {
-        const char *verdict;
-        int status;
-        const char *message;
-    } refusals[] = {
+    static const struct refusal refusals[] = {
         {"show limit", 409, "That would be more places of this show than one person can have"},
         {"not open", 409, "This is not on sale yet"},
         {"over", 409, "The sale of this is over"},
         {"queue required", 403, "Whoever buys here now needs a turn from the queue of the show"},
         {"which area", 409, "Only some areas of this show are on sale now: choose one of them"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (str_eq(verdict, str_of(refusals[i].verdict))) {
-            req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
-            return true;
-        }
-    return false;
+    return fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals);
 }
 
 static void fail_none(struct req *rq, const struct rows *rows) {
@@ -151,11 +158,7 @@ static void fail_none(struct req *rq, const struct rows *rows) {
 }
 
 static void fail_refused(struct req *rq, struct str verdict) {
-    static const struct {
-        const char *verdict;
-        int status;
-        const char *message;
-    } refusals[] = {
+    static const struct refusal refusals[] = {
         {"no area", 404, "This show has no such area"},
         {"accessible", 409, "These places are kept for people who need their accessibility"},
         {"withdrawn", 409, "One of these tickets has been withdrawn"},
@@ -164,10 +167,8 @@ static void fail_refused(struct req *rq, struct str verdict) {
         {"currencies", 409, "These tickets are sold in different currencies"},
         {"other body", 422, "This Idempotency-Key came with another body before"},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (str_eq(verdict, str_of(refusals[i].verdict)))
-            return req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
-    req_fail(rq, 409, NULL, "This cannot be bought");
+    if (!fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals))
+        req_fail(rq, 409, NULL, "This cannot be bought");
 }
 
 static void ask_purchase(struct req *rq);

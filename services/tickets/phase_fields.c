@@ -12,13 +12,17 @@ static const char *read_name(const json_t *value, void *out, struct arena *arena
     return fields_name(value, PHASE_NAME_MAX, out, arena);
 }
 
-/* Answers tell times in milliseconds, so no finer ones are kept. */
+/* Answers tell times in milliseconds, so no finer ones are kept. The databases cannot read all years that a
+ * text can have. */
 static const char *read_moment(const json_t *value, void *out, struct arena *arena) {
-    int64_t at_us;
+    static const int64_t ten_years_us = INT64_C(3653) * 86400 * 1000000;
+    int64_t at_us, now_us = clock_wall_us();
     (void)arena;
     if (json_string_length(value) < 20 || /* no string, or a date alone */
         !clock_parse((struct str){json_string_value(value), json_string_length(value)}, &at_us))
         return "must be a date and time like 2027-06-01T20:00:00+02:00";
+    if (at_us < now_us - ten_years_us || at_us > now_us + ten_years_us)
+        return "must be within ten years of today";
     *(int64_t *)out = at_us / 1000 * 1000;
     return NULL;
 }

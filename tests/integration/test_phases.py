@@ -58,6 +58,7 @@ def test_phases_are_set(stack, seller, other):
     ([{}], "name of number 1 is required"),
     ([phase(10, 20, name="")], "name of number 1 must have 1 to 80 characters"),
     ([phase(10, 20, opensAt="soon")], "opensAt of number 1 must be a date and time like 2027-06-01T20:00:00+02:00"),
+    *[([phase(10, 20, opensAt=f"{year}-06-01T20:00:00Z")], "opensAt of number 1 must be within ten years of today") for year in ("0000", "9999")],
     ([phase(10, 20, perUser=0)], "perUser of number 1 must be a whole number from 1 to 1000"),
     ([phase(10, 20, areas=[])], "areas of number 1 must be a list of 1 to 200 areas"),
     ([phase(10, 20, areas=["x"])], "areas of number 1 must be a list of UUIDs"),

@@ -49,6 +49,17 @@ static void none_is_an_empty_text(void **state) {
     arena_free(&arena);
 }
 
+static void a_year_that_a_database_cannot_read_is_refused(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct phases_input in;
+    assert_int_equal(read_phases(HEAD "{\"name\":\"Sale\",\"opensAt\":\"0000-03-02T09:00:00Z\","
+                                      "\"closesAt\":\"2030-03-03T09:00:00Z\",\"perUser\":6}]}",
+                                 &in, &arena),
+                     1);
+    arena_free(&arena);
+}
+
 static void overlaps_are_refused(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -62,6 +73,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_what_is_said),
         cmocka_unit_test(none_is_an_empty_text),
+        cmocka_unit_test(a_year_that_a_database_cannot_read_is_refused),
         cmocka_unit_test(overlaps_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
