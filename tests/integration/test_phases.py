@@ -1,6 +1,7 @@
 """The phases of shows: who may set them and when, what the topic tells of them, and what orders sells by them."""
 import datetime
 import json
+import uuid
 
 import pytest
 
@@ -74,11 +75,13 @@ def test_phases_refused(seller, phases, message):
 
 def test_phases_of_an_announced_show(seller, other):
     """What has opened stays, but for the end of what is open; what has not may change."""
-    show = make_show(seller)
+    show = make_show(seller, title=f"Phased {uuid.uuid4()}")
     made(seller, show, add_area(seller, show))
     past, present, later = phase(-7200, -3600), phase(-3600, 3600), phase(3600, 7200)
     assert put(seller, show, past, present, later).status_code == 200
     wait_until(lambda: seller.post(f"/api/shows/{show['id']}/announce").status_code == 200, "it is announced")
+    [listed] = other.get("/api/shows", params={"q": show["title"]}).json()
+    assert listed["version"] == 3 and not {"phases", "now"} & set(listed), "they may be long"
     refused(put(other, show, present), 403)
     refused(put(seller, show), 409, "must keep a phase")
     refused(put(seller, show, present, later), 409, "stay as they are")

@@ -1,5 +1,5 @@
 -- A page of the shows that are announced, by date: those behind the one that `cursor` names. With their cheapest place that is free, and how
--- many places are free of how many.
+-- many places are free of how many. Their phases stay out: they may be long.
 with page as materialized (
     select r.ordinal, s.*
       from unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[]) with ordinality
