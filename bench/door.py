@@ -12,10 +12,10 @@ seats or reads) leaves out the others.
 """
 import os
 
-import ground
 import harness
 from common import Failed
 from cpu import cpu_seconds, print_cpu
+from ground import SELLER, TICKET, list_tickets, open_show
 from rounds import Bench
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
@@ -24,6 +24,7 @@ ONLY = os.environ.get("ONLY", "")
 CONNECTIONS = (64, 256)
 QUANTITY = 3
 GOALS = {"orders": 6500, "seats": 9000, "reads": 35000}
+ONE = {"orders": "an order", "seats": "a seat", "reads": "a read"}
 MOST = 15000  # of orders or seats a second
 ROOM = MOST * (WARM + SECONDS * len(CONNECTIONS))
 USERS = ROOM // 8  # each may hold 10 tickets: eight single ones, or nine in three purchases
@@ -56,12 +57,13 @@ class Door:
     # --- turns ---
 
     def turn(self, what, connections):
-        before = cpu_seconds(self.stack)
+        before, begin = cpu_seconds(self.stack), os.times()
         run = getattr(self, what)(connections, SECONDS)
-        after = cpu_seconds(self.stack)
+        after, end = cpu_seconds(self.stack), os.times()
+        after["wrk", ""] = end.children_user + end.children_system - begin.children_user - begin.children_system  # it has ended
         print(f"\n{told(what, connections, run)} (goal {GOALS[what]:,})", flush=True)
         if connections == CONNECTIONS[0]:
-            print_cpu(before, after, run["seconds"], run["rate"] * run["seconds"], f"of {what}")
+            print_cpu(before, after, run["seconds"], run["rate"] * run["seconds"], ONE[what])
         return run["rate"]
 
     def measure(self, what):
@@ -74,13 +76,13 @@ class Door:
 
     def prepare(self, what):
         if what == "orders":
-            ground.list_tickets(self.stack, ROOM)
+            list_tickets(self.stack, ROOM)
         elif what == "seats":
-            self.show = ground.open_show(self.stack, ROOM)
+            self.show = open_show(self.stack, ROOM)
             self.bench = Bench(self.stack, "orders", USERS)  # others, who hold nothing yet
         else:
             self.stack.sql("tickets", "insert into tickets (id, version, user_id, title, price, currency, status)"
-                           f" select (left({ground.TICKET}::text, 34) || 'ff')::uuid, 1, {ground.SELLER}, 'Seat ' || n, 2050, 'USD', 'cancelled'"
+                           f" select (left({TICKET}::text, 34) || 'ff')::uuid, 1, {SELLER}, 'Seat ' || n, 2050, 'USD', 'cancelled'"
                            " from generate_series(256, 2560000, 256) n on conflict do nothing")
             some = self.stack.sql("tickets", "select id::text from tickets limit 10000")
             self.read_file = self.bench.file("requests", "".join(f"GET /api/tickets/{ticket}\n" for ticket, in some))

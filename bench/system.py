@@ -164,14 +164,14 @@ def sustained(stack, progress, load, warm, seconds, goal, what):
     rate = (settled(end) - settled(begin)) / seconds
     during = [s for s in progress.samples if begin["at"] <= s["at"] <= end["at"]]
     lags = {stage: [progress.lag(s, stage) for s in during] for stage in STAGES}
-    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} {what} a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
+    print(f"\nplaced   {(end['placed'] - begin['placed']) / seconds:8,.0f} {what}s a second, p50 {load.result['p50_us'] / 1000:.1f} ms,"
           f" p99 {load.result['p99_us'] / 1000:.1f} ms (the warming up too)")
     print(f"settled  {rate:8,.0f} a second over {seconds:.0f} s (goal {goal:,})")
     for stage, all_lags in lags.items():
         third = len(all_lags) // 3
         print(f"  {stage:10} behind by: median {statistics.median(all_lags[:third]):.2f} s in the first third,"
               f" {statistics.median(all_lags[-third:]):.2f} s in the last; most {max(all_lags):.2f} s")
-    spent = print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"], f"of {what}")
+    spent = print_cpu(cpu, cpu_end, seconds, end["placed"] - begin["placed"], f"each {what}")
     print_transactions(carried, carried_end, seconds)
     thirds = [(statistics.median(ls[:len(ls) // 3]), statistics.median(ls[-(len(ls) // 3):])) for ls in lags.values()]
     flat = all(last < 1 and last < 3 * max(first, 0.1) for first, last in thirds)
@@ -235,7 +235,7 @@ def single_orders(stack):
     list_tickets(stack, many + CALM_RATE * (CALM_WARM + CALM_SECONDS + 10))
     progress = Progress(stack)
     say(f"{RATE:,} orders a second for {WARM} s and {SECONDS} s")
-    rate, flat, _ = sustained(stack, progress, orders(bench, 1, RATE, WARM + SECONDS + 6), WARM, SECONDS, GOAL, "orders")
+    rate, flat, _ = sustained(stack, progress, orders(bench, 1, RATE, WARM + SECONDS + 6), WARM, SECONDS, GOAL, "order")
     soon = calm(stack, bench, progress, many)
     compare(stack)
     return [text for text, bad in [(f"fewer than {GOAL:,} orders a second settled", rate < GOAL), ("the backlog is not flat", not flat),
@@ -249,7 +249,7 @@ def seats(stack):
     bench, progress = Bench(stack, "orders", SEAT_USERS), Progress(stack)
     say(f"{SEAT_RATE:,} seats a second by {QUANTITY} for {SEAT_WARM} s and {SEAT_SECONDS} s")
     load = purchases(bench, show, SEAT_RATE / QUANTITY, SEAT_WARM + SEAT_SECONDS + 6)
-    rate, flat, spent = sustained(stack, progress, load, SEAT_WARM, SEAT_SECONDS, SEAT_GOAL, "seats")
+    rate, flat, spent = sustained(stack, progress, load, SEAT_WARM, SEAT_SECONDS, SEAT_GOAL, "seat")
     return [text for text, bad in [(f"fewer than {SEAT_GOAL:,} seats a second settled", rate < SEAT_GOAL),
                                    ("the backlog of seats is not flat", not flat),
                                    (f"more than {SEAT_CPU} us of CPU a seat", spent > SEAT_CPU)] if bad]

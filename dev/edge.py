@@ -18,7 +18,7 @@ PATHS = {
 THREADS = 2  # a third has little to do before the services take all the rest
 JSON = "application/json"
 NOT_FOUND = '{"errors":[{"message":"Not found"}]}'
-WELCOME = r'{"name":"Onsale","what":"a ticket marketplace","try":["/api/tickets","/api/users/currentuser"]}\n'
+WELCOME = r'{"name":"Onsale","what":"a ticket marketplace","try":["/api/tickets","/api/users/currentuser"]}'
 # What the edge answers by itself, in the shape of the APIs.
 ERRORS = {
     "400 Bad Request": "The request is not well formed HTTP",

@@ -47,16 +47,19 @@ def held_back():
         raise Ended(came[0])
 
 
+PATIENCE = 3  # whoever asks so often wants it to end at once
+
+
 def await_end(runner, came, tell):
-    """Its exit code. Once a signal has come, tell(number)."""
-    told = False
+    """Its exit code. tell(number) of each signal that comes."""
+    told = 0
     while True:
         try:
             return runner.wait(0.1)
         except subprocess.TimeoutExpired:
-            if came and not told:
-                told = True
-                tell(came[0])
+            if told < len(came):
+                told += 1
+                tell(came[told - 1] if told < PATIENCE else signal.SIGKILL)
 
 
 def tell_all(runner, number):
@@ -85,7 +88,8 @@ def follow(command, closing, **environment):
                     lines.append(line.strip("= \n"))
         shown = threading.Thread(target=read, daemon=True)
         shown.start()
-        code = await_end(runner, came, lambda _: tell_all(runner, signal.SIGINT))  # as Ctrl-C does in a terminal: tests clean up
+        # As Ctrl-C does in a terminal: tests clean up.
+        code = await_end(runner, came, lambda number: tell_all(runner, number if number == signal.SIGKILL else signal.SIGINT))
     shown.join(10)  # not to the end of the pipe: what a test left behind may hold it open
     if code != 0:
         raise PartFailed(lines[-1] or f"exit {code}")
@@ -230,11 +234,15 @@ def asked_for(words):
 FIRST, AT_ONCE = "integration", min(2, os.cpu_count())
 
 
+def option(name):
+    return "--" + {"revision": "from"}.get(name, name)
+
+
 def test(options):
     wanted = asked_for(options.name or [part for part in PARTS if part not in ASKED_FOR])
     of_chaos = {name: value for name in ("minutes", "seed", "brokers", "replicas", "revision") if (value := getattr(options, name)) is not None}
     if of_chaos and "chaos" not in wanted:
-        raise UnknownWord(f"--{next(iter(of_chaos)).replace('revision', 'from')} is a word of ./onsale test chaos")
+        raise UnknownWord(f"{option(next(iter(of_chaos)))} is a word of ./onsale test chaos")
     if not options.name:
         of_chaos.setdefault("seed", int(time.strftime("%Y%m%d", time.gmtime())))  # a day's runs do the same
     try:
@@ -256,9 +264,10 @@ def one(part, names, of_chaos):
 
 
 def several(wanted, of_chaos):
-    """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file."""
+    """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file, and its last line
+    is shown once a minute."""
     waiting = sorted(wanted, key=lambda part: part != FIRST)
-    running, closing, failed, told = {}, {}, False, False
+    running, closing, failed, told, next_word = {}, {}, False, 0, time.monotonic() + 60
     with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
         while running or (waiting and not came):
             while waiting and not came and len(running) < AT_ONCE:
@@ -269,18 +278,26 @@ def several(wanted, of_chaos):
                 said = pathlib.Path(directory, part).read_text(errors="replace")
                 show(said)
                 closing[part] = [f"{part}: FAILED: it said nothing", *said.splitlines()][-1]
-            if came and not told:
-                told = True
+            if time.monotonic() >= next_word:
+                next_word = time.monotonic() + 60
+                show("".join(f"{part}: {last_line(f'{directory}/{part}')}\n" for part in running))
+            if told < len(came):
                 for runner in running.values():
-                    tell_all(runner, came[0])
+                    tell_all(runner, came[told])
+                told += 1
             time.sleep(0.1)
     show("".join(f"{closing[part]}\n" for part in wanted))
     return 1 if failed else 0
 
 
+def last_line(path):
+    """Of what a part has said so far."""
+    return [path, *pathlib.Path(path).read_text(errors="replace").splitlines()][-1]
+
+
 def start(part, names, numbers, output):
     words = [f"{part}:{name}" for name in names] or [part]
-    words += [word for name, value in numbers.items() for word in (f"--{name}".replace("revision", "from"), str(value))]
+    words += [word for name, value in numbers.items() for word in (option(name), str(value))]
     with open(output, "w") as file:
         runner = subprocess.Popen([ROOT / "onsale", "test", *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
     say(f"test {' '.join(words)}: what it says is in {output}, and follows when it has ended")

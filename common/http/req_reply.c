@@ -93,7 +93,7 @@ struct str req_link_next(struct req *rq, const struct req_page *page, struct uui
     uuid_format(&last, cursor);
     buf_printf(&link, "<%s?cursor=%.*s&limit=%d%.*s>; rel=\"next\"", rq->match.route->path, UUID_TEXT, cursor,
                page->size, (int)more.n, more.p);
-    struct str kept = arena_str(req_arena(rq), buf_str(&link));
+    struct str kept = arena_str(&rq->arena, buf_str(&link));
     buf_free(&link);
     req_set_header(rq, "link", kept);
     return kept;

@@ -28,12 +28,13 @@ select distinct on (id)
 window life as (partition by id)
  order by id, version desc;
 
--- Orders that were placed together: they are paid, or end, together. An order by itself is a purchase of one.
+-- Orders that were placed together: they are paid, or end, together. An order by itself is a purchase of one. show_id: of which show all
+-- of its tickets are.
 create or replace view purchases as
-select purchase_id as id, show_id, buyer_id, min(status) as status, count(*) as tickets, sum(price)::bigint as total, currency,
+select purchase_id as id, case when count(show_id) = count(*) and count(distinct show_id) = 1 then min(show_id::text)::uuid end as show_id, buyer_id, min(status) as status, count(*) as tickets, sum(price)::bigint as total, currency,
        min(placed_at) as placed_at, max(paid_at) as paid_at, max(cancelled_at) as cancelled_at, min(cancelled_for) as cancelled_for
   from orders
- group by purchase_id, show_id, buyer_id, currency;
+ group by purchase_id, buyer_id, currency;
 
 -- What was paid for each order. A purchase is one charge at Stripe, and a row for each of its orders.
 create or replace view payments as

@@ -104,7 +104,8 @@ static void on_code(struct req *rq, const struct rows *rows) {
     bool sold = str_eq(row_text(rows, 0, STATUS), STR("sold"));
     if (!sold || row_null(rows, 0, BUYER)) {
         req_fail(rq, 409, NULL,
-                 sold ? "It is not known yet who bought this ticket" : "This ticket is not sold");
+                 sold ? "Who bought this ticket is not known here. Ask whoever runs this site."
+                      : "This ticket is not sold");
         return;
     }
     struct uuid buyer = row_uuid(rows, 0, BUYER);

@@ -9,9 +9,11 @@
  * so; standing areas of a million have more, and nobody looks at these. */
 enum { SLOTS = 64, BODY_MOST = 256 * 1024, KEY_MOST = 1024 };
 
-/* For FRESH_US an answer is given as it is. After that the first who asks gets a new one from the database;
- * the others get the old one meanwhile, but none that is older than a second in all. */
-enum { FRESH_US = 500 * 1000, LAST_US = 900 * 1000, WAIT_US = 200 * 1000 };
+/* For FRESH_US an answer is given as it is. After that the first who asks gets a new one from the database,
+ * and another one each WAIT_US until there is one; the others get the old one meanwhile, up to LAST_US. That
+ * is far more than a question takes: where a slow database made the old answer vanish, everybody would ask.
+ */
+enum { FRESH_US = 500 * 1000, LAST_US = 3000 * 1000, WAIT_US = 200 * 1000 };
 
 struct slot {
     int64_t kept_us, asked_us;

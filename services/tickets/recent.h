@@ -17,7 +17,7 @@ struct recent_answer {
     struct str body, link; /* link: of the header, may be empty */
 };
 
-/* The answer that this thread (from 0) kept for the key less than a second ago; valid until its next call.
+/* The answer that this thread (from 0) kept for the key a moment ago, at most 3 s; valid until its next call.
  * false: there is none, or it is for the caller to get a new one. */
 bool recent_find(struct recent *recent, int thread, struct str key, int64_t now_us,
                  struct recent_answer *out);

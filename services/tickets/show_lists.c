@@ -51,16 +51,38 @@ static void write_row(struct json *out, const struct rows *rows, int row) {
     json_close(out, '}');
 }
 
-/* Where it begins is in the key too. */
-static struct str key_of(struct req *rq) {
-    struct str target = req_target(rq);
-    return arena_str(req_arena(rq), target);
+static void add_text(struct buf *key, struct str text) {
+    buf_printf(key, " %zu:", text.n);
+    buf_add(key, text.p, text.n);
 }
 
-static bool reply_kept(struct req *rq) {
+static void add_moment(struct buf *key, struct str text, int64_t us) {
+    if (text.n == 0)
+        buf_printf(key, " -");
+    else
+        buf_printf(key, " %lld", (long long)us);
+}
+
+/* What was asked for, however it was written: whoever writes it in another way costs no other question. */
+static struct str key_of(struct req *rq, const struct list *list) {
+    struct buf key = {0};
+    char before[UUID_TEXT];
+    uuid_format(&list->page.before, before);
+    buf_printf(&key, "shows %d %.*s", list->page.size, list->has_cursor ? UUID_TEXT : 0, before);
+    add_text(&key, list->q);
+    add_text(&key, list->city);
+    add_moment(&key, list->from, list->begins);
+    add_moment(&key, list->to, list->ends);
+    struct str kept = arena_str(req_arena(rq), buf_str(&key));
+    buf_free(&key);
+    return kept;
+}
+
+static bool reply_kept(struct req *rq, const struct list *list) {
     const struct tickets *service = req_service(rq);
     struct recent_answer answer;
-    if (!recent_find(service->recent, req_thread(rq), key_of(rq), clock_mono_us(), &answer)) return false;
+    if (!recent_find(service->recent, req_thread(rq), key_of(rq, list), clock_mono_us(), &answer))
+        return false;
     if (answer.link.n > 0) req_set_header(rq, "link", answer.link);
     req_set_header(rq, "cache-control", STR("public, max-age=1"));
     req_reply_raw(rq, 200, "application/json", answer.body);
@@ -82,7 +104,7 @@ static void on_page(struct req *rq, const struct rows *rows) {
                              list_query(rq, list));
     if (!list->mine) {
         req_set_header(rq, "cache-control", STR("public, max-age=1"));
-        recent_put(service->recent, req_thread(rq), key_of(rq), clock_mono_us(),
+        recent_put(service->recent, req_thread(rq), key_of(rq, list), clock_mono_us(),
                    (struct recent_answer){buf_str(&out->out), link});
     }
     req_reply(rq, 200);
@@ -145,7 +167,7 @@ void shows_list(struct req *rq) {
         list_own(rq, list);
         return;
     }
-    if (reply_kept(rq)) return;
+    if (reply_kept(rq, list)) return;
     struct sql_params *item = req_exec(rq, &sql_list_shows, on_page);
     if (item == NULL) return;
     if (list->has_cursor)

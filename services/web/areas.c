@@ -10,18 +10,8 @@ static void on_added(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 202)
         page_go(rq, "%.*s?done=area", (int)visit->page.path.n, visit->page.path.p);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
-}
-
-static struct str trimmed(struct str s) {
-    while (s.n > 0 && strchr(" \t\r", s.p[0]) != NULL)
-        s.p++, s.n--;
-    while (s.n > 0 && strchr(" \t\r", s.p[s.n - 1]) != NULL)
-        s.n--;
-    return s;
 }
 
 /* At most six digits from the front; false: there are none, or more. */
@@ -48,7 +38,7 @@ static bool write_row(struct str line, struct json *body) {
     size_t space = line.n;
     while (space > 0 && strchr(" \t", line.p[space - 1]) == NULL)
         space--;
-    struct str name = trimmed((struct str){line.p, space});
+    struct str name = visit_trim((struct str){line.p, space});
     int64_t from, to;
     if (name.n == 0 || !read_seats((struct str){line.p + space, line.n - space}, &from, &to)) return false;
     json_open(body, '{');
@@ -67,7 +57,7 @@ static int write_rows(struct str text, struct json *body) {
     while (text.n > 0) {
         const char *end = memchr(text.p, '\n', text.n);
         size_t n = end == NULL ? text.n : (size_t)(end - text.p);
-        struct str line = trimmed((struct str){text.p, n});
+        struct str line = visit_trim((struct str){text.p, n});
         number++;
         if (line.n > 0 && !write_row(line, body)) return number;
         n += end != NULL;
@@ -84,10 +74,10 @@ static int write_area(struct req *rq, struct json *body) {
     json_open(body, '{');
     json_put_text(body, "name", visit_field(rq, "name"));
     json_put_text(body, "price", visit_field(rq, "price"));
-    if (trimmed(visit_field(rq, "places")).n > 0) visit_put_number(rq, body, "places", "places");
+    if (visit_trim(visit_field(rq, "places")).n > 0) visit_put_number(rq, body, "places", "places");
     json_key(body, "accessible");
     json_bool(body, visit_field(rq, "accessible").n > 0);
-    if (trimmed(rows).n > 0) wrong = write_rows(rows, body);
+    if (visit_trim(rows).n > 0) wrong = write_rows(rows, body);
     json_close(body, '}');
     return wrong;
 }
@@ -116,9 +106,7 @@ static void on_announced(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 200)
         page_go(rq, "%.*s?done=announced", (int)visit->page.path.n, visit->page.path.p);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
 }
 

@@ -26,15 +26,20 @@ static struct str heading_of(struct str reason) {
     return STR("Not let in");
 }
 
+/* Whether it is not known what became of the code. */
+static bool is_unknown(const struct api_answer *answer) {
+    return answer->away || answer->body == NULL || answer->code == 429;
+}
+
 /* What was answered about the code: in *view, what the page says of it. */
 static void add_verdict(struct req *rq, const struct api_answer *answer, const struct show *show,
                         struct door_view *view) {
     struct visit *visit = visit_of(rq);
-    struct str reason = {0}, door = {0};
+    struct str reason = {0};
     int64_t at;
-    view->verdict = answer->code == 200 ? VERDICT_GOOD : VERDICT_BAD;
-    if (answer->away || answer->body == NULL) {
-        visit->status = 503;
+    view->verdict = answer->code == 200 && !is_unknown(answer) ? VERDICT_GOOD : VERDICT_BAD;
+    if (is_unknown(answer)) {
+        visit->status = answer->code == 429 ? 429 : 503;
         view->heading = STR("No answer");
         view->words = STR("The code could not be checked just now. Scan it again.");
         return;
@@ -45,69 +50,91 @@ static void add_verdict(struct req *rq, const struct api_answer *answer, const s
         return;
     }
     visit->status = answer->code;
+    if (answer->code == 400) {
+        struct str code = api_error(answer, "code"), named = api_error(answer, "door");
+        view->heading = STR("Not checked");
+        view->words = code.n > 0 ? visit_sentence(rq, code)
+                                 : visit_text(rq, "The name of the door %.*s.", (int)named.n, named.p);
+        view->code_error = visit_words(rq, code);
+        view->door_error = visit_words(rq, named);
+        return;
+    }
     read_text(answer->body, "reason", &reason);
     view->heading = heading_of(reason);
     view->words = visit_sentence(rq, api_error(answer, NULL));
-    view->code_error = visit_words(rq, api_error(answer, "code"));
-    view->door_error = visit_words(rq, api_error(answer, "door"));
-    read_text(answer->body, "door", &door);
-    view->used_door = door;
+    read_text(answer->body, "door", &view->used_door);
     if (read_time(answer->body, "admittedAt", &at))
         view->used = view_local_time(show->head.zone, at, req_arena(rq));
 }
 
-static void on_show(struct req *rq, const struct api_answer *answer) {
+/* While it is not known what became of a code, its key stays, so that it can be sent again. */
+static void render(struct req *rq, const struct show *show, struct str door, const struct api_answer *sent) {
     struct visit *visit = visit_of(rq);
-    const struct api_answer *sent = visit->own;
-    struct show show;
-    if (answer->code != 200 || !view_show(answer->body, req_arena(rq), &show)) {
-        page_refusal(rq, answer, "The door can't be opened at the moment. Try again.");
-        return;
-    }
-    if (!is_seller(rq, &show)) {
-        page_missing(rq, 403, "Not your door", "Only the seller of a show lets people in.");
-        return;
-    }
-    struct str door = sent != NULL ? visit_field(rq, "door") : (struct str){0};
-    if (sent == NULL) req_query(rq, "door", &door);
-    struct door_view view = {.page = visit->page, .id = show.id, .title = show.head.title, .door = door};
-    view.key = visit_new_key(rq);
-    if (sent != NULL) add_verdict(rq, sent, &show, &view);
+    struct door_view view = {.page = visit->page, .id = show->id, .title = show->head.title, .door = door};
+    if (sent != NULL) add_verdict(rq, sent, show, &view);
+    view.key = sent != NULL && is_unknown(sent) ? visit_key(rq) : visit_new_key(rq);
     visit->camera = true;
     door_render(page_begin(rq), &view);
     page_end(rq);
 }
 
-static void ask_show(struct req *rq) {
+/* The show, if it is the visitor's; NULL: answered. */
+static struct show *own_show(struct req *rq, const struct api_answer *answer) {
+    struct show *show = req_alloc(rq, sizeof *show);
+    if (answer->code != 200 || !view_show(answer->body, req_arena(rq), show)) {
+        page_refusal(rq, answer, "The door can't be opened at the moment. Try again.");
+        return NULL;
+    }
+    if (!is_seller(rq, show)) {
+        page_missing(rq, 403, "Not your door", "Only the seller of a show lets people in.");
+        return NULL;
+    }
+    return show;
+}
+
+static void ask_show(struct req *rq, api_then *then) {
     char id[UUID_TEXT];
     visit_id(rq, id);
-    visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
+    visit_ask(rq, API_TICKETS, "GET", then, "/api/shows/%.*s", UUID_TEXT, id);
+}
+
+static void on_show(struct req *rq, const struct api_answer *answer) {
+    struct str door = {0};
+    const struct show *show = own_show(rq, answer);
+    req_query(rq, "door", &door);
+    if (show != NULL) render(rq, show, door, NULL);
 }
 
 void show_door(struct req *rq) {
     visit_begin(rq);
-    if (page_signed_in(rq)) ask_show(rq);
+    if (page_signed_in(rq)) ask_show(rq, on_show);
 }
 
 static void on_admitted(struct req *rq, const struct api_answer *answer) {
-    if (answer->code == 401) {
+    if (answer->code == 401)
         page_refusal(rq, answer, "");
-        return;
-    }
-    visit_of(rq)->own = (void *)answer;
-    ask_show(rq);
+    else
+        render(rq, visit_of(rq)->own, visit_field(rq, "door"), answer);
 }
 
-void let_in(struct req *rq) {
-    visit_begin(rq);
-    if (!page_own_form(rq)) return;
+static void admit(struct req *rq, const struct api_answer *answer) {
+    struct show *show = own_show(rq, answer);
     char id[UUID_TEXT], path[80];
-    visit_id(rq, id);
+    struct str door = visit_trim(visit_field(rq, "door"));
     struct json body = {0};
+    if (show == NULL) return;
+    visit_of(rq)->own = show;
+    visit_id(rq, id);
     json_open(&body, '{');
     json_put_text(&body, "code", visit_field(rq, "code"));
-    if (visit_field(rq, "door").n > 0) json_put_text(&body, "door", visit_field(rq, "door"));
+    if (door.n > 0) json_put_text(&body, "door", door);
     json_close(&body, '}');
     snprintf(path, sizeof path, "/api/shows/%.*s/admit", UUID_TEXT, id);
     visit_send(rq, API_TICKETS, "POST", path, &body, 0, on_admitted);
+}
+
+/* The show is read first: once somebody is let in, nothing else may fail. */
+void let_in(struct req *rq) {
+    visit_begin(rq);
+    if (page_own_form(rq)) ask_show(rq, admit);
 }

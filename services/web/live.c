@@ -49,13 +49,6 @@ static void on_end(void *stream) {
     leave(stream);
 }
 
-void live_mark(struct live_stream *s) {
-    if (s->dirty) return;
-    s->dirty = true;
-    s->next_dirty = s->thread->dirty;
-    s->thread->dirty = s;
-}
-
 static void flush(struct live_stream *s, int64_t now_us) {
     s->dirty = false;
     s->spoke_us = now_us;
@@ -63,7 +56,7 @@ static void flush(struct live_stream *s, int64_t now_us) {
     if (!req_stream_flush(s->rq)) leave(s);
 }
 
-void live_flush(struct live_thread *t) {
+static void flush_marked(struct live_thread *t) {
     int64_t now_us = clock_mono_us();
     for (struct live_stream *s = t->dirty, *next; s != NULL; s = next) {
         next = s->next_dirty;
@@ -122,7 +115,7 @@ static void on_batch(void *arg) {
     buf_add(&t->place, batch->place, batch->place_n);
     t->listed += batch->listed;
     scan(t);
-    live_flush(t);
+    flush_marked(t);
     atomic_fetch_sub(&t->live->on_the_way, 1);
     live_batch_unref(d->batch);
     free(d);
@@ -289,8 +282,10 @@ struct live *live_new(const struct live_options *options, struct why *w) {
                                                         .arg = live},
                              w);
     live->threads = mem_alloc((size_t)options->threads * sizeof *live->threads);
-    for (int i = 0; i < options->threads; i++)
+    for (int i = 0; i < options->threads; i++) {
         live->threads[i].live = live;
+        live->threads[i].flush = flush_marked;
+    }
     if (live->tap != NULL) return live;
     free(live->threads);
     free(live);

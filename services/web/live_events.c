@@ -133,6 +133,13 @@ void live_tick(struct buf *out, struct str place, int64_t now_ms) {
     buf_printf(out, "event: tick\nid: %.*s\ndata: %lld\n\n", (int)place.n, place.p, (long long)now_ms);
 }
 
+void live_mark(struct live_stream *s) {
+    if (s->dirty) return;
+    s->dirty = true;
+    s->next_dirty = s->thread->dirty;
+    s->thread->dirty = s;
+}
+
 void live_say_place(struct live_stream *s) {
     live_tick(out_of(s), buf_str(&s->thread->place), clock_wall_us() / 1000);
 }

@@ -44,7 +44,7 @@ static void say_to_all(struct live_places *p) {
             say(w->stream, buf_str(&p->said));
             live_mark(w->stream);
         }
-    live_flush(p->thread);
+    p->thread->flush(p->thread);
 }
 
 static void on_news(void *arg) {

@@ -18,6 +18,7 @@ struct live {
 
 struct live_thread {
     struct live *live;
+    void (*flush)(struct live_thread *t); /* sends what was said to marked streams; live.c's */
     struct live_index index;
     struct live_stream *streams, *dirty;
     struct buf place;   /* up to which it knows what happened */
@@ -44,14 +45,11 @@ struct live_stream {
     struct live_places *places;  /* NULL: it shows none */
 };
 
-/* --- live.c: something was said; it is sent, with all that was --- */
-void live_mark(struct live_stream *s);
-void live_flush(struct live_thread *t);
-
 /* --- live_events.c: each appends to what is to be sent; true if it said something --- */
 bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item);
 void live_say_again(struct live_stream *s); /* the page is to be read again */
 void live_say_listed(struct live_stream *s);
+void live_mark(struct live_stream *s); /* something was said: the next flush sends it, with all that was */
 /* The end of what is said at a time: up to where the stream is complete, and what time it is. */
 void live_say_place(struct live_stream *s);
 void live_tick(struct buf *out, struct str place, int64_t now_ms); /* the words of it */

@@ -170,6 +170,12 @@ void page_refusal(struct req *rq, const struct api_answer *answer, const char *w
     }
 }
 
+bool page_refused(struct req *rq, const struct api_answer *answer) {
+    if (answer->code != 401 && answer->code != 403 && answer->code != 404) return false;
+    page_refusal(rq, answer, "");
+    return true;
+}
+
 /* --- what has to hold --- */
 
 bool page_signed_in(struct req *rq) {

@@ -19,3 +19,5 @@ void page_down(struct req *rq, const char *words); /* asks the services which of
 bool page_go_to_purchase(struct req *rq, const struct api_answer *answer);
 /* What is no success and has no page of its own: sign in again, not found, away. */
 void page_refusal(struct req *rq, const struct api_answer *answer, const char *what);
+/* Of a form: whether it was refused for who sends it, or for what is not there; then that is said. */
+bool page_refused(struct req *rq, const struct api_answer *answer);

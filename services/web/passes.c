@@ -17,8 +17,8 @@ static struct str used_words(struct req *rq, const json_t *json, struct str zone
 static bool read_pass(struct req *rq, const json_t *json, struct pass_view *view) {
     const json_t *show = json_object_get(json, "show");
     struct qr qr;
-    if (!read_uuid(json, "ticketId", &view->id) || !read_uuid(json, "orderId", &view->order) ||
-        !read_text(json, "code", &view->code) || !read_text(json, "words", &view->words) ||
+    if (!read_uuid(json, "orderId", &view->order) || !read_text(json, "code", &view->code) ||
+        !read_text(json, "words", &view->words) ||
         !read_text(show == NULL ? json : show, "title", &view->title) ||
         !qr_draw(req_arena(rq), view->code, &qr))
         return false;

@@ -107,6 +107,7 @@ static void on_signed_up(struct req *rq, const struct api_answer *answer) {
         struct str next = visit_next(rq);
         const char *mark = memchr(next.p, '?', next.n) == NULL ? "?" : "&";
         take_session(rq, answer);
+        visit_let_go(rq, (struct str){0});
         page_go(rq, "%.*s%sdone=welcome", (int)next.n, next.p, mark);
     } else {
         render_signup(rq, answer);

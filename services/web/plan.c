@@ -23,11 +23,11 @@ static struct str path_of(const struct part *p, struct arena *arena) {
     return kept;
 }
 
+/* Without what is left, which changes while the page is open. */
 static struct str words_of(const struct show_area_view *area, struct arena *arena) {
     struct buf words = {0};
     buf_printf(&words, "%.*s, ", (int)area->name.n, area->name.p);
     html_price(&words, &area->price);
-    buf_printf(&words, ", %.*s", (int)area->left.n, area->left.p);
     struct str kept = arena_str(arena, buf_str(&words));
     buf_free(&words);
     return kept;

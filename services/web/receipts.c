@@ -9,11 +9,22 @@ struct receipt {
     struct uuid asked; /* the purchase, or one of its orders */
     bool first_of_it;  /* the purchase of that order is asked for */
     int left;          /* answers to come */
+    const struct api_answer *failed;
 };
 
-static void answered(struct req *rq) {
+static const char down[] = "Receipts can't be shown at the moment. Nothing is lost.";
+
+static void answered(struct req *rq, const struct api_answer *failed) {
     struct receipt *r = visit_of(rq)->own;
+    if (failed != NULL) r->failed = failed;
     if (--r->left > 0) return;
+    if (r->failed != NULL) {
+        if (r->failed->code == 401)
+            page_refusal(rq, r->failed, down);
+        else
+            page_down(rq, down);
+        return;
+    }
     if (r->view.paid_at == 0) {
         page_missing(rq, 404, "No receipt yet", "There is one as soon as the purchase is paid.");
         return;
@@ -33,14 +44,15 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
         if (r->view.refunded || str_eq(status, STR("succeeded")))
             read_time(charge, "changedAt", &r->view.paid_at);
     }
-    answered(rq);
+    answered(rq, answer->code == 200 ? NULL : answer);
 }
 
 static void on_ticket(struct req *rq, const struct api_answer *answer) {
     struct receipt *r = visit_of(rq)->own;
     struct ticket ticket;
-    if (answer->code == 200 && view_ticket(answer->body, &ticket)) r->view.seller = ticket.seller;
-    answered(rq);
+    bool known = answer->code == 200 && view_ticket(answer->body, &ticket);
+    if (known) r->view.seller = ticket.seller;
+    answered(rq, known ? NULL : answer);
 }
 
 static void ask_purchase(struct req *rq, struct uuid id);
@@ -55,7 +67,7 @@ static void on_purchase(struct req *rq, const struct api_answer *answer) {
         return;
     }
     if (answer->code != 200 || !view_purchase(answer->body, req_arena(rq), o)) {
-        page_refusal(rq, answer, "Receipts can't be shown at the moment. Nothing is lost.");
+        page_refusal(rq, answer, down);
         return;
     }
     char id[UUID_TEXT], ticket[UUID_TEXT];

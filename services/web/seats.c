@@ -10,6 +10,7 @@ enum { SEATS_OF_A_PAGE = 1500 };
 struct seats_page {
     const struct api_answer *refusal; /* of what was sent; NULL: nothing was */
     struct str problem;
+    bool taken; /* one of those that were picked: they are picked anew */
     const struct api_answer *show, *map;
     int left; /* answers to come */
 };
@@ -79,6 +80,7 @@ static struct str link_to_row(struct req *rq, size_t row) {
     char id[UUID_TEXT], area_id[UUID_TEXT];
     visit_id(rq, id);
     uuid_format(&area, area_id);
+    if (row == 0) return visit_text(rq, "/shows/%.*s/areas/%.*s", UUID_TEXT, id, UUID_TEXT, area_id);
     return visit_text(rq, "/shows/%.*s/areas/%.*s?row=%zu", UUID_TEXT, id, UUID_TEXT, area_id, row);
 }
 
@@ -87,12 +89,13 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
     struct seats_page *p = own(rq);
     struct seats_view view = {.page = visit->page,
                               .show_id = show->id,
-                              .area_id = area->id,
                               .show = show->head.title,
                               .area = area->name,
                               .price = area->price,
                               .left = area->left,
                               .viewer = show_viewer(visit, show),
+                              .accessible = area->accessible,
+                              .needed = visit_field(rq, "accessible").n > 0,
                               .problem = p->problem,
                               .most = show->per_user < PURCHASE_MOST ? show->per_user : PURCHASE_MOST,
                               .key = visit_new_key(rq)};
@@ -101,18 +104,20 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
 
 static bool add_rows(struct req *rq, const json_t *map, struct seats_view *view) {
     const json_t *rows = json_object_get(map, "rows");
+    struct uuid area = req_path_uuid(rq, 1);
     struct part part = part_of(rows, wanted_row(rq));
     size_t n = part.end - part.first;
     struct seat_row_view *views = req_alloc(rq, n * sizeof *views);
     for (size_t i = 0; i < n; i++)
-        if (!view_seat_row(json_array_get(rows, part.first + i), &view->area_id, req_arena(rq), &views[i]))
+        if (!view_seat_row(json_array_get(rows, part.first + i), &area, req_arena(rq), &views[i]))
             return false;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < views[i].seats.count; k++) {
             struct seat_view *seat = (struct seat_view *)&views[i].seats.items[k];
-            seat->chosen = visit_of(rq)->form.count > 0 && is_picked(rq, &seat->id);
+            seat->chosen = !own(rq)->taken && is_picked(rq, &seat->id);
         }
     view->rows = (struct seat_row_list){views, n};
+    view->here = link_to_row(rq, part.first);
     if (part.first > 0) view->earlier = link_to_row(rq, part.before);
     if (part.end < json_array_size(rows)) view->later = link_to_row(rq, part.end);
     return true;
@@ -139,7 +144,8 @@ static void render(struct req *rq) {
         page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
         return;
     }
-    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED) {
+    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED ||
+        view_over(show.head.starts_at, visit_of(rq)->page.now)) {
         char text[UUID_TEXT];
         visit_id(rq, text);
         page_go(rq, "/shows/%.*s", UUID_TEXT, text);
@@ -159,7 +165,7 @@ static void on_map(struct req *rq, const struct api_answer *answer) {
     if (--own(rq)->left == 0) render(rq);
 }
 
-static void go_to_seats(struct req *rq, struct str problem) {
+static void go_to_seats(struct req *rq, struct str problem, bool taken) {
     struct uuid area = req_path_uuid(rq, 1);
     struct seats_page *p = req_alloc(rq, sizeof *p);
     char id[UUID_TEXT], area_id[UUID_TEXT];
@@ -167,6 +173,7 @@ static void go_to_seats(struct req *rq, struct str problem) {
     uuid_format(&area, area_id);
     visit_of(rq)->own = p;
     p->problem = problem;
+    p->taken = taken;
     p->left = 2;
     visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
     visit_ask(rq, API_TICKETS, "GET", on_map, "/api/shows/%.*s/areas/%.*s/seats", UUID_TEXT, id, UUID_TEXT,
@@ -175,22 +182,26 @@ static void go_to_seats(struct req *rq, struct str problem) {
 
 void show_seats(struct req *rq) {
     visit_begin(rq);
-    go_to_seats(rq, (struct str){0});
+    go_to_seats(rq, (struct str){0}, false);
 }
 
 /* --- buying those that were picked --- */
 
-static struct str refused_words(struct req *rq, const struct api_answer *refusal) {
+static bool is_taken(const struct api_answer *refusal) {
     struct str words = api_error(refusal, NULL);
-    visit_of(rq)->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
-    if (str_eq(words, STR("One of these tickets is reserved")) ||
-        str_eq(words, STR("One of these tickets is sold")))
-        return STR("Somebody was faster: one of these seats is taken now. Pick again.");
-    return visit_refused_words(rq, refusal);
+    return str_eq(words, STR("One of these tickets is reserved")) ||
+           str_eq(words, STR("One of these tickets is sold"));
 }
 
+/* The map may be older than the refusal, and show a seat as free that is taken: so none stays picked. */
 static void on_bought(struct req *rq, const struct api_answer *answer) {
-    if (!page_go_to_purchase(rq, answer)) go_to_seats(rq, refused_words(rq, answer));
+    if (page_go_to_purchase(rq, answer)) return;
+    bool taken = is_taken(answer);
+    visit_of(rq)->status = answer->away || answer->code < 400 ? 503 : answer->code;
+    go_to_seats(rq,
+                taken ? STR("Somebody was faster: one of these seats is taken now. Pick again.")
+                      : visit_refused_words(rq, answer),
+                taken);
 }
 
 static void write_picked(struct req *rq, struct json *body) {
@@ -201,6 +212,10 @@ static void write_picked(struct req *rq, struct json *body) {
     for (int i = 0; i < form->count; i++)
         if (str_eq(form->fields[i].key, STR("ticket"))) json_text(body, form->fields[i].value);
     json_close(body, ']');
+    if (visit_field(rq, "accessible").n > 0) { /* only the form of an accessible area has it */
+        json_key(body, "accessible");
+        json_bool(body, true);
+    }
     json_close(body, '}');
 }
 
@@ -210,7 +225,8 @@ void buy_seats(struct req *rq) {
     int count = count_picked(rq);
     if (count == 0 || count > PURCHASE_MOST) {
         visit->status = 400;
-        go_to_seats(rq, count == 0 ? STR("Pick at least one seat.") : STR("Pick at most 8 seats at a time."));
+        go_to_seats(rq, count == 0 ? STR("Pick at least one seat.") : STR("Pick at most 8 seats at a time."),
+                    false);
         return;
     }
     struct json body = {0};

@@ -38,7 +38,8 @@ static void on_mine(struct req *rq, const struct api_answer *answer) {
 
 static void on_own_shows(struct req *rq, const struct api_answer *answer) {
     struct mine *m = visit_of(rq)->own;
-    m->view.shows_away = answer->code != 200 || !view_own_shows(answer->body, req_arena(rq), &m->view.shows);
+    m->view.shows_away =
+        answer->code != 200 || !view_own_shows(answer->body, m->view.page.now, req_arena(rq), &m->view.shows);
     if (answer->cursor.n > 0)
         m->view.shows_next = visit_text(rq, "/tickets?shows=%.*s", (int)answer->cursor.n, answer->cursor.p);
     mine_answered(rq, answer);
@@ -158,7 +159,7 @@ static void on_to_edit(struct req *rq, const struct api_answer *answer) {
     if (answer->code != 200 || !view_ticket(answer->body, &p->ticket)) {
         page_refusal(rq, answer, "Your ticket can't be shown at the moment. Nothing is lost.");
     } else if (!uuid_eq(&p->ticket.seller, &visit->user->user)) {
-        page_missing(rq, 404, "Not your ticket", "Only who sells a ticket can edit it.");
+        page_missing(rq, 404, "Not your ticket", "Only its seller can edit a ticket.");
     } else if (p->ticket.card.state != TICKET_STATE_AVAILABLE) {
         char id[UUID_TEXT];
         uuid_format(&p->ticket.card.id, id);
@@ -187,9 +188,7 @@ static void on_saved(struct req *rq, const struct api_answer *answer) {
     visit_id(rq, id);
     if (answer->code == 200)
         page_go(rq, "/tickets/%.*s?done=saved", UUID_TEXT, id);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_edit(rq, answer);
 }
 

@@ -197,9 +197,7 @@ static void on_saved(struct req *rq, const struct api_answer *answer) {
     visit_id(rq, id);
     if (answer->code == 200)
         page_go(rq, "/shows/%.*s?done=saved", UUID_TEXT, id);
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_edit(rq, answer, NULL);
 }
 
@@ -225,9 +223,7 @@ void edit_show(struct req *rq) {
 static void on_discarded(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 204)
         page_go(rq, "/tickets?done=discarded");
-    else if (answer->code == 401 || answer->code == 403 || answer->code == 404)
-        page_refusal(rq, answer, "");
-    else
+    else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
 }
 

@@ -61,7 +61,7 @@ enum viewer show_viewer(const struct visit *visit, const struct show *show) {
 
 static void render_show(struct req *rq, const struct show *show, const struct api_answer *refusal) {
     struct visit *visit = visit_of(rq);
-    bool sent = refusal != NULL;
+    bool sent = refusal != NULL, over = view_over(show->head.starts_at, visit->page.now);
     struct show_view view = {
         .page = visit->page,
         .id = show->id,
@@ -71,7 +71,8 @@ static void render_show(struct req *rq, const struct show *show, const struct ap
         .areas = show->areas,
         .free = show->free,
         .plan = plan_of(show, req_arena(rq)),
-        .follow = show->state == SHOW_STATE_ANNOUNCED,
+        .over = over,
+        .follow = show->state == SHOW_STATE_ANNOUNCED && !over,
         .quantities = quantities(rq, sent ? visit_field(rq, "quantity") : STR("2")),
         .choices = choices(rq, show, visit_field(rq, "area")),
         .together = !sent || visit_field(rq, "together").n > 0,

@@ -117,7 +117,7 @@ static const struct {
     {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
     {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
     {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
-    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_CANCELLED},
+    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_LOST},
 };
 
 static enum order_state ended_by(struct str reason) {

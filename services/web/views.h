@@ -36,11 +36,14 @@ bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_li
 bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out);
 bool view_purchases(const json_t *json, struct arena *arena, struct order_row_list *out);
 bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out);
-bool view_own_shows(const json_t *json, struct arena *arena, struct own_show_list *out);
+bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, struct own_show_list *out);
 
 /* How much is left of all places, and of how many that is said in words: "7 left", "Sold out". */
 enum supply view_supply(int64_t free, int64_t places);
 struct str view_left(int64_t free, struct arena *arena);
+
+/* Whether a show is over. How long it lasts is not known: it counts as 12 hours. */
+bool view_over(int64_t starts_at, int64_t now_us);
 
 /* A show and its areas. */
 struct show {

@@ -64,6 +64,11 @@ static bool get_supply(const json_t *show, struct arena *arena, struct show_card
            (read_text(show, "currency", &currency) && read_amount(show, "fromPrice", currency, &out->from));
 }
 
+bool view_over(int64_t starts_at, int64_t now_us) {
+    static const int64_t longest_us = INT64_C(12) * 3600 * 1000000;
+    return starts_at + longest_us < now_us;
+}
+
 bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out) {
     size_t n = json_array_size(json);
     struct show_card_view *cards = arena_alloc(arena, n * sizeof *cards);
@@ -85,7 +90,7 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
     return json_is_array(json);
 }
 
-bool view_own_shows(const json_t *json, struct arena *arena, struct own_show_list *out) {
+bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, struct own_show_list *out) {
     struct show_card_list cards;
     if (!view_shows(json, arena, &cards)) return false;
     struct own_show_view *shows = arena_alloc(arena, cards.count * sizeof *shows);
@@ -105,6 +110,7 @@ bool view_own_shows(const json_t *json, struct arena *arena, struct own_show_lis
                                           .starts_at = card->starts_at,
                                           .zone = card->zone,
                                           .state = (enum show_state)state,
+                                          .over = view_over(card->starts_at, now_us),
                                           .free = get_count(show, "free"),
                                           .places = get_count(show, "places")};
         shows[n].taken = shows[n].places - shows[n].free;

@@ -126,6 +126,14 @@ struct str visit_field(struct req *rq, const char *name) {
     return value;
 }
 
+struct str visit_trim(struct str s) {
+    while (s.n > 0 && strchr(" \t\r", s.p[0]) != NULL)
+        s.p++, s.n--;
+    while (s.n > 0 && strchr(" \t\r", s.p[s.n - 1]) != NULL)
+        s.n--;
+    return s;
+}
+
 void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field) {
     struct str text = visit_field(rq, field);
     int64_t number = 0;

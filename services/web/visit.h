@@ -53,6 +53,7 @@ struct str visit_next_page(struct req *rq, const char *path, struct str cursor,
 struct str visit_text(struct req *rq, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */
+struct str visit_trim(struct str s);                      /* without blanks at both ends */
 /* A member of a body: a field's whole number; or else its text, for the service to say what is wrong. */
 void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field);
 int64_t visit_version(struct str text);   /* of a field; 0: none */

@@ -141,8 +141,53 @@ def test_the_camera_lets_in(sold):
         seller.page.evaluate("code => { window.before = [code]; }", code)
         answers(seller, "good", "Let in", f"seat {seat}")
     assert len(asked) == 2
+    seller.page.evaluate("() => { window.before = []; }")
+    answers(seller, "none", "Ready")
     seller.page.evaluate("code => { window.before = [code]; }", codes[0])
     answers(seller, "bad", "Used already")
+
+
+def test_a_code_that_is_being_checked_or_was_not(sold):
+    """Nothing of the person before stays on the screen meanwhile; without an answer the same code, held again, lets in."""
+    show, _, seller, _, _, codes = sold
+    path = f"/shows/{show['id']}/door"
+    seller.go(path)
+    waiting = []
+
+    def hold(route):
+        return waiting.append(route) if route.request.method == "POST" else route.fallback()
+    seller.page.route(f"**{path}", hold)
+    for code in codes:
+        seller.type(code=code)
+        with seller.page.expect_request(lambda request: request.method == "POST"):
+            seller.press("Let in")
+        answers(seller, "none", "Checking…")
+        taken = waiting.pop()
+        if code == codes[0]:
+            taken.continue_()
+            answers(seller, "good", "Let in", "seat 12")
+        else:  # it let in, but nobody hears of it
+            assert "Let in" in taken.fetch().text()
+            taken.fulfill(status=502, body="away")
+            answers(seller, "bad", "No answer", "Scan it again.")
+    seller.page.unroute(f"**{path}", hold)
+    seller.type(code=codes[1])
+    seller.press("Let in")
+    answers(seller, "good", "Let in", "seat 13")
+
+
+def test_a_code_that_lingers_stays_green(sold):
+    show, _, seller, _, _, codes = sold
+    seller.context.add_init_script(CAMERA.replace("async detect() {", "async detect() { window.looks = (window.looks ?? 0) + 1;"))
+    seller.go(f"/shows/{show['id']}/door")
+    asked = []
+    seller.page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    seller.press("Scan by the camera")
+    seller.page.evaluate("code => { window.before = [code]; }", codes[0])
+    answers(seller, "good", "Let in", "seat 12")
+    seller.page.wait_for_function("n => window.looks > n", arg=seller.page.evaluate("window.looks") + 80)  # longer than what forgets a code
+    answers(seller, "good", "Let in", "seat 12")
+    assert len(asked) == 1
 
 
 def test_a_refunded_ticket_at_the_door(stack, sold):

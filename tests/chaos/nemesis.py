@@ -8,6 +8,7 @@ import threading
 import time
 import xmlrpc.client
 
+import psycopg
 import requests
 from background import Background
 from common import Failed
@@ -213,7 +214,7 @@ class Nemesis(Background):
         try:
             deed(dice, target)
             said = f"{deed.__name__} {target}"
-        except (OSError, requests.RequestException, xmlrpc.client.Fault, AssertionError, Failed) as failure:
+        except (OSError, requests.RequestException, xmlrpc.client.Fault, psycopg.Error, AssertionError, Failed) as failure:
             said = f"{deed.__name__} {target}, in vain: {failure}"  # it is on its way up from the last time
         finally:
             with self.lock:

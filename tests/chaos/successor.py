@@ -1,8 +1,10 @@
 """A synchronous standby of one service's Postgres, which takes over while people use the service. The server that it follows is the stack's own."""
+import contextlib
 import os
 import shutil
 import signal
 import threading
+import xmlrpc.client
 
 from processes import postgres_bin
 from standby import STANDBY, Server
@@ -15,6 +17,7 @@ TAKE_OVER = 60  # seconds that a promotion may take
 class Successor:
     def __init__(self, stack, service, state):
         self.stack, self.service, self.name = stack, service, f"postgres-{service}"
+        self.dead = False
         password = os.environ["PGPASSWORD"] = state.password  # for URLs that have none: standby.py's
         directory = stack.state / "data/standby"
         directory.mkdir()
@@ -41,14 +44,20 @@ class Successor:
         return f"{who}@127.0.0.1:{self.ports[0]},127.0.0.1:{self.ports[1]}/{database}?target_session_attrs=read-write"
 
     def take_over(self):
-        """The primary dies with what the standby lacks, and does not come back."""
+        """The primary dies with what the standby lacks, and does not come back. May be called again after it failed."""
+        if not self.dead:
+            self.let_die()
+        with contextlib.suppress(xmlrpc.client.Fault):  # it may not be running just now
+            self.stack.supervisor("stop", self.name)
+        self.standby.sql(f"select pg_promote(true, {TAKE_OVER})")
+
+    def let_die(self):
         senders = self.primary.sql("select pid from pg_stat_replication where application_name = %s", STANDBY)
         for [sender] in senders:
             os.kill(sender, signal.SIGSTOP)
         threading.Event().wait(BEHIND)
         self.primary.kill()
-        self.stack.supervisor("stop", self.name)
-        self.standby.sql(f"select pg_promote(true, {TAKE_OVER})")
+        self.dead = True
 
     def close(self):
         self.standby.stop()

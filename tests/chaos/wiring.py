@@ -121,7 +121,9 @@ class Wiring:
         path = self.stack.state / "run/edge.conf"
         text = path.read_text()
         for service in KEEPERS:
-            text = text.replace(f"http://127.0.0.1:{self.ports[service]}/", f"http://127.0.0.1:{self.link('edge', service, self.ports[service])}/")
+            before = f" 127.0.0.1:{self.ports[service]}\n"
+            assert before in text, f"the edge does not lead to {service}"
+            text = text.replace(before, f" 127.0.0.1:{self.link('edge', service, self.ports[service])}\n")
         path.write_text(text)
         self.dev.supervisor.stop(["edge"])
         self.dev.supervisor.start_again("edge")

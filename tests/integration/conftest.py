@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from support import FRUGAL, common_stack, stacks
+from webs import running
 
 
 def pytest_configure(config):
@@ -51,3 +52,17 @@ def seller(people):
 @pytest.fixture
 def buyer(people):
     return next(people)
+
+
+@pytest.fixture(scope="module")
+def running_web(tmp_path_factory):
+    """services/web by itself; the tests answer for the other services."""
+    with running(tmp_path_factory.mktemp("web")) as web:
+        yield web
+
+
+@pytest.fixture
+def web(running_web):
+    services = running_web.services
+    services.answers.clear(), services.seen.clear(), services.away.clear()
+    return running_web

@@ -217,6 +217,8 @@ static void write_order(void) {
     write_order_as("order-cancelled.html", &v);
     v = order_in(ORDER_STATE_WITHDRAWN, ended, 1);
     write_order_as("order-withdrawn.html", &v);
+    v = order_in(ORDER_STATE_LOST, ended, 1);
+    write_order_as("order-lost.html", &v);
     v = order_in(ORDER_STATE_FAILED, ended, 1);
     v.problem = STR("This order has ended, so it can't be paid any more.");
     write_order_as("order-failed.html", &v);

@@ -82,6 +82,8 @@ static void write_show(void) {
     SHOW("show-full", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER);
     SHOW("show-mine", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_SELLER, .free = 316);
     SHOW("show-cancelled", .page = page, .state = SHOW_STATE_CANCELLED, .viewer = VIEWER_BUYER, .free = 316);
+    SHOW("show-over", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316,
+         .over = true);
 }
 
 static void write_seats(void) {
@@ -100,14 +102,16 @@ static void write_seats(void) {
         rows[r] = (struct seat_row_view){str_of(names[r]), {seats[r], (size_t)(SEATS - r % 3)}};
     }
 #define PLACES(name, ...)                                                                                    \
-    WRITE(seats, name, .show_id = id, .area_id = id, .show = str_of(titles[1]), .area = STR("Stalls <b>"),   \
-          .price = dollars(6450), .left = STR("187 left"), .rows = {rows, ROWS}, .most = 8, .key = KEY,      \
-          __VA_ARGS__)
+    WRITE(seats, name, .show_id = id, .here = STR("/shows/1/areas/2"), .show = str_of(titles[1]),            \
+          .area = STR("Stalls <b>"), .price = dollars(6450), .left = STR("187 left"), .rows = {rows, ROWS},  \
+          .most = 8, .key = KEY, __VA_ARGS__)
     PLACES("seats", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL), .viewer = VIEWER_BUYER,
            .later = STR("/shows/1/areas/2?row=12"));
     PLACES("seats-refused", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL),
            .viewer = VIEWER_BUYER, .earlier = STR("/shows/1/areas/2"),
            .problem = STR("Somebody was faster: one of these seats is taken now. Pick again."));
+    PLACES("seats-accessible", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL),
+           .viewer = VIEWER_BUYER, .accessible = true, .needed = true);
     PLACES("seats-stranger", .page = page_at("/shows/1/areas/2", NULL, NULL));
     PLACES("seats-mine", .page = page_at("/shows/1/areas/2", "mara@example.com", NULL),
            .viewer = VIEWER_SELLER);

@@ -42,6 +42,15 @@ def metric_tables():
     return tables
 
 
+def status_of(attempt):
+    """Of a request made by a thread. No answer is as good as 502: HAProxy closes the connection when a service dies with a request that was not the
+    connection's first."""
+    try:
+        return attempt.result().status_code
+    except requests.ConnectionError:
+        return 502
+
+
 def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
     """Asks condition() until it gives something true, and returns that."""
     end = time.monotonic() + deadline

@@ -198,11 +198,17 @@ def test_only_the_seller_lets_in(stack, seller, buyer, sold):
 
 def test_a_refunded_ticket_is_refused(stack, seller, buyer):
     ticket, code = buy(stack, seller, buyer)
+    used, used_code = buy(stack, seller, buyer)
+    let_in = admit(seller, used, used_code["code"], headers={"Idempotency-Key": "before"})
+    assert let_in.status_code == 200
     books = Books(stack)
-    books.post("/v1/refunds", payment_intent=books.of({"id": code["orderId"]})[0]["id"])
-    wait_until(lambda: admit(seller, {"id": ticket["id"]}, altered(code["code"], 40)).status_code == 409 and
-               stack.sql("tickets", "select 1 from sales where order_id = %s and refunded", code["orderId"]), "tickets knows of the refund")
+    for order_id in (code["orderId"], used_code["orderId"]):
+        books.post("/v1/refunds", payment_intent=books.of({"id": order_id})[0]["id"])
+        wait_until(lambda: stack.sql("tickets", "select 1 from sales where order_id = %s and refunded", order_id), "tickets knows of the refund")
     refused_for(admit(seller, ticket, code["code"]), "refunded")
+    again = admit(seller, used, used_code["code"], headers={"Idempotency-Key": "before"})
+    assert (again.status_code, again.json()) == (200, let_in.json()), "a request that comes again is answered as before"
+    refused_for(admit(seller, used, used_code["code"], headers={"Idempotency-Key": "after"}), "refunded")
     refused(buyer.get(f"/api/tickets/{ticket['id']}/code"), 409, "refunded")
 
 

@@ -192,7 +192,8 @@ def attempt(db, order, token="pm_a", key=None, user=USER):
 
 @pytest.mark.parametrize("state, same, other", [
     ("none", "started", "started"), ("started", "repeated", "busy"), ("action", "repeated", "busy"), ("abandoned", "busy", "busy"),
-    ("failed", "started", "started"), ("succeeded", "repeated", "paid")])
+    ("failed", "started", "started"), ("succeeded", "repeated", "paid"),
+    ("refunding", "repeated", "paid")])
 def test_verdicts_while_the_order_lives(db, state, same, other):
     assert attempt(db, charge(db, state), "pm_a")[0] == same
     order = charge(db, state)

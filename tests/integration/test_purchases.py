@@ -449,6 +449,30 @@ def test_withdrawn(stack, hall, buyer):
     assert ("A", 2) not in bought and hall.free() == 12 - 1 - len(bought), "and no other place is lost"
 
 
+def test_a_place_that_is_not_sold_any_more(stack, venue, buyer, other):
+    """As after a refund or a lost order, when a request meets the copy that still says 'sold': the place is for sale again afterwards."""
+    venue.add("Stalls", rows=[2])
+    ticket = venue.tickets["Stalls", "A", 1]
+
+    def tell(status, version):
+        stack.topic("tickets").produce(venue.event(ticket, type="TicketUpdated", status=status, version=version), key="id")
+        wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s and version = %s", ticket["id"], version), "orders knows")
+    tell("sold", 2)
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409)
+    assert venue.free() == 1
+    tell("available", 3)
+    assert venue.free() == 2
+    tell("sold", 4)
+    assert seats(venue.buy(other, 1)) == [("A", 2)] and venue.free() == 0
+    own = venue.tickets["Stalls", "A", 2]["id"]
+    stack.topic("tickets").produce(*(venue.event(venue.tickets["Stalls", "A", seat], type="TicketUpdated", status=status, version=version)
+                                     for seat, status, version in ((2, "sold", 2), (2, "available", 3), (1, "reserved", 5))), key="id")
+    wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s and version = 3", own)
+               and stack.sql("orders", "select 1 from tickets where id = %s and version = 5", ticket["id"]), "orders knows")
+    assert venue.free() == 1, "a place that an order has stays taken"
+    assert seats(venue.buy(buyer, 1)) == [("A", 1)]
+
+
 def test_replay(stack, hall, buyer):
     """What comes again about places changes nothing."""
     hall.buy(buyer, 2)

@@ -229,7 +229,8 @@ def test_hot_tickets_agree(shopped, ask):
 
 def test_purchases_agree(shopped, ask):
     same(ask("select id, show_id, buyer_id, status, tickets, total from purchases"),
-         shopped.sql("orders", "select purchase_of(id, purchase_size), show_id, user_id, min(status), count(*), sum(price)::bigint from orders group by 1, 2, 3"))
+         shopped.sql("orders", """select purchase_of(id, purchase_size), show_id, user_id, min(status), count(*), sum(price)::bigint
+                                   from orders group by 1, 2, 3"""))
 
 
 def test_sales_of_shows_agree(shopped, ask):

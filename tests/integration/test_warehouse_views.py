@@ -126,7 +126,7 @@ def tell_of_shows(history):
     for n, kind, price in ((1, 1, 4000), (2, 1, 4000), (3, 1, 4000), (4, 2, 2500), (5, 2, 2500)):
         history.ticket(n, 1, at(-8), "available", price=price, show_id=show(1), area_id=area(kind), area_name=f"Area {kind}")
     history.ticket(9, 1, at(-8), "available", title="Of no show")
-    together = dict(purchase_id=order(1), purchase_size=2, show_id=show(1), price=4000)
+    together = {"purchase_id": order(1), "purchase_size": 2, "show_id": show(1), "price": 4000}
     for n in (1, 2):
         history.order(n, n, A, at(0), (at(2), "OrderCompleted", "complete", None), **together)
         history.ticket(n, 2, at(2), "sold", price=4000, holder=n, show_id=show(1), area_id=area(1), area_name="Area 1")

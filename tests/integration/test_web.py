@@ -9,20 +9,7 @@ import uuid
 import pytest
 
 from support import DEADLINE, ROOT
-from webs import TITLE, Browser, event, new_id, order, places, refusal, running, serve_order, serve_ticket, ticket
-
-
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
+from webs import SOME_ID, TITLE, Browser, event, new_id, order, places, refusal, running, serve_order, serve_ticket, ticket
 
 
 # --- what everybody sees ---
@@ -343,9 +330,6 @@ def test_a_decline_that_orders_has_not_heard_of(web):
     answer = browser.submit(page, f"{path}/pay")
     assert answer.status_code == 402 and "Your card was declined" in answer.words and "under way" not in answer.words
     assert answer.page.get("data-path") == path, "where it is read again"
-
-
-SOME_ID = "01900000-0000-7000-8000-000000000000"  # in a test's name: the same in each worker
 
 
 @pytest.mark.parametrize("path", [f"/tickets/{SOME_ID}/buy", f"/tickets/{SOME_ID}/withdraw", f"/orders/{SOME_ID}/pay",

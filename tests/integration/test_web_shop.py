@@ -6,26 +6,9 @@ import uuid
 
 import pytest
 
-from webs import TITLE, Browser, area, new_id, order, purchase, refusal, running, serve_order, serve_purchase, serve_show, show, ticket
+from webs import SOME_ID, TITLE, Browser, area, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, serve_ticket, show, text_of, ticket
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 def query_of(request):
@@ -73,6 +56,18 @@ def test_empty_fields_and_days_that_have_begun_ask_for_nothing(web):
     assert answer.status_code == 400 and "To must be a date" in answer.words
 
 
+def test_a_search_is_there_after_signing_in(web):
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    browser, search = Browser(web), "/?q=a%26b+c&city=Z%C3%BCrich&from=&to=2031-05-31"
+    page = browser.go(search).page
+    for name in ("Sign in", "Create an account", "Sign in"):
+        link = [a.get("href") for a in page.iter("a") if text_of(a) == name][-1]
+        page = browser.go(link).page
+    cookie = {"Set-Cookie": f"session={web.tokens(1)[0]}; Path=/; HttpOnly; Max-Age=43200"}
+    web.services.answers |= {"POST /api/users/signin": (200, {"id": new_id(), "email": "x"}, cookie)}
+    assert browser.submit(page, "/signin", email="a@example.com", password="long enough").headers["Location"] == search
+
+
 # --- picking seats ---
 
 def serve_seats(web, s, a, rows):
@@ -111,7 +106,7 @@ def test_buying_picked_seats(web):
     web.services.answers["POST /api/purchases"] = (409, refusal("One of these tickets is reserved"))
     answer = browser.submit(page, path, ticket=[area_id(), area_id(1)])
     assert answer.status_code == 409 and "Somebody was faster: one of these seats is taken now." in answer.words
-    assert [e.get("value") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None] == [area_id(), area_id(1)]
+    assert [e.get("value") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None] == []
     web.services.answers["POST /api/purchases"] = (409, refusal("That would be more places of this show than one person can have"))
     assert "more places of this show than one person can have." in browser.submit(page, path, ticket=area_id()).words
 
@@ -122,6 +117,28 @@ def test_too_few_seats_or_too_many(web, count, words):
     path = serve_seats(web, show(), area(id=area_id()), seat_rows())
     answer = browser.submit(browser.go(path).page, path, ticket=[area_id(0, i) for i in range(count)])
     assert answer.status_code == 400 and words in answer.words and not web.services.asked("POST", "/api/purchases")
+
+
+def test_accessible_seats_by_hand(web):
+    browser = Browser(web, True)
+    path = serve_seats(web, show(), area(id=area_id(), accessible=True), seat_rows())
+    answer = browser.go(path)
+    assert "I need, or come with somebody who needs, an accessible place" in answer.words
+    web.services.answers["POST /api/purchases"] = (409, refusal("These places are kept for people who need their accessibility"))
+    answer = browser.submit(answer.page, path, ticket=area_id(), accessible="yes")
+    assert web.services.asked("POST", "/api/purchases")[-1]["body"] == {"ticketIds": [area_id()], "accessible": True}
+    kept = [e.get("name") for e in answer.page.iter("input") if e.get("type") == "checkbox" and e.get("checked") is not None]
+    assert kept == ["ticket", "accessible"]
+    browser.submit(answer.page, path, ticket=area_id(), accessible=None)
+    assert web.services.asked("POST", "/api/purchases")[-1]["body"] == {"ticketIds": [area_id()]}
+    other = serve_seats(web, show(), area(id=area_id()), seat_rows())
+    assert "accessible place" not in browser.go(other).words
+
+
+def test_one_seat_alone(web):
+    browser = Browser(web, True)
+    assert "Pick 1 seat." in browser.go(serve_seats(web, show(perUser=1), area(id=area_id()), seat_rows())).words
+    assert "Pick up to 4 seats." in browser.go(serve_seats(web, show(perUser=4), area(id=area_id()), seat_rows())).words
 
 
 def test_who_may_not_pick(web):
@@ -148,6 +165,11 @@ def test_a_large_area_comes_in_parts(web):
     assert len(seen) == len(set(seen)) == 3600
     [back] = [a.get("href") for a in page.iter("a") if text_of(a) == "Rows nearer the stage"]
     assert back == f"{path}?row=25"
+    [action] = [f.get("action") for f in page.iter("form") if f.get("id") == "pick"]
+    assert action == f"{path}?row=50"
+    web.services.answers["POST /api/purchases"] = (409, refusal("One of these tickets is sold"))
+    again = browser.submit(page, action, ticket=area_id(50)).page
+    assert area_id(50) in [e.get("value") for e in again.iter("input")], "the same rows"
 
 
 # --- what is held ---
@@ -185,8 +207,8 @@ def test_who_signs_out_holds_nothing_for_the_next(web):
     assert "held" not in browser.cookies
 
 
-@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{new_id()}", f"/orders/{new_id()}.1", f"//evil.example/{new_id()}.9999999999",
-                                   f"/orders/{new_id()}.x"])
+@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", f"//evil.example/{SOME_ID}.9999999999",
+                                   f"/orders/{SOME_ID}.x"])
 def test_nonsense_is_not_held(web, value):
     browser = Browser(web, True)
     browser.cookies.set("held", value, domain="127.0.0.1", path="/")
@@ -226,6 +248,11 @@ def test_what_one_sells(web):
     shows = [text_of(e) for e in answer.page.find(".//section[@id='own-shows']").iter("li")]
     assert len(shows) == 2 and "Draft" in shows[0] and "On sale 12 of 100" in shows[1] and TITLE in answer.words
     assert query_of(web.services.asked("GET", "/api/shows")[0]) == {"mine": ["true"], "limit": ["20"]}
+    web.services.answers["GET /api/shows"] = (200, [show(title="Past", startsAt="2020-06-01T18:00:00.000Z", free=1, places=2)])
+    [past] = [text_of(e) for e in browser.go("/tickets").page.find(".//section[@id='own-shows']").iter("li")]
+    assert "Over 1 of 2" in past and "On sale" not in past
+    web.services.answers["GET /api/shows"] = (200, [show(status="cancelled")], {"Link": f'</api/shows?cursor={(later := new_id())}&limit=20>; rel="next"'})
+    assert f"/tickets?shows={later}" in [a.get("href") for a in browser.go("/tickets").page.iter("a")], "also where none is on this page"
     web.services.answers["GET /api/shows"] = (503, refusal("no"))
     assert "Your shows can't be shown right now" in browser.go("/tickets").words
     web.services.answers["GET /api/shows"] = (401, refusal("no"))
@@ -279,7 +306,70 @@ def test_pages_of_text_and_the_icon(web):
 
 def test_a_new_account_is_welcomed(web):
     browser = Browser(web)
+    browser.cookies.set("held", f"/orders/{SOME_ID}.9999999999", domain="127.0.0.1", path="/")
     cookie = {"Set-Cookie": f"session={web.tokens(1)[0]}; Path=/; HttpOnly; Max-Age=43200"}
     web.services.answers |= {"POST /api/users/signup": (201, {"id": new_id(), "email": "x"}, cookie)}
     answer = browser.submit(browser.go("/signup?next=%2Fsell").page, "/signup", email="a@example.com", password="long enough")
     assert answer.headers["Location"] == "/sell?done=welcome" and "Welcome to Onsale!" in browser.go(answer.headers["Location"]).words
+    assert "held" not in browser.cookies, "of whoever was signed in before"
+
+
+# --- the door ---
+
+def open_door(web):
+    """Its seller, the path of its page, and that of the service which lets in."""
+    browser = Browser(web, True)
+    path = serve_show(web, show(browser.id))
+    return browser, f"{path}/door", f"/api{path}/admit"
+
+
+def answer_of(answer):
+    return next(text_of(e) for e in answer.page.iter("section") if e.get("id") == "answer")
+
+
+@pytest.mark.parametrize("unknown", [(503, {}), (429, {"errors": [{"message": "Too many"}]}), (200, b"<html>")])
+def test_an_outcome_at_the_door_that_is_not_known_keeps_its_key(web, unknown):
+    browser, path, admit = open_door(web)
+    web.services.answers[f"POST {admit}"] = unknown
+    answer = browser.submit(browser.go(path).page, path, code="a code", door="North")
+    assert answer.status_code in (429, 503) and "No answer" in answer_of(answer)
+    web.services.answers[f"POST {admit}"] = (200, {"words": "Row A"})
+    answer = browser.submit(answer.page, path, code="a code", door="North")
+    assert "Let in" in answer_of(answer)
+    browser.submit(answer.page, path, code="another", door="North")
+    first, again, next_one = (r["headers"]["Idempotency-Key"] for r in web.services.asked("POST", admit))
+    assert first == again != next_one
+
+
+def test_nobody_is_let_in_unless_the_page_can_say_so(web):
+    browser, path, admit = open_door(web)
+    page = browser.go(path).page
+    web.services.away = {"shows"}
+    assert browser.submit(page, path, code="a code").status_code == 503
+    web.services.away = set()
+    web.services.answers[f"GET {admit.removesuffix('/admit')}"] = (404, {})
+    assert browser.submit(page, path, code="a code").status_code == 404
+    assert web.services.asked("POST", admit) == []
+
+
+def test_the_name_of_a_door(web):
+    browser, path, admit = open_door(web)
+    web.services.answers[f"POST {admit}"] = (400, {"errors": [{"field": "door", "message": "must have 1 to 60 characters"}]})
+    answer = browser.submit(browser.go(path).page, path, code="a code", door=" ")
+    assert "Not checked" in answer_of(answer) and "The name of the door must have 1 to 60 characters." in answer_of(answer)
+    browser.submit(answer.page, path, code="a code", door=" North ")
+    assert [r["body"] for r in web.services.asked("POST", admit)] == [{"code": "a code"}, {"code": "a code", "door": "North"}]
+
+
+# --- receipts ---
+
+@pytest.mark.parametrize("away", ["payments", "tickets"])
+def test_a_receipt_while_a_service_is_away(web, away):
+    browser, p = Browser(web, True), purchase(status="complete")
+    paid = {"id": new_id(), "orderId": p["id"], "status": "succeeded", "changedAt": "2026-11-21T10:40:00.000Z"}
+    receipt = serve_purchase(web, p, charges=[paid]) + "/receipt"
+    serve_ticket(web, ticket() | {"id": p["orders"][0]["ticket"]["id"]})
+    assert browser.go(receipt).status_code == 200
+    web.services.away = {away}
+    answer = browser.go(receipt)
+    assert answer.status_code == 503 and "Receipts can't be shown at the moment" in answer.words

@@ -1,34 +1,19 @@
 """The pages of shows and purchases, by themselves: what services/web makes of whatever the services answer."""
+import time
 import urllib.parse
 import uuid
 
 import pytest
 
-from webs import (TITLE, Browser, area, event, new_id, order, purchase, refusal, running, serve_order, serve_purchase, serve_show, show,
-                  ticket)
+from webs import (SOME_ID, TITLE, Browser, area, event, new_id, order, purchase, refusal, serve_order, serve_purchase, serve_show, show,
+                  text_of, ticket)
 
-SOME_ID = "01900000-0000-7000-8000-000000000000"  # in a test's name: the same in each worker
-
-
-@pytest.fixture(scope="module")
-def running_web(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("web")) as web:
-        yield web
-
-
-@pytest.fixture
-def web(running_web):
-    services = running_web.services
-    services.answers.clear(), services.seen.clear(), services.away.clear()
-    return running_web
+def ago(hours):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - hours * 3600))
 
 
 def link_to(cursor):
     return {"Link": f'</api/x?cursor={cursor}&limit=20>; rel="next"'}
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 # --- lists ---
@@ -132,7 +117,20 @@ def test_what_a_show_says_to_whom(web):
     answer = browser.go(serve_show(web, show(), [area(free=0)]))
     assert "Nothing is free right now" in answer.words and "How many?" not in answer.words
     answer = browser.go(serve_show(web, show(status="cancelled"), [area()]))
-    assert "This show is cancelled" in answer.words and "How many?" not in answer.words
+    assert "This show is cancelled. Its tickets are no longer sold." in answer.words and "How many?" not in answer.words
+
+
+def test_a_show_that_is_over(web):
+    """Half a day after its start; until then it may go on."""
+    browser, stalls = Browser(web, True), area()
+    path = serve_show(web, show(startsAt=ago(hours=13)), [stalls, area()])
+    answer = browser.go(path)
+    assert "This show is over." in answer.words and "Pick your seats" not in answer.words and not list(answer.page.find(".//main").iter("form"))
+    assert f"{path}/areas/{stalls['id']}" not in [a.get("href") for a in answer.page.iter("a")]
+    web.services.answers[f"GET /api{path}/areas/{stalls['id']}/seats"] = (200, {"areaId": stalls["id"], "rows": []})
+    assert browser.go(f"{path}/areas/{stalls['id']}").headers["Location"] == path
+    assert "This show is over." in browser.go(serve_show(web, show(browser.id, startsAt=ago(hours=13)), [area()])).words
+    assert "Get the best available" in browser.go(serve_show(web, show(startsAt=ago(hours=11)), [area()])).words
 
 
 def test_the_best_available(web):
@@ -267,11 +265,19 @@ def test_the_bank_wants_to_know_more(web):
 
 
 @pytest.mark.parametrize("reason, words", [("buyer", "You cancelled this order"), ("expired", "The time to pay is over"),
-                                           ("ticket_cancelled", "The seller withdrew a ticket of it"), ("payment_failed", "The payment failed")])
+                                           ("ticket_cancelled", "The seller withdrew one of the tickets"), ("payment_failed", "The payment failed")])
 def test_how_a_purchase_ended(web, reason, words):
     path = serve_purchase(web, purchase(2, status="cancelled"), [event("OrderCancelled", "cancelled", reason=reason)])
     answer = Browser(web, True).go(path)
     assert words in answer.words and "You were not charged" in answer.words and "Pay " not in answer.words
+
+
+def test_a_purchase_that_was_lost(web):
+    browser, p, lost = Browser(web, True), purchase(2, status="cancelled"), [event("OrderCancelled", "cancelled", reason="lost")]
+    words = browser.go(serve_purchase(web, p, lost)).words
+    assert "We lost this order by a failure of ours. What you paid goes back to you in full." in words and "You cancelled" not in words
+    words = browser.go(serve_purchase(web, p, lost, [{"status": "refunded"}])).words
+    assert "What you paid was refunded in full." in words and "goes back to you" not in words and "after the order had ended" not in words
 
 
 def test_cancelling_a_purchase(web):

@@ -100,7 +100,7 @@ def test_paying(person):
         assert follow(buyer, buyer.submit(answer.page, f"{order}/pay", token="pm_card_visa"))[0] == order
     wait_until(lambda: "The ticket is yours" in buyer.go(order).words, "it is paid")
     assert "Paid: the ticket is yours" in buyer.go(order).words and "Cancel" not in buyer.go(order).words
-    wait_until(lambda: "You bought this ticket" in buyer.go(where).words, "the buyer has it")
+    wait_until(lambda: "Show this at the door" in buyer.go(where).words, "the buyer has it")
     assert "You sold this ticket" in seller.go(where).words and "Sold." in person().go(where).words
 
 

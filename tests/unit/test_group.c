@@ -264,19 +264,28 @@ static void a_backlog_is_read_without_pauses(void **state) {
     group_leave(g, DEADLINE_MS);
 }
 
-/* A group that gathers has a full queue after each answer, and no lag once it is read. */
+static int by_size(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A group that gathers has a full queue after each answer, and no lag once it is read. By itself librdkafka
+ * would look again after a second, each time; a busy machine is slow now and then. */
 static void who_gathers_asks_again(void **state) {
     (void)state;
-    enum { MANY = 20 };
+    enum { MANY = 21 };
     static const char *const trickle[] = {"trickle", NULL};
     struct group *g = join_alone(
         &(struct group_options){.id = "i", .brokers = brokers, .topics = trickle, .gather_ms = 20});
-    int64_t begin = clock_mono_us();
+    int64_t took_us[MANY];
     for (int i = 0; i < MANY; i++) {
         produce_some(trickle[0], 1);
+        took_us[i] = -clock_mono_us();
         read_some(g, 1);
+        took_us[i] += clock_mono_us();
     }
-    assert_in_range(clock_mono_us() - begin, 0, 6000000);
+    qsort(took_us, MANY, sizeof *took_us, by_size);
+    assert_in_range(took_us[MANY / 2], 0, 500000);
     group_leave(g, DEADLINE_MS);
 }
 

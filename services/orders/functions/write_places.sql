@@ -29,3 +29,16 @@ begin
     select 'AreaStocked', id, show_id, version, places from area;
 end
 $$;
+
+-- Puts places back into their rows of seats, unless an order has them: their tickets are not sold any more, and while they were, a claim
+-- may have taken them out (tickets_gone). The turn, then the rows: as in lock_purchases. Whoever orders a place holds its row until the
+-- order can be seen.
+create or replace function put_places_back(ids uuid[]) returns void language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('lock_purchases', 0));
+    perform from seat_rows s where s.id in (select row_of(id) from unnest(ids) as i (id)) order by s.id for update;
+    perform set_free(row_of(i.id), 1::bigint << place_of(i.id), true)
+       from unnest(ids) as i (id)
+      where not exists (select from orders o where o.ticket_id = i.id and o.status <> 'cancelled');
+end
+$$;

@@ -19,7 +19,7 @@ begin
                           when k.key is not null then 'repeated'
                           when r.key is null and c.token = r.token and c.state not in ('failed', 'abandoned') then 'repeated'
                           when c.order_status = 'cancelled' then 'ended'
-                          when c.order_status = 'complete' or c.state = 'succeeded' then 'paid'
+                          when c.order_status = 'complete' or c.state in ('succeeded', 'refunding') then 'paid'
                           when c.state = 'action' then case when c.attempt >= c.max_attempts then 'limit' else 'replaced' end
                           when c.state in ('started', 'abandoned') then 'busy'
                           when c.final then 'limit'

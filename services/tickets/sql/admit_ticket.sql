@@ -17,6 +17,7 @@ with req as (
            case when o.seller_id is null or (o.seller_id <> o.user_id and o.show_status = 'draft') then 'missing'
                 when o.seller_id <> o.user_id then 'forbidden'
                 when o.fault is not null then o.fault
+                when a.id is not null then 'good' -- this request, again
                 when s.refunded then 'refunded'
                 when t.order_id = o.order_id and t.status = 'sold' then 'good'
                 when t.status = 'sold' then 'sold_again'
@@ -24,6 +25,7 @@ with req as (
       from owned o
       left join tickets t on t.id = o.ticket_id
       left join sales s on s.order_id = o.order_id
+      left join admissions a on (a.ticket_id, a.order_id, a.user_id, a.idempotency_key) = (o.ticket_id, o.order_id, o.user_id, o.key)
 ), first as (
     select distinct on (ticket_id, order_id) * from judged where verdict = 'good' order by ticket_id, order_id, ordinal
 ), admitted as (

@@ -1,12 +1,13 @@
--- A page of a seller's own shows, whatever their status, those begun last first. The counts are for shows that are made: places that are free.
+-- A page of a seller's own shows, those begun last first; without what is cancelled, which is a draft that was deleted. Free places are
+-- counted of what is announced.
 with page as materialized (
     select r.ordinal, s.*
       from unnest($1::uuid[], $2::int4[], $3::uuid[]) with ordinality as r (before, most, user_id, ordinal)
      cross join lateral (
-        select * from shows s where s.user_id = r.user_id and s.id < r.before order by s.id desc limit r.most) s
+        select * from shows s where s.user_id = r.user_id and s.id < r.before and s.status <> 'cancelled' order by s.id desc limit r.most) s
 ), count as materialized (
     select a.show_id, sum(n.free)::int8 as free, min(a.price) filter (where n.free > 0) as from_price
-      from (select distinct id from page) p
+      from (select distinct id from page where status = 'announced') p
       join areas a on a.show_id = p.id
      cross join lateral (select coalesce(sum(bit_count(w.free::bit(64))), 0) as free from seat_rows w where w.area_id = a.id) n
      group by a.show_id

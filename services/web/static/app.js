@@ -275,7 +275,8 @@
         const boxes = all("[name=ticket]", pick), picked = boxes.filter((box) => box.checked), most = Number(pick.dataset.most);
         for (const box of boxes) box.disabled = !box.checked && picked.length >= most;
         const total = new Intl.NumberFormat(undefined, { style: "currency", currency: pick.dataset.currency }).format(picked.length * pick.dataset.price);
-        pick.querySelector(".picked").textContent = picked.length ? `${picked.length} seat${picked.length > 1 ? "s" : ""}: ${total}` : `Pick up to ${most} seats.`;
+        const wanted = most === 1 ? "Pick 1 seat." : `Pick up to ${most} seats.`;
+        pick.querySelector(".picked").textContent = picked.length ? `${picked.length} seat${picked.length > 1 ? "s" : ""}: ${total}` : wanted;
     }
     if (pick) {
         pick.addEventListener("change", told);

@@ -3,12 +3,13 @@
 (() => {
     const find = (id) => document.getElementById(id);
     const form = find("let-in"), video = find("video"), scan = find("scan");
-    const again = 3000; // ms in which the same code, still before the camera, is not sent again
-    let asking = false, last = "", lastAt = 0;
+    const gone = 1500;      // ms without the last code before the camera, after which it counts as new
+    const patience = 20000; // ms for an answer
+    let asking = false, last = "", lastAt = 0, scanned = false; // scanned: the answer is about a code that the camera saw
 
-    function show(heading, words) {
+    function show(kind, heading, words) {
         const answer = find("answer"), texts = [["door-heading", heading], ["door-words", words]];
-        answer.className = "door-answer bad";
+        answer.className = `door-answer ${kind}`;
         answer.replaceChildren(...texts.map(([name, text]) => {
             const p = document.createElement("p");
             p.className = name;
@@ -17,8 +18,11 @@
         }));
     }
 
-    // The page that comes back has the answer, and the key for the next code.
-    function take(text) {
+    const noAnswer = () => show("bad", "No answer", "The code could not be checked just now. Scan it again.");
+
+    // The page that comes back has the answer, and the key for the next code. Without an answer the key stays: the code may have let in.
+    function take(status, text) {
+        if (status === 429 || status >= 500) return noAnswer();
         const page = new DOMParser().parseFromString(text, "text/html"), answer = page.getElementById("answer");
         if (answer === null) return location.reload(); // not signed in any more
         find("answer").replaceWith(answer);
@@ -30,11 +34,13 @@
     async function send() {
         if (asking) return;
         asking = true;
+        show("none", "Checking…", "");
         try {
-            const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-            take(await answer.text());
+            const body = new URLSearchParams(new FormData(form));
+            const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(patience) });
+            take(answer.status, await answer.text());
         } catch {
-            show("No answer", "You are offline, or the server cannot be reached. Scan it again.");
+            show("bad", "No answer", "You are offline, or the server cannot be reached. Scan it again.");
         } finally {
             asking = false;
         }
@@ -43,17 +49,23 @@
     form.addEventListener("submit", (event) => {
         event.preventDefault();
         event.stopImmediatePropagation(); // app.js would show it as busy until the next page
+        scanned = false;
         send().then(() => form.elements.code.focus());
     }, true);
 
+    // A code that stays before the camera is asked about once; when it has gone, its answer goes, too.
     async function look(detector) {
-        const [found] = asking ? [] : await detector.detect(video).catch(() => []);
-        const now = performance.now();
-        if (found && (found.rawValue !== last || now - lastAt > again)) {
-            last = found.rawValue;
-            form.elements.code.value = last;
+        const found = asking ? [] : (await detector.detect(video).catch(() => [])).map((code) => code.rawValue);
+        if (asking || found.includes(last)) {
+            lastAt = performance.now();
+        } else if (found.length > 0) {
+            last = form.elements.code.value = found[0];
+            scanned = true;
             await send();
             lastAt = performance.now();
+        } else if (last !== "" && performance.now() - lastAt > gone) {
+            last = "";
+            if (scanned) show("none", "Ready", "Scan a ticket, or type its code below.");
         }
         setTimeout(look, 60, detector);
     }
