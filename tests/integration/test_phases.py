@@ -99,22 +99,23 @@ def test_a_show_announced_without_phases_sells(seller):
 
 # --- what orders sells ---
 
-@pytest.mark.parametrize("phases, status, message", [
-    ([phase(3600, 7200)], 409, "not on sale yet"),
-    ([phase(-3600, -1)], 409, "The sale of this is over"),
-    ([phase(-3600, -1), phase(3600, 7200)], 409, "not on sale yet"),
-    ([phase(-3600, 3600, queue=True)], 403, "queue"),
-    ([phase(-3600, 3600, perUser=1)], 409, "one person")])
-def test_no_phase_lets_him_buy(stack, seller, buyer, phases, status, message):
+@pytest.mark.parametrize("phases, status, reason, message", [
+    ([phase(3600, 7200)], 409, "not_open", "not on sale yet"),
+    ([phase(-3600, -1)], 409, "over", "The sale of this is over"),
+    ([phase(-3600, -1), phase(3600, 7200)], 409, "not_open", "not on sale yet"),
+    ([phase(-3600, 3600, queue=True)], 403, "queue_required", "queue"),
+    ([phase(-3600, 3600, perUser=1)], 409, "limit", "one person")])
+def test_no_phase_lets_him_buy(stack, seller, buyer, phases, status, reason, message):
     """By whichever route."""
     venue = Venue(stack, seller, phases=phases)
     venue.add("Stalls", rows=[4])
     if phases[0]["perUser"] == 1:
         venue.buy(buyer, 1)
     ticket = venue.ticket("Stalls", "A", 4)
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), status, message)
-    refused(buyer.post("/api/purchases", json={"ticketIds": [ticket]}), status, message)
-    refused(buyer.post("/api/orders", json={"ticketId": ticket}), status, message)
+    for path, body in (("purchases", {"showId": venue.id, "quantity": 1}), ("purchases", {"ticketIds": [ticket]}), ("orders", {"ticketId": ticket})):
+        answer = buyer.post(f"/api/{path}", json=body)
+        refused(answer, status, message)
+        assert answer.json()["reason"] == reason
 
 
 def test_a_phase_of_some_areas(stack, seller, buyer):
@@ -122,7 +123,9 @@ def test_a_phase_of_some_areas(stack, seller, buyer):
     stalls, balcony = venue.add("Stalls", rows=[4]), venue.add("Balcony", rows=[4])
     venue.phases = json.dumps([phase(-3600, 3600, areas=[stalls]), phase(3600, 7200)])
     venue.tell("announced")
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "choose one")
+    answer = buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1})
+    refused(answer, 409, "choose one")
+    assert answer.json()["reason"] == "area_required"
     refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": balcony}), 409, "not on sale yet")
     refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "not on sale yet")
     venue.buy(buyer, 2, areaId=stalls)
