@@ -113,9 +113,7 @@ def test_no_phase_lets_him_buy(stack, seller, buyer, phases, status, reason, mes
         venue.buy(buyer, 1)
     ticket = venue.ticket("Stalls", "A", 4)
     for path, body in (("purchases", {"showId": venue.id, "quantity": 1}), ("purchases", {"ticketIds": [ticket]}), ("orders", {"ticketId": ticket})):
-        answer = buyer.post(f"/api/{path}", json=body)
-        refused(answer, status, message)
-        assert answer.json()["reason"] == reason
+        refused(buyer.post(f"/api/{path}", json=body), status, message, reason)
 
 
 def test_a_phase_of_some_areas(stack, seller, buyer):
@@ -123,11 +121,9 @@ def test_a_phase_of_some_areas(stack, seller, buyer):
     stalls, balcony = venue.add("Stalls", rows=[4]), venue.add("Balcony", rows=[4])
     venue.phases = json.dumps([phase(-3600, 3600, areas=[stalls]), phase(3600, 7200)])
     venue.tell("announced")
-    answer = buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1})
-    refused(answer, 409, "choose one")
-    assert answer.json()["reason"] == "area_required"
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": balcony}), 409, "not on sale yet")
-    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "not on sale yet")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "choose one", "area_required")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": balcony}), 409, "not on sale yet", "not_open")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "not on sale yet", "not_open")
     venue.buy(buyer, 2, areaId=stalls)
     assert buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 4)}).status_code == 201
 
@@ -139,7 +135,7 @@ def test_a_limit_is_of_the_whole_show(stack, seller, buyer):
     venue.buy(buyer, 2)
     venue.phases = json.dumps([phase(-3600, -1, perUser=2), phase(-1, 3600, perUser=3)])
     venue.tell("announced")
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person", "limit")
     venue.buy(buyer, 1)
 
 
