@@ -247,10 +247,10 @@ def test_how_many_of_a_show(stack, seller, buyer):
     venue = Venue(stack, seller, per_user=4)
     venue.add("Stalls", rows=[20])
     first = venue.buy(buyer, 3)
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person", "limit")
     venue.buy(buyer, 1)
-    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 20)}), 409, "one person")
-    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 20)}), 409, "one person", "limit")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person", "limit")
     assert buyer.delete(f"/api/purchases/{first['id']}").status_code == 204
     venue.buy(buyer, 3)
     venue.check()
@@ -291,7 +291,7 @@ def test_a_show_of_few_and_other_tickets(stack, seller, buyer, other):
     venue.add("Stalls", rows=[4])
     tickets = [venue.ticket("Stalls", "A", 1)] + [list_ticket(stack, other)["id"] for _ in range(3)]
     assert buyer.post("/api/purchases", json={"ticketIds": tickets}).status_code == 201
-    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 2)]}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 2)]}), 409, "one person", "limit")
 
 
 # --- several in one execution ---
