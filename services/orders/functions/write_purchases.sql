@@ -38,6 +38,7 @@ declare
 begin
     loop
         select * into claimed, refusals, left_over from claim_all(requests, judged);
+        exit when claimed = '{}';
         gone := tickets_gone(claimed);
         exit when gone = '{}';
         -- A hint was wrong: it is put right, and all is done again in the same order.
@@ -56,7 +57,9 @@ begin
             return next; -- without an order
         end if;
     end loop;
-    return query select * from write_claimed(claimed);
+    if claimed <> '{}' then
+        return query select * from write_claimed(claimed);
+    end if;
 end
 $$;
 -- The ordinals of those whose buyer is locked: of the requests of a buyer the first, unless another transaction has one of his.
