@@ -19,16 +19,14 @@ begin
                              when w.user_id = r.user_id then 'own'
                              when r.area_id is not null and a.id is null then 'no area'
                              when a.accessible and not r.accessible then 'accessible'
-                             when w.phases is not null
-                             then judge_phase(w.phases, r.area_id, had.places + r.quantity)
-                             when had.places + r.quantity > w.per_user then 'show limit' end,
+                             when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity)
+                             when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
+                                  + r.quantity > w.per_user then 'show limit' end,
                         case when (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null)
                                   + r.quantity > r.most then 'limit' end) end
           from unnest(requests) r
           left join shows w on w.id = r.show_id
           left join areas a on a.id = r.area_id and a.show_id = r.show_id
-         cross join lateral (select count(*) as places from orders o
-                              where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled') had
          order by r.ordinal);
 end
 $$;
@@ -45,17 +43,16 @@ begin
                           when t.status = 'sold' or h.status = 'complete' then 'sold'
                           when h.id is not null then 'reserved'
                           when s.accessible and not r.accessible then 'accessible'
-                          when w.phases is not null then judge_phase(w.phases, s.area_id, had.places + t.of_show)
-                          when had.places + t.of_show > w.per_user then 'show limit' end),
+                          when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int)
+                          when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
+                               + t.of_show > w.per_user then 'show limit' end),
            count(distinct t.currency)
       into reasons, currencies
       from unnest(r.tickets) as i (id)
       left join (select *, count(*) over (partition by show_id) as of_show from tickets where id = any (r.tickets)) t on t.id = i.id
       left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
       left join shows w on w.id = t.show_id
-      left join orders h on h.ticket_id = i.id and h.status <> 'cancelled'
-     cross join lateral (select count(*) as places from orders o
-                          where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled') had;
+      left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
     return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over',
                                                       'queue required', 'show limit']) with ordinality as known (reason, nr)
                       where reason = any (reasons) order by nr limit 1),
