@@ -87,6 +87,8 @@ static struct str link_to_row(struct req *rq, size_t row) {
 static struct seats_view view_of(struct req *rq, const struct show *show, const struct show_area_view *area) {
     struct visit *visit = visit_of(rq);
     struct seats_page *p = own(rq);
+    struct sale sale = view_sale(show, visit->page.now);
+    int64_t per_user = sale.phase == NULL ? show->per_user : sale.phase->per_user;
     struct seats_view view = {.page = visit->page,
                               .show_id = show->id,
                               .show = show->head.title,
@@ -97,7 +99,7 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
                               .accessible = area->accessible,
                               .needed = visit_field(rq, "accessible").n > 0,
                               .problem = p->problem,
-                              .most = show->per_user < PURCHASE_MOST ? show->per_user : PURCHASE_MOST,
+                              .most = per_user < PURCHASE_MOST ? per_user : PURCHASE_MOST,
                               .key = visit_new_key(rq)};
     return view;
 }
@@ -144,7 +146,8 @@ static void render(struct req *rq) {
         page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
         return;
     }
-    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED ||
+    struct sale sale = view_sale(&show, visit_of(rq)->page.now);
+    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED || !view_sells(&sale, &id) ||
         view_over(show.head.starts_at, visit_of(rq)->page.now)) {
         char text[UUID_TEXT];
         visit_id(rq, text);

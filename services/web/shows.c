@@ -12,7 +12,7 @@ static void on_shows(struct req *rq, const struct api_answer *answer) {
     view.search.problem = search_problem(rq, answer);
     if (answer->code == 400 && view.search.problem.n > 0) {
         visit->status = 400;
-    } else if (answer->code != 200 || !view_shows(answer->body, req_arena(rq), &view.shows)) {
+    } else if (answer->code != 200 || !view_shows(answer->body, visit->page.now, req_arena(rq), &view.shows)) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {

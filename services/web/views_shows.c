@@ -69,7 +69,14 @@ bool view_over(int64_t starts_at, int64_t now_us) {
     return starts_at + longest_us < now_us;
 }
 
-bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out) {
+/* Until when it is not on sale yet, if it has phases. */
+static void get_sale(const json_t *show, int64_t now_us, struct arena *arena, struct show_card_view *out) {
+    out->ended = json_is_true(json_object_get(show, "saleOver"));
+    if (read_time(show, "opensAt", &out->opens_at) && out->opens_at > now_us)
+        out->opens = view_in(out->opens_at - now_us, arena);
+}
+
+bool view_shows(const json_t *json, int64_t now_us, struct arena *arena, struct show_card_list *out) {
     size_t n = json_array_size(json);
     struct show_card_view *cards = arena_alloc(arena, n * sizeof *cards);
     for (size_t i = 0; i < n; i++) {
@@ -85,6 +92,7 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
                                            .starts_at = head.starts_at,
                                            .zone = head.zone};
         if (!get_supply(show, arena, &cards[i])) return false;
+        get_sale(show, now_us, arena, &cards[i]);
     }
     *out = (struct show_card_list){cards, n};
     return json_is_array(json);
@@ -92,7 +100,7 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
 
 bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, struct own_show_list *out) {
     struct show_card_list cards;
-    if (!view_shows(json, arena, &cards)) return false;
+    if (!view_shows(json, now_us, arena, &cards)) return false;
     struct own_show_view *shows = arena_alloc(arena, cards.count * sizeof *shows);
     size_t n = 0;
     for (size_t i = 0; i < cards.count; i++) {
@@ -111,6 +119,8 @@ bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, str
                                           .zone = card->zone,
                                           .state = (enum show_state)state,
                                           .over = view_over(card->starts_at, now_us),
+                                          .opens = card->opens,
+                                          .ended = card->ended,
                                           .free = get_count(show, "free"),
                                           .places = get_count(show, "places")};
         shows[n].taken = shows[n].places - shows[n].free;
@@ -183,7 +193,8 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     out->per_user = get_count(json, "perUser");
     out->version = get_count(json, "version");
     out->head.cover = cover_of(&out->id, arena);
-    return state >= 0 && get_areas(json_object_get(json, "areas"), arena, out);
+    return state >= 0 && view_phases(json_object_get(json, "phases"), arena, out) &&
+           get_areas(json_object_get(json, "areas"), arena, out);
 }
 
 /* --- the seats of an area --- */

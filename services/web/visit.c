@@ -21,7 +21,7 @@ struct visit *visit_of(struct req *rq) {
 /* Where a form that was sent stands: /orders/1 for /orders/1/pay. */
 static struct str page_of_target(struct str path) {
     static const char *const actions[] = {"/buy",   "/withdraw", "/pay",   "/confirm",  "/cancel",
-                                          "/email", "/password", "/areas", "/announce", "/discard"};
+                                          "/email", "/password", "/areas", "/announce", "/discard", "/remove"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         size_t n = strlen(actions[i]);
         if (path.n > n && memcmp(path.p + path.n - n, actions[i], n) == 0) path.n -= n;
