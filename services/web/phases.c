@@ -1,8 +1,10 @@
 /* The page on which a seller says when a show is sold, and what its forms do. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
 #include "buf.h"
+#include "clock.h"
 #include "local_time.h"
 #include "routes.h"
 #include "views.h"
@@ -12,7 +14,7 @@ struct phases_page {
     struct show show;
     void (*then)(struct req *rq); /* once the show is known to be the reader's own */
     struct str opens_error, closes_error;
-    const struct api_answer *refusal;
+    const struct api_answer *refusal; /* NULL: none */
 };
 
 static struct phases_page *own(struct req *rq) {
@@ -43,9 +45,17 @@ static struct option_list areas_of(struct req *rq, const struct show *show) {
 static struct str problem_of(struct req *rq, const struct api_answer *refusal) {
     struct str words = api_error(refusal, "phases");
     if (refusal->code == 412)
-        return STR("The show has changed meanwhile, maybe in another window. Look at its phases, and try again.");
+        return STR(
+            "The show has changed meanwhile, maybe in another window. Look at its phases, and try again.");
     if (words.n > 0) return visit_sentence(rq, words);
-    return visit_trouble(rq, refusal, "That doesn't work right now. Nothing was done; try again in a moment.");
+    return visit_trouble(rq, refusal,
+                         "That doesn't work right now. Nothing was done; try again in a moment.");
+}
+
+static bool asks_for_codes(const struct show *show) {
+    for (size_t i = 0; i < show->phase_count; i++)
+        if (show->phases[i].codes) return true;
+    return false;
 }
 
 static void render(struct req *rq) {
@@ -53,7 +63,7 @@ static void render(struct req *rq) {
     const struct phases_page *p = own(rq);
     const struct show *show = &p->show;
     bool announced = show->state == SHOW_STATE_ANNOUNCED;
-    struct str per_user = visit_field(rq, "per-user");
+    struct str per_user = visit_field(rq, "per-user"), uses = visit_field(rq, "uses");
     struct phases_view view = {.page = visit->page,
                                .id = show->id,
                                .title = show->head.title,
@@ -67,11 +77,18 @@ static void render(struct req *rq) {
                                .opens_error = p->opens_error,
                                .closes = visit_field(rq, "closes"),
                                .closes_error = p->closes_error,
-                               .areas = areas_of(rq, show)};
+                               .areas = areas_of(rq, show),
+                               .codes = visit_field(rq, "codes").n > 0,
+                               .coded = asks_for_codes(show),
+                               .count = visit_field(rq, "count"),
+                               .uses = uses.n > 0 ? uses : STR("1"),
+                               .key = visit_new_key(rq)};
     if (p->opens_error.n + p->closes_error.n > 0) visit->status = 400;
     if (p->refusal != NULL) {
         visit->status = p->refusal->away || p->refusal->code < 400 ? 503 : p->refusal->code;
         view.problem = problem_of(rq, p->refusal);
+        view.count_error = visit_words(rq, api_error(p->refusal, "count"));
+        view.uses_error = visit_words(rq, api_error(p->refusal, "uses"));
     }
     phases_render(page_begin(rq), &view);
     page_end(rq);
@@ -132,6 +149,8 @@ static void write_new(struct req *rq, struct json *body, const struct new_phase 
         json_text(body, form->fields[i].value);
     }
     if (some) json_close(body, ']');
+    json_key(body, "codes");
+    json_bool(body, visit_field(rq, "codes").n > 0);
     json_close(body, '}');
 }
 
@@ -200,10 +219,9 @@ void add_phase(struct req *rq) {
 static void drop(struct req *rq) {
     const struct show *show = &own(rq)->show;
     const struct phase *removed = NULL;
-    char opens[32];
-    int64_t at_us = -1;
-    snprintf(opens, sizeof opens, "%.*s", (int)visit_field(rq, "opens").n, visit_field(rq, "opens").p);
-    for (size_t i = 0; view_time(opens, &at_us) && i < show->phase_count; i++)
+    int64_t at_us;
+    bool known = clock_parse(visit_field(rq, "phase"), &at_us);
+    for (size_t i = 0; known && i < show->phase_count; i++)
         if (show->phases[i].opens_at == at_us) removed = &show->phases[i];
     if (removed != NULL)
         put(rq, NULL, removed);
@@ -214,4 +232,50 @@ static void drop(struct req *rq) {
 void remove_phase(struct req *rq) {
     visit_begin(rq);
     if (page_own_form(rq)) go(rq, drop);
+}
+
+/* --- codes --- */
+
+static void render_codes(struct req *rq, const json_t *made) {
+    const struct phases_page *p = own(rq);
+    const json_t *codes = json_object_get(made, "codes");
+    size_t n = json_array_size(codes);
+    struct buf text = {0};
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%s\n", json_string_value(json_array_get(codes, i)));
+    struct codes_view view = {.page = visit_of(rq)->page,
+                              .id = p->show.id,
+                              .title = p->show.head.title,
+                              .count = (int64_t)n,
+                              .uses = json_integer_value(json_object_get(made, "uses")),
+                              .codes = buf_str(&text)};
+    codes_render(page_begin(rq), &view);
+    page_end(rq);
+    buf_free(&text);
+}
+
+static void on_codes(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 201) {
+        render_codes(rq, answer->body);
+    } else if (!page_refused(rq, answer)) {
+        own(rq)->refusal = answer;
+        render(rq);
+    }
+}
+
+static void make(struct req *rq) {
+    char path[64], id[UUID_TEXT];
+    struct json body = {0};
+    json_open(&body, '{');
+    visit_put_number(rq, &body, "count", "count");
+    visit_put_number(rq, &body, "uses", "uses");
+    json_close(&body, '}');
+    visit_id(rq, id);
+    snprintf(path, sizeof path, "/api/shows/%.*s/codes", UUID_TEXT, id);
+    visit_send(rq, API_ORDERS, "POST", path, &body, 0, on_codes);
+}
+
+void make_codes(struct req *rq) {
+    visit_begin(rq);
+    if (page_own_form(rq)) go(rq, make);
 }

@@ -36,7 +36,9 @@ static void fill(struct req *rq, const struct form_page *p, struct show_form_vie
     view->title = field_or(rq, "title", head.title);
     view->venue = field_or(rq, "venue", head.venue);
     view->city = field_or(rq, "city", head.city);
-    view->starts = field_or(rq, "starts", show == NULL ? (struct str){0} : local_time_write(head.zone, head.starts_at, req_arena(rq)));
+    view->starts =
+        field_or(rq, "starts",
+                 show == NULL ? (struct str){0} : local_time_write(head.zone, head.starts_at, req_arena(rq)));
     view->zone = field_or(rq, "zone", head.zone);
     view->description = field_or(rq, "description", head.description);
     view->currency = field_or(rq, "currency", show == NULL ? str_of(web->currency) : show->currency);

@@ -53,6 +53,7 @@ struct str visit_refused_words(struct req *rq, const struct api_answer *refusal)
 static void add_refusal(struct req *rq, const struct api_answer *refusal, struct show_view *view) {
     visit_of(rq)->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
     view->quantity_error = visit_words(rq, api_error(refusal, "quantity"));
+    view->code_error = visit_words(rq, api_error(refusal, "code"));
     view->area_error = visit_words(rq, api_error(refusal, "areaId"));
     view->problem = visit_refused_words(rq, refusal);
 }
@@ -68,13 +69,16 @@ static void add_sale(struct req *rq, const struct show *show, struct show_view *
     struct sale sale = view_sale(show, now_us);
     view->sale = sale.state;
     view->phases = view_phase_lines(show, now_us, req_arena(rq));
-    view->per_user = sale.phase == NULL ? show->per_user : sale.phase->per_user;
+    view->per_user = show->per_user;
+    if (sale.phase == NULL) return;
+    view->per_user = sale.phase->per_user;
     if (sale.state == SALE_STATE_LATER) {
         view->opens_at = sale.phase->opens_at;
         view->opens = view_local_time(show->head.zone, view->opens_at, req_arena(rq));
         view->opens_in = view_in(view->opens_at - now_us, req_arena(rq));
-    } else if (sale.phase != NULL) {
+    } else {
         view->now_phase = sale.phase->name;
+        view->coded = sale.phase->codes;
     }
 }
 
@@ -105,6 +109,7 @@ static void render_show(struct req *rq, struct show *show, const struct api_answ
         .choices = choices(rq, show, visit_field(rq, "area")),
         .together = !sent || visit_field(rq, "together").n > 0,
         .accessible = visit_field(rq, "accessible").n > 0,
+        .code = visit_field(rq, "code"),
         .key = visit_new_key(rq),
     };
     add_sale(rq, show, &view);

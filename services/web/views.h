@@ -52,7 +52,7 @@ struct phase {
     int64_t opens_at, closes_at;
     const json_t *areas; /* their ids; NULL: all */
     int64_t per_user;
-    bool queue;
+    bool queue, codes;
 };
 
 /* A show and its areas. */
@@ -69,7 +69,6 @@ struct show {
     const struct phase *phases; /* in the order of their times; none: it is sold once it is announced */
     size_t phase_count;
 };
-bool view_phases(const json_t *json, struct arena *arena, struct show *out); /* of view_show */
 bool view_show(const json_t *json, struct arena *arena, struct show *out);
 /* What a show sells at a moment. */
 struct sale {

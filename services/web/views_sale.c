@@ -1,26 +1,6 @@
 /* When a show is sold, of views.h. */
 #include "buf.h"
 #include "views.h"
-#include "views_read.h"
-
-static bool get_phase(const json_t *json, struct phase *out) {
-    *out = (struct phase){.json = json,
-                          .areas = json_object_get(json, "areas"),
-                          .per_user = json_integer_value(json_object_get(json, "perUser")),
-                          .queue = json_is_true(json_object_get(json, "queue"))};
-    return read_text(json, "name", &out->name) && read_time(json, "opensAt", &out->opens_at) &&
-           read_time(json, "closesAt", &out->closes_at);
-}
-
-bool view_phases(const json_t *json, struct arena *arena, struct show *out) {
-    size_t n = json_array_size(json);
-    struct phase *phases = arena_alloc(arena, n * sizeof *phases);
-    for (size_t i = 0; i < n; i++)
-        if (!get_phase(json_array_get(json, i), &phases[i])) return false;
-    out->phases = phases;
-    out->phase_count = n;
-    return true;
-}
 
 static enum phase_state state_of(const struct phase *phase, int64_t now_us) {
     if (now_us >= phase->closes_at) return PHASE_STATE_PAST;
@@ -81,21 +61,8 @@ struct phase_line_list view_phase_lines(const struct show *show, int64_t now_us,
                                             .zone = zone,
                                             .areas = areas_of(show, phase, arena),
                                             .per_user = phase->per_user,
-                                            .queue = phase->queue};
+                                            .queue = phase->queue,
+                                            .codes = phase->codes};
     }
     return (struct phase_line_list){lines, show->phase_count};
-}
-
-struct str view_in(int64_t us, struct arena *arena) {
-    long long minutes = us < 0 ? 0 : (us + 59999999) / 60000000, hours = minutes / 60, days = hours / 24;
-    struct buf text = {0};
-    if (days > 0)
-        buf_printf(&text, days == 1 ? "%lld day %lld h" : "%lld days %lld h", days, hours % 24);
-    else if (hours > 0)
-        buf_printf(&text, "%lld h %lld min", hours, minutes % 60);
-    else
-        buf_printf(&text, "%lld min", minutes);
-    struct str kept = arena_str(arena, buf_str(&text));
-    buf_free(&text);
-    return kept;
 }

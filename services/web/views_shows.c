@@ -24,6 +24,20 @@ struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena
     return kept;
 }
 
+struct str view_in(int64_t us, struct arena *arena) {
+    long long minutes = us < 0 ? 0 : (us + 59999999) / 60000000, hours = minutes / 60, days = hours / 24;
+    struct buf text = {0};
+    if (days > 0)
+        buf_printf(&text, days == 1 ? "%lld day %lld h" : "%lld days %lld h", days, hours % 24);
+    else if (hours > 0)
+        buf_printf(&text, "%lld h %lld min", hours, minutes % 60);
+    else
+        buf_printf(&text, "%lld min", minutes);
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
 static bool get_head(const json_t *json, struct arena *arena, struct show_head_view *out) {
     if (!read_text(json, "title", &out->title) || !read_text(json, "venue", &out->venue) ||
         !read_text(json, "city", &out->city) || !read_text(json, "timeZone", &out->zone) ||
@@ -181,6 +195,26 @@ static bool get_areas(const json_t *json, struct arena *arena, struct show *out)
     return json_is_array(json);
 }
 
+static bool get_phase(const json_t *json, struct phase *out) {
+    *out = (struct phase){.json = json,
+                          .areas = json_object_get(json, "areas"),
+                          .per_user = json_integer_value(json_object_get(json, "perUser")),
+                          .queue = json_is_true(json_object_get(json, "queue")),
+                          .codes = json_is_true(json_object_get(json, "codes"))};
+    return read_text(json, "name", &out->name) && read_time(json, "opensAt", &out->opens_at) &&
+           read_time(json, "closesAt", &out->closes_at);
+}
+
+static bool get_phases(const json_t *json, struct arena *arena, struct show *out) {
+    size_t n = json_array_size(json);
+    struct phase *phases = arena_alloc(arena, n * sizeof *phases);
+    for (size_t i = 0; i < n; i++)
+        if (!get_phase(json_array_get(json, i), &phases[i])) return false;
+    out->phases = phases;
+    out->phase_count = n;
+    return true;
+}
+
 bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     struct str status;
     *out = (struct show){0};
@@ -193,7 +227,7 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     out->per_user = get_count(json, "perUser");
     out->version = get_count(json, "version");
     out->head.cover = cover_of(&out->id, arena);
-    return state >= 0 && view_phases(json_object_get(json, "phases"), arena, out) &&
+    return state >= 0 && get_phases(json_object_get(json, "phases"), arena, out) &&
            get_areas(json_object_get(json, "areas"), arena, out);
 }
 

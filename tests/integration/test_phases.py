@@ -65,8 +65,7 @@ def test_phases_are_set(stack, seller, other):
     ([phase(10, 20, areas=["x"])], "areas of number 1 must be a list of UUIDs"),
     ([phase(10, 20, queue=1)], "queue of number 1 must be true or false"),
     ([phase(20, 10)], "number 1 must not close before it opens"),
-    ([phase(10, 20), phase(15, 30)], "number 2 must not open before the one before it closes"),
-    ([phase(10, 20, codes=True)], "number 1 cannot ask for codes yet")])
+    ([phase(10, 20), phase(15, 30)], "number 2 must not open before the one before it closes")])
 def test_phases_refused(seller, phases, message):
     answer = seller.put(f"/api/shows/{missing_id()}/phases", json={"phases": phases})
     [(field, said)] = errors(answer)
