@@ -7,6 +7,7 @@ from common import DEV, fill
 
 PATHS = {
     "/api/shows/*/codes": "orders",  # one segment is *; such a path stands before those that fit, too
+    "/api/shows/*/queue": "waiting",
     "/api/users": "auth",
     "/.well-known/jwks.json": "auth",
     "/.well-known/onsale-ticket-keys.json": "tickets",

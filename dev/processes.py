@@ -6,6 +6,7 @@ import http.client
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -34,7 +35,7 @@ class Process:
     user: str = ""
     stop_signal: str = "TERM"
     stop_seconds: int = 15
-    admin_port: int = None  # of ours; a stream has no other
+    admin_port: int = None  # of ours; most streams have no other
 
 
 def get(port, path):
@@ -323,7 +324,7 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "TICKET_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
+          "TICKET_KEYS", "WAITING_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
@@ -333,6 +334,11 @@ SUITABLE = {"LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false",
 def found(kind):
     """The names of the services or streams that have a main.c."""
     return sorted(path.parent.name for path in ROOT.glob(f"{kind}/*/main.c"))
+
+
+def has_api(name):
+    """Of the streams few have one."""
+    return any((ROOT / kind / name / "routes.c").exists() for kind in ("services", "streams"))
 
 
 def own(state, name):
@@ -346,7 +352,7 @@ def own_environment(state, name):
     wiring = {
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
         "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
-        "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state),
+        "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state),
         "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **api_urls(state),
     }
@@ -404,6 +410,17 @@ def session_key(state):
 def ticket_key(state):
     """The development key that tickets' codes are signed by."""
     return made_key(state, "ticket", "ed25519")
+
+
+def waiting_key(state):
+    """The development key of admissions, which waiting and orders share. Made once."""
+    key = state.dir / "keys/waiting"
+    if not key.exists():
+        unfinished = key.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_hex(32) + "\n")
+        unfinished.rename(key)
+    return key
 
 
 def made_key(state, name, algorithm, *options):

@@ -30,12 +30,16 @@ class Stack:
         self.state.claim_block()
         self.state.choose_port("edge", edge_port)
         kafkas = processes.kafkas(self.state)
-        for name in (*self.databases(), *kafkas, *map(processes.controller_port, kafkas), "registry", *self.extras(), *self.services,
+        for name in (*self.databases(), *kafkas, *map(processes.controller_port, kafkas), "registry", *self.extras(), *self.apis(),
                      *(f"{n}-admin" for n in self.own)):
             self.state.choose_port(name)
 
     def extras(self):
         return [processes.CONNECT] if self.analytics else []
+
+    def apis(self):
+        """Which of our processes have one."""
+        return [name for name in self.own if processes.has_api(name)]
 
     def databases(self):
         return processes.servers(self.services)
@@ -110,7 +114,7 @@ class Stack:
                 raise
         for name in self.own:
             self._start_own(table[name])
-        processes.prepare_edge(self.state, self.services)
+        processes.prepare_edge(self.state, self.apis())
         self._start(table["edge"])
         self.await_ready([table[name] for name in (*self.own, "edge", *self.extras())])
         if self.analytics:
@@ -201,7 +205,7 @@ class Stack:
             self._start_connect(process)
         else:
             if name == "edge":
-                processes.prepare_edge(self.state, self.services)
+                processes.prepare_edge(self.state, self.apis())
             self._start(process)
         self.await_ready([process])
         if name == processes.CONNECT:

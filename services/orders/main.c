@@ -1,4 +1,5 @@
 /* orders: who holds which ticket, until when, and who bought it. */
+#include "admission.h"
 #include "events.h"
 #include "queries.h"
 #include "reactions.h"
@@ -6,6 +7,7 @@
 #include "service.h"
 
 static struct orders orders;
+static const char *key_files;
 
 static const struct config_var orders_config[] = {
     {"HOLD_SECONDS", CONFIG_INT, &orders.hold_seconds, "900", "How long an order holds its ticket unpaid", 1,
@@ -14,6 +16,9 @@ static const struct config_var orders_config[] = {
      "How much longer, while a payment is under way", 0, 86400},
     {"MAX_HOLDS_PER_USER", CONFIG_INT, &orders.max_holds, "10",
      "Most tickets that a buyer holds unpaid at a time", 1, 1000},
+    {"WAITING_KEYS", CONFIG_TEXT, &key_files, NULL,
+     "Files of 64 hexadecimal digits, separated by commas: the first signs admissions, all are accepted", 0,
+     0},
     {0},
 };
 
@@ -21,9 +26,14 @@ static enum status start(const struct settings *settings, void **state, struct s
                          struct why *w) {
     (void)settings;
     (void)keys;
-    (void)w;
     *state = &orders;
-    return ST_OK;
+    orders.admissions = admission_keys_open(key_files, w);
+    return orders.admissions == NULL ? ST_INVALID : ST_OK;
+}
+
+static void stop(void *state) {
+    (void)state;
+    admission_keys_free(orders.admissions);
 }
 
 static const struct publisher_log orders_logs[] = {
@@ -44,5 +54,6 @@ int main(int argc, char **argv) {
                             .reactions = orders_reactions,
                             .gather_ms = 20,
                             .start = start,
+                            .stop = stop,
                         });
 }

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "admission.h"
 #include "answers.h"
+#include "clock.h"
 #include "presale_routes.h"
 #include "queries.h"
 #include "refusals.h"
@@ -86,6 +88,7 @@ static const struct body_field purchase_fields[] = {
     {"accessible", read_flag, offsetof(struct purchase_body, wanted.accessible), false},
     {"ticketIds", read_tickets, 0, false},
     {"code", presale_read_code, offsetof(struct purchase_body, code), false},
+    {"admission", body_text, offsetof(struct purchase_body, wanted.admission), false},
     {0},
 };
 
@@ -193,6 +196,18 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
     }
 }
 
+/* Whether it is the turn of whoever asks, in the queue of which show. One that is not his, or over, is none.
+ */
+static bool is_admitted(struct req *rq, struct str text, struct uuid *show) {
+    const struct orders *service = req_service(rq);
+    struct admission a;
+    if (text.n == 0 || !admission_read(service->admissions, text, &a) ||
+        !uuid_eq(&a.user, &req_user(rq)->user) || a.until_us <= clock_wall_us())
+        return false;
+    *show = a.show;
+    return true;
+}
+
 void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *done) {
     const struct orders *service = req_service(rq);
     struct sql_params *item = req_exec(rq, &sql_place_purchase, done);
@@ -211,6 +226,8 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
     put_int(item, service->hold_seconds);
     put_int(item, service->grace_seconds);
     put_int(item, service->max_holds);
+    struct uuid show;
+    put_optional_uuid(item, is_admitted(rq, p->admission, &show), &show);
 }
 
 static void ask_purchase(struct req *rq) {

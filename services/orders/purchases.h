@@ -14,6 +14,7 @@ struct purchase_request {
     int64_t max_price;  /* in thousandths; INT64_MAX: any */
     struct str tickets; /* their ids as Postgres writes an array; empty: the best places of the show */
     struct str key;
+    struct str admission; /* from the queue of the show; empty: none */
 };
 
 /* Adds the request to the open batch of place_purchase.sql. */

@@ -34,7 +34,7 @@ static bool is_own(struct req *rq, const struct rows *rows, int user_column) {
 
 struct order_request {
     struct uuid id, ticket;
-    struct str key;
+    struct str key, admission;
     struct presale_code code;
     bool code_spent;
 };
@@ -42,6 +42,7 @@ struct order_request {
 static const struct body_field order_fields[] = {
     {"ticketId", body_uuid, offsetof(struct order_request, ticket), true},
     {"code", presale_read_code, offsetof(struct order_request, code), false},
+    {"admission", body_text, offsetof(struct order_request, admission), false},
     {0},
 };
 
@@ -69,7 +70,10 @@ static void ask_place_of_show(struct req *rq) {
     const struct order_request *o = req_state(rq);
     char ticket[UUID_TEXT + 3];
     struct str list = purchases_list(&o->ticket, 1, ticket);
-    purchases_ask(rq, &(struct purchase_request){.id = o->id, .tickets = list, .key = o->key}, on_placed);
+    purchases_ask(
+        rq,
+        &(struct purchase_request){.id = o->id, .tickets = list, .key = o->key, .admission = o->admission},
+        on_placed);
 }
 
 static void on_spent(struct req *rq, const struct rows *rows) {

@@ -3,8 +3,11 @@
 
 #include "http.h"
 
+struct admission_keys;
+
 struct orders {
     int64_t hold_seconds, grace_seconds, max_holds;
+    struct admission_keys *admissions;
 };
 
 extern const struct route orders_routes[];

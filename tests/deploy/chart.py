@@ -14,6 +14,7 @@ LEAST = {
     "registry": {"url": "http://registry:8080/apis/ccompat/v7"},
     "sessions": {"existingSecret": "sessions"},
     "codes": {"existingSecret": "codes"},
+    "queues": {"existingSecret": "queues"},
     "edge": {"host": "onsale.test"},
     "components": {name: {"existingSecret": name} for name in ("auth", "tickets", "orders", "payments")},
 }

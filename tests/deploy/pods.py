@@ -13,7 +13,7 @@ from chart import LEAST, containers, of, render
 from images import IMAGE
 from support import free_port, wait_until
 
-SERVICES = ("auth", "tickets", "orders", "payments", "web")
+SERVICES = ("auth", "tickets", "orders", "payments", "web", "waiting")
 STREAMS = ("expiration", "sales")
 COMPONENTS = SERVICES + STREAMS
 TO_LEAVE = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports"}
@@ -34,14 +34,16 @@ def values_for(stack):
     settings = {name: {"ADMIN_PORT": ports[f"{name}-admin"]} for name in COMPONENTS}
     for name in SERVICES:
         settings[name] |= {"HTTP_PORT": ports[name], "TRUSTED_PROXIES": "127.0.0.1"}
-    for name in ("tickets", "orders", "payments", "web"):
+    for name in ("tickets", "orders", "payments", "web", "waiting"):
         settings[name]["JWKS_URL"] = urls["auth"] + "/.well-known/jwks.json"
     settings["web"] |= apis
+    settings["waiting"]["ORDERS_API"] = urls["orders"]
     settings["payments"]["STRIPE_URL"] = stack.env["STRIPE_SANDBOX_URL"]
     settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16}
     return [LEAST, {"image": {"repository": IMAGE.split(":")[0], "tag": IMAGE.split(":")[1], "pullPolicy": "Never"},
                     "kafka": {"brokers": stack.env["KAFKA_BROKERS"]}, "registry": {"url": stack.env["SCHEMA_REGISTRY_URL"]},
-                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]}, "settings": {"HTTP_ADDRESS": "127.0.0.1"},
+                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]}, "queues": {"keys": ["waiting"]},
+                    "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
 
 
@@ -51,7 +53,7 @@ class Pods:
         self.docs = render(values_for(stack))
         self.keys = self.directory / "keys"
         self.keys.mkdir()
-        for name in ("session.pem", "ticket.pem"):
+        for name in ("session.pem", "ticket.pem", "waiting"):
             shutil.copy(stack.state / "keys" / name, self.keys)
             (self.keys / name).chmod(0o444)  # who runs as another user reads it; the directory above is root's
 
@@ -64,7 +66,7 @@ class Pods:
             for part in TO_LEAVE & container.keys():
                 del container[part]
         for volume in spec.get("volumes", []):
-            assert volume.pop("secret")["secretName"] in ("sessions", "codes")
+            assert volume.pop("secret")["secretName"] in ("sessions", "codes", "queues")
             volume["hostPath"] = {"path": str(self.keys), "type": "Directory"}
         spec["hostNetwork"] = True
         spec["restartPolicy"] = "Never"  # what ends is to be seen to have ended

@@ -152,9 +152,9 @@ def described():
 
 
 def implemented():
-    """{(method, path)}: whether a session is required; read from the tables of routes in services/."""
+    """{(method, path)}: whether a session is required; read from the tables of routes."""
     routes = {}
-    for file in sorted((ROOT / "services").glob("*/*.c")):
+    for file in sorted([*ROOT.glob("services/*/*.c"), *ROOT.glob("streams/*/*.c")]):
         if file.parent.name in ("web", "stripe-sandbox"):  # pages for people; Stripe's API, which Stripe describes
             continue
         for table in re.findall(r"const struct route \w+\[\] = \{(.*?)\n\};", file.read_text(), re.DOTALL):

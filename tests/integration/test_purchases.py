@@ -327,7 +327,7 @@ class Batch:
     def request(self, tickets=None, quantity=1, together=True):
         purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)
         return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), None, quantity, together, False, 2 ** 63 - 1,
-                "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10)
+                "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10, None)
 
 
 def test_two_in_a_batch_want_the_same_place(stack, hall):

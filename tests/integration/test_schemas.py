@@ -68,7 +68,7 @@ def as_ours(topic, event):
     """A value of fastavro's as the driver shows it: times in microseconds."""
     times = [f["name"] for f in topic_schema(topic)["fields"]
              if isinstance(inner(f), dict) and inner(f).get("logicalType") == "timestamp-millis"]
-    return {name: value * 1000 if name in times else value for name, value in event.items()}
+    return {name: value * 1000 if name in times and value is not None else value for name, value in event.items()}
 
 
 def made_up(rng, schema):

@@ -107,6 +107,7 @@ imagePullSecrets:
 {{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
 {{- end -}}
 {{- end -}}
+{{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (printf "http://%s-orders:8080" $release) -}}{{- end -}}
 {{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
 {{- if has "instance" $c.needs }}
 - name: INSTANCE_ID
@@ -125,7 +126,8 @@ imagePullSecrets:
 {{- define "onsale.keyFiles" -}}
 {{- $sessions := pick .Values.sessions "existingSecret" "keys" | merge (dict "folder" "sessions" "setting" "SESSION_KEYS") -}}
 {{- $codes := pick .Values.codes "existingSecret" "keys" | merge (dict "folder" "codes" "setting" "TICKET_KEYS") -}}
-{{- dict "sessionKeys" $sessions "codeKeys" $codes | toYaml -}}
+{{- $queues := pick .Values.queues "existingSecret" "keys" | merge (dict "folder" "queues" "setting" "WAITING_KEYS") -}}
+{{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues | toYaml -}}
 {{- end }}
 
 {{/* Files from Secrets: keys, the CA of Kafka. */}}

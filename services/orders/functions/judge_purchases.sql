@@ -7,19 +7,20 @@ end
 $$;
 
 -- Why each request is refused before places are looked for, in their order; null: it is not. Of those in `locked` the caller has
--- locked the buyer.
-create or replace function judge_purchases(requests purchase_request[], locked bigint[]) returns text[] language plpgsql as $$
+-- locked the buyer. admitted: as in write_purchases.
+create or replace function judge_purchases(requests purchase_request[], locked bigint[], admitted uuid[]) returns text[]
+language plpgsql as $$
 begin
     return array(
         select case when r.ordinal <> all (locked) then 'again'
                     else coalesce(
                         case when r.key is not null then judge_key(r) end,
-                        case when r.tickets is not null then judge_tickets(r)
+                        case when r.tickets is not null then judge_tickets(r, admitted[r.ordinal::int])
                              when w.id is null or w.status <> 'announced' then 'missing'
                              when w.user_id = r.user_id then 'own'
                              when r.area_id is not null and a.id is null then 'no area'
                              when a.accessible and not r.accessible then 'accessible'
-                             when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity)
+                             when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity, admitted[r.ordinal::int])
                              when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
                                   + r.quantity > w.per_user then 'show limit' end,
                         case when (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null)
@@ -32,7 +33,7 @@ end
 $$;
 
 -- The same for one request of tickets by their ids.
-create or replace function judge_tickets(r purchase_request) returns text language plpgsql as $$
+create or replace function judge_tickets(r purchase_request, admitted_to uuid) returns text language plpgsql as $$
 declare
     reasons text[];
     currencies int;
@@ -43,7 +44,7 @@ begin
                           when t.status = 'sold' or h.status = 'complete' then 'sold'
                           when h.id is not null then 'reserved'
                           when s.accessible and not r.accessible then 'accessible'
-                          when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int)
+                          when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
                           when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
                                + t.of_show > w.per_user then 'show limit' end),
            count(distinct t.currency)

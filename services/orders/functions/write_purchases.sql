@@ -5,31 +5,32 @@
 --     not open, over, queue required, which area, code required: by the phases of the show
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
-create or replace function write_purchases(requests purchase_request[])
+-- admitted: of each request, by its ordinal, the show in whose queue it is the buyer's turn.
+create or replace function write_purchases(requests purchase_request[], admitted uuid[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 begin
-    return query select * from try_purchases(requests);
+    return query select * from try_purchases(requests, admitted);
 exception when unique_violation then -- a rival got one of the tickets by its id just now: nothing of this was done
     for n in 1 .. cardinality(requests) loop
-        return query select * from write_purchase(requests[n]);
+        return query select * from write_purchase(requests[n], admitted);
     end loop;
 end
 $$;
 
 -- One by itself.
-create or replace function write_purchase(r purchase_request)
+create or replace function write_purchase(r purchase_request, admitted uuid[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 begin
-    return query select * from try_purchases(array[r]);
+    return query select * from try_purchases(array[r], admitted);
 exception when unique_violation then
     return query select r.ordinal, 'again', null::int, null::orders;
 end
 $$;
 
-create or replace function try_purchases(requests purchase_request[])
+create or replace function try_purchases(requests purchase_request[], admitted uuid[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
-    judged text[] := judge_purchases(requests, lock_buyers(requests));
+    judged text[] := judge_purchases(requests, lock_buyers(requests), admitted);
     r purchase_request;
     claimed purchase_request[];
     refusals text[]; -- this and the next: of each request, why, and how many places were left

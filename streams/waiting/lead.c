@@ -1,0 +1,135 @@
+#include "lead.h"
+
+#include "clock.h"
+#include "hex.h"
+#include "waiting_metrics.h"
+
+enum {
+    WRITTEN_MS = 1000, /* that a record may take until we have read it, before it is written again */
+};
+
+static const struct uuid nobody;
+
+struct control_settings lead_settings = {.between_ms = 250};
+
+static void put_hex(const uint8_t bytes[SEED_BYTES], char digits[2 * SEED_BYTES], bool *has,
+                    struct str *out) {
+    hex_encode(bytes, SEED_BYTES, digits);
+    *has = true;
+    *out = (struct str){digits, 2 * SEED_BYTES};
+}
+
+static void announcement(struct lead *l, const struct queue *q, const struct control *due,
+                         uint8_t hash[SEED_BYTES], struct waiting_event *e) {
+    uint8_t seed[SEED_BYTES];
+    if (due->round == q->room.round && room_is_there(&q->room)) {
+        memcpy(hash, q->room.seed_hash, SEED_BYTES);
+    } else {
+        queues_seed(l->queues, 0, &q->show, due->round, seed);
+        room_hash_seed(seed, hash);
+    }
+    e->has_opens_at = e->has_closes_at = true;
+    e->opens_at = due->opens_us;
+    e->closes_at = due->closes_us;
+}
+
+static void write_due(struct lead *l, const struct queue *q, const struct control *due, int64_t now_us) {
+    static const enum waiting_event_type types[] = {[CONTROL_ANNOUNCE] = QUEUE_ANNOUNCED,
+                                                    [CONTROL_OPEN] = QUEUE_OPENED,
+                                                    [CONTROL_SERVE] = QUEUE_SERVING,
+                                                    [CONTROL_CLOSE] = QUEUE_CLOSED};
+    struct waiting_event e = {.type = types[due->kind],
+                              .show_id = q->show,
+                              .round = due->round,
+                              .occurred_at = now_us,
+                              .has_writer = true,
+                              .writer = l->writer};
+    char digits[2 * SEED_BYTES];
+    uint8_t hash[SEED_BYTES];
+    if (due->kind == CONTROL_ANNOUNCE) {
+        announcement(l, q, due, hash, &e);
+        put_hex(hash, digits, &e.has_seed_hash, &e.seed_hash);
+    } else if (due->kind == CONTROL_OPEN) {
+        put_hex(q->room.seed, digits, &e.has_seed, &e.seed);
+    } else if (due->kind == CONTROL_SERVE) {
+        e.has_serving = e.has_until = true;
+        e.serving = (int32_t)due->serving;
+        e.until = due->until_us;
+    }
+    journal_write(l->journal, &e, NULL);
+}
+
+/* Whether it is ours to write now: at once if we wrote last, later if nobody else does. */
+static bool is_ours(const struct lead *l, struct queue *q, enum control_kind due, int64_t mono_us) {
+    bool lead = uuid_eq(&q->room.writer, &l->writer);
+    if (due != q->due) {
+        q->due = due;
+        q->due_us = mono_us;
+        q->wrote_us = 0;
+    }
+    if (q->wrote_us != 0 && mono_us - q->wrote_us < WRITTEN_MS * INT64_C(1000)) return false;
+    if (!lead && mono_us - q->due_us < q->patience_us) return false;
+    if (!lead && q->wrote_us == 0 && !uuid_eq(&q->room.writer, &nobody)) metric_add(M_WAITING_STOOD_IN, 1);
+    return true;
+}
+
+static void look_at(struct lead *l, struct queue *q, const struct phase *phase, int64_t now_us,
+                    int64_t mono_us) {
+    q->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
+    struct control due = control_due(&q->room, phase, q->left, &lead_settings, now_us);
+    if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !q->room.seed_known)) {
+        q->due = CONTROL_NOTHING;
+    } else if (is_ours(l, q, due.kind, mono_us)) {
+        q->wrote_us = mono_us;
+        write_due(l, q, &due, now_us);
+    }
+}
+
+void lead_look(struct lead *l) {
+    int64_t now_us = clock_wall_us(), mono_us = clock_mono_us();
+    if (mono_us - l->looked_us < LEAD_LOOK_MS * INT64_C(1000)) return;
+    l->looked_us = mono_us;
+    l->watches = false;
+    uint32_t at = 0;
+    for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
+        const struct phase *phase = phases_next(&q->phases, now_us);
+        if (phase == NULL && !room_is_there(&q->room)) continue;
+        l->watches = true;
+        look_at(l, q, phase, now_us, mono_us);
+    }
+}
+
+/* How long it should have opened, or let somebody in; 0: it is as it should be. */
+static int64_t overdue_us(const struct queue *q, int64_t now_us) {
+    const struct room *r = &q->room;
+    if (!r->open) return now_us > r->opens_us ? now_us - r->opens_us : 0;
+    bool waits = room_people(r) > room_serving(r);
+    bool left = q->left < 0 || q->left > (int64_t)room_buying(r, now_us);
+    return waits && left ? now_us - room_served_us(r) : 0;
+}
+
+void lead_measure(const struct lead *l) {
+    int64_t now_us = clock_wall_us(), there = 0, people = 0, served = 0, buying = 0, left = 0, bytes = 0,
+            leads = 0, overdue = 0;
+    uint32_t at = 0;
+    for (const struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
+        if (!room_is_there(&q->room)) continue;
+        there++;
+        people += room_people(&q->room);
+        served += room_serving(&q->room);
+        buying += room_buying(&q->room, now_us);
+        left += q->room.open && q->left > 0 ? q->left : 0;
+        bytes += (int64_t)places_bytes(q->room.places);
+        int64_t late_us = overdue_us(q, now_us);
+        if (late_us > overdue) overdue = late_us;
+        leads += uuid_eq(&q->room.writer, &l->writer);
+    }
+    metric_set(M_QUEUES, there);
+    metric_set(M_QUEUE_PEOPLE, people);
+    metric_set(M_QUEUE_SERVED, served);
+    metric_set(M_QUEUE_BUYING, buying);
+    metric_set(M_QUEUE_LEFT, left);
+    metric_set(M_QUEUE_BYTES, bytes);
+    metric_set(M_QUEUE_OVERDUE, overdue / 1000000);
+    metric_set(M_QUEUE_LEADS, leads);
+}

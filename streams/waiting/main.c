@@ -1,0 +1,67 @@
+/* waiting: the queues of shows: who comes in when, by an order that anybody can check. */
+#include "admission.h"
+#include "lead.h"
+#include "routes.h"
+#include "service.h"
+
+static struct waiting_service service;
+static const char *key_files, *orders_url;
+
+static const struct config_var config[] = {
+    {"ADMIT_RATE", CONFIG_INT, &lead_settings.rate, "100",
+     "How many people a second come in from a queue to buy, while places are left", 1, 100000},
+    {"ADMIT_TIME", CONFIG_DURATION, &lead_settings.time_ms, "10m",
+     "How long somebody whose turn it is may buy; who has not by then has lost it", 1000, 86400000},
+    {"QUEUE_AHEAD", CONFIG_DURATION, &lead_settings.ahead_ms, "30d",
+     "How long before its phase opens a queue can be joined; far less than the topic is kept", 0,
+     INT64_C(60) * 86400 * 1000},
+    {"ORDERS_API", CONFIG_TEXT, &orders_url, NULL, "Where the API of orders is", 0, 0},
+    {"WAITING_KEYS", CONFIG_TEXT, &key_files, NULL,
+     "Files of 64 hexadecimal digits, separated by commas: the first signs admissions, all are accepted", 0,
+     0},
+    {0},
+};
+
+/* The keys stay until the end of the process: a thread that does not stop in time may still use them. */
+static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
+                         struct why *w) {
+    (void)keys;
+    *state = &service;
+    service.keys = admission_keys_open(key_files, w);
+    if (service.keys == NULL) return ST_INVALID;
+    service.waiting =
+        waiting_new(service.keys,
+                    &(struct stream_options){.name = "waiting",
+                                             .brokers = settings->brokers,
+                                             .registry_url = settings->registry_url,
+                                             .unreadable_wait_ms = settings->unreadable_wait_ms},
+                    w);
+    if (service.waiting == NULL) return ST_INVALID;
+    service.spend = spend_start(orders_url);
+    return ST_OK;
+}
+
+static void stop(void *state) {
+    (void)state;
+    spend_free(service.spend);
+}
+
+static void *start_stream(const struct stream_options *options, struct why *w) {
+    (void)options, (void)w;
+    waiting_start(service.waiting);
+    return service.waiting;
+}
+
+static const struct service_stream stream = {start_stream, waiting_ready, waiting_stop};
+
+int main(int argc, char **argv) {
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "waiting",
+                            .config = config,
+                            .routes = waiting_routes,
+                            .stream = &stream,
+                            .start = start,
+                            .stop = stop,
+                        });
+}

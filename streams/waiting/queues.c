@@ -1,0 +1,140 @@
+#include "queues.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "hex.h"
+#include "log.h"
+#include "mem.h"
+#include "waiting_metrics.h"
+
+static void free_queue(void *queue) {
+    struct queue *q = queue;
+    room_free(&q->room);
+    phases_free(&q->phases);
+    free(q);
+}
+
+void queues_free(struct queues *q) {
+    table_free(&q->all, free_queue);
+}
+
+struct queue *queues_find(const struct queues *q, const struct uuid *show) {
+    return table_find(&q->all, show);
+}
+
+static struct queue *queue_of(struct queues *q, const struct uuid *show) {
+    struct queue *found = queues_find(q, show);
+    if (found != NULL) return found;
+    found = mem_alloc(sizeof *found);
+    found->show = *show;
+    found->left = -1;
+    /* Not the same for all replicas, so that mostly one stands in. */
+    found->patience_us = 500 * 1000 + randombytes_uniform(500 * 1000);
+    table_add(&q->all, found);
+    return found;
+}
+
+/* --- seeds --- */
+
+void queues_seed(const struct queues *q, int key, const struct uuid *show, int round,
+                 uint8_t seed[SEED_BYTES]) {
+    uint8_t about[4 + 16 + 4] = "seed"; /* no token begins so */
+    memcpy(about + 4, show->b, 16);
+    for (int i = 0; i < 4; i++)
+        about[20 + i] = (uint8_t)((uint32_t)round >> (24 - 8 * i));
+    admission_secret(q->keys, key, about, sizeof about, seed);
+}
+
+static void find_seed(struct queues *q, struct queue *queue) {
+    uint8_t seed[SEED_BYTES];
+    for (int i = 0; i < admission_keys_count(q->keys); i++) {
+        queues_seed(q, i, &queue->show, queue->room.round, seed);
+        if (room_know_seed(&queue->room, seed)) return;
+    }
+    char show[UUID_TEXT];
+    uuid_format(&queue->show, show);
+    log_error("waiting",
+              "none of WAITING_KEYS makes the seed of show %.*s: its queue can't be opened without the key "
+              "that it was announced with",
+              UUID_TEXT, show);
+}
+
+/* --- records of `waiting` --- */
+
+static bool announce(struct queues *q, struct queue *queue, const struct waiting_event *e) {
+    uint8_t hash[SEED_BYTES];
+    int round = queue->room.round;
+    if (!e->has_seed_hash || !hex_decode(e->seed_hash, hash, sizeof hash) || !e->has_opens_at ||
+        !e->has_closes_at || !room_announce(&queue->room, e->round, hash, e->opens_at, e->closes_at))
+        return false;
+    if (queue->room.round != round) find_seed(q, queue);
+    return true;
+}
+
+static bool open_room(struct queue *queue, const struct waiting_event *e) {
+    uint8_t seed[SEED_BYTES];
+    if (!e->has_seed || !hex_decode(e->seed, seed, sizeof seed) ||
+        !room_open(&queue->room, e->round, seed, e->occurred_at))
+        return false;
+    int64_t late_us = clock_wall_us() - queue->room.opens_us;
+    metric_observe_us(M_WAITING_OPENING, late_us > 0 ? late_us : 0);
+    return true;
+}
+
+static bool serve(struct queue *queue, const struct waiting_event *e) {
+    return e->has_serving && e->serving > 0 && e->has_until &&
+           room_serve(&queue->room, e->round, (uint32_t)e->serving, e->occurred_at, e->until);
+}
+
+static bool join(struct queue *queue, const struct waiting_event *e) {
+    if (!e->has_user_id || !room_join(&queue->room, &e->user_id)) return false;
+    metric_add(M_WAITING_JOINS, 1);
+    return true;
+}
+
+static bool apply(struct queues *q, struct queue *queue, const struct waiting_event *e) {
+    switch (e->type) {
+    case QUEUE_ANNOUNCED:
+        return announce(q, queue, e);
+    case QUEUE_JOINED:
+        return join(queue, e);
+    case QUEUE_OPENED:
+        return open_room(queue, e);
+    case QUEUE_SERVING:
+        return serve(queue, e);
+    case QUEUE_CLOSED:
+        return room_close(&queue->room, e->round);
+    }
+    return false;
+}
+
+void queues_event(struct queues *q, const struct waiting_event *e) {
+    struct queue *queue = queue_of(q, &e->show_id);
+    if (!apply(q, queue, e)) {
+        metric_add(M_WAITING_VOID, 1);
+    } else if (e->type != QUEUE_JOINED) {
+        queue->room.writer = e->has_writer ? e->writer : (struct uuid){{0}};
+        queue->due = CONTROL_NOTHING;
+        queue->wrote_us = 0;
+    }
+}
+
+/* --- records of other topics --- */
+
+void queues_show(struct queues *q, const struct show_event *e) {
+    bool sells = e->status == SHOW_STATUS_ANNOUNCED;
+    struct queue *queue = queues_find(q, &e->id);
+    if (queue == NULL && !sells) return;
+    if (queue == NULL) queue = queue_of(q, &e->id);
+    if (e->version <= queue->version) return;
+    queue->version = e->version;
+    phases_read(&queue->phases, sells ? e->phases : (struct str){0});
+}
+
+void queues_bought(struct queues *q, const struct order_event *e) {
+    struct queue *queue = e->has_show_id ? queues_find(q, &e->show_id) : NULL;
+    if (queue != NULL && e->status != ORDER_STATUS_CANCELLED) room_bought(&queue->room, &e->user_id);
+}

@@ -1,0 +1,39 @@
+/* queues: the queue of each show, with what is known of the show itself. One thread.
+ *
+ * queues_event takes records of `waiting`, in the order of their partition; queues_show those of `shows`. */
+#pragma once
+
+#include "admission.h"
+#include "control.h"
+#include "events.h"
+#include "stock.h"
+#include "table.h"
+
+struct queue {
+    struct uuid show;
+    struct room room;
+    struct phases phases; /* none when the show is not announced, or cancelled */
+    int32_t version;      /* of the show */
+    int64_t left;         /* places not taken, as looked at last; -1: not known */
+
+    /* what was due at the last look, since when, and when it was written, by the monotonic clock */
+    enum control_kind due;
+    int64_t due_us, wrote_us;
+    int64_t patience_us; /* how long another may take to write it before we do */
+};
+
+struct queues {
+    struct table all;
+    const struct admission_keys *keys;
+};
+
+void queues_free(struct queues *q); /* all of them; the keys stay */
+struct queue *queues_find(const struct queues *q, const struct uuid *show);
+
+void queues_event(struct queues *q, const struct waiting_event *e);
+void queues_show(struct queues *q, const struct show_event *e);
+void queues_bought(struct queues *q, const struct order_event *e);
+
+/* The seed of a round: of the show and round, by a key. */
+void queues_seed(const struct queues *q, int key, const struct uuid *show, int round,
+                 uint8_t seed[SEED_BYTES]);

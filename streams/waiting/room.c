@@ -1,0 +1,168 @@
+#include "room.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+enum { FIRST_TURNS = 16 };
+
+static void empty(struct room *r) {
+    places_free(r->places);
+    free(r->turns);
+    r->places = NULL;
+    r->turns = NULL;
+    r->nturns = r->turns_room = 0;
+    r->open = r->seed_known = false;
+    sodium_memzero(r->seed, sizeof r->seed);
+    sodium_memzero(&r->ranks, sizeof r->ranks);
+}
+
+void room_free(struct room *r) {
+    empty(r);
+}
+
+/* --- the seed --- */
+
+void room_hash_seed(const uint8_t seed[SEED_BYTES], uint8_t hash[SEED_BYTES]) {
+    crypto_hash_sha256(hash, seed, SEED_BYTES);
+}
+
+static bool is_seed(const struct room *r, const uint8_t seed[SEED_BYTES]) {
+    uint8_t hash[SEED_BYTES];
+    room_hash_seed(seed, hash);
+    return memcmp(hash, r->seed_hash, sizeof hash) == 0;
+}
+
+static uint64_t rank_by(const crypto_auth_hmacsha256_state *begun, const struct uuid *user) {
+    uint8_t mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state = *begun;
+    crypto_auth_hmacsha256_update(&state, user->b, sizeof user->b);
+    crypto_auth_hmacsha256_final(&state, mac);
+    uint64_t rank = 0;
+    for (int i = 0; i < 8; i++)
+        rank = rank << 8 | mac[i];
+    return rank;
+}
+
+uint64_t room_rank(const uint8_t seed[SEED_BYTES], const struct uuid *user) {
+    crypto_auth_hmacsha256_state begun;
+    crypto_auth_hmacsha256_init(&begun, seed, SEED_BYTES);
+    return rank_by(&begun, user);
+}
+
+static void use_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
+    memcpy(r->seed, seed, SEED_BYTES);
+    crypto_auth_hmacsha256_init(&r->ranks, seed, SEED_BYTES);
+}
+
+static uint64_t rank_of(const void *begun, const struct uuid *user) {
+    return rank_by(begun, user);
+}
+
+bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
+    if (!room_is_there(r) || room_people(r) > 0 || !is_seed(r, seed)) return false;
+    use_seed(r, seed);
+    r->seed_known = true;
+    return true;
+}
+
+/* --- what the records say --- */
+
+bool room_announce(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us,
+                   int64_t closes_us) {
+    if (!room_is_there(r)) {
+        if (round != r->round + 1) return false;
+        empty(r);
+        r->round = round;
+        r->closed = false;
+        memcpy(r->seed_hash, seed_hash, SEED_BYTES);
+        r->places = places_new();
+    } else if (round != r->round || r->open || memcmp(r->seed_hash, seed_hash, SEED_BYTES) != 0) {
+        return false;
+    }
+    r->opens_us = opens_us;
+    r->closes_us = closes_us;
+    return true;
+}
+
+bool room_join(struct room *r, const struct uuid *user) {
+    if (!room_is_there(r)) return false;
+    return places_join(r->places, user, r->open || !r->seed_known ? 0 : rank_by(&r->ranks, user));
+}
+
+bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us) {
+    if (!room_is_there(r) || round != r->round || r->open || !is_seed(r, seed)) return false;
+    use_seed(r, seed);
+    places_open(r->places, r->seed_known ? NULL : rank_of, &r->ranks);
+    r->open = true;
+    r->opened_us = at_us;
+    return true;
+}
+
+bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us) {
+    if (!room_is_there(r) || round != r->round || !r->open || serving <= room_serving(r) ||
+        serving > room_people(r))
+        return false;
+    if (r->nturns == r->turns_room) {
+        r->turns_room = r->turns_room == 0 ? FIRST_TURNS : 2 * r->turns_room;
+        r->turns = mem_grow(r->turns, r->turns_room * sizeof *r->turns);
+    }
+    r->turns[r->nturns++] = (struct room_turn){.serving = serving, .at_us = at_us, .until_us = until_us};
+    return true;
+}
+
+bool room_close(struct room *r, int round) {
+    if (!room_is_there(r) || round != r->round) return false;
+    empty(r);
+    r->closed = true;
+    return true;
+}
+
+/* --- questions --- */
+
+bool room_is_there(const struct room *r) {
+    return r->round > 0 && !r->closed;
+}
+
+uint32_t room_people(const struct room *r) {
+    return r->places == NULL ? 0 : places_count(r->places);
+}
+
+uint32_t room_serving(const struct room *r) {
+    return r->nturns == 0 ? 0 : r->turns[r->nturns - 1].serving;
+}
+
+int64_t room_served_us(const struct room *r) {
+    return r->nturns == 0 ? r->opened_us : r->turns[r->nturns - 1].at_us;
+}
+
+static struct room_turn *turn_of(const struct room *r, uint32_t place) {
+    uint32_t low = 0, high = r->nturns;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (r->turns[middle].serving < place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low == r->nturns ? NULL : &r->turns[low];
+}
+
+const struct room_turn *room_turn_of(const struct room *r, uint32_t place) {
+    return turn_of(r, place);
+}
+
+void room_bought(struct room *r, const struct uuid *user) {
+    uint32_t place;
+    if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return;
+    struct room_turn *turn = turn_of(r, place);
+    if (turn != NULL && places_note(r->places, user)) turn->bought++;
+}
+
+uint32_t room_buying(const struct room *r, int64_t now_us) {
+    uint32_t buying = 0;
+    for (uint32_t i = r->nturns; i > 0 && r->turns[i - 1].until_us > now_us; i--)
+        buying += r->turns[i - 1].serving - (i == 1 ? 0 : r->turns[i - 2].serving) - r->turns[i - 1].bought;
+    return buying;
+}

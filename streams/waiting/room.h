@@ -1,0 +1,73 @@
+/* room: the queue of one show for one phase, as its records on the topic `waiting` make it. No clock, no
+ * Kafka: the same records make the same room, in each replica and in tools/verify-queue. It belongs to one
+ * thread.
+ *
+ * The rules, in which the last of a record's fields to fail makes it void:
+ *   announced  begins round n + 1 when there is none or round n is closed; of the round that is there, and
+ * not open, it changes the times. The seed's hash of a round never changes. joined     the first of a user in
+ * the round counts. opened     once a round, and only with the seed that the hash was of. From then on there
+ * are places. serving    only more than before, and no more than there are people. closed     the round is
+ * over. So a record that comes twice, or that two replicas write at the same time, changes nothing the second
+ * time.
+ */
+#pragma once
+
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "places.h"
+#include "uuid.h"
+
+enum { SEED_BYTES = 32 };
+
+/* Those whose turn came by one record: behind the turn before, up to `serving`. */
+struct room_turn {
+    uint32_t serving, bought; /* bought: how many of them have */
+    int64_t at_us, until_us;
+};
+
+struct room {
+    struct uuid show;
+    int round;
+    bool open, closed;
+    int64_t opens_us, closes_us;
+    uint8_t seed_hash[SEED_BYTES];
+    bool seed_known; /* before the opening: we could make it, and ranks are made as people join */
+    uint8_t seed[SEED_BYTES];
+    crypto_auth_hmacsha256_state ranks; /* the seed, hashed in: half of the work of each rank */
+    struct places *places;
+
+    struct room_turn *turns;
+    uint32_t nturns, turns_room;
+    int64_t opened_us;  /* by the clock of who wrote it */
+    struct uuid writer; /* of the last record that was not somebody's joining */
+};
+
+void room_free(struct room *r);
+
+/* Each returns whether the record counted. */
+bool room_announce(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us,
+                   int64_t closes_us);
+bool room_join(struct room *r, const struct uuid *user);
+bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us);
+bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us);
+bool room_close(struct room *r, int round);
+
+/* The seed of a round that is announced and nobody has joined, if we can make it. false: it is of another
+ * hash. */
+bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]);
+void room_hash_seed(const uint8_t seed[SEED_BYTES], uint8_t hash[SEED_BYTES]);
+/* The first 8 bytes of HMAC-SHA256(seed, the 16 bytes of the user id), big endian. */
+uint64_t room_rank(const uint8_t seed[SEED_BYTES], const struct uuid *user);
+
+bool room_is_there(const struct room *r); /* announced and not closed */
+uint32_t room_people(const struct room *r);
+uint32_t room_serving(const struct room *r);  /* up to which place it has been people's turn */
+int64_t room_served_us(const struct room *r); /* when that changed last, or the opening */
+/* The turn of a place; NULL: not yet. */
+const struct room_turn *room_turn_of(const struct room *r, uint32_t place);
+/* Somebody has bought, after his turn came. */
+void room_bought(struct room *r, const struct uuid *user);
+/* How many may still buy whose turn has come: they have not bought, and have time. */
+uint32_t room_buying(const struct room *r, int64_t now_us);

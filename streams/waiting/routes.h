@@ -1,0 +1,15 @@
+/* routes: the API of queues, as a table. Handlers ask the waiting thread (waiting.h) and are called on one of
+ * the HTTP threads. */
+#pragma once
+
+#include "http.h"
+#include "spend.h"
+#include "waiting.h"
+
+struct waiting_service {
+    struct spend *spend;
+    struct waiting *waiting;
+    struct admission_keys *keys;
+};
+
+extern const struct route waiting_routes[];

@@ -1,0 +1,20 @@
+/* stock: how many places of a show are left, from the topics `stock` (how many there are) and `orders` (which
+ * are taken). A bit a place, so an order that is read again changes nothing. It is a hint for how many may
+ * come in: orders has the last word. One thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table.h"
+
+struct stock {
+    struct table areas;
+};
+
+void stock_free(struct stock *s);
+void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places);
+/* An order of a ticket that is a place of a show: whether it holds or has bought it now. */
+void stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken);
+/* Of these areas of a show; of all without any. -1: nothing is known of them. */
+int64_t stock_left(const struct stock *s, const struct uuid *show, const struct uuid *areas, int nareas);

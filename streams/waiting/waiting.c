@@ -1,0 +1,367 @@
+#include "waiting.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "group_metrics.h"
+#include "journal.h"
+#include "lead.h"
+#include "log.h"
+#include "mem.h"
+#include "queues.h"
+#include "topic_thread.h"
+#include "waiting_metrics.h"
+#include "wire.h"
+
+enum {
+    SLICE = 1000,            /* records before questions have their turn */
+    IDLE_MS = 1000,          /* the longest wait; records, questions and acknowledgements end it */
+    GATHER_MS = 10,          /* records at the broker */
+    PAUSED_US = 3000 * 1000, /* not run for so long: others may have moved on */
+    FLUSH_MS = 3000,
+    LEAVE_MS = 2000,
+};
+
+enum topics { WAITING, SHOWS, STOCK, ORDERS, TOPICS };
+static const char *const topics[] = {
+    [WAITING] = "waiting", [SHOWS] = "shows", [STOCK] = "stock", [ORDERS] = "orders", [TOPICS] = NULL};
+
+/* How far a topic has been read, by partition. */
+struct cursors {
+    int64_t *next; /* -1: not at all */
+    int count;
+};
+
+struct waiting {
+    struct topic_thread thread;
+    char group[64];
+    struct wire_decoder *decoders[TOPICS];
+    struct journal *journal;
+    struct queues queues;
+    struct stock stock;
+    struct lead lead;
+
+    struct cursors cursors[TOPICS];
+    int64_t *ends; /* of each partition, as it was placed */
+    bool caught_up;
+    int64_t placed_us, stepped_boot_us;
+
+    struct inbox asked;
+};
+
+/* --- where to read from --- */
+
+static int64_t *cursor(struct waiting *x, int topic, int32_t partition) {
+    struct cursors *c = &x->cursors[topic];
+    if (partition >= c->count) {
+        c->next = mem_grow(c->next, (size_t)(partition + 1) * sizeof *c->next);
+        for (; c->count <= partition; c->count++)
+            c->next[c->count] = -1;
+    }
+    return &c->next[partition];
+}
+
+static void forget_all(struct waiting *x) {
+    queues_free(&x->queues);
+    stock_free(&x->stock);
+    for (int i = 0; i < TOPICS; i++) {
+        free(x->cursors[i].next);
+        x->cursors[i] = (struct cursors){0};
+    }
+}
+
+/* A topic was made anew, or has lost what we have not read. */
+static void start_over_if_gone(struct waiting *x, struct group_partition *p, int count) {
+    bool gone = false;
+    for (int i = 0; i < count; i++) {
+        if (p[i].gone)
+            log_warn("waiting", "%s/%d does not have the record to go on from: all is read again",
+                     topics[p[i].topic], p[i].partition);
+        gone = gone || p[i].gone;
+        p[i].gone = false;
+    }
+    if (gone) forget_all(x);
+}
+
+static enum status place(void *waiting, struct why *w) {
+    struct waiting *x = waiting;
+    int count;
+    struct group_partition *p = group_partitions(x->thread.group, &count);
+    int64_t *from = mem_alloc((size_t)(count + 1) * sizeof *from);
+    int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
+    enum status st = group_offsets_for_time(x->thread.group, 0, from, w);
+    if (st == ST_OK) st = group_ends(x->thread.group, ends, w);
+    if (st == ST_OK) start_over_if_gone(x, p, count);
+    for (int i = 0; st == ST_OK && i < count; i++) {
+        int64_t *next = cursor(x, p[i].topic, p[i].partition);
+        if (*next < 0) *next = from[i];
+        p[i].next = *next;
+    }
+    free(from);
+    free(x->ends);
+    x->ends = ends;
+    if (st == ST_OK) group_fetch(x->thread.group);
+    return st;
+}
+
+static void try_place(struct waiting *x) {
+    if (!topic_thread_place(&x->thread, place)) return;
+    int count;
+    group_partitions(x->thread.group, &count);
+    metric_set(M_CONSUMER_PARTITIONS, count);
+    x->placed_us = clock_mono_us();
+    x->stepped_boot_us = clock_boot_us();
+}
+
+static void look_whether_caught_up(struct waiting *x) {
+    int count;
+    struct group_partition *p = group_partitions(x->thread.group, &count);
+    if (x->caught_up || group_state(x->thread.group) != GROUP_FETCHING || count == 0) return;
+    int64_t left = 0;
+    for (int i = 0; i < count; i++)
+        left += p[i].reached < x->ends[i] ? x->ends[i] - p[i].reached : 0;
+    if (left > 0) {
+        char text[64];
+        snprintf(text, sizeof text, "reading the topics, %lld records to go", (long long)left);
+        topic_thread_say_not_ready(&x->thread, text);
+        return;
+    }
+    x->caught_up = true;
+    log_info("waiting", "%u shows are known, after %lld ms", x->queues.all.count,
+             (long long)(clock_mono_us() - x->placed_us) / 1000);
+    topic_thread_say_ready(&x->thread);
+}
+
+/* After a pause (a stopped process, a machine asleep) shows may have other phases: first read up to the end.
+ */
+static void notice_pause(struct waiting *x) {
+    int64_t now_us = clock_boot_us(), since_us = now_us - x->stepped_boot_us;
+    x->stepped_boot_us = now_us;
+    if (since_us < PAUSED_US || group_state(x->thread.group) != GROUP_FETCHING || !x->caught_up) return;
+    log_info("waiting", "did not run for %lld ms: reading up to the end first", (long long)since_us / 1000);
+    x->caught_up = false;
+    group_hold(x->thread.group);
+}
+
+/* --- reading --- */
+
+static void take_order(struct waiting *x, const struct order_event *e) {
+    if (!e->has_show_id) return;
+    stock_order(&x->stock, &e->ticket_id, &e->show_id, e->status != ORDER_STATUS_CANCELLED);
+    queues_bought(&x->queues, e);
+}
+
+static enum status judge(struct waiting *x, const struct group_partition *p, const rd_kafka_message_t *m,
+                         struct why *w) {
+    union {
+        struct waiting_event waiting;
+        struct show_event show;
+        struct stock_event stock;
+        struct order_event order;
+    } e;
+    enum status st = wire_decode(x->decoders[p->topic], m->payload, m->len, &e, w);
+    if (st != ST_OK) return st;
+    if (p->topic == WAITING)
+        queues_event(&x->queues, &e.waiting);
+    else if (p->topic == SHOWS)
+        queues_show(&x->queues, &e.show);
+    else if (p->topic == STOCK)
+        stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places);
+    else
+        take_order(x, &e.order);
+    return ST_OK;
+}
+
+/* ST_OK, or why the record cannot be judged now. */
+static enum status take(void *waiting, struct group_partition *p, const rd_kafka_message_t *m,
+                        struct why *w) {
+    struct waiting *x = waiting;
+    enum status st = judge(x, p, m, w);
+    if (st != ST_OK && st != ST_INVALID) return st;
+    if (st == ST_INVALID) {
+        log_warn("waiting", "%s/%d@%lld is passed over: %s", topics[p->topic], m->partition,
+                 (long long)m->offset, w->text);
+        metric_add(M_WAITING_UNREADABLE, 1);
+    }
+    p->reached = *cursor(x, p->topic, p->partition) = m->offset + 1;
+    return ST_OK;
+}
+
+/* --- answering --- */
+
+static void write_answer(const struct queue *q, struct ask *ask, int64_t now_us) {
+    const struct room *r = &q->room;
+    struct ask_answer *a = &ask->answer;
+    a->open = r->open;
+    a->people = room_people(r);
+    a->serving = room_serving(r);
+    a->left = q->left;
+    a->opens_us = r->opens_us;
+    a->closes_us = r->closes_us;
+    a->pace = control_pace(r, &lead_settings, now_us);
+    memcpy(a->seed_hash, r->seed_hash, sizeof a->seed_hash);
+    if (r->open) memcpy(a->seed, r->seed, sizeof a->seed);
+    const struct room_turn *turn = a->place == 0 ? NULL : room_turn_of(r, a->place);
+    a->has_turn = turn != NULL;
+    if (turn != NULL) a->until_us = turn->until_us;
+}
+
+static void end_ask(struct ask *ask, enum ask_result result) {
+    ask->result = result;
+    ask->answered(ask);
+}
+
+static void on_written(void *waiting, void *what, bool ok) {
+    (void)waiting;
+    end_ask(what, ok ? ASK_DONE : ASK_AWAY);
+}
+
+static void join(struct waiting *x, const struct queue *q, struct ask *ask, int64_t now_us) {
+    const struct phase *phase = phases_next(&q->phases, now_us);
+    if (phase != NULL && phase->codes && !ask->has_code) return end_ask(ask, ASK_CODE_REQUIRED);
+    const struct waiting_event e = {.type = QUEUE_JOINED,
+                                    .show_id = ask->show,
+                                    .round = q->room.round,
+                                    .occurred_at = now_us,
+                                    .has_user_id = true,
+                                    .user_id = ask->user};
+    if (!journal_write(x->journal, &e, ask)) end_ask(ask, ASK_AWAY);
+}
+
+static void answer(struct waiting *x, struct ask *ask, int64_t now_us) {
+    const struct queue *q = queues_find(&x->queues, &ask->show);
+    if (!x->caught_up || topic_thread_stopping(&x->thread)) return end_ask(ask, ASK_AWAY);
+    if (q == NULL || !room_is_there(&q->room)) return end_ask(ask, ASK_NO_QUEUE);
+    bool joined = ask->kind != ASK_NUMBERS && places_find(q->room.places, &ask->user, &ask->answer.place);
+    if (ask->kind == ASK_JOIN && !joined) return join(x, q, ask, now_us);
+    if (ask->kind == ASK_PLACE && !joined) return end_ask(ask, ASK_NOT_JOINED);
+    write_answer(q, ask, now_us);
+    end_ask(ask, ASK_DONE);
+}
+
+static void answer_all(struct waiting *x) {
+    int64_t now_us = clock_wall_us();
+    for (struct inbox_item *item = inbox_take(&x->asked), *next; item != NULL; item = next) {
+        next = item->next;
+        answer(x, (struct ask *)item, now_us);
+    }
+}
+
+/* --- the thread --- */
+
+static void step(void *waiting) {
+    struct waiting *x = waiting;
+    if (group_state(x->thread.group) == GROUP_HELD) try_place(x);
+    int wait_ms = x->caught_up && !x->lead.watches ? IDLE_MS : LEAD_LOOK_MS;
+    int records = topic_thread_read(&x->thread, wait_ms, SLICE, take);
+    metric_add(M_WAITING_READ, records);
+    metric_add(M_CONSUMED, records);
+    notice_pause(x);
+    look_whether_caught_up(x);
+    answer_all(x);
+    if (x->caught_up) lead_look(&x->lead);
+    journal_poll(x->journal);
+    if (!topic_thread_tick(&x->thread)) return;
+    topic_thread_measure(&x->thread);
+    lead_measure(&x->lead);
+}
+
+static void wake(void *waiting) {
+    struct waiting *x = waiting;
+    topic_thread_wake(&x->thread);
+}
+
+static bool prepare(void *waiting) {
+    struct waiting *x = waiting;
+    int32_t schema_id;
+    if (!topic_thread_register(&x->thread, &topic_waiting, &schema_id)) return false;
+    journal_start(x->journal, schema_id, wake, x);
+    x->stepped_boot_us = clock_boot_us();
+    return true;
+}
+
+/* Answers who still asks, before it takes the time to leave. */
+static void finish(void *waiting) {
+    struct waiting *x = waiting;
+    answer_all(x);
+    journal_flush(x->journal, FLUSH_MS);
+}
+
+/* --- starting and stopping --- */
+
+static void waiting_close(void *waiting) {
+    struct waiting *x = waiting;
+    answer_all(x);
+    journal_free(x->journal);
+    forget_all(x);
+    free(x->ends);
+    for (int i = 0; i < TOPICS; i++)
+        wire_decoder_free(x->decoders[i]);
+    inbox_destroy(&x->asked);
+    topic_thread_free(&x->thread);
+    free(x);
+}
+
+static const struct topic_thread_work work = {
+    .prepare = prepare, .step = step, .finish = finish, .close = waiting_close};
+
+/* Each process reads everything, so each is a group of its own. */
+static enum status init_thread(struct waiting *x, const struct stream_options *options, struct why *w) {
+    char text[UUID_TEXT];
+    uuid_format(&x->lead.writer, text);
+    snprintf(x->group, sizeof x->group, "waiting-%.*s", UUID_TEXT, text);
+    return topic_thread_init(&x->thread,
+                             &(struct topic_thread_options){.name = options->name,
+                                                            .group = x->group,
+                                                            .brokers = options->brokers,
+                                                            .topics = topics,
+                                                            .gather_ms = GATHER_MS,
+                                                            .leave_ms = LEAVE_MS,
+                                                            .registry_url = options->registry_url},
+                             &work, x, w);
+}
+
+struct waiting *waiting_new(const struct admission_keys *keys, const struct stream_options *options,
+                            struct why *w) {
+    static const struct topic *const read[] = {
+        [WAITING] = &topic_waiting, [SHOWS] = &topic_shows, [STOCK] = &topic_stock, [ORDERS] = &topic_orders};
+    struct waiting *x = mem_alloc(sizeof *x);
+    x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .writer = uuid_v7()};
+    x->queues.keys = keys;
+    if (init_thread(x, options, w) != ST_OK) {
+        free(x);
+        return NULL;
+    }
+    x->journal = journal_open(options->brokers, on_written, x, w);
+    if (x->journal == NULL) {
+        topic_thread_free(&x->thread);
+        free(x);
+        return NULL;
+    }
+    x->lead.journal = x->journal;
+    inbox_init(&x->asked, wake, x);
+    for (int i = 0; i < TOPICS; i++)
+        x->decoders[i] = wire_decoder_new(x->thread.registry, read[i]->type, options->unreadable_wait_ms);
+    metrics_register(waiting_metrics);
+    metrics_register(group_metrics);
+    return x;
+}
+
+void waiting_start(struct waiting *x) {
+    topic_thread_start(&x->thread);
+}
+
+void waiting_ask(struct waiting *x, struct ask *ask) {
+    inbox_put(&x->asked, &ask->item);
+}
+
+bool waiting_ready(void *waiting, struct why *w) {
+    struct waiting *x = waiting;
+    return topic_thread_ready(&x->thread, w);
+}
+
+void waiting_stop(void *waiting, int timeout_ms) {
+    struct waiting *x = waiting;
+    topic_thread_stop(&x->thread, timeout_ms);
+}

@@ -1,0 +1,293 @@
+"""The queues of shows: places that nobody can choose and everybody can recompute, turns, admissions, and replicas that die."""
+import base64
+import concurrent.futures
+import hashlib
+import hmac
+import importlib.util
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+import requests
+
+from support import DEADLINE, ROOT, Replica, User, missing_id, refused, wait_until
+from test_phases import phase
+from venue import Venue
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location("verify_queue", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+verify_queue = load(ROOT / "tools/verify-queue.py")
+
+
+class Queue:
+    """Of a show of the test's own. Who joins at url, or at the edge."""
+
+    def __init__(self, stack, seller, opens, closes=3600, seats=40, **more):
+        self.stack = stack
+        self.venue = Venue(stack, seller, phases=[phase(opens, closes, queue=True, **more)])
+        self.venue.add("Stalls", rows=[seats])
+        self.path = f"/api/shows/{self.venue.id}/queue"
+        wait_until(lambda: requests.get(stack.url + self.path + "/serving", timeout=DEADLINE).status_code == 200, "one can join")
+
+    def join(self, who, url=None):
+        answer = wait_until(lambda: (a := who.post((url or "") + self.path)).status_code != 503 and a, "the queue takes people")
+        assert answer.status_code == 202 and answer.json() == {"showId": self.venue.id, "userId": who.id}, answer.text
+
+    def of(self, who, url=None):
+        answer = who.get((url or "") + self.path)
+        assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store", answer.text
+        return answer.json()
+
+    def numbers(self, url=None):
+        answer = requests.get((url or self.stack.url) + self.path + "/serving", timeout=DEADLINE)
+        assert answer.status_code == 200 and answer.headers["Cache-Control"] == "public, max-age=1", answer.text
+        return answer.json()
+
+    def open(self):
+        return wait_until(lambda: (n := self.numbers())["open"] and n, "it opens")
+
+    def turn(self, who):
+        return wait_until(lambda: (p := self.of(who))["status"] == "turn" and p, "it is his turn")
+
+    def places(self, people, url=None):
+        return {who.id: self.of(who, url)["place"] for who in people}
+
+    def events(self):
+        topic = self.stack.topic("waiting")
+        events = (topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode())
+        return [dict(event, userId=event["userId"] and str(event["userId"])) for event in events]
+
+    def buy(self, who, admission=None, **more):
+        return who.post("/api/purchases", json={"showId": self.venue.id, "quantity": 1} | ({} if admission is None else {"admission": admission}) | more)
+
+
+NO_TURN = 403, "queue_required"
+
+
+def reason(answer):
+    return answer.status_code, answer.json().get("reason")
+
+
+# --- joining, and the opening ---
+
+def test_from_joining_to_buying(stack, seller, people):
+    queue, buyers = Queue(stack, seller, opens=4), [next(people) for _ in range(8)]
+    for who in buyers:
+        queue.join(who)
+        queue.join(who)
+    before = queue.of(buyers[0])
+    if not before["open"]:  # a slow machine may have come too late
+        assert (before["status"], before["place"], before["estimate"]) == ("joined", None, None) and "admission" not in before
+        assert reason(queue.buy(buyers[0])) == (409, "not_open")
+    queue.open()
+    assert sorted(queue.places(buyers).values()) == list(range(1, 9)), "each has one place"
+    turn = queue.turn(buyers[0])
+    assert turn["people"] == 8 and turn["estimate"] is None and turn["serving"] >= turn["place"] and turn["left"] > 0
+    assert reason(queue.buy(buyers[0])) == NO_TURN
+    assert queue.buy(buyers[0], turn["admission"]).status_code == 201
+    assert queue.buy(buyers[0], turn["admission"]).status_code == 201, "as often as the limit lets him"
+    ticket = queue.venue.ticket("Stalls", "A", 40)
+    assert reason(buyers[0].post("/api/orders", json={"ticketId": ticket})) == NO_TURN
+    assert buyers[0].post("/api/orders", json={"ticketId": ticket, "admission": turn["admission"]}).status_code == 201
+    wait_until(lambda: queue.of(buyers[1])["left"] == 37, "what is left is known")
+
+
+def test_an_admission_is_good_for_one(stack, seller, people):
+    """Not for another person, not for another show, not when it is altered."""
+    queue, other = (Queue(stack, seller, opens=-10) for _ in range(2))
+    one, two = next(people), next(people)
+    for who in (one, two):
+        queue.join(who)
+        other.join(who)
+    mine, his, elsewhere = (q.turn(who)["admission"] for q, who in ((queue, one), (queue, two), (other, one)))
+    changed = mine[:-1] + ("A" if mine[-1] != "A" else "B")
+    for given in (None, his, elsewhere, changed, "", "x"):
+        assert reason(queue.buy(one, given)) == NO_TURN
+    refused(queue.buy(one, 5), 400)
+    assert queue.buy(one, mine).status_code == 201
+
+
+def admission(stack, show, user, until_s):
+    """As the queue would write it."""
+    key = bytes.fromhex((stack.state / "keys/waiting").read_text())
+    signed = b"\1" + hashlib.sha256(key).digest()[:4] + uuid.UUID(show).bytes + uuid.UUID(user).bytes + struct.pack(">IQ", 1, int(until_s * 1000))
+    return base64.urlsafe_b64encode(signed + hmac.new(key, signed, "sha256").digest()).decode().rstrip("=")
+
+
+def test_an_admission_ends(stack, seller, buyer):
+    queue = Queue(stack, seller, opens=-10)
+    assert reason(queue.buy(buyer, admission(stack, queue.venue.id, buyer.id, time.time() - 0.001))) == NO_TURN
+    assert queue.buy(buyer, admission(stack, queue.venue.id, buyer.id, time.time() + 60)).status_code == 201
+
+
+def test_a_turn_and_a_code_where_both_are_asked_for(stack, seller, people):
+    queue, who = Queue(stack, seller, opens=-10, codes=True), next(people)
+    [code] = seller.post(f"/api/shows/{queue.venue.id}/codes", json={"count": 1}).json()["codes"]
+    assert reason(who.post(queue.path)) == (403, "code_required")
+    assert reason(who.post(queue.path, json={"code": "0" * 16})) == (403, "code_wrong")
+    refused(who.post(queue.path, json={"code": "short"}), 400)
+    refused(who.get(queue.path), 404, "not joined")
+    assert who.post(queue.path, json={"code": code}).status_code == 202
+    assert reason(next(people).post(queue.path, json={"code": code})) == (409, "code_used")
+    assert queue.buy(who, queue.turn(who)["admission"]).status_code == 201, "it is spent"
+    queue.join(who)
+
+
+def test_who_comes_later_stands_behind(stack, seller, people):
+    queue, early, late = Queue(stack, seller, opens=3), [next(people) for _ in range(3)], [next(people) for _ in range(3)]
+    for who in early:
+        queue.join(who)
+    queue.open()
+    drawn = queue.places(early)
+    for who in late:
+        queue.join(who)
+    assert queue.places(late) == {who.id: 4 + n for n, who in enumerate(late)}, "in the order in which they came"
+    assert queue.places(early) == drawn
+
+
+def test_where_there_is_no_queue(stack, seller, buyer):
+    path = f"/api/shows/{missing_id()}/queue"
+    refused(buyer.post(path), 404, "no queue")
+    refused(buyer.get(path), 404, "no queue")
+    refused(buyer.get(path + "/serving"), 404, "no queue")
+    assert buyer.get(path + "/nothing").status_code == 404
+    assert User(stack.url).post(path).status_code == User(stack.url).get(path).status_code == 401
+    queue = Queue(stack, seller, opens=3600)
+    refused(buyer.get(queue.path), 404, "not joined")
+    queue.venue.tell("cancelled")
+    wait_until(lambda: buyer.post(queue.path).status_code == 404, "a show that is cancelled has none")
+
+
+def test_a_phase_closes_and_the_next_has_a_queue_of_its_own(stack, seller, people):
+    who = next(people)
+    queue = Queue(stack, seller, opens=-10, closes=6)
+    queue.join(who)
+    queue.venue.phases = json.dumps([*json.loads(queue.venue.phases), phase(3000, 3600, queue=True)])
+    queue.venue.tell("announced")
+    wait_until(lambda: requests.get(stack.url + queue.path + "/serving", timeout=DEADLINE).json().get("open") is False, "the next round can be joined")
+    refused(who.get(queue.path), 404, "not joined")
+    queue.join(who)
+    assert [r.summary()["people"] for r in verify_queue.replay(queue.events())] == [1, 1]
+
+
+# --- anybody can recompute it ---
+
+def verified(stack, show, *users):
+    return subprocess.run([sys.executable, ROOT / "tools/verify-queue.py", show, *users], text=True, capture_output=True, timeout=DEADLINE,
+                          env={**os.environ, **{name: stack.env[name] for name in ("KAFKA_BROKERS", "SCHEMA_REGISTRY_URL")}})
+
+
+def test_every_place_can_be_recomputed(stack, seller, people):
+    queue, joined = Queue(stack, seller, opens=3), [next(people) for _ in range(12)]
+    promised = queue.numbers()
+    for who in joined[:9]:
+        queue.join(who)
+    told = queue.open()
+    for who in joined[9:]:
+        queue.join(who)
+    assert "seed" not in promised and told["seedHash"] == promised["seedHash"], "the hash was there before anybody joined"
+    ran = verified(stack, queue.venue.id)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [summary, *lines] = ran.stdout.splitlines()
+    assert {who: int(place) for who, place in (line.split() for line in lines)} == queue.places(joined)
+    said = json.loads(summary)
+    assert (said["seed"], said["seedHash"], said["people"], said["faults"]) == (told["seed"], told["seedHash"], 12, [])
+    assert verified(stack, queue.venue.id, joined[0].id).stdout.splitlines()[1:] == [f"{joined[0].id} {queue.of(joined[0])['place']}"]
+    assert verified(stack, missing_id()).returncode == 1
+
+
+def event(kind, number=1, **more):
+    return {"type": kind, "round": number, **more}
+
+
+def test_a_topic_that_contradicts_itself_is_seen():
+    seed, users = bytes(range(32)), [str(uuid.uuid4()) for _ in range(3)]
+    announced = event("QueueAnnounced", seedHash=hashlib.sha256(seed).hexdigest())
+    joined = [event("QueueJoined", userId=user) for user in users]
+    opened, other = event("QueueOpened", seed=seed.hex()), event("QueueOpened", seed="00" * 32)
+    serving = event("QueueServing", serving=2)
+
+    def faults(*events):
+        return [one.faults for one in verify_queue.replay(events)]
+    assert faults(announced, *joined, opened, serving) == [[]]
+    assert faults(announced, *joined, opened, opened, serving, serving, event("QueueServing", serving=1)) == [[]], "what comes again changes nothing"
+    assert faults(announced, *joined, other) == [["a seed was published that is not of the hash"]]
+    assert faults(announced, *joined, serving) == faults(announced, joined[0], opened, serving) == [["place 2 had its turn, which nobody had"]]
+    assert faults(announced, event("QueueAnnounced", seedHash="00" * 32)) == [["the hash of the seed changed"]]
+    assert faults(*joined) == []
+    one, two = verify_queue.replay([announced, *joined, opened, event("QueueClosed"), serving, event("QueueAnnounced", 2, seedHash="11" * 32), joined[0]])
+    assert (one.serving, one.closed, len(one.places)) == (0, True, 3) and list(two.joined) == [users[0]] and not two.places
+
+
+# --- replicas ---
+
+def test_replicas_tell_the_same(stack, seller, people):
+    with Replica(stack, "waiting") as other:
+        other.wait_ready()
+        queue, joined = Queue(stack, seller, opens=3), [next(people) for _ in range(6)]
+        for n, who in enumerate(joined):
+            queue.join(who, other.url if n % 2 else None)
+        queue.open()
+        wait_until(lambda: queue.numbers(other.url)["open"], "the other knows, too")
+        assert queue.places(joined) == queue.places(joined, other.url)
+        turn = wait_until(lambda: (p := queue.of(joined[0], other.url))["status"] == "turn" and p, "it is his turn")
+        assert queue.buy(joined[0], turn["admission"]).status_code == 201
+
+
+def test_whichever_replica_is_killed(stack, seller, people):
+    """Whoever leads is killed before the opening, the other one takes over, and so on, while people join and come in: nobody who was
+    answered 202 loses his place, no place changes, and the one whose turn it is never falls."""
+    with Replica(stack, "waiting") as other, concurrent.futures.ThreadPoolExecutor() as pool:
+        other.wait_ready()
+        queue, early, late = Queue(stack, seller, opens=6), [next(people) for _ in range(10)], [next(people) for _ in range(10)]
+
+        def join(who):
+            """At whoever is there."""
+            def tried():
+                for url in (None, other.url):
+                    try:
+                        if who.post((url or "") + queue.path).status_code == 202:
+                            return True
+                    except requests.ConnectionError:
+                        pass
+                return False
+            wait_until(tried, "somebody takes him")
+        attempts = [pool.submit(join, who) for who in early]
+        stack.kill("waiting")
+        for attempt in attempts:
+            attempt.result()
+        wait_until(lambda: queue.numbers(other.url)["open"], "the other opens it")
+        drawn = wait_until(lambda: all((p := queue.places(early, other.url)).values()) and p, "all have places")
+        served = queue.numbers(other.url)["serving"]
+        stack.wait_ready("waiting")
+        attempts = [pool.submit(join, who) for who in late]
+        other.kill()
+        for attempt in attempts:
+            attempt.result()
+        assert queue.numbers()["serving"] >= served
+        assert queue.places(early) == drawn, "as the topic has them"
+        assert sorted(queue.places(late).values()) == list(range(11, 21))
+        wait_until(lambda: queue.numbers()["serving"] == 20, "everybody has had a turn")
+        events = queue.events()
+        [one] = verify_queue.replay(events)
+        assert one.faults == [] and one.places == drawn | queue.places(late) and one.serving == 20
+        counted = [e["serving"] for e in events if e["type"] == "QueueServing"]
+        assert max(counted) == 20
+
+
+@pytest.mark.parametrize("keys", ["", "/tmp/there-is-none", __file__])
+def test_without_keys_it_does_not_start(stack, keys):
+    with Replica(stack, "waiting", WAITING_KEYS=keys) as replica:
+        assert replica.process.wait(DEADLINE) == 78
+        assert "WAITING_KEYS" in replica.output() or "hexadecimal" in replica.output() or "cannot be read" in replica.output()

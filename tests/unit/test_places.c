@@ -1,0 +1,163 @@
+/* Places: each person once, in the order of ranks, and then of joining; and what a person takes of memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "places.h"
+
+static struct uuid id_of(uint32_t n) {
+    struct uuid id = {.b = {1, [6] = 0x70}};
+    memcpy(id.b + 12, &n, sizeof n);
+    return id;
+}
+
+/* Evenly spread, and another one for each. */
+static uint64_t rank_of(const void *arg, const struct uuid *user) {
+    (void)arg;
+    uint64_t v;
+    memcpy(&v, user->b + 8, 8);
+    v ^= v >> 31;
+    v *= UINT64_C(0x7fb5d329728ea185);
+    v ^= v >> 27;
+    v *= UINT64_C(0x81dadef4bc2dd44d);
+    return v ^ v >> 33;
+}
+
+static void join_all(struct places *p, uint32_t from, uint32_t to) {
+    for (uint32_t i = from; i < to; i++) {
+        struct uuid id = id_of(i);
+        assert_true(places_join(p, &id, rank_of(NULL, &id)));
+        assert_false(places_join(p, &id, 0));
+    }
+}
+
+static uint32_t place_of(const struct places *p, uint32_t n) {
+    struct uuid id = id_of(n);
+    uint32_t place;
+    assert_true(places_find(p, &id, &place));
+    return place;
+}
+
+static void nobody_has_a_place_before_the_opening(void **state) {
+    (void)state;
+    struct places *p = places_new();
+    struct uuid id = id_of(7);
+    uint32_t place;
+    assert_false(places_find(p, &id, &place));
+    join_all(p, 0, 10);
+    assert_int_equal(place_of(p, 7), 0);
+    assert_false(places_note(p, &id));
+    places_free(p);
+}
+
+struct ranked {
+    uint64_t rank;
+    uint32_t who;
+};
+
+static int by_rank(const void *a, const void *b) {
+    const struct ranked *one = a, *two = b;
+    return (one->rank > two->rank) - (one->rank < two->rank);
+}
+
+static void opens_by_rank_and_goes_on_by_the_log(void **state) {
+    (void)state;
+    static const uint32_t sizes[] = {0, 1, 2, 3, 50, 1000, 100000};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        uint32_t n = sizes[k];
+        struct places *p = places_new();
+        struct ranked *expected = calloc(n + 1, sizeof *expected);
+        join_all(p, 0, n);
+        for (uint32_t i = 0; i < n; i++) {
+            struct uuid id = id_of(i);
+            expected[i] = (struct ranked){rank_of(NULL, &id), i};
+        }
+        qsort(expected, n, sizeof *expected, by_rank);
+        places_open(p, NULL, NULL);
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(place_of(p, expected[i].who), i + 1);
+        join_all(p, n, n + 100);
+        for (uint32_t i = n; i < n + 100; i++)
+            assert_int_equal(place_of(p, i), i + 1);
+        assert_int_equal(places_count(p), n + 100);
+        free(expected);
+        places_free(p);
+    }
+}
+
+static void ranks_may_come_with_the_opening(void **state) {
+    (void)state;
+    struct places *early = places_new(), *late = places_new();
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct uuid id = id_of(i);
+        places_join(early, &id, rank_of(NULL, &id));
+        places_join(late, &id, 0);
+    }
+    places_open(early, NULL, NULL);
+    places_open(late, rank_of, NULL);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(place_of(early, i), place_of(late, i));
+    places_free(early);
+    places_free(late);
+}
+
+/* Also when all of them are in one bucket. */
+static void equal_ranks_go_by_user_id(void **state) {
+    (void)state;
+    struct places *p = places_new();
+    for (uint32_t i = 0; i < 100; i++) {
+        struct uuid id = {.b = {[0] = (uint8_t)(i * 37 % 100)}};
+        assert_true(places_join(p, &id, 42));
+    }
+    places_open(p, NULL, NULL);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct uuid id = {.b = {[0] = (uint8_t)i}};
+        uint32_t place;
+        assert_true(places_find(p, &id, &place));
+        assert_int_equal(place, i + 1);
+    }
+    places_free(p);
+}
+
+static void is_noted_once(void **state) {
+    (void)state;
+    struct places *p = places_new();
+    struct uuid id = id_of(3), nobody = id_of(99);
+    join_all(p, 0, 5);
+    places_open(p, NULL, NULL);
+    uint32_t place = place_of(p, 3);
+    assert_true(places_note(p, &id));
+    assert_false(places_note(p, &id));
+    assert_false(places_note(p, &nobody));
+    assert_int_equal(place_of(p, 3), place);
+    places_free(p);
+}
+
+/* Whatever their number, so also right after the arrays have grown. */
+static void takes_64_bytes_a_person_at_most(void **state) {
+    (void)state;
+    struct places *p = places_new();
+    for (uint32_t i = 0; i < 300000; i++) {
+        struct uuid id = id_of(i);
+        places_join(p, &id, rank_of(NULL, &id));
+        if (i >= 100) assert_true(places_bytes(p) + 8 * i <= (size_t)PLACES_BYTES * (i + 1));
+    }
+    places_free(p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_has_a_place_before_the_opening),
+        cmocka_unit_test(opens_by_rank_and_goes_on_by_the_log),
+        cmocka_unit_test(ranks_may_come_with_the_opening),
+        cmocka_unit_test(equal_ranks_go_by_user_id),
+        cmocka_unit_test(is_noted_once),
+        cmocka_unit_test(takes_64_bytes_a_person_at_most),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* A room: which records count, and that they make the same room in whatever way they are repeated. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "room.h"
+
+enum { OPENS = 1000000, CLOSES = 9000000 };
+static const uint8_t seed[SEED_BYTES] = {1, 2, 3}, other_seed[SEED_BYTES] = {9};
+static uint8_t hash[SEED_BYTES], other_hash[SEED_BYTES];
+static struct room room;
+
+static int set_up(void **state) {
+    (void)state;
+    room = (struct room){0};
+    room_hash_seed(seed, hash);
+    room_hash_seed(other_seed, other_hash);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    room_free(&room);
+    return 0;
+}
+
+static struct uuid id_of(int n) {
+    return (struct uuid){.b = {1, [15] = (uint8_t)n}};
+}
+
+static bool join(int n) {
+    struct uuid id = id_of(n);
+    return room_join(&room, &id);
+}
+
+static uint32_t place_of(int n) {
+    struct uuid id = id_of(n);
+    uint32_t place;
+    return places_find(room.places, &id, &place) ? place : UINT32_MAX;
+}
+
+static void announce(void) {
+    assert_true(room_announce(&room, 1, hash, OPENS, CLOSES));
+}
+
+/* python3: hmac.new(bytes([1, 2, 3] + 29 * [0]), bytes([1] + 14 * [0] + [5]), "sha256").hexdigest()[:16] */
+static void a_rank_is_as_documented(void **state) {
+    (void)state;
+    struct uuid id = id_of(5);
+    assert_true(room_rank(seed, &id) == UINT64_C(0xb1d1fb3d211e21f8));
+}
+
+static void nobody_joins_before_it_is_announced(void **state) {
+    (void)state;
+    assert_false(join(1));
+    assert_false(room_announce(&room, 2, hash, OPENS, CLOSES));
+    announce();
+    assert_true(join(1));
+    assert_false(join(1));
+    assert_int_equal(room_people(&room), 1);
+}
+
+static void its_times_may_change_but_not_its_seed(void **state) {
+    (void)state;
+    announce();
+    assert_false(room_announce(&room, 1, other_hash, OPENS, CLOSES));
+    assert_true(join(1));
+    assert_true(room_announce(&room, 1, hash, OPENS + 1, CLOSES + 1));
+    assert_int_equal(room.opens_us, OPENS + 1);
+    assert_int_equal(room_people(&room), 1);
+    assert_false(room_open(&room, 1, other_seed, OPENS));
+    assert_true(room_open(&room, 1, seed, OPENS));
+    assert_false(room_announce(&room, 1, hash, OPENS, CLOSES));
+}
+
+static void open_with(int people) {
+    announce();
+    for (int i = 1; i <= people; i++)
+        join(i);
+    assert_true(room_open(&room, 1, seed, OPENS));
+}
+
+static void places_follow_from_the_seed(void **state) {
+    (void)state;
+    open_with(50);
+    for (int i = 1; i <= 50; i++) {
+        struct uuid one = id_of(i);
+        uint32_t before = 0;
+        for (int k = 1; k <= 50; k++) {
+            struct uuid two = id_of(k);
+            before += room_rank(seed, &two) < room_rank(seed, &one);
+        }
+        assert_int_equal(place_of(i), before + 1);
+    }
+    assert_true(join(51));
+    assert_int_equal(place_of(51), 51);
+}
+
+/* As for a replica that has the key, and one that has not. */
+static void it_is_the_same_whether_the_seed_was_known(void **state) {
+    (void)state;
+    uint32_t places[50];
+    announce();
+    assert_false(room_know_seed(&room, other_seed));
+    assert_true(room_know_seed(&room, seed));
+    for (int i = 0; i < 50; i++)
+        join(i);
+    assert_false(room_know_seed(&room, seed)); /* they have their ranks already */
+    assert_true(room_open(&room, 1, seed, OPENS));
+    for (int i = 0; i < 50; i++)
+        places[i] = place_of(i);
+    room_free(&room);
+    room = (struct room){0};
+    announce();
+    for (int i = 49; i >= 0; i--) /* in whatever order they joined */
+        join(i);
+    assert_true(room_open(&room, 1, seed, OPENS));
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(place_of(i), places[i]);
+}
+
+static void serving_never_falls(void **state) {
+    (void)state;
+    announce();
+    join(1);
+    assert_false(room_serve(&room, 1, 1, OPENS, CLOSES)); /* not open */
+    for (int i = 2; i <= 10; i++)
+        join(i);
+    assert_true(room_open(&room, 1, seed, OPENS));
+    assert_true(room_serve(&room, 1, 3, 2 * OPENS, 100));
+    assert_false(room_serve(&room, 1, 3, 3 * OPENS, 200)); /* again, by another replica */
+    assert_false(room_serve(&room, 1, 2, 3 * OPENS, 200));
+    assert_false(room_serve(&room, 1, 11, 3 * OPENS, 200)); /* nobody is there */
+    assert_false(room_serve(&room, 2, 5, 3 * OPENS, 200));
+    assert_true(room_serve(&room, 1, 7, 3 * OPENS, 200));
+    assert_int_equal(room_serving(&room), 7);
+    assert_int_equal(room_served_us(&room), 3 * OPENS);
+    assert_int_equal(room_turn_of(&room, 1)->until_us, 100);
+    assert_int_equal(room_turn_of(&room, 3)->until_us, 100);
+    assert_int_equal(room_turn_of(&room, 4)->until_us, 200);
+    assert_int_equal(room_turn_of(&room, 7)->until_us, 200);
+    assert_null(room_turn_of(&room, 8));
+}
+
+static void counts_who_may_still_buy(void **state) {
+    (void)state;
+    open_with(10);
+    room_serve(&room, 1, 3, OPENS, 100);
+    room_serve(&room, 1, 7, OPENS, 200);
+    assert_int_equal(room_buying(&room, 50), 7);
+    assert_int_equal(room_buying(&room, 150), 4);
+    assert_int_equal(room_buying(&room, 250), 0);
+    for (int i = 1; i <= 10; i++) {
+        struct uuid id = id_of(i);
+        bool served = place_of(i) <= 7 && place_of(i) > 3;
+        uint32_t before = room_buying(&room, 150);
+        room_bought(&room, &id);
+        room_bought(&room, &id);
+        assert_int_equal(room_buying(&room, 150), before - served);
+    }
+}
+
+static void another_round_begins_when_one_is_closed(void **state) {
+    (void)state;
+    open_with(3);
+    room_serve(&room, 1, 2, OPENS, 100);
+    assert_false(room_announce(&room, 2, other_hash, OPENS, CLOSES));
+    assert_false(room_close(&room, 2));
+    assert_true(room_close(&room, 1));
+    assert_false(room_close(&room, 1));
+    assert_false(join(4));
+    assert_false(room_announce(&room, 1, hash, OPENS, CLOSES));
+    assert_true(room_announce(&room, 2, other_hash, 2 * OPENS, CLOSES));
+    assert_false(room_serve(&room, 1, 3, OPENS, 100)); /* late, of the round before */
+    assert_int_equal(room_people(&room) + room_serving(&room), 0);
+    assert_true(join(1));
+    assert_int_equal(place_of(1), 0);
+    assert_true(room_open(&room, 2, other_seed, 2 * OPENS));
+    assert_int_equal(place_of(1), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_rank_is_as_documented, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_joins_before_it_is_announced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(its_times_may_change_but_not_its_seed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_follow_from_the_seed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_is_the_same_whether_the_seed_was_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
