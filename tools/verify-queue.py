@@ -19,12 +19,24 @@ def rank(seed, user):
 
 
 class Round:
-    def __init__(self, number, seed_hash):
-        self.number, self.seed_hash, self.seed = number, seed_hash, None
+    def __init__(self, event):
+        self.number, self.seed_hash, self.seed = event["round"], event["seedHash"], None
         self.closed, self.serving = False, 0
         self.joined = {}  # who, in the order of the log
         self.places = {}  # from 1; empty before the opening
         self.faults = []
+        self.take_times(event)
+
+    def take_times(self, event):
+        self.opens, self.closes, self.version, self.writer = event["opensAt"], event["closesAt"], event["showVersion"], event["writer"]
+
+    def announce(self, event):
+        if event["showVersion"] < self.version or (self.seed and event["opensAt"] != self.opens):
+            return
+        if event["seedHash"] == self.seed_hash:
+            self.take_times(event)
+        elif event["writer"] == self.writer:  # else two replicas announced at once, and the first counts
+            self.faults.append("the hash of the seed changed")
 
     def join(self, user):
         if user not in self.joined:
@@ -32,8 +44,9 @@ class Round:
             if self.seed:
                 self.places[user] = len(self.joined)
 
-    def open(self, seed):
-        if self.seed:
+    def open(self, event):
+        seed = bytes.fromhex(event["seed"] or "")
+        if self.seed or event["occurredAt"] < self.opens:
             return
         if hashlib.sha256(seed).hexdigest() != self.seed_hash:
             self.faults.append("a seed was published that is not of the hash")
@@ -47,9 +60,8 @@ class Round:
         else:
             self.serving = max(self.serving, serving)
 
-    def announce(self, seed_hash):
-        if seed_hash != self.seed_hash:
-            self.faults.append("the hash of the seed changed")
+    def close(self, event):
+        self.closed = event["occurredAt"] >= self.closes or event["showVersion"] > self.version
 
     def summary(self):
         return {"round": self.number, "seedHash": self.seed_hash, "seed": self.seed and self.seed.hex(), "people": len(self.joined),
@@ -62,20 +74,22 @@ def replay(events):
     for event in events:
         kind, number = event["type"], event["round"]
         now = rounds[-1] if rounds and not rounds[-1].closed else None
-        if kind == "QueueAnnounced" and now is None and number == len(rounds) + 1:
-            rounds.append(Round(number, event["seedHash"]))
-        elif kind == "QueueJoined" and now:
-            now.join(event["userId"])
+        if kind == "QueueAnnounced" and now is None and number > (rounds[-1].number if rounds else 0):
+            rounds.append(Round(event))
+            if event["seedHash"] in [one.seed_hash for one in rounds[:-1]]:
+                rounds[-1].faults.append("its seed is that of a round before")
         elif now is None or number != now.number:
             pass  # late: it is of a round that is over
         elif kind == "QueueAnnounced":
-            now.announce(event["seedHash"])
+            now.announce(event)
+        elif kind == "QueueJoined":
+            now.join(event["userId"])
         elif kind == "QueueOpened":
-            now.open(bytes.fromhex(event["seed"]))
+            now.open(event)
         elif kind == "QueueServing":
             now.serve(event["serving"])
         elif kind == "QueueClosed":
-            now.closed = True
+            now.close(event)
     return rounds
 
 
@@ -83,7 +97,7 @@ def records(show):
     """What the topic has of a show."""
     import fastavro
     import requests
-    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
     @functools.cache
     def schema(number):
@@ -98,7 +112,9 @@ def records(show):
         record = consumer.poll(30)
         if record is None:
             sys.exit("Kafka does not answer")
-        if record.error():  # the only one that is expected: the end of a partition, for now
+        if record.error():
+            if record.error().code() != KafkaError._PARTITION_EOF:
+                sys.exit(f"Kafka: {record.error()}")
             left.discard(record.partition())
         elif record.key() == show.encode():  # a byte 0, the schema's number, the event
             yield fastavro.schemaless_reader(io.BytesIO(record.value()[5:]), schema(int.from_bytes(record.value()[1:5], "big")))

@@ -47,8 +47,8 @@ struct control control_due(const struct room *r, const struct phase *phase, int6
     }
     /* A phase that has opened keeps its opening. */
     if (phase == NULL || (r->open && phase->opens_us != r->opens_us)) return of_room(r, CONTROL_CLOSE);
-    if (r->open) return serve(r, phase, left, settings, now_us);
     if (phase->opens_us != r->opens_us || phase->closes_us != r->closes_us) return announce(r->round, phase);
+    if (r->open) return serve(r, phase, left, settings, now_us);
     return phase->opens_us <= now_us ? of_room(r, CONTROL_OPEN) : (struct control){0};
 }
 

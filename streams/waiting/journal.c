@@ -28,6 +28,7 @@ struct journal {
 
 static const struct kafka_property properties[] = {
     {"acks", "all", true},
+    {"enable.idempotence", "true", true}, /* a join that is sent again keeps its place before later ones */
     {"partitioner", "murmur2_random", true},
     {"message.timeout.ms", "5000", false}, /* somebody waits for it */
     /* A join waits this long for others to come along with it: at 30,000 a second for a hundred. */

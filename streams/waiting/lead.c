@@ -22,10 +22,13 @@ static void put_hex(const uint8_t bytes[SEED_BYTES], char digits[2 * SEED_BYTES]
 static void announcement(struct lead *l, const struct queue *q, const struct control *due,
                          uint8_t hash[SEED_BYTES], struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
+    e->has_nonce = true;
     if (due->round == q->room.round && room_is_there(&q->room)) {
+        e->nonce = q->nonce;
         memcpy(hash, q->room.seed_hash, SEED_BYTES);
     } else {
-        queues_seed(l->queues, 0, &q->show, due->round, seed);
+        e->nonce = uuid_v7();
+        queues_seed(l->queues, 0, &q->show, &e->nonce, seed);
         room_hash_seed(seed, hash);
     }
     e->has_opens_at = e->has_closes_at = true;
@@ -42,6 +45,8 @@ static void write_due(struct lead *l, const struct queue *q, const struct contro
                               .show_id = q->show,
                               .round = due->round,
                               .occurred_at = now_us,
+                              .has_show_version = due->kind == CONTROL_ANNOUNCE || due->kind == CONTROL_CLOSE,
+                              .show_version = q->version,
                               .has_writer = true,
                               .writer = l->writer};
     char digits[2 * SEED_BYTES];

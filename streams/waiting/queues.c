@@ -39,19 +39,18 @@ static struct queue *queue_of(struct queues *q, const struct uuid *show) {
 
 /* --- seeds --- */
 
-void queues_seed(const struct queues *q, int key, const struct uuid *show, int round,
+void queues_seed(const struct queues *q, int key, const struct uuid *show, const struct uuid *nonce,
                  uint8_t seed[SEED_BYTES]) {
-    uint8_t about[4 + 16 + 4] = "seed"; /* no token begins so */
+    uint8_t about[4 + 16 + 16] = "seed"; /* no token begins so */
     memcpy(about + 4, show->b, 16);
-    for (int i = 0; i < 4; i++)
-        about[20 + i] = (uint8_t)((uint32_t)round >> (24 - 8 * i));
+    memcpy(about + 20, nonce->b, 16);
     admission_secret(q->keys, key, about, sizeof about, seed);
 }
 
 static void find_seed(struct queues *q, struct queue *queue) {
     uint8_t seed[SEED_BYTES];
     for (int i = 0; i < admission_keys_count(q->keys); i++) {
-        queues_seed(q, i, &queue->show, queue->room.round, seed);
+        queues_seed(q, i, &queue->show, &queue->nonce, seed);
         if (room_know_seed(&queue->room, seed)) return;
     }
     char show[UUID_TEXT];
@@ -67,10 +66,13 @@ static void find_seed(struct queues *q, struct queue *queue) {
 static bool announce(struct queues *q, struct queue *queue, const struct waiting_event *e) {
     uint8_t hash[SEED_BYTES];
     int round = queue->room.round;
-    if (!e->has_seed_hash || !hex_decode(e->seed_hash, hash, sizeof hash) || !e->has_opens_at ||
-        !e->has_closes_at || !room_announce(&queue->room, e->round, hash, e->opens_at, e->closes_at))
+    const struct room_times times = {e->round, e->show_version, e->opens_at, e->closes_at};
+    if (!e->has_seed_hash || !hex_decode(e->seed_hash, hash, sizeof hash) || !e->has_nonce ||
+        !e->has_opens_at || !e->has_closes_at || !room_announce(&queue->room, &times, hash))
         return false;
-    if (queue->room.round != round) find_seed(q, queue);
+    if (queue->room.round == round) return true;
+    queue->nonce = e->nonce;
+    find_seed(q, queue);
     return true;
 }
 
@@ -90,7 +92,7 @@ static bool serve(struct queue *queue, const struct waiting_event *e) {
 }
 
 static bool join(struct queue *queue, const struct waiting_event *e) {
-    if (!e->has_user_id || !room_join(&queue->room, &e->user_id)) return false;
+    if (!e->has_user_id || !room_join(&queue->room, e->round, &e->user_id)) return false;
     metric_add(M_WAITING_JOINS, 1);
     return true;
 }
@@ -106,7 +108,7 @@ static bool apply(struct queues *q, struct queue *queue, const struct waiting_ev
     case QUEUE_SERVING:
         return serve(queue, e);
     case QUEUE_CLOSED:
-        return room_close(&queue->room, e->round);
+        return room_close(&queue->room, e->round, e->show_version, e->occurred_at);
     }
     return false;
 }
@@ -136,5 +138,6 @@ void queues_show(struct queues *q, const struct show_event *e) {
 
 void queues_bought(struct queues *q, const struct order_event *e) {
     struct queue *queue = e->has_show_id ? queues_find(q, &e->show_id) : NULL;
-    if (queue != NULL && e->status != ORDER_STATUS_CANCELLED) room_bought(&queue->room, &e->user_id);
+    if (queue != NULL && e->status != ORDER_STATUS_CANCELLED)
+        room_bought(&queue->room, &e->user_id, e->occurred_at);
 }

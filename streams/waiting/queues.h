@@ -14,6 +14,7 @@ struct queue {
     struct room room;
     struct phases phases; /* none when the show is not announced, or cancelled */
     int32_t version;      /* of the show */
+    struct uuid nonce;    /* of the round */
     int64_t left;         /* places not taken, as looked at last; -1: not known */
 
     /* what was due at the last look, since when, and when it was written, by the monotonic clock */
@@ -34,6 +35,6 @@ void queues_event(struct queues *q, const struct waiting_event *e);
 void queues_show(struct queues *q, const struct show_event *e);
 void queues_bought(struct queues *q, const struct order_event *e);
 
-/* The seed of a round: of the show and round, by a key. */
-void queues_seed(const struct queues *q, int key, const struct uuid *show, int round,
+/* The seed of a round, by a key. */
+void queues_seed(const struct queues *q, int key, const struct uuid *show, const struct uuid *nonce,
                  uint8_t seed[SEED_BYTES]);

@@ -69,30 +69,37 @@ bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
 
 /* --- what the records say --- */
 
-bool room_announce(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us,
-                   int64_t closes_us) {
+static bool may_change(const struct room *r, const struct room_times *times,
+                       const uint8_t seed_hash[SEED_BYTES]) {
+    return times->round == r->round && times->show_version >= r->show_version &&
+           memcmp(r->seed_hash, seed_hash, SEED_BYTES) == 0 && (!r->open || times->opens_us == r->opens_us);
+}
+
+bool room_announce(struct room *r, const struct room_times *times, const uint8_t seed_hash[SEED_BYTES]) {
     if (!room_is_there(r)) {
-        if (round != r->round + 1) return false;
+        if (times->round <= r->round) return false;
         empty(r);
-        r->round = round;
+        r->round = times->round;
         r->closed = false;
         memcpy(r->seed_hash, seed_hash, SEED_BYTES);
         r->places = places_new();
-    } else if (round != r->round || r->open || memcmp(r->seed_hash, seed_hash, SEED_BYTES) != 0) {
+    } else if (!may_change(r, times, seed_hash)) {
         return false;
     }
-    r->opens_us = opens_us;
-    r->closes_us = closes_us;
+    r->show_version = times->show_version;
+    r->opens_us = times->opens_us;
+    r->closes_us = times->closes_us;
     return true;
 }
 
-bool room_join(struct room *r, const struct uuid *user) {
-    if (!room_is_there(r)) return false;
+bool room_join(struct room *r, int round, const struct uuid *user) {
+    if (!room_is_there(r) || round != r->round) return false;
     return places_join(r->places, user, r->open || !r->seed_known ? 0 : rank_by(&r->ranks, user));
 }
 
 bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us) {
-    if (!room_is_there(r) || round != r->round || r->open || !is_seed(r, seed)) return false;
+    if (!room_is_there(r) || round != r->round || r->open || at_us < r->opens_us || !is_seed(r, seed))
+        return false;
     use_seed(r, seed);
     places_open(r->places, r->seed_known ? NULL : rank_of, &r->ranks);
     r->open = true;
@@ -112,8 +119,9 @@ bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int6
     return true;
 }
 
-bool room_close(struct room *r, int round) {
+bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us) {
     if (!room_is_there(r) || round != r->round) return false;
+    if (at_us < r->closes_us && show_version <= r->show_version) return false;
     empty(r);
     r->closed = true;
     return true;
@@ -153,11 +161,11 @@ const struct room_turn *room_turn_of(const struct room *r, uint32_t place) {
     return turn_of(r, place);
 }
 
-void room_bought(struct room *r, const struct uuid *user) {
+void room_bought(struct room *r, const struct uuid *user, int64_t at_us) {
     uint32_t place;
     if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return;
     struct room_turn *turn = turn_of(r, place);
-    if (turn != NULL && places_note(r->places, user)) turn->bought++;
+    if (turn != NULL && at_us >= turn->at_us && places_note(r->places, user)) turn->bought++;
 }
 
 uint32_t room_buying(const struct room *r, int64_t now_us) {

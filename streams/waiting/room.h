@@ -2,13 +2,17 @@
  * Kafka: the same records make the same room, in each replica and in tools/verify-queue. It belongs to one
  * thread.
  *
- * The rules, in which the last of a record's fields to fail makes it void:
- *   announced  begins round n + 1 when there is none or round n is closed; of the round that is there, and
- * not open, it changes the times. The seed's hash of a round never changes. joined     the first of a user in
- * the round counts. opened     once a round, and only with the seed that the hash was of. From then on there
- * are places. serving    only more than before, and no more than there are people. closed     the round is
- * over. So a record that comes twice, or that two replicas write at the same time, changes nothing the second
- * time.
+ * Which records count:
+ * - announced begins a later round when there is none, or the one before is closed. Of the round that is
+ * there it changes when it closes and, before it is open, when it opens, unless it goes by an older version
+ * of the show. The seed's hash of a round never changes.
+ * - joined: the first of a user in the round.
+ * - opened: once a round, not before its time, and only with the seed that the hash was of. From then on
+ * there are places.
+ * - serving: only more than before, and no more than there are people.
+ * - closed: not before its time, unless by a later version of the show.
+ *
+ * So a record that comes twice, or that two replicas write at the same time, changes nothing the second time.
  */
 #pragma once
 
@@ -27,10 +31,18 @@ struct room_turn {
     int64_t at_us, until_us;
 };
 
+/* What is announced of a round. */
+struct room_times {
+    int round;
+    int32_t show_version; /* that it goes by */
+    int64_t opens_us, closes_us;
+};
+
 struct room {
     struct uuid show;
     int round;
     bool open, closed;
+    int32_t show_version;
     int64_t opens_us, closes_us;
     uint8_t seed_hash[SEED_BYTES];
     bool seed_known; /* before the opening: we could make it, and ranks are made as people join */
@@ -47,12 +59,11 @@ struct room {
 void room_free(struct room *r);
 
 /* Each returns whether the record counted. */
-bool room_announce(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us,
-                   int64_t closes_us);
-bool room_join(struct room *r, const struct uuid *user);
+bool room_announce(struct room *r, const struct room_times *times, const uint8_t seed_hash[SEED_BYTES]);
+bool room_join(struct room *r, int round, const struct uuid *user);
 bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us);
 bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us);
-bool room_close(struct room *r, int round);
+bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us);
 
 /* The seed of a round that is announced and nobody has joined, if we can make it. false: it is of another
  * hash. */
@@ -68,6 +79,6 @@ int64_t room_served_us(const struct room *r); /* when that changed last, or the 
 /* The turn of a place; NULL: not yet. */
 const struct room_turn *room_turn_of(const struct room *r, uint32_t place);
 /* Somebody has bought, after his turn came. */
-void room_bought(struct room *r, const struct uuid *user);
+void room_bought(struct room *r, const struct uuid *user, int64_t at_us);
 /* How many may still buy whose turn has come: they have not bought, and have time. */
 uint32_t room_buying(const struct room *r, int64_t now_us);

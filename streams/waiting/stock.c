@@ -5,11 +5,18 @@
 #include "mem.h"
 
 struct area {
-    struct uuid id, show;
+    struct uuid id;
+    struct area *next; /* of the show */
     int32_t places;
     uint32_t taken;
     uint64_t *blocks; /* by the number of the block, a bit a place */
     uint32_t nblocks;
+};
+
+/* The areas of a show. */
+struct areas {
+    struct uuid show;
+    struct area *first;
 };
 
 static void free_area(void *area) {
@@ -20,14 +27,22 @@ static void free_area(void *area) {
 
 void stock_free(struct stock *s) {
     table_free(&s->areas, free_area);
+    table_free(&s->shows, free);
 }
 
 static struct area *area_of(struct stock *s, const struct uuid *id, const struct uuid *show) {
     struct area *a = table_find(&s->areas, id);
     if (a != NULL) return a;
+    struct areas *all = table_find(&s->shows, show);
+    if (all == NULL) {
+        all = mem_alloc(sizeof *all);
+        all->show = *show;
+        table_add(&s->shows, all);
+    }
     a = mem_alloc(sizeof *a);
     a->id = *id;
-    a->show = *show;
+    a->next = all->first;
+    all->first = a;
     table_add(&s->areas, a);
     return a;
 }
@@ -64,9 +79,9 @@ static bool is_among(const struct uuid *id, const struct uuid *ids, int n) {
 int64_t stock_left(const struct stock *s, const struct uuid *show, const struct uuid *areas, int nareas) {
     int64_t left = 0;
     bool known = false;
-    uint32_t at = 0;
-    for (const struct area *a; (a = table_next(&s->areas, &at)) != NULL;) {
-        if (a->places == 0 || !uuid_eq(&a->show, show) || !is_among(&a->id, areas, nareas)) continue;
+    const struct areas *all = table_find(&s->shows, show);
+    for (const struct area *a = all == NULL ? NULL : all->first; a != NULL; a = a->next) {
+        if (a->places == 0 || !is_among(&a->id, areas, nareas)) continue;
         known = true;
         left += a->places > (int64_t)a->taken ? a->places - (int64_t)a->taken : 0;
     }

@@ -9,7 +9,7 @@
 #include "table.h"
 
 struct stock {
-    struct table areas;
+    struct table areas, shows;
 };
 
 void stock_free(struct stock *s);

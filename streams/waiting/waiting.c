@@ -19,6 +19,7 @@ enum {
     IDLE_MS = 1000,          /* the longest wait; records, questions and acknowledgements end it */
     GATHER_MS = 10,          /* records at the broker */
     PAUSED_US = 3000 * 1000, /* not run for so long: others may have moved on */
+    READ_MS = 2000, /* from Kafka's having it to our having read it; later than that something is wrong */
     FLUSH_MS = 3000,
     LEAVE_MS = 2000,
 };
@@ -48,6 +49,7 @@ struct waiting {
     int64_t placed_us, stepped_boot_us;
 
     struct inbox asked;
+    struct inbox_item *written; /* who joined, and waits until we have read it */
 };
 
 /* --- where to read from --- */
@@ -110,6 +112,7 @@ static void try_place(struct waiting *x) {
     int count;
     group_partitions(x->thread.group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
+    x->caught_up = false; /* what came meanwhile may be more than what we have */
     x->placed_us = clock_mono_us();
     x->stepped_boot_us = clock_boot_us();
 }
@@ -212,9 +215,38 @@ static void end_ask(struct ask *ask, enum ask_result result) {
     ask->answered(ask);
 }
 
+/* Kafka has it. It counts when we have read it. */
 static void on_written(void *waiting, void *what, bool ok) {
-    (void)waiting;
-    end_ask(what, ok ? ASK_DONE : ASK_AWAY);
+    struct waiting *x = waiting;
+    struct ask *ask = what;
+    if (!ok) return end_ask(ask, ASK_AWAY);
+    ask->written_us = clock_mono_us();
+    ask->item.next = x->written;
+    x->written = &ask->item;
+}
+
+/* Whether it can be said now; then it is. */
+static bool settle(struct waiting *x, struct ask *ask, bool stopping) {
+    const struct queue *q = queues_find(&x->queues, &ask->show);
+    bool there = q != NULL && room_is_there(&q->room);
+    if (there && places_find(q->room.places, &ask->user, &ask->answer.place))
+        end_ask(ask, ASK_DONE);
+    else if (stopping || clock_mono_us() - ask->written_us > READ_MS * INT64_C(1000))
+        end_ask(ask, there ? ASK_AWAY : ASK_NO_QUEUE);
+    else
+        return false;
+    return true;
+}
+
+static void settle_all(struct waiting *x, bool stopping) {
+    struct inbox_item **at = &x->written;
+    while (*at != NULL) {
+        struct inbox_item *item = *at, *next = item->next;
+        if (settle(x, (struct ask *)item, stopping))
+            *at = next;
+        else
+            at = &item->next;
+    }
 }
 
 static void join(struct waiting *x, const struct queue *q, struct ask *ask, int64_t now_us) {
@@ -260,6 +292,7 @@ static void step(void *waiting) {
     notice_pause(x);
     look_whether_caught_up(x);
     answer_all(x);
+    settle_all(x, false);
     if (x->caught_up) lead_look(&x->lead);
     journal_poll(x->journal);
     if (!topic_thread_tick(&x->thread)) return;
@@ -286,6 +319,7 @@ static void finish(void *waiting) {
     struct waiting *x = waiting;
     answer_all(x);
     journal_flush(x->journal, FLUSH_MS);
+    settle_all(x, true);
 }
 
 /* --- starting and stopping --- */
@@ -341,8 +375,9 @@ struct waiting *waiting_new(const struct admission_keys *keys, const struct stre
     }
     x->lead.journal = x->journal;
     inbox_init(&x->asked, wake, x);
-    for (int i = 0; i < TOPICS; i++)
-        x->decoders[i] = wire_decoder_new(x->thread.registry, read[i]->type, options->unreadable_wait_ms);
+    for (int i = 0; i < TOPICS; i++) /* stock and orders are a hint, for which no queue waits */
+        x->decoders[i] = wire_decoder_new(x->thread.registry, read[i]->type,
+                                          i == STOCK || i == ORDERS ? 0 : options->unreadable_wait_ms);
     metrics_register(waiting_metrics);
     metrics_register(group_metrics);
     return x;

@@ -29,6 +29,7 @@ struct ask {
     bool has_code;                     /* ASK_JOIN: he has spent one */
     void (*answered)(struct ask *ask); /* on the waiting thread */
 
+    int64_t written_us; /* ASK_JOIN: when Kafka had it, by the monotonic clock */
     enum ask_result result;
     struct ask_answer {
         bool open;

@@ -208,12 +208,13 @@ def test_every_place_can_be_recomputed(stack, seller, people):
 
 
 def event(kind, number=1, **more):
-    return {"type": kind, "round": number, **more}
+    return {"type": kind, "round": number, "occurredAt": 50, "showVersion": 1, "opensAt": 10, "closesAt": 100, "writer": "a", **more}
 
 
 def test_a_topic_that_contradicts_itself_is_seen():
     seed, users = bytes(range(32)), [str(uuid.uuid4()) for _ in range(3)]
-    announced = event("QueueAnnounced", seedHash=hashlib.sha256(seed).hexdigest())
+    seed_hash = hashlib.sha256(seed).hexdigest()
+    announced = event("QueueAnnounced", seedHash=seed_hash)
     joined = [event("QueueJoined", userId=user) for user in users]
     opened, other = event("QueueOpened", seed=seed.hex()), event("QueueOpened", seed="00" * 32)
     serving = event("QueueServing", serving=2)
@@ -225,8 +226,15 @@ def test_a_topic_that_contradicts_itself_is_seen():
     assert faults(announced, *joined, other) == [["a seed was published that is not of the hash"]]
     assert faults(announced, *joined, serving) == faults(announced, joined[0], opened, serving) == [["place 2 had its turn, which nobody had"]]
     assert faults(announced, event("QueueAnnounced", seedHash="00" * 32)) == [["the hash of the seed changed"]]
+    assert faults(announced, event("QueueAnnounced", seedHash="00" * 32, writer="b")) == [[]], "two replicas at once: the first counts"
+    assert faults(announced, event("QueueClosed", occurredAt=100), event("QueueAnnounced", 2, seedHash=seed_hash)) == [
+        [], ["its seed is that of a round before"]]
     assert faults(*joined) == []
-    one, two = verify_queue.replay([announced, *joined, opened, event("QueueClosed"), serving, event("QueueAnnounced", 2, seedHash="11" * 32), joined[0]])
+    [one] = verify_queue.replay([announced, *joined, event("QueueOpened", seed=seed.hex(), occurredAt=9), event("QueueClosed")])
+    assert (one.seed, one.closed) == (None, False), "neither opens nor closes before its time"
+    closed = event("QueueClosed", showVersion=2)
+    one, two = verify_queue.replay([announced, *joined, opened, closed, serving, event("QueueAnnounced", 2, seedHash="11" * 32), joined[0],
+                                    event("QueueJoined", 2, userId=users[0])])
     assert (one.serving, one.closed, len(one.places)) == (0, True, 3) and list(two.joined) == [users[0]] and not two.places
 
 
@@ -279,11 +287,12 @@ def test_whichever_replica_is_killed(stack, seller, people):
         assert queue.places(early) == drawn, "as the topic has them"
         assert sorted(queue.places(late).values()) == list(range(11, 21))
         wait_until(lambda: queue.numbers()["serving"] == 20, "everybody has had a turn")
+        assert stack.metric("waiting", "onsale_waiting_leads") >= 1, "who is left leads"
         events = queue.events()
         [one] = verify_queue.replay(events)
         assert one.faults == [] and one.places == drawn | queue.places(late) and one.serving == 20
-        counted = [e["serving"] for e in events if e["type"] == "QueueServing"]
-        assert max(counted) == 20
+        writers = [str(e["writer"]) for e in events if e["type"] != "QueueJoined"]
+        assert len(set(writers)) >= 2, "both have led"
 
 
 @pytest.mark.parametrize("keys", ["", "/tmp/there-is-none", __file__])

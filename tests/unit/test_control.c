@@ -34,11 +34,11 @@ static int tear_down(void **state) {
 }
 
 static void open_with(uint32_t people) {
-    room_announce(&room, 1, hash, opens, closes);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
     for (uint32_t i = 0; i < people; i++) {
         struct uuid id = {.b = {1}};
         memcpy(id.b + 8, &i, sizeof i);
-        room_join(&room, &id);
+        room_join(&room, 1, &id);
     }
     room_open(&room, 1, seed, opens);
 }
@@ -54,27 +54,28 @@ static void a_room_comes_and_goes_with_its_phase(void **state) {
     struct control due = due_at(opens - 3600 * SECOND);
     assert_int_equal(due.kind, CONTROL_ANNOUNCE);
     assert_int_equal(due.round, 1);
-    room_announce(&room, 1, hash, opens, closes);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
     assert_int_equal(due_at(opens - 1).kind, CONTROL_NOTHING);
     assert_int_equal(due_at(opens).kind, CONTROL_OPEN);
     assert_int_equal(control_due(&room, NULL, -1, &settings, opens).kind, CONTROL_CLOSE);
     room_open(&room, 1, seed, opens);
     assert_int_equal(due_at(opens + 5 * SECOND).kind, CONTROL_NOTHING); /* nobody is there */
     assert_int_equal(control_due(&room, NULL, -1, &settings, closes).kind, CONTROL_CLOSE);
-    room_close(&room, 1);
+    room_close(&room, 1, 1, closes);
     assert_int_equal(due_at(opens).round, 2);
 }
 
 static void other_times_are_announced_and_another_phase_is_another_round(void **state) {
     (void)state;
-    room_announce(&room, 1, hash, opens, closes);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
     phase.opens_us += SECOND;
     assert_int_equal(due_at(opens).kind, CONTROL_ANNOUNCE);
     assert_int_equal(due_at(opens).round, 1);
-    room_announce(&room, 1, hash, phase.opens_us, closes);
+    room_announce(&room, &(struct room_times){1, 1, phase.opens_us, closes}, hash);
     room_open(&room, 1, seed, phase.opens_us);
-    phase.closes_us += SECOND; /* of an open phase: nothing of the room depends on it */
-    assert_int_equal(due_at(opens + SECOND).kind, CONTROL_NOTHING);
+    phase.closes_us += SECOND; /* as it may of an open phase */
+    assert_int_equal(due_at(opens + SECOND).kind, CONTROL_ANNOUNCE);
+    assert_int_equal(due_at(opens + SECOND).closes_us, closes + SECOND);
     phase.opens_us = closes;
     assert_int_equal(due_at(closes).kind, CONTROL_CLOSE);
 }

@@ -13,6 +13,7 @@ enum { OPENS = 1000000, CLOSES = 9000000 };
 static const uint8_t seed[SEED_BYTES] = {1, 2, 3}, other_seed[SEED_BYTES] = {9};
 static uint8_t hash[SEED_BYTES], other_hash[SEED_BYTES];
 static struct room room;
+static int32_t version = 1; /* of the show */
 
 static int set_up(void **state) {
     (void)state;
@@ -32,9 +33,13 @@ static struct uuid id_of(int n) {
     return (struct uuid){.b = {1, [15] = (uint8_t)n}};
 }
 
+static bool announced(int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us, int64_t closes_us) {
+    return room_announce(&room, &(struct room_times){round, version, opens_us, closes_us}, seed_hash);
+}
+
 static bool join(int n) {
     struct uuid id = id_of(n);
-    return room_join(&room, &id);
+    return room_join(&room, room.round, &id);
 }
 
 static uint32_t place_of(int n) {
@@ -44,7 +49,7 @@ static uint32_t place_of(int n) {
 }
 
 static void announce(void) {
-    assert_true(room_announce(&room, 1, hash, OPENS, CLOSES));
+    assert_true(announced(1, hash, OPENS, CLOSES));
 }
 
 /* python3: hmac.new(bytes([1, 2, 3] + 29 * [0]), bytes([1] + 14 * [0] + [5]), "sha256").hexdigest()[:16] */
@@ -57,7 +62,6 @@ static void a_rank_is_as_documented(void **state) {
 static void nobody_joins_before_it_is_announced(void **state) {
     (void)state;
     assert_false(join(1));
-    assert_false(room_announce(&room, 2, hash, OPENS, CLOSES));
     announce();
     assert_true(join(1));
     assert_false(join(1));
@@ -67,14 +71,20 @@ static void nobody_joins_before_it_is_announced(void **state) {
 static void its_times_may_change_but_not_its_seed(void **state) {
     (void)state;
     announce();
-    assert_false(room_announce(&room, 1, other_hash, OPENS, CLOSES));
+    assert_false(announced(1, other_hash, OPENS, CLOSES));
     assert_true(join(1));
-    assert_true(room_announce(&room, 1, hash, OPENS + 1, CLOSES + 1));
+    assert_true(announced(1, hash, OPENS + 1, CLOSES + 1));
     assert_int_equal(room.opens_us, OPENS + 1);
     assert_int_equal(room_people(&room), 1);
-    assert_false(room_open(&room, 1, other_seed, OPENS));
-    assert_true(room_open(&room, 1, seed, OPENS));
-    assert_false(room_announce(&room, 1, hash, OPENS, CLOSES));
+    assert_false(room_open(&room, 1, other_seed, OPENS + 1));
+    assert_false(room_open(&room, 1, seed, OPENS)); /* not yet */
+    assert_true(room_open(&room, 1, seed, OPENS + 1));
+    assert_false(announced(1, hash, OPENS, CLOSES));
+    assert_true(announced(1, hash, OPENS + 1, CLOSES)); /* an open phase may close at another time */
+    assert_int_equal(room.closes_us, CLOSES);
+    version = 0;
+    assert_false(announced(1, hash, OPENS + 1, CLOSES + 1)); /* by an older version of the show */
+    version = 1;
 }
 
 static void open_with(int people) {
@@ -158,8 +168,8 @@ static void counts_who_may_still_buy(void **state) {
         struct uuid id = id_of(i);
         bool served = place_of(i) <= 7 && place_of(i) > 3;
         uint32_t before = room_buying(&room, 150);
-        room_bought(&room, &id);
-        room_bought(&room, &id);
+        room_bought(&room, &id, 2 * OPENS);
+        room_bought(&room, &id, 2 * OPENS);
         assert_int_equal(room_buying(&room, 150), before - served);
     }
 }
@@ -168,19 +178,29 @@ static void another_round_begins_when_one_is_closed(void **state) {
     (void)state;
     open_with(3);
     room_serve(&room, 1, 2, OPENS, 100);
-    assert_false(room_announce(&room, 2, other_hash, OPENS, CLOSES));
-    assert_false(room_close(&room, 2));
-    assert_true(room_close(&room, 1));
-    assert_false(room_close(&room, 1));
+    assert_false(announced(2, other_hash, OPENS, CLOSES));
+    assert_false(room_close(&room, 2, version, CLOSES));
+    assert_false(room_close(&room, 1, version, CLOSES - 1));
+    assert_true(room_close(&room, 1, version, CLOSES));
+    assert_false(room_close(&room, 1, version, CLOSES));
     assert_false(join(4));
-    assert_false(room_announce(&room, 1, hash, OPENS, CLOSES));
-    assert_true(room_announce(&room, 2, other_hash, 2 * OPENS, CLOSES));
+    assert_false(announced(1, hash, OPENS, CLOSES));
+    assert_true(announced(2, other_hash, 2 * OPENS, CLOSES));
     assert_false(room_serve(&room, 1, 3, OPENS, 100)); /* late, of the round before */
     assert_int_equal(room_people(&room) + room_serving(&room), 0);
     assert_true(join(1));
     assert_int_equal(place_of(1), 0);
     assert_true(room_open(&room, 2, other_seed, 2 * OPENS));
     assert_int_equal(place_of(1), 1);
+}
+
+/* What came before is not on the topic any more. */
+static void a_log_may_begin_with_any_round(void **state) {
+    (void)state;
+    assert_true(announced(7, hash, OPENS, CLOSES));
+    assert_true(room_close(&room, 7, version + 1, OPENS - 1)); /* its show is cancelled */
+    assert_false(announced(7, hash, OPENS, CLOSES));
+    assert_true(announced(9, other_hash, OPENS, CLOSES));
 }
 
 int main(void) {
@@ -193,6 +213,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_may_begin_with_any_round, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
