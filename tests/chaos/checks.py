@@ -37,6 +37,7 @@ class Checks:
         self.edits_follow_their_versions()
         self.purchases_are_whole()
         self.places_are_kept()
+        self.shows_agree()
         return self.linearizable()
 
     def wait_quiet(self):
@@ -175,6 +176,14 @@ class Checks:
             select t.id, t.status from tickets t join seat_rows r on r.id = row_of_place(t.id)
              where t.show_id is not null and ((r.free >> (place_number(t.id) & 63)) & 1 = 1) <> (t.status = 'available') limit 3""")
         assert wrong == [], f"ticket {wrong[0]} is not what the map of seats says"
+
+    def shows_agree(self):
+        """Whichever version of tickets said it, to whichever version of orders."""
+        shows = "select id::text, version, status, per_user from shows order by id"
+        told = self.stack.sql("tickets", shows)
+        wait_until(lambda: self.stack.sql("orders", shows) == told, "orders has heard of each change of a show")
+        edits = sum(e["outcome"] == OK for e in self.history.of("edit show"))
+        assert told[0][1] > edits, f"show {told[0][0]} was edited {edits} times, and is of version {told[0][1]}"
 
     # --- rule 1, as a history ---
 

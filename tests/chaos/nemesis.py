@@ -243,6 +243,7 @@ class Nemesis(Background):
             self.upgrade(None, self.older[0])
         for name in (*OURS, "stripe-sandbox"):
             wait_until(lambda n=name: self.stack.ready(n), f"{name} is ready", HEALING, pause=0.2)
+            assert not self.wiring.dev.is_of_another_build(name), f"{name} is not this tree's"
         self.books.reset()
 
     def runs(self, name):

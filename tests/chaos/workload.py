@@ -18,6 +18,7 @@ CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_a
 SERVICES = {"/api/tickets": "tickets", "/api/shows": "tickets", "/api/orders": "orders", "/api/purchases": "orders", "/api/payments": "payments"}
 AREAS = [{"name": "Stalls", "price": 30, "rows": [{"name": row, "from": 1, "to": 10} for row in "ABC"]}, {"name": "Floor", "price": 20, "places": 30}]
 PER_USER = 6
+SHOW = {"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z", "timeZone": "Europe/Zurich", "perUser": PER_USER}
 
 
 class Doors:
@@ -81,6 +82,8 @@ class Seller(Person):
             self.edit(self.dice.choice(self.own))
         else:
             self.withdraw(self.dice.choice(self.own))
+        if self.id == self.crowd.host and self.dice.random() < 0.2:
+            self.ask("edit show", "PUT", f"/api/shows/{self.crowd.show}", SHOW | {"title": f"A show {self.dice.randrange(1000)}"})
         self.rest(1.5)
 
     def list(self):
@@ -225,8 +228,8 @@ class Crowd(Background):
     def make_show(self):
         """Before anything is disturbed."""
         seller = User(self.stack.url, self.tokens[0])
-        show = seller.post("/api/shows", json={"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z",
-                                               "timeZone": "Europe/Zurich", "perUser": PER_USER}).json()["id"]
+        self.host = seller.id
+        show = seller.post("/api/shows", json=SHOW).json()["id"]
         for area in AREAS:
             assert seller.post(f"/api/shows/{show}/areas", json=area).status_code == 202
         wait_until(lambda: seller.post(f"/api/shows/{show}/announce").status_code == 200, "the show is announced")
