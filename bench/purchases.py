@@ -225,7 +225,7 @@ def measure(bench):
         half = bench.buy(1, rate=rate / 2 / AVERAGE, connections=2 * CONNECTIONS)
         alone = bench.query(SINGLES.format(show=bench.show(1)))[0][0] / max(1, bench.sold(1))
         house = a_large_house(bench)
-        refused = bench.wrk(bench.show(2), 0, script="purchases.lua")
+        refused = bench.wrk(bench.show(2), 0, script="purchases.lua", connections=2 * CONNECTIONS)
         deadlocks = bench.query("select deadlocks from pg_stat_database where datname = current_database()")[0][0]
     print(f"medians of {ROUNDS} rounds of {SECONDS} s: {rate:,.0f} seats a second, {of_orders:.2f} of single orders' rate (goal 1),"
           f" {of_pgbench:.2f} of pgbench's, {of_node:.1f} of Node.js's")

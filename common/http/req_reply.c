@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "errors.h"
 #include "h2o_compat.h"
 
 static const char *reason_of(int status) {
@@ -191,6 +192,16 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
     const char *type = errors_write(&rq->json, rq->h2o, status, field_or_null, message);
     if (status == 401) req_set_header(rq, "www-authenticate", STR("Bearer")); /* RFC 9110 wants it on each */
     answer(rq, status, type);
+}
+
+void req_refuse(struct req *rq, int status, const char *reason, const char *message) {
+    struct json *out = req_json(rq);
+    errors_open(out);
+    errors_add(out, NULL, message);
+    json_close(out, ']');
+    json_put_text(out, "reason", str_of(reason));
+    json_close(out, '}');
+    req_reply(rq, status);
 }
 
 void req_retry_after(struct req *rq, int status, int seconds, const char *message) {

@@ -61,6 +61,7 @@ create table if not exists show_events (
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
+alter table show_events add column if not exists phases text;
 
 create table if not exists order_events (
     id              uuid        not null,

@@ -117,8 +117,38 @@ void purchases_fail_limit(struct req *rq) {
              (long long)service->max_holds);
 }
 
-void purchases_fail_show_limit(struct req *rq) {
-    req_fail(rq, 409, NULL, "That would be more places of this show than one person can have");
+struct refusal {
+    const char *verdict;
+    int status;
+    const char *message;
+    const char *reason; /* for programs; NULL: none */
+};
+
+/* False: the verdict is none of these. */
+static bool fail_by(struct req *rq, struct str verdict, const struct refusal *refusals, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(verdict, str_of(refusals[i].verdict))) {
+            const struct refusal *r = &refusals[i];
+            if (r->reason == NULL)
+                req_fail(rq, r->status, NULL, "%s", r->message);
+            else
+                req_refuse(rq, r->status, r->reason, r->message);
+            return true;
+        }
+    return false;
+}
+
+bool purchases_fail_show(struct req *rq, struct str verdict) {
+    static const struct refusal refusals[] = {
+        {"show limit", 409, "That would be more places of this show than one person can have", "limit"},
+        {"not open", 409, "This is not on sale yet", "not_open"},
+        {"over", 409, "The sale of this is over", "over"},
+        {"queue required", 403, "Whoever buys here now needs a turn from the queue of the show",
+         "queue_required"},
+        {"which area", 409, "Only some areas of this show are on sale now: choose one of them",
+         "area_required"},
+    };
+    return fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals);
 }
 
 static void fail_none(struct req *rq, const struct rows *rows) {
@@ -135,23 +165,17 @@ static void fail_none(struct req *rq, const struct rows *rows) {
 }
 
 static void fail_refused(struct req *rq, struct str verdict) {
-    static const struct {
-        const char *verdict;
-        int status;
-        const char *message;
-    } refusals[] = {
-        {"no area", 404, "This show has no such area"},
-        {"accessible", 409, "These places are kept for people who need their accessibility"},
-        {"withdrawn", 409, "One of these tickets has been withdrawn"},
-        {"sold", 409, "One of these tickets is sold"},
-        {"reserved", 409, "One of these tickets is reserved"},
-        {"currencies", 409, "These tickets are sold in different currencies"},
-        {"other body", 422, "This Idempotency-Key came with another body before"},
+    static const struct refusal refusals[] = {
+        {"no area", 404, "This show has no such area", NULL},
+        {"accessible", 409, "These places are kept for people who need their accessibility", NULL},
+        {"withdrawn", 409, "One of these tickets has been withdrawn", NULL},
+        {"sold", 409, "One of these tickets is sold", NULL},
+        {"reserved", 409, "One of these tickets is reserved", NULL},
+        {"currencies", 409, "These tickets are sold in different currencies", NULL},
+        {"other body", 422, "This Idempotency-Key came with another body before", NULL},
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (str_eq(verdict, str_of(refusals[i].verdict)))
-            return req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
-    req_fail(rq, 409, NULL, "This cannot be bought");
+    if (!fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals))
+        req_fail(rq, 409, NULL, "This cannot be bought");
 }
 
 static void ask_purchase(struct req *rq);
@@ -174,9 +198,7 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         fail_none(rq, rows);
     } else if (str_eq(verdict, STR("limit"))) {
         purchases_fail_limit(rq);
-    } else if (str_eq(verdict, STR("show limit"))) {
-        purchases_fail_show_limit(rq);
-    } else {
+    } else if (!purchases_fail_show(rq, verdict)) {
         fail_refused(rq, verdict);
     }
 }

@@ -53,9 +53,7 @@ static void on_refused(struct req *rq, struct str verdict) {
         req_fail(rq, 409, NULL, "This place is kept for people who need its accessibility");
     else if (str_eq(verdict, STR("limit")))
         purchases_fail_limit(rq);
-    else if (str_eq(verdict, STR("show limit")))
-        purchases_fail_show_limit(rq);
-    else
+    else if (!purchases_fail_show(rq, verdict))
         req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
 }
 

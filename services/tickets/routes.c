@@ -7,6 +7,7 @@
 #include "entries.h"
 #include "fields.h"
 #include "percent.h"
+#include "phases.h"
 #include "queries.h"
 #include "shows.h"
 #include "utf8.h"
@@ -299,6 +300,7 @@ const struct route tickets_routes[] = {
     {"PUT", "/api/shows/{uuid}", shows_put, ROUTE_SESSION},
     {"DELETE", "/api/shows/{uuid}", shows_delete, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/announce", shows_announce, ROUTE_SESSION},
+    {"PUT", "/api/shows/{uuid}/phases", phases_put, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},
     {"POST", "/api/shows/{uuid}/admit", entries_admit_show, ROUTE_SESSION},

@@ -1,5 +1,8 @@
 #include "show_answers.h"
 
+#include <stdio.h>
+
+#include "clock.h"
 #include "currency.h"
 
 bool shows_fail(struct req *rq, struct str verdict) {
@@ -16,6 +19,12 @@ bool shows_fail(struct req *rq, struct str verdict) {
         {STR("currency"), 409, "currency", "cannot change once the show has areas with prices"},
         {STR("begun"), 409, NULL, "This show has begun already: give it a later start first"},
         {STR("empty"), 409, NULL, "This show has no places yet: add an area first"},
+        {STR("sells"), 409, NULL, "This show was announced without phases, and is on sale already"},
+        {STR("no phases"), 409, NULL, "This show has been announced: it must keep a phase"},
+        {STR("phase begun"), 409, "phases",
+         "that have opened stay as they are; one that is open can only close at another time to come"},
+        {STR("phase late"), 409, "phases", "of a show that has been announced must open in the future"},
+        {STR("phase area"), 400, "phases", "must not name an area that the show does not have"},
         {STR("changed"), 412, NULL, "The show has changed since the version in If-Match"},
         {STR("other"), 422, NULL, "This Idempotency-Key came with another body before"},
     };
@@ -49,6 +58,22 @@ void shows_write(struct json *out, const struct rows *rows, int row) {
     json_put_int(out, "perUser", row_int(rows, row, SHOW_PER_USER));
     json_put_uuid(out, "userId", row_uuid(rows, row, SHOW_USER));
     json_put_int(out, "version", row_int(rows, row, SHOW_VERSION));
+    if (row_null(rows, row, SHOW_PHASES)) return;
+    json_key(out, "phases");
+    json_raw(out, row_text(rows, row, SHOW_PHASES));
+    json_key(out, "now");
+    json_time(out, clock_wall_us());
+}
+
+void shows_reply(struct req *rq, int status, const struct rows *rows) {
+    char etag[24];
+    int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, SHOW_VERSION));
+    req_set_header(rq, "etag", (struct str){etag, (size_t)n});
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    shows_write(out, rows, 0);
+    json_close(out, '}');
+    req_reply(rq, status);
 }
 
 void areas_write(struct json *out, const struct rows *rows, int row, int first) {

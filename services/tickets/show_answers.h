@@ -23,6 +23,7 @@ enum show_column {
     SHOW_PER_USER,
     SHOW_USER,
     SHOW_VERSION,
+    SHOW_PHASES,
     SHOW_VERDICT,
     SHOW_AREA = SHOW_VERDICT, /* of get_show */
     SHOW_PLACES,              /* this and the next two: of announce_show */
@@ -34,6 +35,7 @@ enum show_column {
 };
 /* The members of a show; the caller opens and closes the object. */
 void shows_write(struct json *out, const struct rows *rows, int row);
+void shows_reply(struct req *rq, int status, const struct rows *rows);
 
 /* The columns of an area, from wherever they begin. */
 enum area_column {

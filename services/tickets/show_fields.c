@@ -64,7 +64,7 @@ static const char *read_currency(const json_t *value, void *out, struct arena *a
     return NULL;
 }
 
-static const char *read_per_user(const json_t *value, void *out, struct arena *arena) {
+const char *show_per_user(const json_t *value, void *out, struct arena *arena) {
     return body_whole(value, 1, PER_USER_MAX, out)
                ? NULL
                : body_message(arena, "must be a whole number from 1 to %d", PER_USER_MAX);
@@ -78,7 +78,7 @@ const struct body_field show_fields[] = {
     {"timeZone", body_text, offsetof(struct show_input, time_zone), true},
     {"description", read_description, offsetof(struct show_input, description), false},
     {"currency", read_currency, offsetof(struct show_input, currency), false},
-    {"perUser", read_per_user, offsetof(struct show_input, per_user), false},
+    {"perUser", show_per_user, offsetof(struct show_input, per_user), false},
     {0},
 };
 
@@ -121,7 +121,7 @@ static const char *read_rank(const json_t *value, void *out, struct arena *arena
                : body_message(arena, "must be a whole number from 0 to %d", RANK_MAX);
 }
 
-static const char *read_flag(const json_t *value, void *out, struct arena *arena) {
+const char *show_flag(const json_t *value, void *out, struct arena *arena) {
     (void)arena;
     if (!json_is_boolean(value)) return "must be true or false";
     *(bool *)out = json_is_true(value);
@@ -134,7 +134,7 @@ const struct body_field area_fields[] = {
     {"rows", read_rows, offsetof(struct area_input, rows), false},
     {"places", read_places, offsetof(struct area_input, places), false},
     {"rank", read_rank, offsetof(struct area_input, rank), false},
-    {"accessible", read_flag, offsetof(struct area_input, accessible), false},
+    {"accessible", show_flag, offsetof(struct area_input, accessible), false},
     {0},
 };
 

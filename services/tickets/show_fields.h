@@ -11,6 +11,8 @@ struct show_input {
     int64_t per_user;                                   /* 0 when it was not given */
 };
 extern const struct body_field show_fields[];
+/* Readers that phases need, too: an int64_t and a bool. */
+body_reader show_per_user, show_flag;
 
 /* Most seats of a row, and places of an area. */
 enum { MOST_IN_ROW = 60, MOST_PLACES = 1000000 };

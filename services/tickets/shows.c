@@ -1,7 +1,5 @@
 #include "shows.h"
 
-#include <stdio.h>
-
 #include "currency.h"
 #include "fields.h"
 #include "making.h"
@@ -19,17 +17,6 @@ struct show_request {
     struct str key;
     int32_t if_version; /* -1: any */
 };
-
-static void reply_show(struct req *rq, int status, const struct rows *rows) {
-    char etag[24];
-    int n = snprintf(etag, sizeof etag, "\"%lld\"", (long long)row_int(rows, 0, SHOW_VERSION));
-    req_set_header(rq, "etag", (struct str){etag, (size_t)n});
-    struct json *out = req_json(rq);
-    json_open(out, '{');
-    shows_write(out, rows, 0);
-    json_close(out, '}');
-    req_reply(rq, status);
-}
 
 static struct show_request *new_state(struct req *rq) {
     struct show_request *s = req_alloc(rq, sizeof *s);
@@ -56,7 +43,7 @@ static void ask_create(struct req *rq);
 static void on_created(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, SHOW_VERDICT);
     if (str_eq(verdict, STR("done")))
-        reply_show(rq, 201, rows);
+        shows_reply(rq, 201, rows);
     else if (!shows_fail(rq, verdict))
         req_again(rq, ask_create);
 }
@@ -92,7 +79,7 @@ static void ask_update(struct req *rq);
 static void on_updated(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, SHOW_VERDICT);
     if (str_eq(verdict, STR("done")))
-        reply_show(rq, 200, rows);
+        shows_reply(rq, 200, rows);
     else if (!shows_fail(rq, verdict))
         req_again(rq, ask_update);
 }
@@ -169,7 +156,7 @@ static void on_announced(struct req *rq, const struct rows *rows) {
     else if (row_null(rows, 0, SHOW_ID))
         req_again(rq, ask_announce); /* a neighbour in the batch has just announced it */
     else
-        reply_show(rq, 200, rows);
+        shows_reply(rq, 200, rows);
 }
 
 static void ask_announce(struct req *rq) {

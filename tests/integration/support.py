@@ -63,19 +63,19 @@ def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
         never.wait(pause)
 
 
-def errors(answer):
-    """The contract's error shape: [(field, message)]."""
+def errors(answer, reason=None):
+    """The contract's error shape: [(field, message)]; for some with a reason."""
     assert answer.headers["Content-Type"].startswith("application/json")
     body = answer.json()
-    assert set(body) == {"errors"} and body["errors"]
+    assert set(body) == {"errors"} | ({"reason"} if reason else set()) and body["errors"] and body.get("reason") == reason
     for error in body["errors"]:
         assert set(error) <= {"message", "field"} and error["message"]
     return [(e.get("field"), e["message"]) for e in body["errors"]]
 
 
-def refused(answer, status, words=""):
+def refused(answer, status, words="", reason=None):
     assert answer.status_code == status, answer.text
-    assert words in errors(answer)[0][1]
+    assert words in errors(answer, reason)[0][1]
 
 
 def list_ticket(stack, seller, **what):

@@ -505,19 +505,19 @@ def test_list(stack, seller, buyer, people):
 # --- the end ---
 
 def everything(stack):
-    return (stack.sql("payments", "select md5(string_agg((c.*)::text, ' ' order by order_id)) from charges c"),
-            stack.sql("payments", "select count(*), max(seq) from payment_events"), stack.topic("payments").ends())
+    return [*stack.sql("payments", "select (c.*)::text from charges c order by order_id"),
+            *stack.sql("payments", "select count(*), max(seq) from payment_events"), stack.topic("payments").ends()]
 
 
 def test_replay_changes_nothing(stack, seller, buyer):
     """Last, when all of the above has happened: the orders' topic again from 0."""
     wait_until(lambda: stack.sql("payments", f"select count(*) from charges where {ASKS_SOON} and ask <> 'look'") == [(0,)],
                "nothing is due")
-    stack.sql("payments", "update charges set ask_at = 'infinity' where ask = 'look'")
     wait_until(lambda: stack.metric("payments", "onsale_publisher_unacked_events") == 0, "all is published")
-    before = everything(stack)
     stack.supervisor("stop", "payments")
-    try:
+    try:  # while nobody asks Stripe: the answer to a question on its way would change a charge
+        stack.sql("payments", "update charges set ask_at = 'infinity' where ask = 'look'")
+        before = everything(stack)
         stack.sql("payments", "update consumer_offsets set next_offset = 0")
     finally:
         stack.supervisor("start", "payments")
@@ -525,7 +525,7 @@ def test_replay_changes_nothing(stack, seller, buyer):
     ends = sum(stack.topic("orders").ends().values())
     wait_until(lambda: stack.sql("payments", "select sum(next_offset) from consumer_offsets where topic = 'orders'")[0][0] == ends,
                "all is read again")
-    assert everything(stack) == before
+    assert [pair for pair in zip(before, everything(stack), strict=True) if pair[0] != pair[1]] == []
 
 
 def test_told_to_stop_while_paying(stack, seller, buyer, books):

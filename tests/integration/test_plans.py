@@ -3,13 +3,13 @@
 Planned in a database of their own with the service's migrations and with the settings of its sessions, over rows that are the same
 each time, all of which ANALYZE reads: so a plan changes only when a statement, an index or a setting does."""
 import json
-import re
 import uuid
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from planning import settings_of_the_service
 from support import ROOT
 
 TICKETS = ROOT / "services" / "tickets"
@@ -63,14 +63,6 @@ def session(stack):
                 yield connection
         finally:
             server.execute(f"drop database {name} with (force)")
-
-
-def settings_of_the_service():
-    """PG_PLANNING: what its sessions set that plans depend on."""
-    _, _, planning = (ROOT / "common" / "pg" / "pg.h").read_text().partition("#define PG_PLANNING")
-    found = dict(re.findall(r"set_config\('(\w+)', '([\w.]+)', false\)", planning))
-    assert "plan_cache_mode" in found
-    return found
 
 
 def nodes(plan):

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from planning import settings_of_the_service
 from rivals import all_at_once
 from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_until
 from venue import Venue
@@ -246,10 +247,10 @@ def test_how_many_of_a_show(stack, seller, buyer):
     venue = Venue(stack, seller, per_user=4)
     venue.add("Stalls", rows=[20])
     first = venue.buy(buyer, 3)
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person", "limit")
     venue.buy(buyer, 1)
-    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 20)}), 409, "one person")
-    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 20)}), 409, "one person", "limit")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person", "limit")
     assert buyer.delete(f"/api/purchases/{first['id']}").status_code == 204
     venue.buy(buyer, 3)
     venue.check()
@@ -290,7 +291,7 @@ def test_a_show_of_few_and_other_tickets(stack, seller, buyer, other):
     venue.add("Stalls", rows=[4])
     tickets = [venue.ticket("Stalls", "A", 1)] + [list_ticket(stack, other)["id"] for _ in range(3)]
     assert buyer.post("/api/purchases", json={"ticketIds": tickets}).status_code == 201
-    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 2)]}), 409, "one person")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 2)]}), 409, "one person", "limit")
 
 
 # --- several in one execution ---
@@ -306,18 +307,26 @@ class Batch:
         database = conninfo_to_dict(self.stack.env["ORDERS_DATABASE_URL"])["dbname"]
         return psycopg.connect(make_conninfo(self.stack.env["ORDERS_POSTGRES_URL"], dbname=database), cursor_factory=psycopg.ClientCursor)
 
-    def verdicts(self, *wishes):
+    def ask(self, connection, wishes):
         columns = list(zip(*[self.request(**wish) for wish in wishes]))
+        return connection.execute(self.statement, {f"p{n}": list(values) for n, values in enumerate(columns, 1)}).fetchall()
+
+    def titles(self, connection, wishes):
+        """Of each wish what it got."""
+        rows = self.ask(connection, wishes)
+        return [[row[7] for row in rows if row[0] == n] for n in range(1, len(wishes) + 1)]
+
+    def verdicts(self, *wishes):
         with self.connect() as connection:
             connection.execute("set track_functions = 'pl'")
-            rows = connection.execute(self.statement, {f"p{n}": list(values) for n, values in enumerate(columns, 1)}).fetchall()
+            rows = self.ask(connection, wishes)
             self.calls = dict(connection.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
             connection.rollback()
         return {ordinal: verdict for ordinal, *_, verdict, _, _, _, _, _ in rows}
 
-    def request(self, tickets=None, quantity=1):
+    def request(self, tickets=None, quantity=1, together=True):
         purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)
-        return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), None, quantity, True, False, 2 ** 63 - 1,
+        return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), None, quantity, together, False, 2 ** 63 - 1,
                 "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10)
 
 
@@ -356,6 +365,47 @@ def test_near_the_end_one_looks_for_all(stack, venue, people):
     assert set(batch.verdicts(*[{"quantity": 2}] * 50).values()) == {"none"}
     assert (batch.calls["claim_places"], batch.calls["places_left"], batch.calls["judge_purchases"]) == (1, 1, 1)
     stack.sql("orders", "update seat_rows set free = 3, longest = 2 where show_id = %s", venue.id)
+
+
+NONE_ALIKE = """
+create or replace function claim_alike(requests purchase_request[], judged text[], n int, inout claimed purchase_request[], out next int)
+language plpgsql as $$ begin next := n; end $$"""
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_batch_gives_what_one_by_one_gives(stack, venue, seed):
+    """Requests for several places of the same kind are decided over the same rows of seats, read once."""
+    some = random.Random(seed)
+    venue.add("Stalls", rows=[some.randint(2, 12) for _ in range(26)])
+    rows = [(some.getrandbits(12), row) for row, in stack.sql("orders", "select id from seat_rows where show_id = %s", venue.id)]
+    free = sum(taken.bit_count() for taken, _ in rows)
+    wishes = [{"quantity": some.choice([1, 2, 2, 3, 4, 6]), "together": some.random() < 0.8} for _ in range(free // 3)]
+    batch = Batch(stack, venue)
+    got = []
+    for at_once, alone in ((len(wishes), ""), (5, ""), (1, NONE_ALIKE)):
+        with batch.connect() as connection:
+            connection.execute(alone)
+            for taken, row in rows:
+                connection.execute("select set_free(%s, %s, false)", [row, taken])
+            got.append([got for n in range(0, len(wishes), at_once) for got in batch.titles(connection, wishes[n:n + at_once])])
+            connection.rollback()
+    assert got[0] == got[2]
+    assert got[1] == got[2]
+    assert sum(titles != [None] for titles in got[0]) > 5
+
+
+def test_others_seats_are_not_read(stack, venue):
+    """However many there are: the plan that a session keeps goes by keys."""
+    venue.add("Stalls", rows=[2] * 200)
+    stack.sql("orders", "analyze seat_rows")
+    with Batch(stack, venue).connect() as connection:
+        for setting in settings_of_the_service().items():
+            connection.execute("select set_config(%s, %s, true)", setting)
+        for _ in range(2):  # the first makes the plans of what is called
+            Batch(stack, venue).ask(connection, [{"quantity": 2}] * 3)
+        [(read,)] = connection.execute("select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'seat_rows'")
+        connection.rollback()
+    assert read < 60
 
 
 # --- Idempotency-Key ---

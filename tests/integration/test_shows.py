@@ -286,7 +286,7 @@ def test_announce(stack, seller, other, anybody):
     assert {**created, "occurredAt": None} == {
         "type": "ShowCreated", "id": uuid.UUID(show["id"]), "version": 1, "occurredAt": None, "userId": uuid.UUID(seller.id), "title": show["title"],
         "venue": show["venue"], "city": show["city"], "startsAt": datetime.datetime.fromisoformat(show["startsAt"]), "timeZone": show["timeZone"],
-        "description": None, "currency": "USD", "status": "draft", "perUser": 8}
+        "description": None, "currency": "USD", "status": "draft", "perUser": 8, "phases": None}
     seen = anybody.get(path)
     assert seen.status_code == 200 and [a["free"] for a in seen.json()["areas"]] == [7, 70]
     assert seen.headers["Cache-Control"] == "public, max-age=1"

@@ -3,45 +3,120 @@ create or replace function claim_all(requests purchase_request[], judged text[],
                                      out left_over int[]) language plpgsql as $$
 declare
     r purchase_request;
-    promised uuid[] := '{}'; -- tickets, to requests before
-    nothing jsonb := '{}';   -- what requests before asked for in vain, and how many places were left
+    nothing jsonb := '{}'; -- what requests before asked for in vain, and how many places were left
     kind text;
     wish text;
     remaining int;
     fitting int;
+    n int := 1;
+    next int;
 begin
     claimed := '{}';
     refusals := judged;
     left_over := array_fill(null::int, array[cardinality(requests)]);
-    for n in 1 .. cardinality(requests) loop
-        continue when judged[n] is not null;
+    while n <= cardinality(requests) loop
         r := requests[n];
+        next := n + 1;
         -- As soon as no place is left nobody of the same kind gets one; before, nobody with the same wish. (By ids: null.)
         kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
         wish := kind || ' ' || r.quantity || ' ' || r.together;
-        if r.tickets is not null then
-            refusals[n] := case when r.tickets && promised then 'reserved' when not claim_tickets(r.tickets) then 'again' end;
+        if judged[n] is not null then
+            null;
+        elsif r.tickets is not null then
+            refusals[n] := case when exists (select from unnest(claimed) c where c.tickets && r.tickets) then 'reserved'
+                                when not claim_tickets(r.tickets) then 'again' end;
+            claimed := case when refusals[n] is null then claimed || r else claimed end;
         elsif nothing ?| array[kind, wish] then
             refusals[n] := 'none';
             left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
-            r.tickets := claim_places(r);
-            if r.tickets is null then
-                select * into remaining, fitting from places_left(r);
-                if fitting >= r.quantity then
-                    refusals[n] := 'again'; -- rivals may give back what they hold
+            select * into claimed, next from claim_alike(requests, judged, n, claimed);
+            if next = n then
+                next := n + 1;
+                r.tickets := claim_places(r);
+                if r.tickets is not null then
+                    claimed := claimed || r;
                 else
-                    refusals[n] := 'none';
-                    left_over[n] := remaining;
-                    nothing := nothing || jsonb_build_object(case remaining when 0 then kind else wish end, remaining);
+                    select * into remaining, fitting from places_left(r);
+                    if fitting >= r.quantity then
+                        refusals[n] := 'again'; -- rivals may give back what they hold
+                    else
+                        refusals[n] := 'none';
+                        left_over[n] := remaining;
+                        nothing := nothing || jsonb_build_object(case remaining when 0 then kind else wish end, remaining);
+                    end if;
                 end if;
             end if;
         end if;
-        if refusals[n] is null then
-            claimed := claimed || r;
-            promised := promised || r.tickets;
-        end if;
+        n := next;
     end loop;
+end
+$$;
+
+-- From the nth request on: as long as they ask for several of the same places, and have them side by side, adds them to `claimed`. What
+-- claim_places would do for each of them, but the rows of seats are read and written once for all. `next` is the first that was not
+-- decided: others are asked for, or not found among the first rows.
+create or replace function claim_alike(requests purchase_request[], judged text[], n int, inout claimed purchase_request[],
+                                       out next int) language plpgsql as $$
+declare
+    f constant purchase_request := requests[n];
+    r purchase_request;
+    ids uuid[] := '{}';  -- the first rows in which two sit together; locked
+    frees bigint[] := '{}';
+    last_rank int := f.first_rank;
+    s record;
+    all_seen boolean := false;
+    options int;
+    best int;
+    lonely boolean;
+    decided boolean;
+    places bigint;
+    run bigint;
+begin
+    next := n;
+    while next <= cardinality(requests) loop
+        r := requests[next];
+        if judged[next] is null then
+            exit when r.tickets is not null or r.quantity < 2 or (r.show_id, r.accessible, r.max_price) <> (f.show_id, f.accessible, f.max_price)
+                      or r.area_id is distinct from f.area_id;
+            loop -- as in take_places: the first row of four in which no single place stays behind, else the first of the four
+                options := 0;
+                best := null;
+                lonely := true;
+                for i in 1 .. cardinality(ids) loop
+                    run := best_run(frees[i], r.quantity);
+                    continue when run is null;
+                    options := options + 1;
+                    lonely := leaves_single(frees[i], run);
+                    if options = 1 or not lonely then
+                        best := i;
+                        places := run;
+                    end if;
+                    exit when options = 4 or not lonely;
+                end loop;
+                decided := options = 4 or not lonely or all_seen;
+                exit when decided or cardinality(ids) >= 16;
+                all_seen := true;
+                for s in select o.id, o.free, o.rank from seat_rows o
+                          where o.show_id = f.show_id and o.accessible = f.accessible and o.rank between last_rank and f.last_rank
+                            and o.longest >= 2 and suits(o, f) and o.id <> all (ids)
+                          order by o.rank limit 4 for update skip locked
+                loop
+                    ids := ids || s.id;
+                    frees := frees || s.free;
+                    last_rank := s.rank;
+                    all_seen := cardinality(ids) % 4 > 0;
+                end loop;
+            end loop;
+            exit when best is null or not decided;
+            frees[best] := frees[best] & ~places;
+            r.tickets := seats_of(ids[best], places);
+            claimed := claimed || r;
+        end if;
+        next := next + 1;
+    end loop;
+    update seat_rows o set free = c.free, longest = longest_run(c.free)
+      from unnest(ids, frees) c (id, free) where o.id = c.id and o.free <> c.free;
 end
 $$;
 

@@ -19,7 +19,9 @@ begin
                              when w.user_id = r.user_id then 'own'
                              when r.area_id is not null and a.id is null then 'no area'
                              when a.accessible and not r.accessible then 'accessible'
-                             when places_had(r.user_id, r.show_id) + r.quantity > w.per_user then 'show limit' end,
+                             when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity)
+                             when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
+                                  + r.quantity > w.per_user then 'show limit' end,
                         case when (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null)
                                   + r.quantity > r.most then 'limit' end) end
           from unnest(requests) r
@@ -41,7 +43,9 @@ begin
                           when t.status = 'sold' or h.status = 'complete' then 'sold'
                           when h.id is not null then 'reserved'
                           when s.accessible and not r.accessible then 'accessible'
-                          when places_had(r.user_id, t.show_id) + t.of_show > w.per_user then 'show limit' end),
+                          when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int)
+                          when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
+                               + t.of_show > w.per_user then 'show limit' end),
            count(distinct t.currency)
       into reasons, currencies
       from unnest(r.tickets) as i (id)
@@ -49,15 +53,9 @@ begin
       left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
       left join shows w on w.id = t.show_id
       left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
-    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'show limit']) with ordinality
-                        as known (reason, nr) where reason = any (reasons) order by nr limit 1),
+    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over',
+                                                      'queue required', 'show limit']) with ordinality as known (reason, nr)
+                      where reason = any (reasons) order by nr limit 1),
                     case when currencies > 1 then 'currencies' end);
-end
-$$;
-
--- How many places of a show somebody has, paid or not.
-create or replace function places_had(buyer_id uuid, of_show_id uuid) returns bigint language plpgsql stable as $$
-begin
-    return (select count(*) from orders where user_id = buyer_id and show_id = of_show_id and status <> 'cancelled');
 end
 $$;

@@ -13,12 +13,13 @@ declare
     prefix text := left(row_id::text, 34);
     last_byte int := get_byte(uuid_send(row_id), 15);
     tickets uuid[] := '{}';
+    place int := round(ln((places & -places)::float8) / ln(2::float8)); -- the first
 begin
-    for place in 0 .. 59 loop
+    while places >> place <> 0 loop
         if places >> place & 1 = 1 then
             tickets := tickets || (prefix || lpad(to_hex(last_byte | place), 2, '0'))::uuid;
         end if;
-        exit when places >> place <= 1;
+        place := place + 1;
     end loop;
     return tickets;
 end

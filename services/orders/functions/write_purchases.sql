@@ -1,7 +1,8 @@
 -- Places purchases, in the order of the requests: of each all orders or none. What a request gets is its verdict:
 --     placed       here are its orders
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
---     missing, no area, own, accessible, withdrawn, sold, reserved, currencies, limit, show limit
+--     missing, no area, own, accessible, withdrawn, sold, reserved, currencies, limit, show limit,
+--     not open, over, queue required, which area: by the phases of the show
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
 create or replace function write_purchases(requests purchase_request[])
@@ -37,6 +38,7 @@ declare
 begin
     loop
         select * into claimed, refusals, left_over from claim_all(requests, judged);
+        exit when claimed = '{}';
         gone := tickets_gone(claimed);
         exit when gone = '{}';
         -- A hint was wrong: it is put right, and all is done again in the same order.
@@ -55,7 +57,9 @@ begin
             return next; -- without an order
         end if;
     end loop;
-    return query select * from write_claimed(claimed);
+    if claimed <> '{}' then
+        return query select * from write_claimed(claimed);
+    end if;
 end
 $$;
 -- The ordinals of those whose buyer is locked: of the requests of a buyer the first, unless another transaction has one of his.

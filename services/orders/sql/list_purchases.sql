@@ -7,5 +7,5 @@ select r.ordinal, o.id, o.status, o.expires_at, o.user_id, o.version, o.ticket_i
                       order by f.id desc limit r.most) f
  cross join lateral (select * from orders m where m.id between f.id and order_of(f.id, f.purchase_size, f.purchase_size)
                       order by m.id limit 8) o
-  left join seat_rows s on s.id = row_of(o.ticket_id) and o.show_id is not null
+  left join lateral (select * from seat_rows where id = row_of(o.ticket_id) and o.show_id is not null limit 1) s on true
  order by r.ordinal, f.id desc, o.id

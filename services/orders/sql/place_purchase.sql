@@ -15,5 +15,6 @@ select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).us
                         hold_seconds, grace_seconds, most, ordinal)
              left join areas a on a.id = r.area_id
             order by r.ordinal)) v
-  left join seat_rows s on s.id = row_of((v.placed).ticket_id) and (v.placed).show_id is not null
+  left join lateral (select * from seat_rows where id = row_of((v.placed).ticket_id) and (v.placed).show_id is not null
+                      limit 1) s on true -- by its key, row by row: a join may hash the seats of all shows
  order by v.ordinal, (v.placed).id

@@ -13,9 +13,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             traceparent)
+                             phases, traceparent)
     select 'ShowCancelled', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, r.traceparent
+           c.status, c.per_user, c.phases, r.traceparent
       from changed c join sellers r on r.id = c.id
 ), locked_areas as (
     select a.id from areas a join changed c on c.id = a.show_id order by a.id for update of a

@@ -1,0 +1,23 @@
+-- Whether a phase is of an area; an area that is null is any.
+create or replace function phase_has(phase jsonb, area_id uuid) returns boolean language sql immutable parallel safe as $$
+    select area_id is null or not phase ? 'areas' or phase -> 'areas' ? area_id::text
+$$;
+
+-- Why somebody cannot have so many more places of a show by the phase that is open at this moment; null: he can. The phases follow one
+-- another, so at most one is open.
+create or replace function judge_phase(of_show shows, buyer_id uuid, area_id uuid, wanted int) returns text language plpgsql stable as $$
+declare
+    phase jsonb := (select p from jsonb_array_elements(of_show.phases) p
+                     where phase_has(p, area_id)
+                       and now() >= (p ->> 'opensAt')::timestamptz and now() < (p ->> 'closesAt')::timestamptz);
+begin
+    if phase is null then
+        return case when exists (select from jsonb_array_elements(of_show.phases) p
+                                  where phase_has(p, area_id) and now() < (p ->> 'opensAt')::timestamptz) then 'not open' else 'over' end;
+    end if;
+    return case when (phase ->> 'queue')::boolean then 'queue required'
+                when area_id is null and phase ? 'areas' then 'which area'
+                when (select count(*) from orders o where o.user_id = buyer_id and o.show_id = of_show.id and o.status <> 'cancelled')
+                     + wanted > (phase ->> 'perUser')::int then 'show limit' end;
+end
+$$;
