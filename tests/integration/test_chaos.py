@@ -1,6 +1,7 @@
 """What judges tests/chaos is right itself: a history of ownership that cannot be is found, and cut down to what makes it so; one that can be is not.
 And who is taken out of a stack stays out."""
 import json
+import re
 import subprocess
 import sys
 import types
@@ -106,3 +107,13 @@ def test_what_died_just_now_is_stopped_for_good(monkeypatch):
     monkeypatch.setattr(Supervisor, "_rpc", process)
     Supervisor(types.SimpleNamespace()).stop(["postgres-orders"])
     assert process.coming == ["STOPPED"]
+
+
+@pytest.mark.parametrize("patch", sorted(path.name for path in (ROOT / "tests/chaos/mutants").iterdir()))
+def test_a_mutant_fits_the_code(patch):
+    """And who shall catch it is there."""
+    path = ROOT / "tests/chaos/mutants" / patch
+    subprocess.run(["git", "apply", "--check", path], cwd=ROOT, check=True)
+    tests = "".join(file.read_text() for file in (ROOT / "tests/integration").glob("test_*.py"))
+    for by in re.findall(r"^by: (.+)$", path.read_text(), re.M):
+        assert by == "chaos" or f"def {by.removeprefix('integration:')}" in tests, f"nothing is called {by}"
