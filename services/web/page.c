@@ -195,7 +195,7 @@ bool page_form(struct req *rq) {
         page_missing(rq, 400, "That was no form of ours", "It could not be read. Go back and try again.");
         return false;
     }
-    if (csrf_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
+    if (req_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
     page_missing(
         rq, 403, "Send that again, please",
         "The form was not sent from a page of ours, or from one that is out of date: you may have signed in or out since. "

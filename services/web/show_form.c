@@ -29,6 +29,28 @@ static struct str field_or(struct req *rq, const char *name, struct str otherwis
     return form_get(&visit_of(rq)->form, name, &value) ? value : otherwise;
 }
 
+/* What became of the picture that was sent (services/tickets/picture_routes.c leads back here). */
+static struct str picture_error(struct req *rq) {
+    static const struct {
+        struct str what, words;
+    } known[] = {
+        {STR("kind"), STR("Must be a JPEG, a PNG or a WebP.")},
+        {STR("broken"), STR("This file is damaged, or has something else in it.")},
+        {STR("small"), STR("Must have at least 320 by 180 pixels.")},
+        {STR("large"), STR("Has too many pixels: make it smaller.")},
+        {STR("moves"), STR("Must be a picture that does not move.")},
+        {STR("colours"), STR("Is meant for printing (CMYK): save it for screens (RGB).")},
+        {STR("limits"), STR("Takes too long to read: save it in another way.")},
+        {STR("bytes"), STR("Must have at most 10 MB.")},
+        {STR("none"), STR("Choose a picture first.")},
+        {STR("failed"), STR("Pictures can't be read right now. Try again in a moment.")},
+    };
+    struct str what;
+    for (size_t i = 0; req_query(rq, "picture", &what) && i < sizeof known / sizeof *known; i++)
+        if (str_eq(what, known[i].what)) return known[i].words;
+    return (struct str){0};
+}
+
 static void fill(struct req *rq, const struct form_page *p, struct show_form_view *view) {
     const struct web *web = req_service(rq);
     const struct show *show = p->show;
@@ -46,6 +68,10 @@ static void fill(struct req *rq, const struct form_page *p, struct show_form_vie
         field_or(rq, "per-user", show == NULL ? STR("8") : visit_text(rq, "%lld", (long long)show->per_user));
     if (show == NULL) return;
     view->editing = true;
+    view->id = show->id;
+    view->cover = head.cover;
+    view->cover.first = false;
+    view->picture_error = picture_error(rq);
     view->version = show->version;
 }
 

@@ -7,6 +7,7 @@
 #include "zone.h"
 
 enum { UTC_TAIL = 4 };
+enum { CARD_WIDTH = 640, HEAD_WIDTH = 1280 }; /* of pictures: as wide as they are shown on fine screens */
 static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */ /* " UTC" */
 
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena) {
@@ -105,6 +106,7 @@ bool view_shows(const json_t *json, int64_t now_us, struct arena *arena, struct 
                                            .starts = head.starts,
                                            .starts_at = head.starts_at,
                                            .zone = head.zone};
+        cover_use_picture(&cards[i].cover, json_object_get(show, "picture"), CARD_WIDTH);
         if (!get_supply(show, arena, &cards[i])) return false;
         get_sale(show, now_us, arena, &cards[i]);
     }
@@ -227,6 +229,8 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     out->per_user = get_count(json, "perUser");
     out->version = get_count(json, "version");
     out->head.cover = cover_of(&out->id, arena);
+    out->head.cover.first = true;
+    cover_use_picture(&out->head.cover, json_object_get(json, "picture"), HEAD_WIDTH);
     return state >= 0 && get_phases(json_object_get(json, "phases"), arena, out) &&
            get_areas(json_object_get(json, "areas"), arena, out);
 }

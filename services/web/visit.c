@@ -46,6 +46,7 @@ static struct str notice_of(struct req *rq) {
         {{"out", 3}, {"You are signed out.", 19}},
         {{"welcome", 7}, {"Welcome to Onsale! Your account is ready.", 41}},
         {{"discarded", 9}, {"Your draft is deleted.", 22}},
+        {{"picture", 7}, {"Your picture is in place.", 25}},
     };
     struct str done;
     for (size_t i = 0; req_query(rq, "done", &done) && i < sizeof notices / sizeof *notices; i++)

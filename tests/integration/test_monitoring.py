@@ -15,7 +15,7 @@ from support import DEADLINE, ROOT, free_port, metric_tables, prefix, wait_until
 MONITORING = ROOT / "monitoring"
 SERVICE = {"http", "db", "publisher"}
 REACTING = SERVICE | {"consumer", "group"}
-MODULES = {"auth": SERVICE, "tickets": REACTING | {"making"}, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
+MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
            "web": {"http", "live"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}}
 PROCESSES = tuple(MODULES)
 RULES = [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
