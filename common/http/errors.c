@@ -106,11 +106,17 @@ static bool takes_pages(const h2o_req_t *req) {
     return memmem(accept.base, accept.len, H2O_STRLIT("text/html")) != NULL;
 }
 
+static struct str accept_language(const h2o_req_t *req) {
+    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("accept-language"), -1);
+    return i < 0 ? (struct str){0}
+                 : (struct str){req->headers.entries[i].value.base, req->headers.entries[i].value.len};
+}
+
 const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message) {
     const struct http_error_page *page =
         req == NULL ? NULL : http_thread_of(req->conn)->http->options.error_page;
     if (page != NULL && takes_pages(req)) {
-        page->render(&j->out, status, message);
+        page->render(&j->out, status, accept_language(req));
         h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("content-security-policy"), 1,
                               page->policy, strlen(page->policy), 1);
         return page_type;

@@ -35,8 +35,9 @@ struct route {
 
 /* Errors that no handler answered (405, 413, ...), for clients that ask for text/html: browsers. */
 struct http_error_page {
-    const char *policy;                                               /* its Content-Security-Policy */
-    void (*render)(struct buf *out, int status, const char *message); /* on any of the threads */
+    const char *policy; /* its Content-Security-Policy */
+    /* On any of the threads. */
+    void (*render)(struct buf *out, int status, struct str accept_language);
 };
 
 struct http_options {
