@@ -324,9 +324,9 @@ class Batch:
             connection.rollback()
         return {ordinal: verdict for ordinal, *_, verdict, _, _, _, _, _ in rows}
 
-    def request(self, tickets=None, quantity=1, together=True):
+    def request(self, tickets=None, quantity=1, together=True, area=None, accessible=False, max_price=2 ** 63 - 1):
         purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)
-        return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), None, quantity, together, False, 2 ** 63 - 1,
+        return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), area, quantity, together, accessible, max_price,
                 "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10)
 
 
@@ -376,22 +376,32 @@ language plpgsql as $$ begin next := n; end $$"""
 def test_a_batch_gives_what_one_by_one_gives(stack, venue, seed):
     """Requests for several places of the same kind are decided over the same rows of seats, read once."""
     some = random.Random(seed)
-    venue.add("Stalls", rows=[some.randint(2, 12) for _ in range(26)])
-    rows = [(some.getrandbits(12), row) for row, in stack.sql("orders", "select id from seat_rows where show_id = %s", venue.id)]
-    free = sum(taken.bit_count() for taken, _ in rows)
-    wishes = [{"quantity": some.choice([1, 2, 2, 3, 4, 6]), "together": some.random() < 0.8} for _ in range(free // 3)]
+    ranks = some.sample(range(4), 4)
+    areas = [uuid.UUID(venue.add(name, rank=rank, price=price, accessible=accessible, rows=[some.randint(2, 12) for _ in range(13)]))
+             for rank, name, price, accessible in zip(ranks, ("Stalls", "Circle", "Box"), (3000, 2000, 3000), (False, False, True))]
+    areas.append(uuid.UUID(venue.add("Floor", places=30, price=1000, rank=ranks[3])))
+    rows = [(some.getrandbits(12), row) for row, in stack.sql("orders", "select id from seat_rows where show_id = %s order by id", venue.id)]
+    wishes, wish = [], None
+    for _ in range(60):
+        if wish is None or some.random() < 0.3:  # several alike follow one another
+            area = some.choice([None, None, *areas])
+            wish = {"area": area, "accessible": area == areas[2] or some.random() < 0.1, "max_price": some.choice([2 ** 63 - 1, 2000])}
+        wishes.append(wish | {"quantity": some.choice([1, 2, 2, 3, 4, 6]), "together": some.random() < 0.8})
     batch = Batch(stack, venue)
-    got = []
+    got, calls = [], []
     for at_once, alone in ((len(wishes), ""), (5, ""), (1, NONE_ALIKE)):
         with batch.connect() as connection:
+            connection.execute("set track_functions = 'pl'")
             connection.execute(alone)
             for taken, row in rows:
                 connection.execute("select set_free(%s, %s, false)", [row, taken])
             got.append([got for n in range(0, len(wishes), at_once) for got in batch.titles(connection, wishes[n:n + at_once])])
+            calls += connection.execute("select calls from pg_stat_xact_user_functions where funcname = 'claim_places'").fetchone()
             connection.rollback()
     assert got[0] == got[2]
     assert got[1] == got[2]
     assert sum(titles != [None] for titles in got[0]) > 5
+    assert calls[0] < calls[2]
 
 
 def test_others_seats_are_not_read(stack, venue):

@@ -30,8 +30,10 @@ begin
             refusals[n] := 'none';
             left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
-            select * into claimed, next from claim_alike(requests, judged, n, claimed);
-            if next = n then
+            if r.quantity > 1 then
+                select * into claimed, next from claim_alike(requests, judged, n, claimed);
+            end if;
+            if next = n or r.quantity = 1 then
                 next := n + 1;
                 r.tickets := claim_places(r);
                 if r.tickets is not null then
@@ -95,7 +97,7 @@ begin
                     exit when options = 4 or not lonely;
                 end loop;
                 decided := options = 4 or not lonely or all_seen;
-                exit when decided or cardinality(ids) >= 16;
+                exit when decided or cardinality(ids) >= 8;
                 all_seen := true;
                 for s in select o.id, o.free, o.rank from seat_rows o
                           where o.show_id = f.show_id and o.accessible = f.accessible and o.rank between last_rank and f.last_rank
@@ -115,8 +117,10 @@ begin
         end if;
         next := next + 1;
     end loop;
-    update seat_rows o set free = c.free, longest = longest_run(c.free)
-      from unnest(ids, frees) c (id, free) where o.id = c.id and o.free <> c.free;
+    if next > n then
+        update seat_rows o set free = c.free, longest = longest_run(c.free)
+          from unnest(ids, frees) c (id, free) where o.id = c.id and o.free <> c.free;
+    end if;
 end
 $$;
 
