@@ -193,12 +193,12 @@ class Supervisor:
                 raise
 
     def stop(self, names):
-        """Stops these together and waits until they are gone."""
-        going = [n for n in names if self.info(n)["statename"] in ("STARTING", "RUNNING", "BACKOFF")]
-        for name in going:
-            with contextlib.suppress(xmlrpc.client.Fault):  # it died just now
-                self._rpc.stopProcess(name, False)
-        while any(self.info(n)["statename"] not in ("STOPPED", "EXITED", "FATAL") for n in going):
+        """Stops these together and waits until they are gone. What has just died is started again: it is stopped then."""
+        left = list(names)
+        while left := [name for name in left if self.info(name)["statename"] not in ("STOPPED", "FATAL")]:
+            for name in left:
+                with contextlib.suppress(xmlrpc.client.Fault):  # it is stopping, or not yet up again
+                    self._rpc.stopProcess(name, False)
             time.sleep(0.02)
 
     def shutdown(self):

@@ -1,13 +1,14 @@
 """chaos.py CHECKER PROXY SEED MINUTES BROKERS REPLICAS [REVISION]: people use a stack of its own while everything in it is killed, paused, restarted, the
 network between its parts fails, their clocks are wrong, a standby takes over, and Stripe's stand-in misbehaves. Then all is healed, and what
 must be true is checked. The last line says how it went. After a failure the shortest story of the ticket concerned is printed, and
-build/chaos/SEED keeps the history, the logs and the topics."""
+build/chaos/SEED keeps the history, the logs, the topics and what the databases have."""
 import contextlib
 import json
 import pathlib
 import random
 import re
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -19,10 +20,11 @@ from checks import Checks
 from footprint import Footprints
 from history import History
 from nemesis import OURS, Nemesis
+from processes import postgres_bin
 from sandbox import Books
 from successor import Successor
 from support import FRUGAL, ROOT, Topic, stacks
-from wiring import Wiring
+from wiring import KEEPERS, Wiring
 from workload import Crowd
 
 HOLD = 6  # seconds
@@ -98,8 +100,11 @@ class Run:
         print(f"{time.monotonic() - self.began:4.0f} s  {what}", flush=True)
 
     def keep_evidence(self):
-        for log in self.stack.state.rglob("*.log"):
+        for log in (path for folder in ("", "log", "data/standby") for path in (self.stack.state / folder).glob("*.log")):
             shutil.copy(log, self.evidence)
+        for service in KEEPERS:
+            with open(self.evidence / f"{service}.sql", "w") as file:
+                subprocess.run([postgres_bin() / "pg_dump", "--data-only", self.stack.env[f"{service.upper()}_DATABASE_URL"]], stdout=file, check=False)
         for name in TOPICS:
             try:
                 events = Topic(self.stack.env, name).events()

@@ -38,6 +38,7 @@ class Checks:
         self.purchases_are_whole()
         self.places_are_kept()
         self.phases_are_kept()
+        self.shows_agree()
         return self.linearizable()
 
     def wait_quiet(self):
@@ -191,6 +192,14 @@ class Checks:
             select c.used, c.uses, count(u.hash) from codes c left join code_uses u on u.hash = c.hash
              group by c.hash having c.used > c.uses or c.used <> count(u.hash)""")
         assert wrong == [], f"codes used, of so many uses, by so many people: {wrong}"
+
+    def shows_agree(self):
+        """Whichever version of tickets said it, to whichever version of orders."""
+        shows = "select id::text, version, status, per_user from shows order by id"
+        told = self.stack.sql("tickets", shows)
+        wait_until(lambda: self.stack.sql("orders", shows) == told, "orders has heard of each change of a show")
+        edits = sum(e["outcome"] == OK for e in self.history.of("edit show"))
+        assert told[0][1] > edits, f"show {told[0][0]} was edited {edits} times, and is of version {told[0][1]}"
 
     # --- rule 1, as a history ---
 

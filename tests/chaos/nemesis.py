@@ -226,8 +226,6 @@ class Nemesis(Background):
     def heal(self):
         """Stops, and waits until everything runs. The replicas go."""
         self.stop()
-        while self.older:
-            self.upgrade(None, self.older[0])
         for name in list(self.replicas):
             self.replicas[name].signal(signal.SIGCONT)
             self.remove_replica(name, signal.SIGTERM)
@@ -237,10 +235,15 @@ class Nemesis(Background):
         end = time.monotonic() + HEALING
         for name in self.names:
             wait_until(lambda n=name: self.runs(n), f"{name} runs", end - time.monotonic(), pause=0.2)
+        for name in self.gone:
+            assert self.stack.info(name)["statename"] == "STOPPED", f"{name} runs beside the one that took its place"
         self.stack.wait_kafka()
         wait_until(self.registry_answers, "the registry answers", HEALING, pause=0.2)
+        while self.older:
+            self.upgrade(None, self.older[0])
         for name in (*OURS, "stripe-sandbox"):
             wait_until(lambda n=name: self.stack.ready(n), f"{name} is ready", HEALING, pause=0.2)
+            assert not self.wiring.dev.is_of_another_build(name), f"{name} is not this tree's"
         self.books.reset()
 
     def runs(self, name):

@@ -1,10 +1,8 @@
 """A synchronous standby of one service's Postgres, which takes over while people use the service. The server that it follows is the stack's own."""
-import contextlib
 import os
 import shutil
 import signal
 import threading
-import xmlrpc.client
 
 from processes import postgres_bin
 from standby import STANDBY, Server
@@ -47,8 +45,7 @@ class Successor:
         """The primary dies with what the standby lacks, and does not come back. May be called again after it failed."""
         if not self.dead:
             self.let_die()
-        with contextlib.suppress(xmlrpc.client.Fault):  # it may not be running just now
-            self.stack.supervisor("stop", self.name)
+        self.stack.supervisor("stop", self.name)  # before it is up again: two that take writes would be taken for one
         self.standby.sql(f"select pg_promote(true, {TAKE_OVER})")
 
     def let_die(self):

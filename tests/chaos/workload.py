@@ -22,6 +22,7 @@ PER_USER = 6
 # The show is sold to fans first, then for a while to nobody: (opens, closes) in seconds from when it is made.
 FANS, EVERYBODY = (-3600, 25), (30, 86_400)
 FANS_PER_USER, CODES, CODE_USES = 3, 3, 4
+SHOW = {"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z", "timeZone": "Europe/Zurich", "perUser": PER_USER}
 
 
 class Doors:
@@ -85,6 +86,8 @@ class Seller(Person):
             self.edit(self.dice.choice(self.own))
         else:
             self.withdraw(self.dice.choice(self.own))
+        if self.id == self.crowd.host and self.dice.random() < 0.2:
+            self.ask("edit show", "PUT", f"/api/shows/{self.crowd.show}", SHOW | {"title": f"A show {self.dice.randrange(1000)}"})
         self.rest(1.5)
 
     def list(self):
@@ -235,8 +238,8 @@ class Crowd(Background):
     def make_show(self):
         """Before anything is disturbed."""
         seller = User(self.stack.url, self.tokens[0])
-        show = seller.post("/api/shows", json={"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z",
-                                               "timeZone": "Europe/Zurich", "perUser": PER_USER}).json()["id"]
+        self.host = seller.id
+        show = seller.post("/api/shows", json=SHOW).json()["id"]
         for area in AREAS:
             assert seller.post(f"/api/shows/{show}/areas", json=area).status_code == 202
         made = wait_until(lambda: (a := seller.post(f"/api/shows/{show}/codes", json={"count": CODES, "uses": CODE_USES})).ok and a.json(),

@@ -1,7 +1,11 @@
-"""What judges tests/chaos is right itself: a history of ownership that cannot be is found, and cut down to what makes it so; one that can be is not."""
+"""What judges tests/chaos is right itself: a history of ownership that cannot be is found, and cut down to what makes it so; one that can be is not.
+And who is taken out of a stack stays out."""
 import json
+import re
 import subprocess
 import sys
+import types
+import xmlrpc.client
 
 import pytest
 
@@ -11,6 +15,7 @@ sys.path += [str(ROOT / "dev"), str(ROOT / "tests/chaos")]
 import gotools
 import ownership
 from history import History
+from supervisor import Supervisor
 
 T = "ticket"
 
@@ -79,3 +84,36 @@ def test_what_became_of_a_purchase(tmp_path):
     found = [json.loads(line) for line in ownership.operations(history, rows)]
     assert [(o["do"], o["order"], o["ticket"], o["start"], o["end"]) for o in found] == [
         ("got", "a0", T, 1, 4), ("got", "a1", "other", 1, 4), ("cancel", "a0", T, 7, 8), ("cancel", "a1", "other", 7, 8)]
+
+
+class Reviving:
+    """supervisord, whose process died just now: it is started again before long."""
+
+    def __init__(self):
+        self.coming = ["RUNNING", "EXITED", "EXITED", "STARTING"]  # what it says of it, one after the other, unless it is stopped
+
+    def getProcessInfo(self, name):
+        return {"statename": self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]}
+
+    def stopProcess(self, name, wait):
+        if self.coming[0] not in ("STARTING", "RUNNING"):
+            raise xmlrpc.client.Fault(70, "NOT_RUNNING")
+        self.coming = ["STOPPED"]
+
+
+def test_what_died_just_now_is_stopped_for_good(monkeypatch):
+    """A primary that came up again beside its successor went on as if nothing had been."""
+    process = Reviving()
+    monkeypatch.setattr(Supervisor, "_rpc", process)
+    Supervisor(types.SimpleNamespace()).stop(["postgres-orders"])
+    assert process.coming == ["STOPPED"]
+
+
+@pytest.mark.parametrize("patch", sorted(path.name for path in (ROOT / "tests/chaos/mutants").iterdir()))
+def test_a_mutant_fits_the_code(patch):
+    """And who shall catch it is there."""
+    path = ROOT / "tests/chaos/mutants" / patch
+    subprocess.run(["git", "apply", "--check", path], cwd=ROOT, check=True)
+    tests = "".join(file.read_text() for file in (ROOT / "tests/integration").glob("test_*.py"))
+    for by in re.findall(r"^by: (.+)$", path.read_text(), re.M):
+        assert by == "chaos" or f"def {by.removeprefix('integration:')}" in tests, f"nothing is called {by}"
