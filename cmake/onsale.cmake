@@ -38,11 +38,11 @@ endfunction()
 
 # Templates as C, static files embedded.
 function(embed_pages target)
-    file(GLOB pages CONFIGURE_DEPENDS templates/*.html static/*)
+    file(GLOB pages CONFIGURE_DEPENDS templates/*.html static/* texts/*.txt)
     if(NOT pages)
         return()
     endif()
-    file(GLOB generators CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/template*.py ${PROJECT_SOURCE_DIR}/tools/htmlplace.py
+    file(GLOB generators CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/template*.py ${PROJECT_SOURCE_DIR}/tools/texts.py ${PROJECT_SOURCE_DIR}/tools/htmlplace.py
          ${PROJECT_SOURCE_DIR}/tools/staticgen.py)
     set(templates ${CMAKE_CURRENT_SOURCE_DIR}/templates)
     set(static ${CMAKE_CURRENT_SOURCE_DIR}/static)
@@ -50,7 +50,7 @@ function(embed_pages target)
     set(made ${out}/templates.h ${out}/templates.c ${out}/static_files.c)
     add_custom_command(
         OUTPUT ${made}
-        COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/templategen.py ${templates} ${static} ${out}
+        COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/templategen.py ${templates} ${static} ${out} ${CMAKE_CURRENT_SOURCE_DIR}/texts
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/staticgen.py ${static} ${out}
         DEPENDS ${pages} ${generators}
         VERBATIM)

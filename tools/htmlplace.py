@@ -266,7 +266,8 @@ def is_plain(place):
 
 
 def url_call(place, kind, query):
-    if place.element in ("script", "link", "img"):
+    a_picture = place.element == "img" and kind == "url" and not place.url and not place.dynamic_here()
+    if place.element in ("script", "link", "img") and not a_picture:
         raise Refused(f"what <{place.element}> loads is {{{{static}}}}")
     if not place.url and not place.dynamic_here():
         if kind != "url":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes C of the page templates.
 
-    templategen.py TEMPLATES STATIC OUT
+    templategen.py TEMPLATES STATIC OUT [TEXTS]
 
 Each TEMPLATES/NAME.html becomes `struct NAME_view` and `void NAME_render(struct buf *, const struct NAME_view *)` in
 OUT/templates.h and templates.c. What a template says:
@@ -17,9 +17,12 @@ OUT/templates.h and templates.c. What a template says:
     {{include card ticket}}                           … or from a value of its type
     {{use layout title="Sell"}} … {{end}}             another template around this, where it says {{content}}
     {{static "app.css"}}                              the path of a file of STATIC
+    {{text.home.title}}                                a text of TEXTS, in the thread's language; as an argument, too: label=text.home.title
+    {{say home.left n=free price=from|amount}}        the same, where the text says {n} and {price}
 
 Types: text, url (a path of this site), int, bool, uuid, price, time, an enum, a record or a template's params, and `list` of one
-of the last two or of text. A text, int or list is true unless it is empty or 0. Every error names file and line.
+of the last two or of text. TEXTS/TAG.txt is a language's texts, KEY = TEXT a line (# begins a remark): each has the same keys, with the same
+names in braces. In C they are text_of(TEXT_HOME_TITLE). A text, int or list is true unless it is empty or 0. Every error names file and line.
 """
 import pathlib
 import re
@@ -28,6 +31,7 @@ import sys
 import htmlplace
 import staticgen
 from templatetree import C_WORDS, NAME, PATH, Reader, Template, Type, World, Wrong
+from texts import Texts
 
 FILTERS = {("price", "amount"): "amount", ("price", "currency"): "currency", ("time", "iso"): "iso"}
 BY_REFERENCE = {"uuid", "price", "amount", "currency"}
@@ -198,11 +202,37 @@ class Writer:
         self.flush()
         self.lines.append(None)
 
+    def write_say(self, node):
+        key, _, rest = node.data.partition(" ")
+        values = dict(re.findall(rf"({NAME})=({PATH}(?:\|{NAME})?)(?:\s+|$)", rest))
+        if re.sub(rf"{NAME}={PATH}(?:\|{NAME})?(?:\s+|$)", "", rest):
+            raise Wrong(node.line, "{{say KEY NAME=VALUE …}}")
+        self.text_constant(key, values, node.line)
+        begin, ends = self.place, []
+        self.line("switch (language_in_use()) {")
+        for language in self.world.texts.languages:
+            self.line(f"case LANGUAGE_{language.upper()}:")
+            ends.append(self.branch(self.world.texts.nodes(language, key, values, node.line), begin))
+            self.line("    break;")
+        self.line("default:")
+        self.line("    break;")
+        self.line("}")
+        self.place, self.begun = self.joined(ends, node), True
+
     # expressions
+
+    def text_constant(self, key, names, line):
+        problem = self.world.texts.problem(key, names)
+        if problem:
+            raise Wrong(line, problem)
+        return self.world.texts.constant(key)
 
     def resolve(self, path, line):
         """(C, Type) of a.b.c"""
         first, *fields = path.split(".")
+        if first == "text":
+            names = None if self.place.attribute.startswith("data-") else ()  # a script puts something into it
+            return f"text_of({self.text_constant('.'.join(fields), names, line)})", Type("text")
         if first not in self.scope:
             raise Wrong(line, f"there is no {first}; there are {', '.join(self.scope) or 'no params'}")
         self.used.add(first)
@@ -395,7 +425,7 @@ def check(world):
 
 
 def header(world, order):
-    lines = ["#pragma once", '#include "html.h"', ""]
+    lines = ["#pragma once", '#include "html.h"', '#include "language.h"', "", *world.texts.header()]
     for name, symbols in world.enums.items():
         lines += [f"enum {name} {{{', '.join(constant(name, s) for s in symbols)}}};",
                   f"extern const struct str {name}_names[]; /* by constant */"]
@@ -411,8 +441,8 @@ def header(world, order):
     return "\n".join([*lines, ""])
 
 
-def read_all(source, static):
-    world = World(staticgen.files_of(static))
+def read_all(source, static, texts):
+    world = World(staticgen.files_of(static), texts)
     files = sorted(source.glob("*.html"))
     for path in files:
         template = world.templates[path.stem] = Template(path)
@@ -426,10 +456,10 @@ def read_all(source, static):
 
 
 def main():
-    source, static, out = map(pathlib.Path, sys.argv[1:])
-    world = read_all(source, static)
+    source, static, out, *texts = map(pathlib.Path, sys.argv[1:])
+    world = read_all(source, static, Texts(texts[0] if texts else None))
     order = check(world)
-    body = ['#include "templates.h"', ""]
+    body = ['#include "templates.h"', "", *world.texts.body()]
     for name, symbols in world.enums.items():
         body.append(f"const struct str {name}_names[] = {{{', '.join(f'{{{chr(34)}{s}{chr(34)}, {len(s)}}}' for s in symbols)}}};")
     for template in world.templates.values():

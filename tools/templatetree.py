@@ -8,7 +8,7 @@ import typing
 PLAIN = {"text": "struct str", "url": "struct str", "int": "int64_t", "bool": "bool", "uuid": "struct uuid",
          "price": "struct price", "time": "int64_t"}
 C_WORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false out v""".split())
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false out text v""".split())
 NAME = r"[a-z][a-z0-9_]*"
 PATH = rf"{NAME}(?:\.{NAME})*"
 
@@ -46,8 +46,8 @@ class Template:
 class World:
     """All templates, and the types that they share."""
 
-    def __init__(self, static):
-        self.static, self.templates, self.enums, self.records = static, {}, {}, {}
+    def __init__(self, static, texts):
+        self.static, self.texts, self.templates, self.enums, self.records = static, texts, {}, {}, {}
 
     def check_type(self, kind):
         if kind.name not in PLAIN and kind.name not in self.enums and kind.name not in self.records:
@@ -203,6 +203,9 @@ class Reader:
             raise Wrong(line, "{{content}} stands once, and in no block")
         self.template.content_line = line
         self.into.append(Node("content", line))
+
+    def tag_say(self, line, rest):
+        self.into.append(Node("say", line, rest))
 
     def tag_static(self, line, rest):
         self.into.append(Node("static", line, rest))

@@ -128,6 +128,11 @@ bool h2o_compat_is_read(const h2o_req_t *req) {
     return req->processed_at.at.tv_sec != 0;
 }
 
+/* With the head, which is small. */
+size_t h2o_compat_received(const h2o_req_t *req) {
+    return socket_of(req)->input->size;
+}
+
 static bool is_header(const char *line, size_t n, const char *name_and_colon, size_t name_n) {
     return n >= name_n && memcmp(line, name_and_colon, name_n) == 0;
 }
@@ -263,6 +268,10 @@ static h2o_socket_t *socket_of(const h2o_req_t *req) {
 
 bool h2o_compat_is_read(const h2o_req_t *req) {
     return req->process_called;
+}
+
+size_t h2o_compat_received(const h2o_req_t *req) {
+    return req->req_body_bytes_received;
 }
 
 static void note_header(struct h2o_compat_head *head, const char *name, size_t n) {

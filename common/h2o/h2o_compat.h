@@ -83,6 +83,9 @@ struct h2o_compat_head h2o_compat_read_head(const h2o_req_t *req);
 /* Whether a request is here to its last byte. The time at which it is processed tells in 2.2 alone. */
 bool h2o_compat_is_read(const h2o_req_t *req);
 
+/* How much of a request's body is here so far. h2o hands it on when all of it is. */
+size_t h2o_compat_received(const h2o_req_t *req);
+
 /* The connection's descriptor, to shut the connection down. h2o has no call for that. */
 int h2o_compat_socket_of(const h2o_req_t *req);
 

@@ -106,11 +106,17 @@ static bool takes_pages(const h2o_req_t *req) {
     return memmem(accept.base, accept.len, H2O_STRLIT("text/html")) != NULL;
 }
 
+static struct str accept_language(const h2o_req_t *req) {
+    ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("accept-language"), -1);
+    return i < 0 ? (struct str){0}
+                 : (struct str){req->headers.entries[i].value.base, req->headers.entries[i].value.len};
+}
+
 const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message) {
     const struct http_error_page *page =
         req == NULL ? NULL : http_thread_of(req->conn)->http->options.error_page;
     if (page != NULL && takes_pages(req)) {
-        page->render(&j->out, status, message);
+        page->render(&j->out, status, accept_language(req));
         h2o_set_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("content-security-policy"), 1,
                               page->policy, strlen(page->policy), 1);
         return page_type;
@@ -140,10 +146,15 @@ static void keep_socket(h2o_req_t *req) {
 
 /* --- the filter --- */
 
-static const char *message_of(int status) {
-    switch (status) {
+const char *errors_too_large(const struct http_thread *t, const h2o_req_t *req) {
+    return http_body_max(t, req) == HTTP_MAX_BODY ? "the request body is larger than 64 KiB"
+                                                  : "the request body is larger than this route takes";
+}
+
+static const char *message_of(const h2o_req_t *req) {
+    switch (req->res.status) {
     case 413:
-        return "the request body is larger than 64 KiB";
+        return errors_too_large(http_thread_of(req->conn), req);
     case 417:
         return "this expectation is not supported";
     default:
@@ -155,7 +166,7 @@ static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     (void)filter;
     struct json j = {0};
     req->res.headers.size = 0;
-    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req->res.status));
+    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req));
     h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&j.out));
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     cors_add_headers(req);

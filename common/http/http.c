@@ -23,7 +23,7 @@ static int route_count(const struct route *routes) {
 }
 
 static void make_tables(struct http *http) {
-    http_configure(&http->config);
+    http_configure(&http->config, http->options.large_body);
     h2o_hostconf_t *host =
         h2o_config_register_host(&http->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);

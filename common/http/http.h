@@ -20,7 +20,8 @@ struct req;
 typedef void req_handler(struct req *rq);
 
 enum route_flags {
-    ROUTE_SESSION = 1, /* 401 unless signed in; checked first of all */
+    ROUTE_SESSION = 1,    /* 401 unless signed in; checked first of all */
+    ROUTE_LARGE_BODY = 2, /* takes http_options.large_body bytes, all others 64 KiB */
 };
 
 /* Patterns are lower case; a segment {uuid} takes an id (anything else there: 404), a segment {text} whatever
@@ -34,8 +35,9 @@ struct route {
 
 /* Errors that no handler answered (405, 413, ...), for clients that ask for text/html: browsers. */
 struct http_error_page {
-    const char *policy;                                               /* its Content-Security-Policy */
-    void (*render)(struct buf *out, int status, const char *message); /* on any of the threads */
+    const char *policy; /* its Content-Security-Policy */
+    /* On any of the threads. */
+    void (*render)(struct buf *out, int status, struct str accept_language);
 };
 
 struct http_options {
@@ -45,6 +47,7 @@ struct http_options {
     const struct route *routes; /* ends with a NULL method */
     req_handler *missing;       /* answers paths that no route has; NULL: 404 in the shape above */
     const struct http_error_page *error_page; /* NULL: browsers, too, get the shape above */
+    size_t large_body;                        /* of routes with ROUTE_LARGE_BODY; 0: there are none */
     bool compress;        /* answers with status 200 whose content type says that it pays */
     void *state;          /* the service's own, for req_service */
     struct db_options db; /* statements NULL: no database */
@@ -90,6 +93,8 @@ bool req_idempotency_key(struct req *rq, struct str *out);
 struct str req_traceparent(const struct req *rq); /* ours: the caller's trace, a span of our own */
 struct str req_client_address(struct req *rq);    /* the last hop that is not a trusted proxy */
 struct str req_raw_body(const struct req *rq);
+/* Whether a form was sent by a page of this site, as far as the browser says it. */
+bool req_from_here(const struct req *rq);
 
 /* --- state that lives as long as the request --- */
 void *req_alloc(struct req *rq, size_t size); /* zeroed */

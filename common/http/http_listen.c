@@ -43,8 +43,8 @@ int http_listen(const char *address, int port, bool shared, struct why *w) {
     return fd;
 }
 
-void http_configure(h2o_globalconf_t *config) {
-    h2o_compat_configure(config, HTTP_MAX_BODY, HTTP_IDLE_MS);
+void http_configure(h2o_globalconf_t *config, size_t large_body) {
+    h2o_compat_configure(config, large_body > 0 ? large_body : HTTP_MAX_BODY, HTTP_IDLE_MS);
 }
 
 int http_port_of(int listen_fd) {

@@ -80,21 +80,27 @@ static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, boo
     return (int64_t)h2o_now(req->conn->ctx->loop) - (begun->tv_sec * INT64_C(1000) + begun->tv_usec / 1000);
 }
 
-static int sweep_one(h2o_req_t *req, void *count) {
-    ++*(int *)count;
+struct sweep {
+    int connections, large;
+};
+
+static int sweep_one(h2o_req_t *req, void *arg) {
+    struct sweep *sweep = arg;
+    int64_t may_read = http_reading_ms(http_thread_of(req->conn), req, &sweep->large);
+    sweep->connections++;
     int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, h2o_compat_is_read(req));
     int64_t sending =
         lasting_ms(req, &req->timestamps.response_start_at, req->timestamps.response_end_at.tv_sec != 0);
     if (req_is_stream(req)) return 0;
-    if (reading > HTTP_SLOW_MS || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
+    if (reading > may_read || may_read == 0 || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
     return 0;
 }
 
 static void sweep(struct http_thread *t) {
     t->swept_ms = h2o_now(t->ctx.loop);
-    int count = 0;
-    h2o_compat_for_each_connection(&t->ctx, sweep_one, &count);
-    atomic_store_explicit(&t->connections, count, memory_order_relaxed);
+    struct sweep swept = {0};
+    h2o_compat_for_each_connection(&t->ctx, sweep_one, &swept);
+    atomic_store_explicit(&t->connections, swept.connections, memory_order_relaxed);
     req_streams_look_after(t);
     if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
         h2o_socket_read_start(t->listener, on_connection);

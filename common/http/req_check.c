@@ -23,5 +23,7 @@ bool req_wellformed(struct req *rq) {
         return refuse(rq, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
     if (head.hosts != 1 && (http_1_1 || head.hosts > 1))
         return refuse(rq, 400, "there must be one Host header");
+    if (rq->h2o->entity.len > HTTP_MAX_BODY && rq->h2o->entity.len > http_body_max(rq->thread, rq->h2o))
+        return refuse(rq, 413, errors_too_large(rq->thread, rq->h2o));
     return true;
 }

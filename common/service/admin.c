@@ -125,7 +125,7 @@ struct admin *admin_start(h2o_loop_t *loop, const char *address, int port, const
     if (fd < 0) return NULL;
     struct admin *admin = mem_alloc(sizeof *admin);
     admin->probes = probes;
-    http_configure(&admin->config);
+    http_configure(&admin->config, 0);
     h2o_hostconf_t *host =
         h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(h2o_handler_t))->on_req = on_request;

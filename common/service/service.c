@@ -108,6 +108,7 @@ static bool start_http(struct process *p, struct why *w) {
         .missing = p->service->missing,
         .error_page = p->service->error_page,
         .compress = p->service->compress,
+        .large_body = p->service->large_body,
         .state = p->state,
         .db = {.url = p->settings->database_url,
                .statements = p->service->statements,

@@ -1,20 +1,26 @@
 /* tickets: what is for sale, by whom, and whether somebody holds it; shows and their places. */
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "codes.h"
 #include "currency.h"
 #include "events.h"
 #include "fields.h"
 #include "making.h"
+#include "pictures.h"
 #include "queries.h"
 #include "reactions.h"
 #include "recent.h"
 #include "routes.h"
 #include "service.h"
 
+/* A picture, and what a form has around it. */
+enum { LARGE_BODY = PICTURE_SENT_MOST + 64 * 1024 };
+
 static struct tickets tickets;
-static const char *key_files;
+static const char *key_files, *picture_program;
 
 static const struct config_var tickets_config[] = {
     {"CURRENCY", CONFIG_TEXT, &tickets.currency, "USD",
@@ -22,8 +28,19 @@ static const struct config_var tickets_config[] = {
     {"TICKET_KEYS", CONFIG_TEXT, &key_files, NULL,
      "PEM files of Ed25519 keys, separated by commas: the first signs tickets' codes, all are accepted", 0,
      0},
+    {"PICTURE_PROGRAM", CONFIG_TEXT, &picture_program, "",
+     "The program that reads the pictures of shows; without one, the one beside this program", 0, 0},
     {0},
 };
+
+static const char *beside_this(void) {
+    static const char name[] = "picture";
+    static char path[PATH_MAX + sizeof name];
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+    char *slash = n < 0 ? NULL : memrchr(path, '/', (size_t)n);
+    memcpy(slash == NULL ? path : slash + 1, name, sizeof name);
+    return path;
+}
 
 static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w) {
@@ -38,6 +55,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     tickets.codes = codes_open(key_files, w);
     if (tickets.codes == NULL) return ST_INVALID;
     tickets.making = making_start(settings->database_url);
+    tickets.pictures = pictures_start(*picture_program == '\0' ? beside_this() : picture_program);
     tickets.recent = recent_new((int)settings->threads);
     *state = &tickets;
     return ST_OK;
@@ -46,6 +64,7 @@ static enum status start(const struct settings *settings, void **state, struct s
 static void stop(void *state) {
     (void)state;
     making_free(tickets.making);
+    pictures_free(tickets.pictures);
     recent_free(tickets.recent);
     codes_free(tickets.codes);
 }
@@ -65,6 +84,7 @@ int main(int argc, char **argv) {
                             .schema = &tickets_schema,
                             .statements = tickets_statements,
                             .routes = tickets_routes,
+                            .large_body = LARGE_BODY,
                             .publishes = tickets_logs,
                             .reactions = tickets_reactions,
                             .start = start,

@@ -8,6 +8,7 @@
 #include "fields.h"
 #include "percent.h"
 #include "phases.h"
+#include "pictures.h"
 #include "queries.h"
 #include "shows.h"
 #include "utf8.h"
@@ -301,6 +302,9 @@ const struct route tickets_routes[] = {
     {"DELETE", "/api/shows/{uuid}", shows_delete, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/announce", shows_announce, ROUTE_SESSION},
     {"PUT", "/api/shows/{uuid}/phases", phases_put, ROUTE_SESSION},
+    {"PUT", "/api/shows/{uuid}/picture", pictures_put, ROUTE_SESSION | ROUTE_LARGE_BODY},
+    {"POST", "/api/shows/{uuid}/picture", pictures_post, ROUTE_LARGE_BODY},
+    {"GET", "/api/shows/{uuid}/pictures/{text}", pictures_get, 0},
     {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},
     {"POST", "/api/shows/{uuid}/admit", entries_admit_show, ROUTE_SESSION},

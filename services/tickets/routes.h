@@ -5,12 +5,14 @@
 
 struct codes;
 struct making;
+struct pictures;
 struct recent;
 
 struct tickets {
     const char *currency; /* of new tickets, ISO 4217; its prices have two decimals */
     struct making *making;
     struct recent *recent;
+    struct pictures *pictures;
     struct codes *codes;
 };
 

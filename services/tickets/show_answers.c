@@ -58,6 +58,10 @@ void shows_write(struct json *out, const struct rows *rows, int row) {
     json_put_int(out, "perUser", row_int(rows, row, SHOW_PER_USER));
     json_put_uuid(out, "userId", row_uuid(rows, row, SHOW_USER));
     json_put_int(out, "version", row_int(rows, row, SHOW_VERSION));
+    if (!row_null(rows, row, SHOW_PICTURE)) {
+        json_key(out, "picture");
+        json_raw(out, row_text(rows, row, SHOW_PICTURE));
+    }
     if (row_null(rows, row, SHOW_PHASES)) return;
     json_key(out, "phases");
     json_raw(out, row_text(rows, row, SHOW_PHASES));

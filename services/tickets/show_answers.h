@@ -24,6 +24,7 @@ enum show_column {
     SHOW_USER,
     SHOW_VERSION,
     SHOW_PHASES,
+    SHOW_PICTURE,
     SHOW_VERDICT,
     SHOW_AREA = SHOW_VERDICT, /* of get_show */
     SHOW_PLACES,              /* this and the next two: of announce_show */

@@ -17,7 +17,7 @@ struct list {
     struct req_page page;
     bool has_cursor, mine;
     struct str q, city, from, to;
-    int64_t begins, ends; /* where from and to are given */
+    int64_t begins, ends; /* where from and to are given: for a day, its begin in UTC */
 };
 
 /* What a link to the next page says beyond where it begins. */
@@ -69,11 +69,16 @@ static void add_text(struct buf *key, struct str text) {
     buf_add(key, text.p, text.n);
 }
 
+/* A date alone: a day by the clocks at each show's place. */
+static bool is_day(struct str text) {
+    return text.n == sizeof "2027-06-01" - 1;
+}
+
 static void add_moment(struct buf *key, struct str text, int64_t us) {
     if (text.n == 0)
         buf_printf(key, " -");
     else
-        buf_printf(key, " %lld", (long long)us);
+        buf_printf(key, " %s%lld", is_day(text) ? "day " : "", (long long)us);
 }
 
 /* What was asked for, however it was written: whoever writes it in another way costs no other question. */
@@ -138,11 +143,16 @@ static bool read_time(struct req *rq, const char *name, struct str *text, int64_
     return false;
 }
 
-static void put_moment(struct sql_params *item, struct str text, int64_t us) {
+/* Of a day, as far away from UTC as a place can be (further_us); the day itself says the rest. */
+static void put_moment(struct sql_params *item, struct str text, int64_t us, int64_t further_us) {
     if (text.n == 0)
         put_null(item);
     else
+        put_time(item, is_day(text) ? us + further_us : us);
+    if (is_day(text))
         put_time(item, us);
+    else
+        put_null(item);
 }
 
 /* false: answered. */
@@ -190,6 +200,7 @@ void shows_list(struct req *rq) {
     put_int(item, list->page.size + 1);
     put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
     put_optional_text(item, list->city);
-    put_moment(item, list->from, list->begins);
-    put_moment(item, list->to, list->ends);
+    static const int64_t hours_us = INT64_C(14) * 3600 * 1000000; /* of the zones: -12 to +14 */
+    put_moment(item, list->from, list->begins, -hours_us);
+    put_moment(item, list->to, list->ends, hours_us);
 }

@@ -5,6 +5,7 @@
 
 #include "fetch.h"
 #include "mem.h"
+#include "texts.h"
 
 enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 8, MAX_LINE = SESSION_MAX_TOKEN + 64 };
 
@@ -31,6 +32,7 @@ void api_free(struct api *api) {
 struct api_call {
     struct req *rq;
     api_then *then;
+    enum language language;
     int code;
     struct buf body, link, cookie;
     struct api_answer answer;
@@ -69,6 +71,8 @@ static void read_session(struct api_answer *answer, struct str cookie) {
 /* On the request's thread. */
 static void on_resumed(struct req *rq, void *arg) {
     struct api_call *c = arg;
+    language_use(c->language);
+    c->answer.arena = req_arena(rq);
     c->answer.code = c->code;
     c->answer.away = c->code == 0 || c->code >= 500;
     if (c->body.len > 0)
@@ -124,7 +128,7 @@ static void add_headers(struct req *rq, const struct api_ask *ask, struct header
 
 void api_ask(struct req *rq, struct api *api, const struct api_ask *ask) {
     struct api_call *c = mem_alloc(sizeof *c);
-    *c = (struct api_call){.rq = rq, .then = ask->then};
+    *c = (struct api_call){.rq = rq, .then = ask->then, .language = ask->language};
     req_at_end(rq, forget, c);
     const char *base = api->options.urls[ask->part];
     req_hold(rq);
@@ -161,7 +165,7 @@ void api_read(struct api *api, enum api_part part, const char *path, int delay_m
     buf_free(&url);
 }
 
-struct str api_error(const struct api_answer *answer, const char *field) {
+struct str api_said(const struct api_answer *answer, const char *field) {
     size_t i;
     json_t *error;
     json_array_foreach(json_object_get(answer->body, "errors"), i, error) {
@@ -170,4 +174,8 @@ struct str api_error(const struct api_answer *answer, const char *field) {
         if (wanted) return str_of(json_string_value(json_object_get(error, "message")));
     }
     return (struct str){0};
+}
+
+struct str api_error(const struct api_answer *answer, const char *field) {
+    return text_of_api(answer->arena, api_said(answer, field));
 }

@@ -10,6 +10,7 @@
 
 #include "fetch.h"
 #include "http.h"
+#include "language.h"
 
 enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_PARTS };
 
@@ -25,12 +26,13 @@ struct api *api_start(const struct api_options *options);
 void api_free(struct api *api); /* calls that still wait end as `away` */
 
 struct api_answer {
-    int code;           /* of HTTP; 0: none */
-    bool away;          /* no answer, or one that says "not now" (5xx) */
-    const json_t *body; /* NULL: none, or no JSON */
-    struct str cursor;  /* of the next page, empty without one */
-    struct str session; /* a new one; `signed_out` instead: it is over */
-    int64_t session_s;  /* how long it lives */
+    int code;            /* of HTTP; 0: none */
+    bool away;           /* no answer, or one that says "not now" (5xx) */
+    const json_t *body;  /* NULL: none, or no JSON */
+    struct arena *arena; /* of the request */
+    struct str cursor;   /* of the next page, empty without one */
+    struct str session;  /* a new one; `signed_out` instead: it is over */
+    int64_t session_s;   /* how long it lives */
     bool signed_out;
 };
 
@@ -45,6 +47,7 @@ struct api_ask {
     int64_t version;    /* If-Match; 0: none */
     struct str session; /* the cookie of whoever asks; empty: none */
     api_then *then;
+    enum language language; /* of the thread, when `then` is called */
 };
 
 /* Reads for no request, after delay_ms: what everybody may see. `done` is called on the fetch thread. */
@@ -53,5 +56,8 @@ void api_read(struct api *api, enum api_part part, const char *path, int delay_m
 
 void api_ask(struct req *rq, struct api *api, const struct api_ask *ask);
 
-/* What an answer from 400 up says of a field, or of no field (NULL). Empty: nothing. */
+/* What an answer from 400 up says of a field, or of no field (NULL), in the thread's language. Empty:
+ * nothing.
+ */
 struct str api_error(const struct api_answer *answer, const char *field);
+struct str api_said(const struct api_answer *answer, const char *field); /* the same as the service says it */

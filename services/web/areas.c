@@ -3,6 +3,7 @@
 
 #include "buf.h"
 #include "routes.h"
+#include "texts.h"
 
 /* --- an area --- */
 
@@ -91,7 +92,8 @@ void add_area(struct req *rq) {
     if (wrong > 0) {
         buf_free(&body.out);
         visit->status = 400;
-        visit->problem = visit_text(rq, "Line %d must be a row and its seats, like A 1-20", wrong);
+        visit->problem = text_fill(req_arena(rq), TEXT_AREA_WRONG_LINE,
+                                   (struct text_hole[]){{"line", text_number(req_arena(rq), wrong)}, {0}});
         go_to_show(rq, NULL);
         return;
     }

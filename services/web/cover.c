@@ -87,3 +87,16 @@ struct cover_view cover_of(const struct uuid *id, struct arena *arena) {
     buf_free(&front);
     return cover;
 }
+
+/* Only an address of this site is used. */
+void cover_use_picture(struct cover_view *cover, const json_t *picture, int64_t width) {
+    size_t i;
+    json_t *size;
+    json_array_foreach(json_object_get(picture, "sizes"), i, size) {
+        struct str url = str_of(json_string_value(json_object_get(size, "url")));
+        if (cover->width >= width || !html_own_path(url)) continue;
+        cover->src = url;
+        cover->width = json_integer_value(json_object_get(size, "width"));
+        cover->height = json_integer_value(json_object_get(size, "height"));
+    }
+}

@@ -56,14 +56,3 @@ bool csrf_fits(struct req *rq, struct str session, struct str token) {
         bytes[TOKEN + i] ^= bytes[i];
     return sodium_memcmp(bytes + TOKEN, wanted, TOKEN) == 0;
 }
-
-/* As far as the browser says it. */
-bool csrf_from_here(struct req *rq) {
-    struct str site, origin;
-    if (req_header(rq, "sec-fetch-site", &site) && !str_eq(site, STR("same-origin"))) return false;
-    if (!req_header(rq, "origin", &origin)) return true;
-    const char *behind = origin.n == 0 ? NULL : memmem(origin.p, origin.n, "://", 3);
-    if (behind == NULL) return false;
-    size_t skip = (size_t)(behind - origin.p) + 3;
-    return str_eq((struct str){origin.p + skip, origin.n - skip}, req_host(rq));
-}

@@ -9,4 +9,3 @@
 
 struct str csrf_token(struct req *rq, struct str session); /* for a page; sets the cookie if there is none */
 bool csrf_fits(struct req *rq, struct str session, struct str token);
-bool csrf_from_here(struct req *rq); /* as far as the browser says it */

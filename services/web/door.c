@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "routes.h"
+#include "texts.h"
 #include "views.h"
 #include "views_read.h"
 
@@ -12,18 +13,18 @@ static bool is_seller(struct req *rq, const struct show *show) {
 /* What a person at a door is told, by the service's reason. */
 static const struct {
     const char *reason;
-    struct str heading;
+    enum text heading;
 } refusals[] = {
-    {"forged", STR("Not a ticket")},     {"unknown_key", STR("Not a ticket of ours")},
-    {"altered", STR("A forged ticket")}, {"other_show", STR("For another show")},
-    {"refunded", STR("Refunded")},       {"sold_again", STR("Sold to somebody else")},
-    {"not_sold", STR("Not sold")},       {"used", STR("Used already")},
+    {"forged", TEXT_ADMIT_FORGED},     {"unknown_key", TEXT_ADMIT_UNKNOWN_KEY},
+    {"altered", TEXT_ADMIT_ALTERED},   {"other_show", TEXT_ADMIT_OTHER_SHOW},
+    {"refunded", TEXT_ADMIT_REFUNDED}, {"sold_again", TEXT_ADMIT_SOLD_AGAIN},
+    {"not_sold", TEXT_ADMIT_NOT_SOLD}, {"used", TEXT_ADMIT_USED},
 };
 
 static struct str heading_of(struct str reason) {
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (str_eq(reason, str_of(refusals[i].reason))) return refusals[i].heading;
-    return STR("Not let in");
+        if (str_eq(reason, str_of(refusals[i].reason))) return text_of(refusals[i].heading);
+    return text_of(TEXT_ADMIT_REFUSED);
 }
 
 /* Whether it is not known what became of the code. */
@@ -40,21 +41,22 @@ static void add_verdict(struct req *rq, const struct api_answer *answer, const s
     view->verdict = answer->code == 200 && !is_unknown(answer) ? VERDICT_GOOD : VERDICT_BAD;
     if (is_unknown(answer)) {
         visit->status = answer->code == 429 ? 429 : 503;
-        view->heading = STR("No answer");
-        view->words = STR("The code could not be checked just now. Scan it again.");
+        view->heading = text_of(TEXT_ADMIT_NO_ANSWER);
+        view->words = text_of(TEXT_ADMIT_SCAN_AGAIN);
         return;
     }
     if (answer->code == 200) {
-        view->heading = STR("Let in");
+        view->heading = text_of(TEXT_ADMIT_GOOD);
         read_text(answer->body, "words", &view->words);
         return;
     }
     visit->status = answer->code;
     if (answer->code == 400) {
         struct str code = api_error(answer, "code"), named = api_error(answer, "door");
-        view->heading = STR("Not checked");
+        view->heading = text_of(TEXT_ADMIT_UNCHECKED);
         view->words = code.n > 0 ? visit_sentence(rq, code)
-                                 : visit_text(rq, "The name of the door %.*s.", (int)named.n, named.p);
+                                 : text_fill(req_arena(rq), TEXT_ADMIT_DOOR_NAME,
+                                             (struct text_hole[]){{"wrong", named}, {0}});
         view->code_error = visit_words(rq, code);
         view->door_error = visit_words(rq, named);
         return;
@@ -82,11 +84,11 @@ static void render(struct req *rq, const struct show *show, struct str door, con
 static struct show *own_show(struct req *rq, const struct api_answer *answer) {
     struct show *show = req_alloc(rq, sizeof *show);
     if (answer->code != 200 || !view_show(answer->body, req_arena(rq), show)) {
-        page_refusal(rq, answer, "The door can't be opened at the moment. Try again.");
+        page_refusal(rq, answer, TEXT_AWAY_DOOR);
         return NULL;
     }
     if (!is_seller(rq, show)) {
-        page_missing(rq, 403, "Not your door", "Only the seller of a show lets people in.");
+        page_missing(rq, 403, TEXT_MISSING_NOT_YOUR_DOOR, TEXT_MISSING_SELLER_LETS_IN);
         return NULL;
     }
     return show;
@@ -112,7 +114,7 @@ void show_door(struct req *rq) {
 
 static void on_admitted(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 401)
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     else
         render(rq, visit_of(rq)->own, visit_field(rq, "door"), answer);
 }

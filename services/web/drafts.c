@@ -46,8 +46,7 @@ void render_draft(struct req *rq, const struct show *show, const struct api_answ
     if (visit->problem.n > 0) view.rows_error = visit->problem;
     if (refusal != NULL) {
         visit->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
-        view.problem = visit_trouble(rq, refusal,
-                                     "That doesn't work right now. Nothing was done; try again in a moment.");
+        view.problem = visit_trouble(rq, refusal, TEXT_AWAY_NOTHING_DONE);
     }
     show_draft_render(page_begin(rq), &view);
     page_end(rq);

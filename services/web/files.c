@@ -11,8 +11,7 @@ static bool names(struct req *rq, const char *header, struct str word) {
 
 void send_missing(struct req *rq) {
     visit_begin(rq);
-    page_missing(rq, 404, "Not found",
-                 "There is nothing at this address. It may have been a ticket that is long gone.");
+    page_missing(rq, 404, TEXT_MISSING_NOT_FOUND, TEXT_MISSING_NOTHING_HERE);
 }
 
 void go_to_page(struct req *rq) {

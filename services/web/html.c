@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "currency.h"
+#include "language.h"
 #include "utf8.h"
 
 static void put(struct buf *out, struct str s) {
@@ -98,7 +99,7 @@ void html_url(struct buf *out, struct str v) {
 static char *digits_before(char *end, uint64_t v, bool grouped) {
     int n = 0;
     do {
-        if (grouped && n > 0 && n % 3 == 0) *--end = ',';
+        if (grouped && n > 0 && n % 3 == 0) *--end = language_form()->thousands;
         *--end = (char)('0' + v % 10);
         n++;
     } while ((v /= 10) != 0);
@@ -135,7 +136,7 @@ static void put_amount(struct buf *out, const struct price *price, bool grouped)
     int decimals = currency_decimals(code_of(price));
     for (int i = 0; i < decimals; i++, v /= 10)
         *--p = (char)('0' + v % 10);
-    if (decimals > 0) *--p = '.';
+    if (decimals > 0) *--p = (char)(grouped ? language_form()->point : '.');
     p = digits_before(p, v, grouped);
     buf_add(out, p, (size_t)(end - p));
 }
@@ -151,15 +152,28 @@ static struct str symbol_of(const char *currency) {
     return (struct str){0};
 }
 
+/* A space where no line breaks. */
+static void put_space(struct buf *out) {
+    html_literal(out, "\xc2\xa0");
+}
+
 void html_price(struct buf *out, const struct price *v) {
     struct str symbol = symbol_of(v->currency);
+    bool behind = language_form()->currency_behind;
     if (v->minor < 0) html_literal(out, "-");
-    put(out, symbol);
-    if (symbol.n == 0) {
+    if (!behind && symbol.n > 0) {
+        put(out, symbol);
+    } else if (!behind) {
         html_currency(out, v);
-        html_literal(out, "\xc2\xa0"); /* a space where no line breaks */
+        put_space(out);
     }
     put_amount(out, v, true);
+    if (!behind) return;
+    put_space(out);
+    if (symbol.n > 0)
+        put(out, symbol);
+    else
+        html_currency(out, v);
 }
 
 void html_amount(struct buf *out, const struct price *v) {
@@ -178,17 +192,22 @@ void html_iso(struct buf *out, int64_t unix_us) {
 }
 
 void html_time(struct buf *out, int64_t unix_us) {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    html_local_time(out, unix_us);
+    html_literal(out, " UTC");
+}
+
+void html_local_time(struct buf *out, int64_t local_us) {
+    const struct language_form *form = language_form();
     char t[CLOCK_TEXT]; /* 2026-11-21T10:39:31.123Z */
-    clock_format(unix_us, t);
+    clock_format(local_us, t);
     int month = (t[5] - '0') * 10 + t[6] - '0';
     if (t[8] != '0') buf_add(out, t + 8, 1);
     buf_add(out, t + 9, 1);
-    html_literal(out, " ");
-    buf_add(out, months + 3 * (month - 1), 3);
+    put(out, form->behind_day);
+    put(out, form->months[month - 1]);
     html_literal(out, " ");
     buf_add(out, t, 4);
     html_literal(out, ", ");
     buf_add(out, t + 11, 5);
-    html_literal(out, " UTC");
+    put(out, form->behind_time);
 }

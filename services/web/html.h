@@ -1,5 +1,7 @@
 /* html: writes values into a page, each escaped for its place. Any thread.
  *
+ * Amounts and times are in the thread's language (language.h).
+ *
  * The templates' C code (made by tools/templategen.py) calls these; which of them is called is decided by the
  * place, at build time. Nothing is allocated but what the page's own buffer grows by. Bytes that are no
  * UTF-8, and control characters that no text has, become U+FFFD. */
@@ -31,7 +33,8 @@ void html_uuid(struct buf *out, const struct uuid *v);
 void html_price(struct buf *out, const struct price *v);    /* $1,250.00, or CHF 1,250.00 */
 void html_amount(struct buf *out, const struct price *v);   /* 1250.00 */
 void html_currency(struct buf *out, const struct price *v); /* USD */
-void html_time(struct buf *out, int64_t unix_us);           /* 21 Nov 2026, 10:39 UTC */
-void html_iso(struct buf *out, int64_t unix_us);            /* 2026-11-21T10:39:31.123Z */
+void html_time(struct buf *out, int64_t unix_us); /* 21 Nov 2026, 10:39 UTC; in the thread's language */
+void html_local_time(struct buf *out, int64_t local_us); /* the same without a zone */
+void html_iso(struct buf *out, int64_t unix_us);         /* 2026-11-21T10:39:31.123Z */
 
 #define html_literal(out, text) buf_add(out, text, sizeof(text) - 1)

@@ -106,7 +106,7 @@ static void on_batch(void *arg) {
     const struct live_batch *batch = d->batch;
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_item *item = batch->items[i];
-        t->card.len = 0;
+        live_forget_cards(t);
         say_to_all(t, &item->id, item);
         if (item->kind == LIVE_ORDER) say_to_all(t, &item->ticket, item);
         if (!uuid_eq(&item->show, &no_show)) live_places_changed(t, &item->show);
@@ -145,7 +145,7 @@ static void say_first(struct live_stream *s) {
     struct live_question *q = &s->question;
     buf_printf(req_stream_out(s->rq), "retry: %d\n\n", RETRY_MS + (int)(clock_mono_us() % RETRY_SPREAD_MS));
     for (int i = 0; i < q->count; i++) {
-        s->thread->card.len = 0;
+        live_forget_cards(s->thread);
         if (q->found[i] != NULL) live_say(s, &s->wants[i], q->found[i]);
     }
     if (!q->reached) live_say_again(s);
@@ -235,6 +235,7 @@ static struct live_stream *new_stream(struct req *rq, struct live *live, const s
     s->thread = &live->threads[req_thread(rq)];
     s->user = visit_of(rq)->user;
     s->csrf = visit_of(rq)->page.csrf;
+    s->language = visit_of(rq)->language;
     s->counts = req_query(rq, "listed", &text);
     s->nwants = wants->count;
     s->wants = req_alloc(rq, n * sizeof *s->wants);

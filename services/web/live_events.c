@@ -36,7 +36,7 @@ static enum ticket_state state_of(const struct live_item *item) {
 }
 
 static void say_card(struct live_stream *s, const struct live_item *item) {
-    struct buf *card = &s->thread->card;
+    struct buf *card = &s->thread->cards[s->language];
     if (card->len == 0)
         ticket_card_render(card, &(struct ticket_card_view){.id = item->id,
                                                             .title = title_of(item),
@@ -102,8 +102,14 @@ static bool say_of_order(struct live_stream *s, struct live_want *want, const st
     return true;
 }
 
+void live_forget_cards(struct live_thread *t) {
+    for (int i = 0; i < LANGUAGES; i++)
+        t->cards[i].len = 0;
+}
+
 bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item) {
     bool said;
+    language_use(s->language);
     if (want->shape == LIVE_SHOW) return false;
     if (item->kind == LIVE_ORDER)
         said = say_of_order(s, want, item);

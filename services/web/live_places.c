@@ -13,8 +13,8 @@ struct live_places {
     struct live_thread *thread;
     struct uuid show;
     int streams;
-    bool asking, again; /* again: something changed since it was asked */
-    struct buf said;    /* what the streams know; empty: nothing yet */
+    bool asking, again;         /* again: something changed since it was asked */
+    struct buf said[LANGUAGES]; /* what the streams know; empty: nothing yet */
 };
 
 /* --- asking: on the thread, then on the fetch thread, then on the thread again --- */
@@ -23,13 +23,14 @@ static void ask(struct live_places *p, int delay_ms);
 
 static void free_unused(struct live_places *p) {
     if (p->streams > 0 || p->asking) return;
-    buf_free(&p->said);
+    for (int i = 0; i < LANGUAGES; i++)
+        buf_free(&p->said[i]);
     free(p);
 }
 
 struct news {
     struct live_places *places;
-    struct buf text; /* JSON; empty: it is not known */
+    struct buf texts[LANGUAGES]; /* JSON; empty: it is not known */
 };
 
 static void say(struct live_stream *s, struct str text) {
@@ -41,8 +42,9 @@ static void say_to_all(struct live_places *p) {
     for (struct live_want *w = live_index_find(&p->thread->index, &p->show); w != NULL;
          w = live_index_next(w))
         if (w->shape == LIVE_SHOW) {
-            say(w->stream, buf_str(&p->said));
-            live_mark(w->stream);
+            struct live_stream *s = w->stream;
+            say(s, buf_str(&p->said[s->language]));
+            live_mark(s);
         }
     p->thread->flush(p->thread);
 }
@@ -50,15 +52,19 @@ static void say_to_all(struct live_places *p) {
 static void on_news(void *arg) {
     struct news *news = arg;
     struct live_places *p = news->places;
-    struct str text = buf_str(&news->text);
-    if (text.n > 0 && !str_eq(text, buf_str(&p->said))) {
-        p->said.len = 0;
-        buf_add(&p->said, text.p, text.n);
+    bool known = news->texts[0].len > 0;
+    if (known && !str_eq(buf_str(&news->texts[0]), buf_str(&p->said[0]))) {
+        for (int i = 0; i < LANGUAGES; i++) {
+            struct buf before = p->said[i];
+            p->said[i] = news->texts[i];
+            news->texts[i] = before;
+        }
         say_to_all(p);
     }
     p->asking = false; /* only now: streams that end while they are told must not free it */
-    if ((p->again || text.n == 0) && p->streams > 0) ask(p, text.n == 0 ? RETRY_MS : GATHER_MS);
-    buf_free(&news->text);
+    if ((p->again || !known) && p->streams > 0) ask(p, known ? GATHER_MS : RETRY_MS);
+    for (int i = 0; i < LANGUAGES; i++)
+        buf_free(&news->texts[i]);
     free(news);
     free_unused(p);
 }
@@ -86,9 +92,12 @@ static void on_fetched(void *ctx, const struct fetch_answer *answer) {
     struct news *news = ctx;
     struct live_thread *t = news->places->thread;
     json_t *show = answer->code == 200 ? json_loadb(answer->body.p, answer->body.n, 0, NULL) : NULL;
-    if (answer->code == 404) html_literal(&news->text, "{}"); /* no such show: it is not asked for again */
-    if (json_is_array(json_object_get(show, "areas")))
-        write_counts(json_object_get(show, "areas"), &news->text);
+    for (int i = 0; i < LANGUAGES; i++) {
+        language_use((enum language)i);
+        if (answer->code == 404) html_literal(&news->texts[i], "{}"); /* it is not asked for again */
+        if (json_is_array(json_object_get(show, "areas")))
+            write_counts(json_object_get(show, "areas"), &news->texts[i]);
+    }
     json_decref(show);
     http_tell(t->live->http, (int)(t - t->live->threads), on_news, news);
 }
@@ -130,7 +139,7 @@ void live_places_enter(struct live_stream *s, struct live_want *want) {
     }
     p->streams++;
     s->places = p;
-    if (p->said.len > 0) say(s, buf_str(&p->said));
+    if (p->said[s->language].len > 0) say(s, buf_str(&p->said[s->language]));
     changed(p);
 }
 

@@ -21,10 +21,10 @@ struct live_thread {
     void (*flush)(struct live_thread *t); /* sends what was said to marked streams; live.c's */
     struct live_index index;
     struct live_stream *streams, *dirty;
-    struct buf place;   /* up to which it knows what happened */
-    int64_t listed;     /* tickets since the start */
-    int64_t scanned_us; /* when it last looked at each stream */
-    struct buf card;    /* made once for all that show it */
+    struct buf place;            /* up to which it knows what happened */
+    int64_t listed;              /* tickets since the start */
+    int64_t scanned_us;          /* when it last looked at each stream */
+    struct buf cards[LANGUAGES]; /* of one ticket, each made once for all that show it */
 };
 
 struct live_stream {
@@ -34,9 +34,10 @@ struct live_stream {
     struct live_stream *next_dirty;
     bool dirty;                  /* something was said that is not flushed */
     const struct identity *user; /* NULL: nobody */
-    struct str csrf;             /* of its page's forms */
-    bool counts;                 /* tells how many tickets are new */
-    int64_t counted;             /* up to which it was told */
+    enum language language;
+    struct str csrf; /* of its page's forms */
+    bool counts;     /* tells how many tickets are new */
+    int64_t counted; /* up to which it was told */
     int64_t spoke_us;
     struct live_question question;
     int nwants;
@@ -47,7 +48,8 @@ struct live_stream {
 
 /* --- live_events.c: each appends to what is to be sent; true if it said something --- */
 bool live_say(struct live_stream *s, struct live_want *want, const struct live_item *item);
-void live_say_again(struct live_stream *s); /* the page is to be read again */
+void live_forget_cards(struct live_thread *t); /* before another ticket is told of */
+void live_say_again(struct live_stream *s);    /* the page is to be read again */
 void live_say_listed(struct live_stream *s);
 void live_mark(struct live_stream *s); /* something was said: the next flush sends it, with all that was */
 /* The end of what is said at a time: up to where the stream is complete, and what time it is. */

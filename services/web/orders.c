@@ -1,4 +1,5 @@
 #include "routes.h"
+#include "texts.h"
 #include "views.h"
 
 /* --- the list --- */
@@ -9,7 +10,7 @@ static void render_list(struct req *rq, const struct api_answer *answer, view_ro
     struct visit *visit = visit_of(rq);
     struct orders_view view = {.page = visit->page, .later = visit_cursor(rq).n > 0};
     if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
         return;
     }
     if (answer->code != 200 || !read(answer->body, req_arena(rq), &view.orders)) {
@@ -43,19 +44,25 @@ void list_orders(struct req *rq) {
 /* --- an order, or a purchase of several by its first one: some questions at once --- */
 
 /* Of the sandbox, by what they do; Stripe's own names for its test cards. */
-static const struct test_card_view test_cards[] = {
-    {{"pm_card_visa", 12}, {"Visa 4242", 9}, {"is paid", 7}, true},
-    {{"pm_card_mastercard", 18}, {"Mastercard 4444", 15}, {"is paid", 7}, false},
-    {{"pm_card_authenticationRequired", 30},
-     {"Visa 3184", 9},
-     {"asks you to confirm the payment", 31},
-     false},
-    {{"pm_card_chargeDeclined", 22}, {"Visa 0002", 9}, {"is declined", 11}, false},
-    {{"pm_card_chargeDeclinedInsufficientFunds", 39},
-     {"Visa 9995", 9},
-     {"has too little money on it", 26},
-     false},
+static const struct {
+    struct str token, name;
+    enum text does;
+} test_cards[] = {
+    {STR("pm_card_visa"), STR("Visa 4242"), TEXT_CARD_PAID},
+    {STR("pm_card_mastercard"), STR("Mastercard 4444"), TEXT_CARD_PAID},
+    {STR("pm_card_authenticationRequired"), STR("Visa 3184"), TEXT_CARD_CONFIRM},
+    {STR("pm_card_chargeDeclined"), STR("Visa 0002"), TEXT_CARD_DECLINED},
+    {STR("pm_card_chargeDeclinedInsufficientFunds"), STR("Visa 9995"), TEXT_CARD_NO_MONEY},
 };
+
+static struct test_card_list cards_of(struct req *rq) {
+    enum { CARDS = sizeof test_cards / sizeof *test_cards };
+    struct test_card_view *cards = req_alloc(rq, CARDS * sizeof *cards);
+    for (int i = 0; i < CARDS; i++)
+        cards[i] = (struct test_card_view){test_cards[i].token, test_cards[i].name,
+                                           text_of(test_cards[i].does), i == 0};
+    return (struct test_card_list){cards, CARDS};
+}
 
 /* What a page is made of. */
 struct order_page {
@@ -106,7 +113,7 @@ static enum order_state state_of(const struct order_page *p) {
 
 static struct str declined(const struct order_page *p) {
     if (p->declined.n > 0 || !open_order(p) || p->charge.state != CHARGE_FAILED) return p->declined;
-    return STR("The bank did not let the payment through.");
+    return text_of(TEXT_EVENT_BANK_REFUSED);
 }
 
 /* Both were asked at once: the page is as old as the older of them, and read again when there is more. */
@@ -118,7 +125,11 @@ static int64_t version_of(const struct order_page *p) {
 /* Where the tickets of a purchase are, or how many there are. */
 static struct str title_of(struct req *rq, const struct order *o) {
     if (o->tickets.count == 0) return o->ticket.title;
-    return o->seats.n > 0 ? o->seats : visit_text(rq, "%zu tickets", o->tickets.count);
+    return o->seats.n > 0
+               ? o->seats
+               : text_fill(req_arena(rq), TEXT_BUYING_TICKETS,
+                           (struct text_hole[]){
+                               {"count", text_number(req_arena(rq), (int64_t)o->tickets.count)}, {0}});
 }
 
 /* Below the show's title, tickets need not say it again: "SHOW, AREA, row 7, seat 21". */
@@ -173,7 +184,7 @@ static void render_order(struct req *rq) {
         .secret = p->charge.secret,
         .problem = visit->problem,
         .history = p->history,
-        .cards = {test_cards, sizeof test_cards / sizeof *test_cards},
+        .cards = cards_of(rq),
         .stripe_key = str_of(web->stripe_key),
         .amount = o->ticket.price.minor,
         .payments_away = p->payments_away,
@@ -208,8 +219,7 @@ static void answered(struct req *rq) {
     else if (p->refusal == NULL)
         render_order(rq);
     else
-        page_refusal(rq, p->refusal,
-                     "Orders can't be shown at the moment. Nothing is lost: what you have stays yours.");
+        page_refusal(rq, p->refusal, TEXT_AWAY_ORDERS);
 }
 
 /* Without it, the tickets' own titles say what they are for. */
@@ -308,7 +318,7 @@ static void on_paid(struct req *rq, const struct api_answer *answer) {
         return;
     }
     if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
         return;
     }
     struct str words = visit_sentence(rq, api_error(answer, NULL));
@@ -317,10 +327,7 @@ static void on_paid(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 402)
         own(rq)->declined = words;
     else
-        visit->problem =
-            words.n > 0 ? words
-                        : STR("Payments don't answer right now. Look at the order again in a moment: you are "
-                              "never charged twice.");
+        visit->problem = words.n > 0 ? words : text_of(TEXT_AWAY_PAYMENTS);
     go_to_order(rq);
 }
 
@@ -374,8 +381,7 @@ static void on_cancelled(struct req *rq, const struct api_answer *answer) {
         visit->problem = visit_sentence(rq, api_error(answer, NULL));
         go_to_order(rq);
     } else {
-        page_refusal(rq, answer,
-                     "The order could not be cancelled. Nothing was done; try again in a moment.");
+        page_refusal(rq, answer, TEXT_AWAY_NOT_CANCELLED);
     }
 }
 

@@ -47,6 +47,8 @@ void page_end(struct req *rq) {
     const struct visit *visit = visit_of(rq);
     page_headers(rq);
     set(rq, "content-type", "text/html; charset=utf-8");
+    req_set_header(rq, "content-language", language_form()->tag);
+    set(rq, "vary", "accept-language");
     req_reply(rq, visit->status == 0 ? 200 : visit->status);
 }
 
@@ -62,35 +64,33 @@ void page_go(struct req *rq, const char *path, ...) {
     req_reply(rq, 303);
 }
 
-void page_missing(struct req *rq, int status, const char *heading, const char *words) {
+void page_missing(struct req *rq, int status, enum text heading, enum text words) {
     struct visit *visit = visit_of(rq);
     visit->status = status;
     missing_render(
         page_begin(rq),
-        &(struct missing_view){.page = visit->page, .heading = str_of(heading), .words = str_of(words)});
+        &(struct missing_view){.page = visit->page, .heading = text_of(heading), .words = text_of(words)});
     page_end(rq);
 }
 
 /* --- what no handler answered: a page without a visit --- */
 
-static void render_error(struct buf *out, int status, const char *message) {
+static void render_error(struct buf *out, int status, struct str accept_language) {
     static const struct {
         int status;
-        struct str heading, words;
+        enum text heading, words;
     } known[] = {
-        {405, STR("That doesn't work here"), STR("This address takes no such request. Nothing was done.")},
-        {413, STR("That is too much"),
-         STR("What was sent is larger than anything asked for here. Nothing was done; go back and shorten it.")},
-        {503, STR("Not right now"),
-         STR("There is too much going on, or we are just starting anew. Nothing was done; try again in a moment.")},
+        {405, TEXT_ERROR_METHOD, TEXT_ERROR_METHOD_WORDS},
+        {413, TEXT_ERROR_LARGE, TEXT_ERROR_LARGE_WORDS},
+        {503, TEXT_ERROR_BUSY, TEXT_ERROR_BUSY_WORDS},
     };
-    struct missing_view view = {
-        .page = {.now = clock_wall_us(), .path = STR("/")},
-        .heading = STR("That could not be read"),
-        .words = STR("Something is wrong with what was sent. Nothing was done; go back and try again.")};
-    (void)message; /* for those who write programs */
+    language_use(language_wanted(accept_language));
+    struct missing_view view = {.page = {.now = clock_wall_us(), .path = STR("/")},
+                                .heading = text_of(TEXT_ERROR_UNREAD),
+                                .words = text_of(TEXT_ERROR_UNREAD_WORDS)};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].status == status) view.heading = known[i].heading, view.words = known[i].words;
+        if (known[i].status == status)
+            view.heading = text_of(known[i].heading), view.words = text_of(known[i].words);
     missing_render(out, &view);
 }
 
@@ -99,16 +99,17 @@ const struct http_error_page web_error_page = {.policy = strict, .render = rende
 /* --- what works and what doesn't --- */
 
 static const struct {
-    const char *name, *probe;
+    enum text name;
+    const char *probe;
 } parts[API_PARTS] = {
-    [API_USERS] = {"Accounts", "/api/users/currentuser"},
-    [API_TICKETS] = {"Tickets on sale", "/api/tickets?limit=1"},
-    [API_ORDERS] = {"Orders", "/api/orders?limit=1"},
-    [API_PAYMENTS] = {"Payments", "/api/payments?limit=1"},
+    [API_USERS] = {TEXT_DOWN_ACCOUNTS, "/api/users/currentuser"},
+    [API_TICKETS] = {TEXT_DOWN_TICKETS, "/api/tickets?limit=1"},
+    [API_ORDERS] = {TEXT_DOWN_ORDERS, "/api/orders?limit=1"},
+    [API_PAYMENTS] = {TEXT_DOWN_PAYMENTS, "/api/payments?limit=1"},
 };
 
 struct down {
-    const char *words;
+    enum text words;
     struct part_view parts[API_PARTS];
     int known;
 };
@@ -116,12 +117,12 @@ struct down {
 static void on_probe(struct req *rq, const struct api_answer *answer, enum api_part part) {
     struct visit *visit = visit_of(rq);
     struct down *down = visit->own;
-    down->parts[part] = (struct part_view){str_of(parts[part].name), !answer->away};
+    down->parts[part] = (struct part_view){text_of(parts[part].name), !answer->away};
     if (++down->known < API_PARTS) return;
     visit->status = 503;
     set(rq, "retry-after", "5");
     down_render(page_begin(rq), &(struct down_view){.page = visit->page,
-                                                    .words = str_of(down->words),
+                                                    .words = text_of(down->words),
                                                     .parts = {down->parts, API_PARTS},
                                                     .retry = visit->page.path});
     page_end(rq);
@@ -136,7 +137,7 @@ PROBED(API_TICKETS)
 PROBED(API_ORDERS)
 PROBED(API_PAYMENTS)
 
-void page_down(struct req *rq, const char *words) {
+void page_down(struct req *rq, enum text words) {
     static api_then *const thens[API_PARTS] = {on_API_USERS, on_API_TICKETS, on_API_ORDERS, on_API_PAYMENTS};
     struct down *down = req_alloc(rq, sizeof *down);
     down->words = words;
@@ -152,19 +153,19 @@ bool page_go_to_purchase(struct req *rq, const struct api_answer *answer) {
         uuid_format(&purchase.id, id);
         page_go(rq, "/%s/%.*s", purchase.tickets.count > 0 ? "purchases" : "orders", UUID_TEXT, id);
     } else if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     } else {
         return false;
     }
     return true;
 }
 
-void page_refusal(struct req *rq, const struct api_answer *answer, const char *what) {
+void page_refusal(struct req *rq, const struct api_answer *answer, enum text what) {
     if (answer->code == 401) {
         visit_of(rq)->user = NULL;
         page_signed_in(rq);
     } else if (answer->code == 403 || answer->code == 404) {
-        page_missing(rq, 404, "Not found", "There is nothing at this address, or it is somebody else's.");
+        page_missing(rq, 404, TEXT_MISSING_NOT_FOUND, TEXT_MISSING_NOTHING_OR_NOT_YOURS);
     } else {
         page_down(rq, what);
     }
@@ -172,7 +173,7 @@ void page_refusal(struct req *rq, const struct api_answer *answer, const char *w
 
 bool page_refused(struct req *rq, const struct api_answer *answer) {
     if (answer->code != 401 && answer->code != 403 && answer->code != 404) return false;
-    page_refusal(rq, answer, "");
+    page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     return true;
 }
 
@@ -192,14 +193,11 @@ bool page_signed_in(struct req *rq) {
 bool page_form(struct req *rq) {
     struct visit *visit = visit_of(rq);
     if (form_read(req_raw_body(rq), &visit->form, req_arena(rq)) != NULL) {
-        page_missing(rq, 400, "That was no form of ours", "It could not be read. Go back and try again.");
+        page_missing(rq, 400, TEXT_MISSING_NO_FORM, TEXT_MISSING_NO_FORM_WORDS);
         return false;
     }
-    if (csrf_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
-    page_missing(
-        rq, 403, "Send that again, please",
-        "The form was not sent from a page of ours, or from one that is out of date: you may have signed in or out since. "
-        "Nothing was done. Go back, load the page again, and repeat it.");
+    if (req_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
+    page_missing(rq, 403, TEXT_MISSING_SEND_AGAIN, TEXT_MISSING_SEND_AGAIN_WORDS);
     return false;
 }
 

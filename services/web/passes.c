@@ -1,6 +1,7 @@
 /* The page of a ticket that its reader bought: where and when, and the code that opens the door. */
 #include "qr.h"
 #include "routes.h"
+#include "texts.h"
 #include "views.h"
 #include "views_read.h"
 
@@ -11,7 +12,8 @@ static struct str used_words(struct req *rq, const json_t *json, struct str zone
     if (!read_time(json, "admittedAt", &at)) return door;
     struct str when = view_local_time(zone, at, req_arena(rq));
     if (!read_text(json, "door", &door)) return visit_text(rq, "%.*s", (int)when.n, when.p);
-    return visit_text(rq, "%.*s, at the door “%.*s”", (int)when.n, when.p, (int)door.n, door.p);
+    return text_fill(req_arena(rq), TEXT_ADMIT_USED_AT,
+                     (struct text_hole[]){{"when", when}, {"door", door}, {0}});
 }
 
 static bool read_pass(struct req *rq, const json_t *json, struct pass_view *view) {

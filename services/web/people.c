@@ -33,9 +33,7 @@ static void render_signin(struct req *rq, struct str problem) {
     struct visit *visit = visit_of(rq);
     struct str first, reason = {0};
     if (req_query(rq, "first", &first))
-        reason = str_eq(first, STR("again"))
-                     ? STR("Your session is over. Sign in again, and you are back where you were.")
-                     : STR("Sign in first; then you are back where you were.");
+        reason = str_eq(first, STR("again")) ? text_of(TEXT_SIGN_SESSION_OVER) : text_of(TEXT_SIGN_FIRST);
     signin_render(page_begin(rq), &(struct signin_view){.page = visit->page,
                                                         .next = visit_next(rq),
                                                         .email = visit_field(rq, "email"),
@@ -63,10 +61,8 @@ static void on_signed_in(struct req *rq, const struct api_answer *answer) {
         return;
     }
     visit->status = answer->away ? 503 : answer->code;
-    render_signin(rq,
-                  answer->code == 400
-                      ? STR("E-mail or password is wrong.")
-                      : visit_trouble(rq, answer, "Nobody can sign in right now. Try again in a moment."));
+    render_signin(rq, answer->code == 400 ? text_of(TEXT_SIGN_WRONG)
+                                          : visit_trouble(rq, answer, TEXT_AWAY_SIGNIN));
 }
 
 void sign_in(struct req *rq) {
@@ -84,12 +80,10 @@ static void render_signup(struct req *rq, const struct api_answer *answer) {
         .page = visit->page, .next = visit_next(rq), .email = visit_field(rq, "email")};
     if (answer != NULL) {
         visit->status = answer->away ? 503 : answer->code;
-        view.email_error = answer->code == 409
-                               ? STR("There is an account with this e-mail already. Sign in instead?")
-                               : visit_words(rq, api_error(answer, "email"));
+        view.email_error =
+            answer->code == 409 ? text_of(TEXT_SIGN_TAKEN) : visit_words(rq, api_error(answer, "email"));
         view.password_error = visit_words(rq, api_error(answer, "password"));
-        view.problem =
-            visit_trouble(rq, answer, "No account can be created right now. Try again in a moment.");
+        view.problem = visit_trouble(rq, answer, TEXT_AWAY_SIGNUP);
     }
     signup_render(page_begin(rq), &view);
     page_end(rq);
@@ -150,7 +144,7 @@ static bool changed(struct req *rq, const struct api_answer *answer, const char 
         take_session(rq, answer);
         page_go(rq, "/account?done=%s", what);
     } else if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     } else {
         visit_of(rq)->status = answer->away ? 503 : answer->code;
         return false;
@@ -158,7 +152,7 @@ static bool changed(struct req *rq, const struct api_answer *answer, const char 
     return true;
 }
 
-static const char not_changed[] = "It could not be changed. Nothing was done; try again in a moment.";
+static const enum text not_changed = TEXT_AWAY_NOT_CHANGED;
 
 static void on_email(struct req *rq, const struct api_answer *answer) {
     if (changed(rq, answer, "email")) return;

@@ -44,12 +44,9 @@ static struct option_list areas_of(struct req *rq, const struct show *show) {
 
 static struct str problem_of(struct req *rq, const struct api_answer *refusal) {
     struct str words = api_error(refusal, "phases");
-    if (refusal->code == 412)
-        return STR(
-            "The show has changed meanwhile, maybe in another window. Look at its phases, and try again.");
+    if (refusal->code == 412) return text_of(TEXT_CHANGED_PHASES);
     if (words.n > 0) return visit_sentence(rq, words);
-    return visit_trouble(rq, refusal,
-                         "That doesn't work right now. Nothing was done; try again in a moment.");
+    return visit_trouble(rq, refusal, TEXT_AWAY_NOTHING_DONE);
 }
 
 static bool asks_for_codes(const struct show *show) {
@@ -98,9 +95,9 @@ static void on_show(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     struct phases_page *p = own(rq);
     if (answer->code != 200 || !view_show(answer->body, req_arena(rq), &p->show))
-        page_refusal(rq, answer, "Your show can't be shown at the moment. Nothing is lost.");
+        page_refusal(rq, answer, TEXT_AWAY_YOUR_SHOW);
     else if (!uuid_eq(&p->show.seller, &visit->user->user))
-        page_missing(rq, 404, "Not your show", "Only its seller says when a show is sold.");
+        page_missing(rq, 404, TEXT_MISSING_NOT_YOUR_SHOW, TEXT_MISSING_SELLER_SAYS_WHEN);
     else
         p->then(rq);
 }
@@ -195,7 +192,7 @@ static bool read_moment(struct req *rq, const char *field, struct str *error, in
     if (local_time_read(visit_field(rq, field), &local_us) &&
         zone_moment(own(rq)->show.head.zone, local_us, at_us))
         return true;
-    *error = STR("Must be a date and a time, like 2027-06-01T20:00");
+    *error = text_of(TEXT_FORM_DATE_AND_TIME);
     return false;
 }
 

@@ -12,7 +12,7 @@ struct receipt {
     const struct api_answer *failed;
 };
 
-static const char down[] = "Receipts can't be shown at the moment. Nothing is lost.";
+static const enum text down = TEXT_AWAY_RECEIPTS;
 
 static void answered(struct req *rq, const struct api_answer *failed) {
     struct receipt *r = visit_of(rq)->own;
@@ -26,7 +26,7 @@ static void answered(struct req *rq, const struct api_answer *failed) {
         return;
     }
     if (r->view.paid_at == 0) {
-        page_missing(rq, 404, "No receipt yet", "There is one as soon as the purchase is paid.");
+        page_missing(rq, 404, TEXT_MISSING_NO_RECEIPT, TEXT_MISSING_RECEIPT_WHEN_PAID);
         return;
     }
     r->view.page = visit_of(rq)->page;

@@ -138,14 +138,14 @@ static void render(struct req *rq) {
     struct uuid id = req_path_uuid(rq, 1);
     struct show show;
     if (p->show->code == 404 || p->map->code == 404) {
-        page_missing(rq, 404, "No such area", "It may have been typed wrong, or the show is long gone.");
+        page_missing(rq, 404, TEXT_MISSING_NO_AREA, TEXT_MISSING_SHOW_GONE);
         return;
     }
     bool ok = p->show->code == 200 && p->map->code == 200 && view_show(p->show->body, req_arena(rq), &show);
     const struct show_area_view *area = ok ? area_of(&show, &id) : NULL;
     struct seats_view view = area == NULL ? (struct seats_view){0} : view_of(rq, &show, area);
     if (area == NULL || (area->seated && !add_rows(rq, p->map->body, &view))) {
-        page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
+        page_down(rq, TEXT_AWAY_SEATS);
         return;
     }
     struct sale sale = view_sale(&show, visit_of(rq)->page.now);
@@ -193,14 +193,14 @@ void show_seats(struct req *rq) {
 /* --- buying those that were picked --- */
 
 static bool is_taken(const struct api_answer *refusal) {
-    struct str words = api_error(refusal, NULL);
+    struct str words = api_said(refusal, NULL);
     return str_eq(words, STR("One of these tickets is reserved")) ||
            str_eq(words, STR("One of these tickets is sold"));
 }
 
 static struct str words_of(struct req *rq, const struct api_answer *refusal, bool taken) {
     struct str code = api_error(refusal, "code");
-    if (taken) return STR("Somebody was faster: one of these seats is taken now. Pick again.");
+    if (taken) return text_of(TEXT_BUYING_SEAT_TAKEN);
     return code.n > 0 ? visit_sentence(rq, code) : visit_refused_words(rq, refusal);
 }
 
@@ -235,7 +235,7 @@ void buy_seats(struct req *rq) {
     int count = count_picked(rq);
     if (count == 0 || count > PURCHASE_MOST) {
         visit->status = 400;
-        go_to_seats(rq, count == 0 ? STR("Pick at least one seat.") : STR("Pick at most 8 seats at a time."),
+        go_to_seats(rq, count == 0 ? text_of(TEXT_BUYING_PICK_ONE) : text_of(TEXT_BUYING_PICK_AT_MOST),
                     false);
         return;
     }

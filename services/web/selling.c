@@ -17,7 +17,7 @@ static void mine_answered(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 401) m->refusal = answer;
     if (--m->left > 0) return;
     if (m->refusal != NULL) {
-        page_refusal(rq, m->refusal, "");
+        page_refusal(rq, m->refusal, TEXT_AWAY_NOTHING_DONE);
         return;
     }
     mine_render(page_begin(rq), &m->view);
@@ -77,8 +77,7 @@ static void render_sell(struct req *rq, const struct api_answer *answer) {
         visit->status = answer->away ? 503 : answer->code;
         view.title_error = visit_words(rq, api_error(answer, "title"));
         view.price_error = visit_words(rq, api_error(answer, "price"));
-        view.problem = visit_trouble(
-            rq, answer, "Your ticket could not be listed. Nothing was done; try again in a moment.");
+        view.problem = visit_trouble(rq, answer, TEXT_AWAY_NOT_LISTED);
     }
     sell_render(page_begin(rq), &view);
     page_end(rq);
@@ -96,7 +95,7 @@ static void on_listed(struct req *rq, const struct api_answer *answer) {
         uuid_format(&ticket.card.id, id);
         page_go(rq, "/tickets/%.*s?done=listed", UUID_TEXT, id);
     } else if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     } else {
         render_sell(rq, answer);
     }
@@ -143,11 +142,8 @@ static void render_edit(struct req *rq) {
         view.price = visit_field(rq, "price");
         view.title_error = visit_words(rq, api_error(p->refusal, "title"));
         view.price_error = visit_words(rq, api_error(p->refusal, "price"));
-        view.problem =
-            p->refusal->code == 412
-                ? STR("The ticket has changed meanwhile, maybe in another window. Save again to have it as it is here.")
-                : visit_trouble(rq, p->refusal,
-                                "It could not be saved. Nothing was done; try again in a moment.");
+        view.problem = p->refusal->code == 412 ? text_of(TEXT_CHANGED_TICKET)
+                                               : visit_trouble(rq, p->refusal, TEXT_AWAY_NOT_SAVED);
     }
     edit_render(page_begin(rq), &view);
     page_end(rq);
@@ -157,9 +153,9 @@ static void on_to_edit(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     struct edit_page *p = visit->own;
     if (answer->code != 200 || !view_ticket(answer->body, &p->ticket)) {
-        page_refusal(rq, answer, "Your ticket can't be shown at the moment. Nothing is lost.");
+        page_refusal(rq, answer, TEXT_AWAY_YOUR_TICKET);
     } else if (!uuid_eq(&p->ticket.seller, &visit->user->user)) {
-        page_missing(rq, 404, "Not your ticket", "Only its seller can edit a ticket.");
+        page_missing(rq, 404, TEXT_MISSING_NOT_YOUR_TICKET, TEXT_MISSING_SELLER_EDITS_TICKET);
     } else if (p->ticket.card.state != TICKET_STATE_AVAILABLE) {
         char id[UUID_TEXT];
         uuid_format(&p->ticket.card.id, id);
@@ -214,8 +210,7 @@ static void on_withdrawn(struct req *rq, const struct api_answer *answer) {
         visit->problem = visit_sentence(rq, api_error(answer, NULL));
         go_to_ticket(rq);
     } else {
-        page_refusal(rq, answer,
-                     "The ticket could not be withdrawn. Nothing was done; try again in a moment.");
+        page_refusal(rq, answer, TEXT_AWAY_NOT_WITHDRAWN);
     }
 }
 

@@ -112,9 +112,9 @@ static void on_ticket(struct req *rq, const struct api_answer *answer) {
     struct ticket *t = req_alloc(rq, sizeof *t);
     visit->own = t;
     if (answer->code == 404) {
-        page_missing(rq, 404, "No such ticket", "It may have been typed wrong, or the ticket is long gone.");
+        page_missing(rq, 404, TEXT_MISSING_NO_TICKET, TEXT_MISSING_TICKET_GONE);
     } else if (answer->code != 200 || !view_ticket(answer->body, t)) {
-        page_down(rq, "Tickets can't be shown at the moment. Nothing is lost: what you have stays yours.");
+        page_down(rq, TEXT_AWAY_TICKETS);
     } else if (visit->user == NULL) {
         render_ticket(rq, VIEWER_STRANGER);
     } else if (uuid_eq(&t->seller, &visit->user->user)) {
@@ -151,11 +151,11 @@ static void on_ordered(struct req *rq, const struct api_answer *answer) {
         uuid_format(&order.id, id);
         page_go(rq, "/orders/%.*s", UUID_TEXT, id);
     } else if (answer->code == 401) {
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     } else {
         visit->status = answer->away ? 503 : 409;
         if (answer->code == 404) /* and should there be no such ticket, its page says so */
-            visit->problem = STR("This ticket was listed only a moment ago. Press again to buy it.");
+            visit->problem = text_of(TEXT_BUYING_NEW_TICKET);
         else if (!answer->away)
             visit->problem = visit_sentence(rq, api_error(answer, NULL));
         go_to_ticket(rq);

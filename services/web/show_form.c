@@ -10,7 +10,7 @@
 /* What only web can say of the start, since the service is told a moment. */
 struct start {
     int64_t at_us;
-    const char *wrong, *wrong_zone;
+    struct str wrong, wrong_zone;
 };
 
 /* What a page with the form is about. The fields are what was typed, or else what the show has. */
@@ -27,6 +27,24 @@ static struct str wrong_with(struct req *rq, const struct form_page *p, const ch
 static struct str field_or(struct req *rq, const char *name, struct str otherwise) {
     struct str value;
     return form_get(&visit_of(rq)->form, name, &value) ? value : otherwise;
+}
+
+/* What became of the picture that was sent (services/tickets/picture_routes.c leads back here). */
+static struct str picture_error(struct req *rq) {
+    static const struct {
+        struct str what;
+        enum text words;
+    } known[] = {
+        {STR("kind"), TEXT_PICTURE_KIND},     {STR("broken"), TEXT_PICTURE_BROKEN},
+        {STR("small"), TEXT_PICTURE_SMALL},   {STR("large"), TEXT_PICTURE_LARGE},
+        {STR("moves"), TEXT_PICTURE_MOVES},   {STR("colours"), TEXT_PICTURE_COLOURS},
+        {STR("limits"), TEXT_PICTURE_LIMITS}, {STR("bytes"), TEXT_PICTURE_BYTES},
+        {STR("none"), TEXT_PICTURE_NONE},     {STR("failed"), TEXT_PICTURE_FAILED},
+    };
+    struct str what;
+    for (size_t i = 0; req_query(rq, "picture", &what) && i < sizeof known / sizeof *known; i++)
+        if (str_eq(what, known[i].what)) return text_of(known[i].words);
+    return (struct str){0};
 }
 
 static void fill(struct req *rq, const struct form_page *p, struct show_form_view *view) {
@@ -46,6 +64,10 @@ static void fill(struct req *rq, const struct form_page *p, struct show_form_vie
         field_or(rq, "per-user", show == NULL ? STR("8") : visit_text(rq, "%lld", (long long)show->per_user));
     if (show == NULL) return;
     view->editing = true;
+    view->id = show->id;
+    view->cover = head.cover;
+    view->cover.first = false;
+    view->picture_error = picture_error(rq);
     view->version = show->version;
 }
 
@@ -59,11 +81,8 @@ static void add_refusal(struct req *rq, const struct form_page *p, struct show_f
     view->currency_error = wrong_with(rq, p, "currency");
     view->per_user_error = wrong_with(rq, p, "perUser");
     visit_of(rq)->status = p->refusal->away || p->refusal->code < 400 ? 503 : p->refusal->code;
-    view->problem =
-        p->refusal->code == 412
-            ? STR("The show has changed meanwhile, maybe in another window. Save again to have it as it is here.")
-            : visit_trouble(rq, p->refusal,
-                            "Your show could not be saved. Nothing was done; try again in a moment.");
+    view->problem = p->refusal->code == 412 ? text_of(TEXT_CHANGED_SHOW)
+                                            : visit_trouble(rq, p->refusal, TEXT_AWAY_SHOW_NOT_SAVED);
 }
 
 static void render_form(struct req *rq, const struct form_page *p) {
@@ -72,8 +91,8 @@ static void render_form(struct req *rq, const struct form_page *p) {
     fill(rq, p, &view);
     if (p->start != NULL) {
         visit->status = 400;
-        view.starts_error = str_of(p->start->wrong);
-        view.zone_error = str_of(p->start->wrong_zone);
+        view.starts_error = p->start->wrong;
+        view.zone_error = p->start->wrong_zone;
     }
     if (p->refusal != NULL) add_refusal(rq, p, &view);
     show_form_render(page_begin(rq), &view);
@@ -87,9 +106,9 @@ static struct start read_start(struct req *rq) {
     struct str zone = visit_field(rq, "zone");
     int64_t local_us;
     if (!local_time_read(visit_field(rq, "starts"), &local_us))
-        start.wrong = "Must be a date and a time, like 2027-06-01T20:00";
+        start.wrong = text_of(TEXT_FORM_DATE_AND_TIME);
     else if (!zone_moment(zone, local_us, &start.at_us))
-        start.wrong_zone = "Must be the name of a time zone, like Europe/Zurich";
+        start.wrong_zone = text_of(TEXT_FORM_TIME_ZONE);
     return start;
 }
 
@@ -122,7 +141,7 @@ static void on_made(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 201 && id != NULL && uuid_parse(str_of(id), &known))
         page_go(rq, "/shows/%.*s?done=drafted", UUID_TEXT, id);
     else if (answer->code == 401)
-        page_refusal(rq, answer, "");
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     else
         render_form(rq, &(struct form_page){.refusal = answer});
 }
@@ -131,7 +150,7 @@ void make_show(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
     struct start start = read_start(rq);
-    if (start.wrong != NULL || start.wrong_zone != NULL) {
+    if (start.wrong.n > 0 || start.wrong_zone.n > 0) {
         render_form(rq, &(struct form_page){.start = &start});
         return;
     }
@@ -147,9 +166,9 @@ static void on_to_edit(struct req *rq, const struct api_answer *answer) {
     struct form_page *p = visit->own;
     struct show *show = req_alloc(rq, sizeof *show);
     if (answer->code != 200 || !view_show(answer->body, req_arena(rq), show)) {
-        page_refusal(rq, answer, "Your show can't be shown at the moment. Nothing is lost.");
+        page_refusal(rq, answer, TEXT_AWAY_YOUR_SHOW);
     } else if (!uuid_eq(&show->seller, &visit->user->user)) {
-        page_missing(rq, 404, "Not your show", "Only its seller can edit a show.");
+        page_missing(rq, 404, TEXT_MISSING_NOT_YOUR_SHOW, TEXT_MISSING_SELLER_EDITS_SHOW);
     } else {
         p->show = show;
         render_form(rq, p);
@@ -185,7 +204,7 @@ void edit_show(struct req *rq) {
     if (!page_own_form(rq)) return;
     struct start *start = req_alloc(rq, sizeof *start);
     *start = read_start(rq);
-    if (start->wrong != NULL || start->wrong_zone != NULL) {
+    if (start->wrong.n > 0 || start->wrong_zone.n > 0) {
         go_to_edit(rq, NULL, start);
         return;
     }

@@ -33,7 +33,7 @@ static struct option_view choice_of(struct req *rq, const struct show_area_view 
 static struct option_list choices(struct req *rq, const struct show *show, struct str chosen) {
     size_t n = 0, all = show->areas.count;
     struct option_view *options = req_alloc(rq, sizeof *options * (all + 1));
-    options[n++] = (struct option_view){.words = STR("The best, wherever it is")};
+    options[n++] = (struct option_view){.words = text_of(TEXT_BUYING_ANYWHERE)};
     for (size_t i = 0; i < all; i++)
         if (show->areas.items[i].on_sale) options[n++] = choice_of(rq, &show->areas.items[i], chosen);
     if (n <= all) return (struct option_list){options + 1, n - 1};
@@ -41,12 +41,9 @@ static struct option_list choices(struct req *rq, const struct show *show, struc
 }
 
 struct str visit_refused_words(struct req *rq, const struct api_answer *refusal) {
-    if (refusal->away || refusal->code < 400)
-        return STR("Buying doesn't work right now. Nothing is lost; try again in a moment.");
-    if (refusal->code == 404) return STR("This show was announced only a moment ago. Press again to buy.");
-    if (refusal->code == 422)
-        return STR(
-            "You have sent this before, with other choices. Look at what you have bought, or press again.");
+    if (refusal->away || refusal->code < 400) return text_of(TEXT_AWAY_BUYING);
+    if (refusal->code == 404) return text_of(TEXT_BUYING_NEW_SHOW);
+    if (refusal->code == 422) return text_of(TEXT_BUYING_OTHER_CHOICES);
     return visit_sentence(rq, api_error(refusal, NULL));
 }
 
@@ -123,9 +120,9 @@ static void on_show(struct req *rq, const struct api_answer *answer) {
     const struct api_answer *refusal = visit_of(rq)->own;
     struct show show;
     if (answer->code == 404)
-        page_missing(rq, 404, "No such show", "It may have been typed wrong, or the show is long gone.");
+        page_missing(rq, 404, TEXT_MISSING_NO_SHOW, TEXT_MISSING_SHOW_GONE);
     else if (answer->code != 200 || !view_show(answer->body, req_arena(rq), &show))
-        page_down(rq, "Shows can't be shown at the moment. Nothing is lost: what you have stays yours.");
+        page_down(rq, TEXT_AWAY_SHOWS);
     else if (show.state == SHOW_STATE_DRAFT)
         render_draft(rq, &show, refusal);
     else

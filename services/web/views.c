@@ -110,14 +110,15 @@ bool view_ticket(const json_t *json, struct ticket *out) {
 
 /* Why orders ended. */
 static const struct {
-    const char *reason, *words;
+    const char *reason;
+    enum text words;
     enum order_state state;
 } endings[] = {
-    {"buyer", "You cancelled the order", ORDER_STATE_CANCELLED},
-    {"expired", "The time to pay was over", ORDER_STATE_EXPIRED},
-    {"ticket_cancelled", "The seller withdrew the ticket", ORDER_STATE_WITHDRAWN},
-    {"payment_failed", "The payment failed for good", ORDER_STATE_FAILED},
-    {"lost", "The order was lost by a failure; what was paid goes back", ORDER_STATE_LOST},
+    {"buyer", TEXT_EVENT_BUYER, ORDER_STATE_CANCELLED},
+    {"expired", TEXT_EVENT_EXPIRED, ORDER_STATE_EXPIRED},
+    {"ticket_cancelled", TEXT_EVENT_WITHDRAWN, ORDER_STATE_WITHDRAWN},
+    {"payment_failed", TEXT_EVENT_FAILED, ORDER_STATE_FAILED},
+    {"lost", TEXT_EVENT_LOST, ORDER_STATE_LOST},
 };
 
 static enum order_state ended_by(struct str reason) {
@@ -219,10 +220,10 @@ bool view_purchases(const json_t *json, struct arena *arena, struct order_row_li
 
 static void end_by(struct str reason, struct order_event_view *out, enum order_state *state) {
     out->kind = EVENT_KIND_ENDED;
-    out->words = STR("The order ended");
+    out->words = text_of(TEXT_EVENT_ENDED);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         if (!str_eq(reason, str_of(endings[i].reason))) continue;
-        out->words = str_of(endings[i].words);
+        out->words = text_of(endings[i].words);
         *state = endings[i].state;
     }
 }
@@ -235,20 +236,19 @@ static bool get_event(const json_t *json, bool several, struct order_event_view 
         !read_time(json, "occurredAt", &out->at))
         return false;
     if (str_eq(type, STR("OrderCreated")))
-        out->words = several ? STR("You ordered the tickets; they are held for you")
-                             : STR("You ordered the ticket; it is held for you");
+        out->words = several ? text_of(TEXT_EVENT_ORDERED_SEVERAL) : text_of(TEXT_EVENT_ORDERED);
     else if (str_eq(type, STR("OrderCompleted"))) {
         out->kind = EVENT_KIND_COMPLETED;
-        out->words = several ? STR("Paid: the tickets are yours") : STR("Paid: the ticket is yours");
+        out->words = several ? text_of(TEXT_EVENT_PAID_SEVERAL) : text_of(TEXT_EVENT_PAID);
     } else if (str_eq(type, STR("OrderCancelled"))) {
         end_by(reason, out, state);
     } else if (str_eq(reason, STR("refunded"))) {
         out->kind = EVENT_KIND_ENDED;
-        out->words = STR("What you had paid went back to you");
+        out->words = text_of(TEXT_EVENT_REFUNDED);
     } else {
         out->kind = EVENT_KIND_PAYING;
         out->words =
-            str_eq(status, STR("created")) ? STR("The payment did not succeed") : STR("A payment began");
+            str_eq(status, STR("created")) ? text_of(TEXT_EVENT_NOT_PAID) : text_of(TEXT_EVENT_PAYING);
     }
     return true;
 }

@@ -2,40 +2,45 @@
 #include "buf.h"
 #include "cover.h"
 #include "html.h"
+#include "language.h"
+#include "texts.h"
 #include "views.h"
 #include "views_read.h"
 #include "zone.h"
 
-enum { UTC_TAIL = 4 };
-static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */ /* " UTC" */
+enum { CARD_WIDTH = 640, HEAD_WIDTH = 1280 }; /* of pictures: as wide as they are shown on fine screens */
+static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */
 
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena) {
-    static const char weekdays[] = "ThuFriSatSunMonTueWed"; /* 1 January 1970 was a Thursday */
     static const int64_t day_us = INT64_C(86400) * 1000000;
+    enum { THURSDAY = 4 }; /* 1 January 1970 was one */
+    const struct language_form *form = language_form();
     int64_t offset_s = 0;
     bool known = zone_offset(zone, unix_us, &offset_s);
     int64_t local_us = unix_us + offset_s * 1000000;
+    struct str weekday = form->weekdays[(local_us / day_us + THURSDAY) % 7];
     struct buf text = {0};
-    buf_printf(&text, "%.3s ", weekdays + 3 * (local_us / day_us % 7));
-    html_time(&text, local_us);
-    if (known) text.len -= UTC_TAIL;
+    buf_add(&text, weekday.p, weekday.n);
+    buf_add(&text, form->behind_weekday.p, form->behind_weekday.n);
+    html_local_time(&text, local_us);
+    if (!known) html_literal(&text, " UTC");
     struct str kept = arena_str(arena, buf_str(&text));
     buf_free(&text);
     return kept;
 }
 
 struct str view_in(int64_t us, struct arena *arena) {
-    long long minutes = us < 0 ? 0 : (us + 59999999) / 60000000, hours = minutes / 60, days = hours / 24;
-    struct buf text = {0};
-    if (days > 0)
-        buf_printf(&text, days == 1 ? "%lld day %lld h" : "%lld days %lld h", days, hours % 24);
-    else if (hours > 0)
-        buf_printf(&text, "%lld h %lld min", hours, minutes % 60);
-    else
-        buf_printf(&text, "%lld min", minutes);
-    struct str kept = arena_str(arena, buf_str(&text));
-    buf_free(&text);
-    return kept;
+    int64_t minutes = us < 0 ? 0 : (us + 59999999) / 60000000, hours = minutes / 60, days = hours / 24;
+    struct text_hole holes[] = {{"days", text_number(arena, days)},
+                                {"hours", text_number(arena, days > 0 ? hours % 24 : hours)},
+                                {"minutes", text_number(arena, minutes % 60)},
+                                {0}};
+    return text_fill(arena,
+                     days > 1    ? TEXT_IN_DAYS
+                     : days > 0  ? TEXT_IN_DAY
+                     : hours > 0 ? TEXT_IN_HOURS
+                                 : TEXT_IN_MINUTES,
+                     holes);
 }
 
 static bool get_head(const json_t *json, struct arena *arena, struct show_head_view *out) {
@@ -59,12 +64,9 @@ enum supply view_supply(int64_t free, int64_t places) {
 }
 
 struct str view_left(int64_t free, struct arena *arena) {
-    struct buf text = {0};
-    if (free <= 0) return STR("Sold out");
-    buf_printf(&text, "%lld left", (long long)free);
-    struct str kept = arena_str(arena, buf_str(&text));
-    buf_free(&text);
-    return kept;
+    if (free <= 0) return text_of(TEXT_LEFT_NONE);
+    struct text_hole holes[] = {{"free", text_number(arena, free)}, {0}};
+    return text_fill(arena, TEXT_LEFT_SOME, holes);
 }
 
 /* A service of the version before does not say it. */
@@ -73,7 +75,7 @@ static bool get_supply(const json_t *show, struct arena *arena, struct show_card
     if (json_object_get(show, "free") == NULL) return true;
     int64_t free = get_count(show, "free");
     out->supply = view_supply(free, get_count(show, "places"));
-    out->left = out->supply == SUPPLY_FEW && free > 10 ? STR("Few left") : view_left(free, arena);
+    out->left = out->supply == SUPPLY_FEW && free > 10 ? text_of(TEXT_LEFT_FEW) : view_left(free, arena);
     return json_object_get(show, "fromPrice") == NULL ||
            (read_text(show, "currency", &currency) && read_amount(show, "fromPrice", currency, &out->from));
 }
@@ -105,6 +107,7 @@ bool view_shows(const json_t *json, int64_t now_us, struct arena *arena, struct 
                                            .starts = head.starts,
                                            .starts_at = head.starts_at,
                                            .zone = head.zone};
+        cover_use_picture(&cards[i].cover, json_object_get(show, "picture"), CARD_WIDTH);
         if (!get_supply(show, arena, &cards[i])) return false;
         get_sale(show, now_us, arena, &cards[i]);
     }
@@ -227,6 +230,8 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     out->per_user = get_count(json, "perUser");
     out->version = get_count(json, "version");
     out->head.cover = cover_of(&out->id, arena);
+    out->head.cover.first = true;
+    cover_use_picture(&out->head.cover, json_object_get(json, "picture"), HEAD_WIDTH);
     return state >= 0 && get_phases(json_object_get(json, "phases"), arena, out) &&
            get_areas(json_object_get(json, "areas"), arena, out);
 }
@@ -243,11 +248,8 @@ static struct uuid ticket_of(const struct uuid *area, int64_t block, size_t plac
 }
 
 static struct str seat_label(struct str row, int64_t number, struct arena *arena) {
-    struct buf text = {0};
-    buf_printf(&text, "Row %.*s, seat %lld", (int)row.n, row.p, (long long)number);
-    struct str kept = arena_str(arena, buf_str(&text));
-    buf_free(&text);
-    return kept;
+    struct text_hole holes[] = {{"row", row}, {"seat", text_number(arena, number)}, {0}};
+    return text_fill(arena, TEXT_LEFT_SEAT, holes);
 }
 
 bool view_seat_row(const json_t *json, const struct uuid *area, struct arena *arena,

@@ -32,24 +32,20 @@ static struct str page_of_target(struct str path) {
 
 static struct str notice_of(struct req *rq) {
     static const struct {
-        struct str done, words;
+        struct str done;
+        enum text words;
     } notices[] = {
-        {{"listed", 6}, {"Your ticket is on sale.", 23}},
-        {{"saved", 5}, {"Your changes are saved.", 23}},
-        {{"drafted", 7}, {"Your draft is made. Now add its areas.", 38}},
-        {{"area", 4}, {"The area is added. Its places are being made.", 45}},
-        {{"announced", 9}, {"Your show is announced and on sale.", 35}},
-        {{"phased", 6}, {"Your show is announced. It is sold by its phases.", 49}},
-        {{"withdrawn", 9}, {"Your ticket is withdrawn.", 25}},
-        {{"email", 5}, {"Your e-mail is changed.", 23}},
-        {{"password", 8}, {"Your password is changed.", 25}},
-        {{"out", 3}, {"You are signed out.", 19}},
-        {{"welcome", 7}, {"Welcome to Onsale! Your account is ready.", 41}},
-        {{"discarded", 9}, {"Your draft is deleted.", 22}},
+        {STR("listed"), TEXT_DONE_LISTED},       {STR("saved"), TEXT_DONE_SAVED},
+        {STR("drafted"), TEXT_DONE_DRAFTED},     {STR("area"), TEXT_DONE_AREA},
+        {STR("announced"), TEXT_DONE_ANNOUNCED}, {STR("phased"), TEXT_DONE_PHASED},
+        {STR("withdrawn"), TEXT_DONE_WITHDRAWN}, {STR("email"), TEXT_DONE_EMAIL},
+        {STR("password"), TEXT_DONE_PASSWORD},   {STR("out"), TEXT_DONE_OUT},
+        {STR("welcome"), TEXT_DONE_WELCOME},     {STR("discarded"), TEXT_DONE_DISCARDED},
+        {STR("picture"), TEXT_DONE_PICTURE},
     };
     struct str done;
     for (size_t i = 0; req_query(rq, "done", &done) && i < sizeof notices / sizeof *notices; i++)
-        if (str_eq(done, notices[i].done)) return notices[i].words;
+        if (str_eq(done, notices[i].done)) return text_of(notices[i].words);
     return (struct str){0};
 }
 
@@ -109,7 +105,10 @@ struct visit *visit_begin(struct req *rq) {
     if (req_get_cookie(rq, "session", &visit->session))
         visit->session = arena_str(req_arena(rq), visit->session);
     visit->user = req_user(rq);
-    struct str target = req_target(rq);
+    struct str accept = {0}, target = req_target(rq);
+    req_header(rq, "accept-language", &accept);
+    visit->language = language_wanted(accept);
+    language_use(visit->language);
     visit->page = (struct page_view){
         .now = clock_wall_us(),
         .email = visit->user == NULL ? (struct str){0} : visit->user->email,
@@ -205,7 +204,8 @@ void visit_ask(struct req *rq, enum api_part part, const char *method, api_then 
                               .method = method,
                               .path = buf_str(&text),
                               .session = visit_of(rq)->session,
-                              .then = then});
+                              .then = then,
+                              .language = visit_of(rq)->language});
     buf_free(&text);
 }
 
@@ -220,7 +220,8 @@ void visit_send(struct req *rq, enum api_part part, const char *method, const ch
                               .key = visit_key(rq),
                               .version = version,
                               .session = visit_of(rq)->session,
-                              .then = then});
+                              .then = then,
+                              .language = visit_of(rq)->language});
     buf_free(&body->out);
 }
 
@@ -267,8 +268,8 @@ struct str visit_text(struct req *rq, const char *format, ...) {
     return kept;
 }
 
-struct str visit_trouble(struct req *rq, const struct api_answer *answer, const char *away) {
-    if (answer->away) return str_of(away);
+struct str visit_trouble(struct req *rq, const struct api_answer *answer, enum text away) {
+    if (answer->away) return text_of(away);
     if (answer->code == 409 && api_error(answer, NULL).n == 0) return (struct str){0};
     return visit_sentence(rq, api_error(answer, NULL));
 }

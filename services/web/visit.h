@@ -21,6 +21,7 @@ struct web { /* the process's; req_service */
 
 struct visit {
     struct page_view page;
+    enum language language;
     const struct identity *user; /* NULL: nobody */
     struct str session;          /* as the cookie has it, right or wrong */
     struct form form;
@@ -65,4 +66,4 @@ struct str visit_next(struct req *rq);    /* where one was before signing in: a 
 struct str visit_words(struct req *rq, struct str words);
 struct str visit_sentence(struct req *rq, struct str words); /* the same, with a full stop */
 /* What a refused form has to say that is about none of its fields; `away` when the service did not answer. */
-struct str visit_trouble(struct req *rq, const struct api_answer *answer, const char *away);
+struct str visit_trouble(struct req *rq, const struct api_answer *answer, enum text away);

@@ -1,4 +1,4 @@
-"""Chromium and what it looks at: a stack that all tests of these files share, and the people who use it."""
+"""Chromium and what it looks at (Firefox is in firefox.py): a stack that all tests of these files share, and the people who use it."""
 import pathlib
 import shutil
 import sys

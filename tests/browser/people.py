@@ -23,8 +23,9 @@ def watch(page, trouble):
 class Person:
     def __init__(self, chromium, url, api=None, **context):
         context.setdefault("viewport", PHONE)
+        context.setdefault("locale", "en-US")
         self.url, self.trouble = url, []
-        self.context = chromium.new_context(base_url=url, locale="en-US", timezone_id="UTC", **context)
+        self.context = chromium.new_context(base_url=url, timezone_id="UTC", **context)
         self.context.set_default_timeout(DEADLINE * 1000)
         self.context.on("page", lambda page: watch(page, self.trouble))
         self.api = api

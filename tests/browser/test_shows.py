@@ -5,6 +5,7 @@ import uuid
 from playwright.sync_api import expect
 
 from people import DESK
+from shows import png
 from support import wait_until
 
 
@@ -142,3 +143,24 @@ def test_without_javascript(people):
     buyer.press("Cancel this order")
     buyer.press("Cancel the order")
     buyer.sees("You cancelled this order.")
+
+
+def test_a_picture_is_sent_and_seen(people):
+    """By its form, without script; and what cannot be used is said beside it."""
+    seller, other = people.user(java_script_enabled=False), people.user()
+    show = make_show(seller, title())
+    add_area(seller, "Pit", "20", places="3")
+    wait_until(lambda: other.api.get(f"/api{show}").status_code == 404 and seller.api.post(f"/api{show}/announce").status_code == 200, "it is announced")
+    seller.go(f"{show}/edit")
+    file = seller.page.get_by_label("A picture of your show")
+    file.set_input_files({"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg xmlns='http://www.w3.org/2000/svg'/>"})
+    seller.send("Use this picture")
+    seller.sees("Must be a JPEG, a PNG or a WebP.")
+    file.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": png(1600, 900)})
+    seller.send("Use this picture")
+    seller.sees("Your picture is in place.")
+    other.go(show)
+    picture = other.page.locator(".show-head img.cover")
+    expect(picture).to_have_js_property("naturalWidth", 1280)
+    box = picture.bounding_box()
+    assert abs(box["width"] / box["height"] - 16 / 9) < 0.1

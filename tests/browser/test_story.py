@@ -203,3 +203,40 @@ def test_without_javascript(people):
     seller.go("/account")
     seller.press("Sign out")
     seller.sees("You are signed out.")
+
+
+def test_in_german(people):
+    """From signing up to the ticket, with what scripts say."""
+    seller, buyer = people.user(), people.stranger(locale="de-DE")
+    title = seat()
+    ticket = seller.sell(title)
+    buyer.go(ticket)
+    assert buyer.page.locator("html").get_attribute("lang") == "de"
+    buyer.sees("45,50\xa0$")
+    buyer.press("Zum Kaufen anmelden")
+    buyer.follow("Legen Sie ein Konto an")
+    buyer.email = f"{uuid.uuid4().hex[:12]}@example.com"
+    buyer.type(email=buyer.email, password="kurz")
+    expect(buyer.page.locator(".reveal")).to_have_accessible_name("Passwort: Zeigen")
+    buyer.send("Konto anlegen")
+    buyer.sees("Passwort muss 8 bis 128 Zeichen haben")
+    buyer.type(password="ein langes Passwort")
+    buyer.send("Konto anlegen")
+    buyer.sees("Willkommen bei Onsale!")
+
+    def ordered():
+        buyer.send("Dieses Ticket kaufen")
+        return buyer.path.startswith("/orders/")
+    wait_until(ordered, "orders knows the ticket")
+    buyer.sees("Wartet auf Zahlung")
+    expect(buyer.page.locator(".until")).to_have_text(re.compile(r"noch 1[45]:[0-5]\d zum Zahlen"))
+    buyer.page.get_by_label("Visa 0002").check()
+    buyer.send("Zahlen")
+    buyer.sees("Ihre Karte wurde abgelehnt.")
+    buyer.page.get_by_label("Visa 4242").check()
+    buyer.send("Zahlen")
+    buyer.sees("Das Ticket gehört Ihnen.")
+    buyer.sees("Bezahlt: Das Ticket gehört Ihnen")
+    buyer.go("/?q=nichts")
+    buyer.sees("Kein Ticket passt.")
+    seller.sees("You sold this ticket.")

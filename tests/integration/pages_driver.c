@@ -1,9 +1,11 @@
-/* Writes every page in every state, with made-up content, and the static files, into a directory. */
+/* Writes every page in every state, with made-up content, and the static files, into a directory; in the
+ * language of its second argument, if there is one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "cover.h"
+#include "language.h"
 #include "pages_driver.h"
 #include "plan.h"
 #include "static.h"
@@ -344,8 +346,9 @@ static void write_errors(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) return 64;
+    if (argc < 2 || argc > 3) return 64;
     directory = argv[1];
+    if (argc == 3) language_use(language_wanted(str_of(argv[2])));
     char folder[4096];
     snprintf(folder, sizeof folder, "%s/static", directory);
     mkdir(folder, 0777);

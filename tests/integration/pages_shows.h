@@ -45,6 +45,7 @@ static void write_show_lists(void) {
     struct show_card_view cards[TITLES];
     for (int i = 0; i < TITLES; i++)
         cards[i] = show_card(i);
+    cards[1].cover = (struct cover_view){.src = STR("/static/picture.webp"), .width = 640, .height = 360};
     struct page_view page = page_at("/shows", NULL, NULL);
     struct ticket_card_view ticket = card(1, titles[3], 4550, TICKET_STATE_AVAILABLE);
     WRITE(home, "home-shows", .page = page_at("/", NULL, NULL), .search = {.action = STR("/")},
@@ -184,10 +185,13 @@ static void write_drafts(void) {
           .description = STR("One\n</textarea><b>two"),
           .description_error = STR("Must have at most 4000 characters"), .currency = STR("USD"),
           .per_user = STR("0"), .per_user_error = STR("Must be a whole number from 1 to 1000"), .key = KEY);
-    WRITE(show_form, "show-edit", .page = page, .action = STR("/shows/1/edit"), .editing = true, .version = 3,
-          .title = str_of(titles[1]), .venue = STR("Opernhaus"), .city = STR("Zürich"),
-          .starts = STR("2027-06-01T20:00"), .zone = STR("Europe/Zurich"), .currency = STR("CHF"),
-          .per_user = STR("8"), .key = KEY);
+    WRITE(show_form, "show-edit-picture-refused", .page = page, .action = STR("/shows/1/edit"),
+          .editing = true, .version = 3, .id = id, .cover = cover_of(&id, &arena),
+          .picture_error = STR("Must have at most 10 MB."));
+    WRITE(show_form, "show-edit", .page = page, .id = id, .cover = cover_of(&id, &arena),
+          .action = STR("/shows/1/edit"), .editing = true, .version = 3, .title = str_of(titles[1]),
+          .venue = STR("Opernhaus"), .city = STR("Zürich"), .starts = STR("2027-06-01T20:00"),
+          .zone = STR("Europe/Zurich"), .currency = STR("CHF"), .per_user = STR("8"), .key = KEY);
 #define DRAFT(name, ...)                                                                                     \
     WRITE(show_draft, name, .page = page, .id = id, .show = head(1), .symbol = STR("$"), .key = KEY,         \
           __VA_ARGS__)

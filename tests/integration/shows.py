@@ -1,6 +1,8 @@
 """Shows as tests make them."""
 import datetime
+import struct
 import uuid
+import zlib
 
 from support import wait_until
 
@@ -69,3 +71,16 @@ def seats(who, show, area):
 def place_id(area, block, place):
     """The ticket at a place, counted from the left."""
     return area["id"][:30] + f"{block * 64 + place:06x}"
+
+
+# --- pictures ---
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width=1600, height=900, extra=b"", rows=None):
+    """Grey; a megapixel is a kilobyte."""
+    lines = zlib.compressobj(9)
+    data = b"".join(lines.compress(b"\0" + bytes([y % 251]) * width) for y in range(height if rows is None else rows)) + lines.flush()
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")

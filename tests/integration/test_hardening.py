@@ -60,7 +60,7 @@ def test_overflows_are_found(programs):
     for program in programs:
         used = set(re.findall(r" UND (\w+)@", readelf("--dyn-syms", program)))
         assert "__stack_chk_fail" in used, program
-        assert {"__vsnprintf_chk", "__fprintf_chk"} <= used, program
+        assert {"__vsnprintf_chk", "__fprintf_chk"} <= used or program.name == "picture", program  # which writes no text
         assert not used & {"printf", "fprintf", "vfprintf"}, f"{program} has unchecked ones, too"
 
 

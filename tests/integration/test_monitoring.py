@@ -15,7 +15,7 @@ from support import DEADLINE, ROOT, free_port, metric_tables, prefix, wait_until
 MONITORING = ROOT / "monitoring"
 SERVICE = {"http", "db", "publisher"}
 REACTING = SERVICE | {"consumer", "group"}
-MODULES = {"auth": SERVICE, "tickets": REACTING | {"making"}, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
+MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
            "web": {"http", "live"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"},
            "waiting": {"http", "group", "waiting"}}
 PROCESSES = tuple(MODULES)

@@ -366,6 +366,22 @@ def test_lists_by_date(stack, seller, anybody):
     assert len(anybody.get("/api/shows", params={"q": word, "from": yesterday}).json()) == 4
 
 
+def test_a_day_is_one_at_the_place(seller, anybody):
+    """1 June ends in Auckland before it begins in Honolulu, where it ends on 2 June of UTC."""
+    word = uuid.uuid4().hex
+    for at, zone in (("2035-05-31T13:00:00Z", "Pacific/Auckland"), ("2035-06-01T11:30:00Z", "Pacific/Auckland"), ("2035-06-01T12:30:00Z", "Pacific/Auckland"),
+                     ("2035-06-01T09:30:00Z", "Pacific/Honolulu"), ("2035-06-01T10:30:00Z", "Pacific/Honolulu"), ("2035-06-02T09:30:00Z", "Pacific/Honolulu")):
+        announced(seller, title=word, startsAt=at, timeZone=zone)
+
+    def on(**days):
+        return [s["startsAt"][5:16] for s in anybody.get("/api/shows", params={"q": word, **days}).json()]
+    first, last = "2035-06-01", "2035-06-02"
+    wait_until(lambda: len(on()) == 6, "all are listed")
+    assert on(**{"from": first, "to": last}) == ["05-31T13:00", "06-01T10:30", "06-01T11:30", "06-02T09:30"]
+    assert on(to=first) == ["06-01T09:30"] and on(**{"from": last}) == ["06-01T12:30"]
+    assert on(**{"from": "2035-06-01T10:00:00Z", "to": "2035-06-01T12:00:00Z"}) == ["06-01T10:30", "06-01T11:30"], "moments are moments"
+
+
 def test_lists_say_what_is_free_from_which_price(stack, seller, anybody):
     word = uuid.uuid4().hex
     show, [cheap, dear] = announced(seller, [{"price": 12.5, "places": 2}, {"price": 30, "places": 3}], title=word)

@@ -18,13 +18,13 @@ FLAGS = ["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-
          "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GNU_SOURCE"]
 
 
-def generate(directory, templates, static=None):
+def generate(directory, templates, static=None, texts=None):
     """What it says when it refuses, or None."""
     for folder, files in (("templates", templates), ("static", static or {})):
         (directory / folder).mkdir(exist_ok=True)
         for name, text in files.items():
             (directory / folder / name).write_text(text)
-    arguments = [ROOT / "tools/templategen.py", directory / "templates", directory / "static", directory / "out"]
+    arguments = [ROOT / "tools/templategen.py", directory / "templates", directory / "static", directory / "out", *([texts] if texts else [])]
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
     assert "Traceback" not in done.stderr, done.stderr
     assert (done.returncode == 0) == (done.stderr == "")
@@ -33,7 +33,7 @@ def generate(directory, templates, static=None):
 
 def compiled(directory, main, compiler="gcc"):
     (directory / "main.c").write_text(main)
-    sources = [directory / "main.c", directory / "out/templates.c", ROOT / "services/web/html.c",
+    sources = [directory / "main.c", directory / "out/templates.c", ROOT / "services/web/html.c", ROOT / "services/web/language.c",
                *(ROOT / "common/base" / f"{name}.c" for name in ("mem", "buf", "arena", "utf8", "uuid", "hex", "clock", "currency", "percent"))]
     includes = [f"-I{path}" for path in (ROOT / "common/base", ROOT / "services/web", directory / "out")]
     subprocess.run([compiler, *FLAGS, *includes, "-o", directory / "main", *sources], check=True)
@@ -411,3 +411,56 @@ def test_another_content_is_another_name(tmp_path):
     (tmp_path / "a.exe").write_text("")
     with pytest.raises(SystemExit, match=r"no content type is known for \.exe"):
         staticgen.files_of(tmp_path)
+
+
+# --- texts in several languages ---
+
+WORDS = {"en.txt": "# remark\n\nhome.title = Tom's & \"home\"\nhome.left = {n} of {all} left\n",
+         "de.txt": "home.title = Zuhause\nhome.left = von {all} noch {n} <\n"}
+SAYING = """{{params n int all int}}<p title="{{say home.left n=n all=all}}">{{say home.left all=all n=n}}</p>
+{{include other a=text.home.title}}<p data-left="{{text.home.left}}"></p>"""
+SPEAKER = r"""
+#include <stdio.h>
+#include "templates.h"
+int main(void) {
+    for (int i = 0; i < LANGUAGES; i++) {
+        struct buf out = {0};
+        language_use((enum language)i);
+        page_render(&out, &(struct page_view){3, 7});
+        struct str title = text_of(TEXT_HOME_TITLE);
+        printf("%.*s|%.*s|%d\n", (int)out.len, (char *)out.data, (int)title.n, title.p, TEXTS_HOME_LAST);
+        buf_free(&out);
+    }
+}
+"""
+
+
+def generate_texts(directory, texts, page=SAYING):
+    (directory / "texts").mkdir()
+    for name, text in texts.items():
+        (directory / "texts" / name).write_text(text)
+    return generate(directory, {"page.html": page, "other.html": "{{params a text}}<b>{{a}}</b>"}, texts=directory / "texts")
+
+
+def test_texts(tmp_path):
+    assert generate_texts(tmp_path, WORDS) is None
+    said = subprocess.run([compiled(tmp_path, SPEAKER)], check=True, capture_output=True, text=True).stdout.splitlines()
+    script = '<p data-left="%s"></p>'
+    assert said == ['<p title="3 of 7 left">3 of 7 left</p>', f"<b>Tom&#39;s &amp; &#34;home&#34;</b>{script % '{n} of {all} left'}|Tom's & \"home\"|1",
+                    '<p title="von 7 noch 3 &lt;">von 7 noch 3 &lt;</p>', f"<b>Zuhause</b>{script % 'von {all} noch {n} &lt;'}|Zuhause|1"]
+
+
+@pytest.mark.parametrize("message, changes, page", [
+    ("home.left is missing", {"de.txt": "home.title = x\n"}, SAYING),
+    ("home.more is not in the first language", {"de.txt": WORDS["de.txt"] + "home.more = x\n"}, SAYING),
+    ("home.left has {n}, but {all}, {n} in the first language", {"de.txt": "home.title = x\nhome.left = {n}\n"}, SAYING),
+    ("en.txt:3: home.title is there twice", {"en.txt": "home.title = x\n\nhome.title = y\n"}, SAYING),
+    ("en.txt:1: neither KEY = TEXT nor a remark", {"en.txt": "home = x\n"}, SAYING),
+    ("en.txt:1: a brace that is no {name}", {"en.txt": "home.title = {x\n"}, SAYING),
+    ("page.html:1: there is no text home.nothing", {}, "<p>{{text.home.nothing}}</p>"),
+    ("page.html:1: home.left wants all, n", {}, "<p>{{text.home.left}}</p>"),
+    ("page.html:1: home.left wants all, n", {}, "{{params n int}}<p>{{say home.left n=n}}</p>"),
+    ("page.html:1: there is no x; there are n", {}, "{{params n int}}<p>{{say home.left n=n all=x}}</p>"),
+    ("page.html:1: {{say KEY NAME=VALUE", {}, "{{params n int}}<p>{{say home.left n}}</p>")])
+def test_texts_refused(tmp_path, message, changes, page):
+    assert message in generate_texts(tmp_path, WORDS | changes, page)

@@ -6,7 +6,9 @@
 #endif
 
 enum {
-    HTTP_MAX_BODY = 64 * 1024,
+    HTTP_MAX_BODY = 64 * 1024, /* but of routes with ROUTE_LARGE_BODY */
+    HTTP_LARGE_BODIES = 8,     /* of these a thread reads at a time */
+    HTTP_LARGE_SLOW_MS = 60 * 1000,
     HTTP_MAX_HEAD = 32 * 1024,
     /* Longer than the 60 to 75 s for which proxies keep connections: the side that reuses them should be the
        one that closes. */

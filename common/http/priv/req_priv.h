@@ -71,6 +71,7 @@ void cors_add_headers(h2o_req_t *h2o); /* those that every answer carries; none 
 /* Writes one error: in our form, or as the service's page if `req` asks for one (NULL: its client has left).
  * Returns the content type. */
 const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message);
+const char *errors_too_large(const struct http_thread *t, const h2o_req_t *req); /* what a 413 says */
 void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this form */
 
 struct str req_cookie(struct str header, struct str name, bool *found);

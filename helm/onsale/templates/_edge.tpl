@@ -2,18 +2,20 @@
 
 {{- define "onsale.edgePolicies" }}
 {{- range $name, $c := include "onsale.components" . | fromYaml }}
-{{- if $c.paths }}
-{{- $pages := has "/" $c.paths }}
+{{- $pages := has "/" ($c.paths | default list) }}
+{{- range $large := list false true }}
+{{- if $large | ternary $c.uploads $c.paths }}
+{{- $route := $large | ternary (printf "%s-uploads" $name) $name }}
 ---
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: BackendTrafficPolicy
 metadata:
-  {{- include "onsale.metadata" (dict "root" $ "name" $name) | nindent 2 }}
+  {{- include "onsale.metadata" (dict "root" $ "name" $route) | nindent 2 }}
 spec:
   targetRefs:
     - group: gateway.networking.k8s.io
       kind: HTTPRoute
-      name: {{ $.Release.Name }}-{{ $name }}
+      name: {{ $.Release.Name }}-{{ $route }}
   # Only what a process cannot have begun to do: its pod is going, or gone.
   retry:
     numRetries: 3
@@ -27,7 +29,7 @@ spec:
   {{- if not $pages }}
   # As much as the services take themselves.
   requestBuffer:
-    limit: 64Ki
+    limit: {{ $large | ternary "10304Ki" "64Ki" }}
   {{- with include "onsale.limits" (dict "name" $name "limits" $.Values.edge.limits) | trim }}
   rateLimit:
     local:
@@ -60,6 +62,7 @@ spec:
           inline: {{ dict "errors" (list (dict "message" $message)) | toJson | squote }}
         {{- end }}
     {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if .Values.edge.gateway.create }}

@@ -41,7 +41,7 @@ with req as (
     select * from locked where status = 'announced'
 )
 select j.ordinal, p.id, p.title, p.venue, p.city, p.starts_at, p.time_zone, p.description, p.currency, p.status, p.per_user, p.user_id,
-       p.version, p.phases, case j.verdict when 'announced' then 'done' else j.verdict end as verdict, j.places, j.made, j.known
+       p.version, p.phases, p.picture, case j.verdict when 'announced' then 'done' else j.verdict end as verdict, j.places, j.made, j.known
   from judged j
   left join present p on p.id = j.id
  order by j.ordinal

@@ -17,6 +17,8 @@ with req as (
     select 'ShowCancelled', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
            c.status, c.per_user, c.phases, r.traceparent
       from changed c join sellers r on r.id = c.id
+), without_picture as (
+    delete from show_pictures p using changed c where p.show_id = c.id
 ), locked_areas as (
     select a.id from areas a join changed c on c.id = a.show_id order by a.id for update of a
 ), ended as (

@@ -29,7 +29,7 @@ with req as (
     select r.ordinal, p.* from req r join placed p on p.user_id = r.user_id and p.idempotency_key = r.key and p.id <> r.id
 )
 select r.ordinal, k.id, k.title, k.venue, k.city, k.starts_at, k.time_zone, k.description, k.currency, k.status, k.per_user, k.user_id,
-       k.version, k.phases,
+       k.version, k.phases, k.picture,
        case when not r.zone_known then 'zone'
             when k.id is null then 'again'
             when k.id <> r.id and k.idempotency_hash <> r.hash then 'other'

@@ -32,7 +32,7 @@ with req as (
       from changed c join first f on f.id = c.id
 )
 select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,
-       c.version, c.phases,
+       c.version, c.phases, c.picture,
        case when j.failure is not null then j.failure
             when f.ordinal is not null and c.id is not null then 'done'
             when f.ordinal is not null or j.if_version <> coalesce(c.version, j.old_version) then 'changed'

@@ -11,6 +11,12 @@
     let skew = Date.parse(page.now) - (Date.now() - (performance.now() - arrived));
     const now = () => Date.now() + skew;
 
+    // --- the page's words ---
+
+    const words = document.getElementById("announce").dataset;
+    const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    const within = (label) => (document.documentElement.lang === "en" ? label.toLowerCase() : label); // a sentence
+
     // --- the reader's locale ---
 
     const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -90,7 +96,7 @@
         for (const ticket of all("[data-ticket]", fresh)) {
             const old = there.get(ticket.dataset.ticket);
             if (old) change(old, ticket);
-            else offer("Show what is new");
+            else offer(say("fresh"));
         }
     }
 
@@ -178,7 +184,7 @@
         again: refresh,
         listed(event) {
             listed += Number(event.data);
-            offer(listed === 1 ? "Show 1 new ticket" : `Show ${listed} new tickets`);
+            offer(listed === 1 ? say("freshOne") : say("freshSome", { n: listed }));
         },
     };
 
@@ -218,11 +224,11 @@
 
     function show(box, from, until) {
         const left = Math.max(0, Math.ceil((until - now()) / 1000));
-        box.querySelector(".until").textContent = left > 0 ? `${clock(left)} left to pay` : "The time to pay is over.";
+        box.querySelector(".until").textContent = left > 0 ? say("leftToPay", { time: clock(left) }) : say("over");
         box.querySelector(".left").value = Math.max(0, (until - now()) / (until - from));
         box.classList.toggle("soon", left <= 60);
-        if (left === 300) announce("5 minutes left to pay");
-        if (left === 60) announce("1 minute left to pay");
+        if (left === 300) announce(say("fiveMinutes"));
+        if (left === 60) announce(say("oneMinute"));
         return left;
     }
 
@@ -242,8 +248,8 @@
 
     function inWords(s) {
         const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24;
-        if (days > 0) return `${days} ${days === 1 ? "day" : "days"} ${hours} h`;
-        return hours > 0 ? `${hours} h ${Math.floor(s / 60) % 60} min` : clock(s);
+        if (days > 0) return say(days === 1 ? "inDay" : "inDays", { days, hours });
+        return hours > 0 ? say("inHours", { hours, minutes: Math.floor(s / 60) % 60 }) : clock(s);
     }
 
     // Everybody waits for the same moment: their browsers do not all ask in it.
@@ -253,7 +259,7 @@
             const tick = () => {
                 if (!box.isConnected) return;
                 const left = Math.ceil((opens - now()) / 1000), part = box.closest("[data-refresh]");
-                box.textContent = left > 0 ? `On sale in ${inWords(left)}` : "On sale now";
+                box.textContent = left > 0 ? say("onSaleIn", { time: inWords(left) }) : say("onSaleNow");
                 if (left > 0) setTimeout(tick, 1000 - ((now() - opens) % 1000 + 1000) % 1000 + 5);
                 else if (part) setTimeout(() => refresh().then(() => setTimeout(tick, READ_AGAIN)), 1000 * Math.random());
             };
@@ -268,7 +274,7 @@
         const tick = () => {
             const left = Math.ceil((until - now()) / 1000);
             if (left <= 0) return box.closest(".held").remove();
-            box.textContent = `${clock(left)} left`;
+            box.textContent = say("left", { time: clock(left) });
             setTimeout(tick, 1000 - ((now() - until) % 1000 + 1000) % 1000 + 5);
         };
         tick();
@@ -280,8 +286,8 @@
         const button = document.createElement("button");
         const look = (shown) => {
             field.type = shown ? "text" : "password";
-            button.textContent = shown ? "Hide" : "Show";
-            button.setAttribute("aria-label", `${button.textContent} the ${field.labels[0].textContent.trim().toLowerCase()}`);
+            button.textContent = say(shown ? "hide" : "reveal");
+            button.setAttribute("aria-label", say("password", { verb: button.textContent, field: within(field.labels[0].textContent.trim()) }));
         };
         button.type = "button";
         button.className = "reveal";
@@ -299,8 +305,8 @@
         const boxes = all("[name=ticket]", pick), picked = boxes.filter((box) => box.checked), most = Number(pick.dataset.most);
         for (const box of boxes) box.disabled = !box.checked && picked.length >= most;
         const total = new Intl.NumberFormat(undefined, { style: "currency", currency: pick.dataset.currency }).format(picked.length * pick.dataset.price);
-        const wanted = most === 1 ? "Pick 1 seat." : `Pick up to ${most} seats.`;
-        pick.querySelector(".picked").textContent = picked.length ? `${picked.length} seat${picked.length > 1 ? "s" : ""}: ${total}` : wanted;
+        const wanted = most === 1 ? say("pickOne") : say("pickSome", { n: most });
+        pick.querySelector(".picked").textContent = picked.length ? say(picked.length === 1 ? "oneSeat" : "someSeats", { n: picked.length, total }) : wanted;
     }
     if (pick) {
         pick.addEventListener("change", told);

@@ -3,6 +3,7 @@
 (() => {
     const find = (id) => document.getElementById(id);
     const form = find("let-in"), video = find("video"), scan = find("scan");
+    const words = form.dataset;
     const gone = 1500;      // ms without the last code before the camera, after which it counts as new
     const patience = 20000; // ms for an answer
     let asking = false, last = "", lastAt = 0, scanned = false; // scanned: the answer is about a code that the camera saw
@@ -18,7 +19,7 @@
         }));
     }
 
-    const noAnswer = () => show("bad", "No answer", "The code could not be checked just now. Scan it again.");
+    const noAnswer = () => show("bad", words.noAnswer, words.scanAgain);
 
     // The page that comes back has the answer, and the key for the next code. Without an answer the key stays: the code may have let in.
     function take(status, text) {
@@ -34,13 +35,13 @@
     async function send() {
         if (asking) return;
         asking = true;
-        show("none", "Checking…", "");
+        show("none", words.checking, "");
         try {
             const body = new URLSearchParams(new FormData(form));
             const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(patience) });
             take(answer.status, await answer.text());
         } catch {
-            show("bad", "No answer", "You are offline, or the server cannot be reached. Scan it again.");
+            show("bad", words.noAnswer, words.offline);
         } finally {
             asking = false;
         }
@@ -65,7 +66,7 @@
             lastAt = performance.now();
         } else if (last !== "" && performance.now() - lastAt > gone) {
             last = "";
-            if (scanned) show("none", "Ready", "Scan a ticket, or type its code below.");
+            if (scanned) show("none", words.ready, words.scan);
         }
         setTimeout(look, 60, detector);
     }
@@ -75,7 +76,7 @@
             video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
             await video.play();
         } catch {
-            find("camera-words").textContent = "The camera can't be used. Allow it in the browser's settings, or type the code.";
+            find("camera-words").textContent = words.noCamera;
             find("camera").hidden = false;
             return;
         }

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
     const find = (id) => document.getElementById(id);
-    const unreachable = "Stripe can't be reached. Nothing was charged; load the page again.";
+    const unreachable = find("announce").dataset.stripe;
     let stripe, elements, asking = false;
 
     function fail(id, message) {

@@ -1,0 +1,10 @@
+/* picture_metrics: the metrics of the making of pictures. */
+#pragma once
+
+#include "metrics.h"
+
+#define PICTURE_METRICS(X)                                                                                   \
+    X(M_PICTURES_MADE, COUNTER, "onsale_tickets_pictures_made_total", "Pictures of shows that were made")    \
+    X(M_PICTURES_REFUSED, COUNTER, "onsale_tickets_pictures_refused_total",                                  \
+      "Pictures that were sent and could not be used")
+METRICS_DECLARE(picture_metrics, PICTURE_METRICS);

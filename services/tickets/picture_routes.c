@@ -1,0 +1,226 @@
+/* The routes of shows' pictures; declared in pictures.h. */
+#include <stdio.h>
+
+#include "buf.h"
+#include "hex.h"
+#include "multipart.h"
+#include "pictures.h"
+#include "queries.h"
+#include "routes.h"
+#include "show_answers.h"
+
+struct picture_request {
+    struct picture_job *job;
+    bool form; /* of a page, which it leads back to */
+};
+
+/* --- what cannot be used --- */
+
+/* `query`: what the page is told, to which a form leads back. */
+static const struct refusal {
+    const char *query;
+    int status;
+    const char *message;
+} refusals[PICTURE_VERDICTS] = {
+    [PICTURE_UNKNOWN] = {"picture=kind", 400, "A picture must be a JPEG, a PNG or a WebP"},
+    [PICTURE_BROKEN] = {"picture=broken", 400, "This picture is damaged, or has something else in it"},
+    [PICTURE_SMALL] = {"picture=small", 400, "A picture must have at least 320 by 180 pixels"},
+    [PICTURE_LARGE] = {"picture=large", 400,
+                       "A picture must have at most 25 megapixels, a JPEG 50, and no side over 16,000"},
+    [PICTURE_MOVES] = {"picture=moves", 400, "A picture must not move"},
+    [PICTURE_COLOURS] = {"picture=colours", 400,
+                         "This picture is for printing (CMYK): save it for screens (RGB)"},
+    [PICTURE_LIMITS] = {"picture=limits", 400, "This picture takes too much time or memory to read"},
+    [PICTURE_FAILED] = {"picture=failed", 503, "Pictures cannot be read right now, try again"},
+};
+static const struct refusal bytes_refusal = {"picture=bytes", 413, "A picture must have at most 10 MiB"};
+static const struct refusal none_refusal = {"picture=none", 400, "There is no picture in what was sent"};
+static const struct refusal busy_refusal = {"picture=failed", 503, "Many pictures are being read, try again"};
+
+static void go_back(struct req *rq, const char *query) {
+    char id[UUID_TEXT], to[128];
+    struct uuid show = req_path_uuid(rq, 0);
+    uuid_format(&show, id);
+    int n = snprintf(to, sizeof to, "/shows/%.*s/edit?%s#picture", UUID_TEXT, id, query);
+    req_set_header(rq, "location", (struct str){to, (size_t)n});
+    req_reply(rq, 303);
+}
+
+static void refuse(struct req *rq, const struct refusal *refusal) {
+    const struct picture_request *p = req_state(rq);
+    if (p->form)
+        go_back(rq, refusal->query);
+    else if (refusal->status == 503)
+        req_retry_after(rq, 503, 1, refusal->message);
+    else
+        req_fail(rq, refusal->status, NULL, "%s", refusal->message);
+}
+
+/* false: answered. A page says itself what became of its show. */
+static bool may(struct req *rq, struct str verdict) {
+    const struct picture_request *p = req_state(rq);
+    if (str_eq(verdict, STR("done"))) return true;
+    if (p->form)
+        go_back(rq, none_refusal.query);
+    else
+        shows_fail(rq, verdict);
+    return false;
+}
+
+/* --- PUT, POST /api/shows/:id/picture: may he, what is made of it, and is it still so --- */
+
+static void put_url(struct json *out, const char *id, const struct picture_job *job, uint32_t width) {
+    char text[256];
+    int n = snprintf(text, sizeof text, "/api/shows/%.*s/pictures/%.*s-%u.webp", UUID_TEXT, id,
+                     (int)sizeof job->hash, job->hash, width);
+    json_put_text(out, "url", (struct str){text, (size_t)n});
+}
+
+/* As the answers have it. */
+static struct str describe(struct req *rq, const struct picture_job *job) {
+    char id[UUID_TEXT];
+    struct uuid show = req_path_uuid(rq, 0);
+    struct json out = {0};
+    uuid_format(&show, id);
+    json_open(&out, '{');
+    json_key(&out, "sizes");
+    json_open(&out, '[');
+    for (uint32_t i = 0; i < job->made.count && i < PICTURE_SIZES; i++) {
+        json_open(&out, '{');
+        put_url(&out, id, job, picture_widths[i]);
+        json_put_int(&out, "width", picture_widths[i]);
+        json_put_int(&out, "height", job->made.sizes[i].height);
+        json_close(&out, '}');
+    }
+    json_close(&out, ']');
+    json_close(&out, '}');
+    struct str text = arena_str(req_arena(rq), buf_str(&out.out));
+    buf_free(&out.out);
+    return text;
+}
+
+static void on_set(struct req *rq, const struct rows *rows) {
+    const struct picture_request *p = req_state(rq);
+    if (!may(rq, row_text(rows, 0, SHOW_VERDICT))) return;
+    if (p->form)
+        go_back(rq, "done=picture");
+    else
+        shows_reply(rq, 200, rows);
+}
+
+static void put_file(struct sql_params *item, struct str file) {
+    if (file.n == 0)
+        put_null(item);
+    else
+        put_bytes(item, file);
+}
+
+static void on_made(struct req *rq) {
+    const struct picture_request *p = req_state(rq);
+    const struct picture_job *job = p->job;
+    if (job->verdict != PICTURE_DONE) {
+        refuse(rq, &refusals[job->verdict]);
+        return;
+    }
+    struct sql_params *item = req_exec(rq, &sql_set_picture, on_set);
+    if (item == NULL) return;
+    req_put_path_uuid(rq, 0, item);
+    req_put_user(rq, item);
+    put_text(item, describe(rq, job));
+    put_text(item, (struct str){job->hash, sizeof job->hash});
+    for (int i = 0; i < PICTURE_SIZES; i++)
+        put_file(item, job->files[i]);
+}
+
+static void on_checked(struct req *rq, const struct rows *rows) {
+    const struct tickets *service = req_service(rq);
+    const struct picture_request *p = req_state(rq);
+    if (!may(rq, row_text(rows, 0, 1))) return;
+    if (pictures_give(service->pictures, p->job, on_made) != ST_OK) refuse(rq, &busy_refusal);
+}
+
+/* Nobody's picture is read but a seller's. */
+static void begin(struct req *rq, struct str sent) {
+    struct picture_request *p = req_state(rq);
+    if (sent.n == 0 || sent.n > PICTURE_SENT_MOST) {
+        refuse(rq, sent.n == 0 ? &none_refusal : &bytes_refusal);
+        return;
+    }
+    p->job = pictures_job(rq, sent);
+    if (p->job == NULL) return;
+    struct sql_params *item = req_exec(rq, &sql_check_seller, on_checked);
+    if (item == NULL) return;
+    req_put_path_uuid(rq, 0, item);
+    req_put_user(rq, item);
+}
+
+static bool is_picture_type(struct req *rq) {
+    static const struct str types[] = {STR("image/jpeg"), STR("image/png"), STR("image/webp")};
+    struct str type;
+    for (size_t i = 0; req_header(rq, "content-type", &type) && i < sizeof types / sizeof *types; i++)
+        if (type.n == types[i].n && strncasecmp(type.p, types[i].p, type.n) == 0) return true;
+    return false;
+}
+
+void pictures_put(struct req *rq) {
+    req_set_state(rq, req_alloc(rq, sizeof(struct picture_request)));
+    if (!is_picture_type(rq))
+        req_fail(rq, 415, NULL, "The Content-Type must be image/jpeg, image/png or image/webp");
+    else
+        begin(rq, req_raw_body(rq));
+}
+
+/* Of a page's form. That it is ours the browser says; a form of another site comes without the session. */
+void pictures_post(struct req *rq) {
+    struct picture_request *p = req_alloc(rq, sizeof *p);
+    struct str type, sent = {0};
+    req_set_state(rq, p);
+    p->form = true;
+    if (!req_from_here(rq))
+        req_fail(rq, 403, NULL, "This form is not from here");
+    else if (!req_header(rq, "content-type", &type) ||
+             !multipart_find(type, req_raw_body(rq), "picture", &sent))
+        req_fail(rq, 400, NULL, "The body must be a form with the field picture (multipart/form-data)");
+    else if (req_user(rq) == NULL)
+        go_back(rq, none_refusal.query); /* where one is asked to sign in */
+    else
+        begin(rq, sent);
+}
+
+/* --- GET /api/shows/:id/pictures/HASH-WIDTH.webp --- */
+
+static void on_picture(struct req *rq, const struct rows *rows) {
+    if (rows->count == 0 || row_null(rows, 0, 1)) {
+        req_fail(rq, 404, NULL, "No such picture");
+        return;
+    }
+    req_set_header(rq, "cache-control", STR("public, max-age=31536000, immutable"));
+    req_set_header(rq, "content-security-policy", STR("default-src 'none'; sandbox"));
+    req_reply_raw(rq, 200, "image/webp", row_text(rows, 0, 1));
+}
+
+/* "-320.webp"; 0: it is none of ours. */
+static uint32_t width_of(struct str end) {
+    char text[16];
+    for (int i = 0; i < PICTURE_SIZES; i++) {
+        int n = snprintf(text, sizeof text, "-%u.webp", picture_widths[i]);
+        if (str_eq(end, (struct str){text, (size_t)n})) return picture_widths[i];
+    }
+    return 0;
+}
+
+void pictures_get(struct req *rq) {
+    enum { HASH = sizeof((struct picture_job *)0)->hash };
+    struct str name = req_path_text(rq, 0);
+    uint32_t width = 0;
+    if (name.n > HASH) width = width_of((struct str){name.p + HASH, name.n - HASH});
+    if (width == 0) {
+        req_fail(rq, 404, NULL, "No such picture");
+        return;
+    }
+    struct sql_params *item = req_exec(rq, &sql_get_picture, on_picture);
+    if (item == NULL) return;
+    req_put_path_uuid(rq, 0, item);
+    put_text(item, (struct str){name.p, HASH});
+    put_int(item, width);
+}

@@ -1,0 +1,34 @@
+/* pictures: the pictures of shows. Their routes (picture_routes.c), and the thread that has them made: one at
+ * a time, each by a process of its own (the program `picture`, picture_wire.h), so that a picture which is
+ * meant to break a decoder has nothing there to take, and a bounded share of memory and time.
+ *
+ * A request fills a job in its arena and gives it; it comes back on the request's thread. */
+#pragma once
+
+#include "http.h"
+#include "picture_wire.h"
+
+req_handler pictures_put, pictures_post, pictures_get;
+
+struct picture_job {
+    int sent;                     /* a file of memory with what was sent; -1: none. Closed with the request */
+    enum picture_verdict verdict; /* then, if it is PICTURE_DONE: */
+    struct picture_made made;
+    struct str files[PICTURE_SIZES]; /* WebP, valid as long as the request */
+    char hash[64];                   /* of all of them, in hexadecimal */
+
+    void *mapped; /* where the files are */
+    size_t mapped_n;
+    struct req *rq;
+    req_handler *then;
+    struct picture_job *next;
+};
+
+/* A new job in the request's arena. NULL: there is no memory for it, and it is answered. */
+struct picture_job *pictures_job(struct req *rq, struct str sent);
+
+struct pictures;
+struct pictures *pictures_start(const char *program); /* its path */
+/* ST_OK: `then` will be called. ST_FULL: it will not. */
+enum status pictures_give(struct pictures *pictures, struct picture_job *job, req_handler *then);
+void pictures_free(struct pictures *pictures); /* after the request threads have ended */

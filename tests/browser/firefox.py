@@ -1,0 +1,137 @@
+"""Firefox, by WebDriver BiDi, which it speaks itself: a WebSocket with JSON (RFC 6455, w3c/webdriver-bidi). Debian's Firefox is none that Playwright
+can drive, and there is no geckodriver in Debian. Only what the tests need."""
+import base64
+import json
+import os
+import socket
+import struct
+import subprocess
+
+from support import DEADLINE, free_port, wait_until
+
+
+class WebSocket:
+    def __init__(self, port, path):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        self.stream = self.socket.makefile("rb")
+        assert b" 101 " in self.stream.readline()
+        while self.stream.readline() != b"\r\n":
+            pass
+
+    def send(self, text):
+        data, mask = text.encode(), os.urandom(4)
+        size = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
+        self.socket.sendall(b"\x81" + size + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
+
+    def receive(self):
+        """A message; it may come in parts."""
+        parts, last = [], False
+        while not last:
+            first, size = self.stream.read(2)
+            if size >= 126:
+                size = int.from_bytes(self.stream.read(2 if size == 126 else 8), "big")
+            data, last = self.stream.read(size), bool(first & 0x80)
+            if first & 0x0f in (0, 1):
+                parts.append(data)
+            else:
+                last = False  # a ping
+        return b"".join(parts).decode()
+
+
+class Firefox:
+    """A browser. People are strangers to each other by their containers, and have a window each: a page behind another one is not kept current."""
+
+    def __init__(self, directory):
+        port = free_port()
+        self.process = subprocess.Popen(["firefox-esr", "--headless", "--no-remote", "--profile", directory, f"--remote-debugging-port={port}"],
+                                        env={**os.environ, "HOME": str(directory)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.id = 0
+
+        def connected():
+            assert self.process.poll() is None, "Firefox has ended"
+            try:
+                return WebSocket(port, "/session")
+            except ConnectionError:
+                return None
+        self.socket = wait_until(connected, "Firefox listens", pause=0.2)
+        self.ask("session.new", capabilities={})
+
+    def ask(self, method, **params):
+        self.id += 1
+        self.socket.send(json.dumps({"id": self.id, "method": method, "params": params}))
+        while (answer := json.loads(self.socket.receive())).get("id") != self.id:
+            pass  # events
+        assert answer["type"] == "success", answer
+        return answer["result"]
+
+    def person(self, url):
+        container = self.ask("browser.createUserContext")["userContext"]
+        return Page(self, url, self.ask("browsingContext.create", type="window", userContext=container)["context"])
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(DEADLINE)
+
+
+class Page:
+    """Somebody who uses Firefox."""
+
+    def __init__(self, firefox, url, context):
+        self.firefox, self.url, self.context = firefox, url, context
+        firefox.ask("browsingContext.setViewport", context=context, viewport={"width": 390, "height": 844})
+
+    def go(self, path):
+        self.firefox.ask("browsingContext.navigate", context=self.context, url=self.url + path, wait="complete")
+
+    def evaluate(self, script):
+        """Of an expression that is text, a number, true or false."""
+        answer = self.firefox.ask("script.evaluate", expression=script, target={"context": self.context}, awaitPromise=True)
+        assert answer["type"] == "success", answer
+        return answer["result"].get("value")
+
+    def click(self, selector, words):
+        """With a real pointer: what lies under something else is not clicked."""
+        self.evaluate(f"""[...document.querySelectorAll({json.dumps(selector)})].find((e) => e.textContent.includes({json.dumps(words)}))
+            .scrollIntoView({{ block: "center" }})""")
+        x, y = json.loads(self.evaluate(f"""(() => {{
+            const box = [...document.querySelectorAll({json.dumps(selector)})].find((e) => e.textContent.includes({json.dumps(words)})).getBoundingClientRect();
+            return JSON.stringify([Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]);
+        }})()"""))
+        self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "pointer", "id": "mouse", "actions": [
+            {"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]}])
+
+    def send(self, selector, words):
+        """Clicks what leads to another page, and is there when it returns."""
+        self.evaluate("window.before = true")
+        self.click(selector, words)
+
+        def there():
+            try:
+                return self.evaluate("window.before === undefined && document.readyState === 'complete'")
+            except AssertionError:
+                return False  # between the two
+        wait_until(there, f"another page after {words}")
+
+    def type(self, **fields):
+        for name, value in fields.items():
+            self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).focus()")
+            keys = [{"type": kind, "value": key} for key in value for kind in ("keyDown", "keyUp")]
+            self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "key", "id": "keys", "actions": keys}])
+
+    @property
+    def path(self):
+        return self.evaluate("location.pathname")
+
+    def says(self):
+        return self.evaluate("document.querySelector('main')?.innerText ?? ''")
+
+    def sees(self, words):
+        def seen():
+            try:
+                return words in self.says()
+            except AssertionError:
+                return False  # between two pages
+        wait_until(seen, f"the page says: {words}")

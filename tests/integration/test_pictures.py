@@ -1,0 +1,153 @@
+"""The pictures of shows: what is taken and what is refused, through the edge, and the program that reads them."""
+import pytest
+import requests
+
+from shows import announced, chunk, make_show, png
+from support import DEADLINE, Replica, User, errors, missing_id, wait_until
+
+
+def put(user, show, picture, kind="image/png", **how):
+    return user.put(f"/api/shows/{show['id']}/picture", data=picture, headers={"Content-Type": kind}, **how)
+
+
+@pytest.fixture(scope="module")
+def other(people):
+    return next(people)
+
+
+@pytest.fixture
+def show(seller):
+    return make_show(seller)
+
+
+def test_a_picture_is_made_into_its_widths(stack, seller, show):
+    """Whoever has the address has the picture, for ever; the show's version stays."""
+    answer = put(seller, show, png(extra=chunk(b"tEXt", b"Comment\0at home")))
+    assert answer.status_code == 200 and answer.headers["ETag"] == '"1"', answer.text
+    told = answer.json()
+    assert {k: v for k, v in told.items() if k != "picture"} == show
+    assert [(s["width"], s["height"]) for s in told["picture"]["sizes"]] == [(320, 180), (640, 360), (1280, 720)]
+    assert seller.get(f"/api/shows/{show['id']}").json()["picture"] == told["picture"]
+    for size in told["picture"]["sizes"]:
+        sent = requests.get(stack.url + size["url"], timeout=DEADLINE)
+        assert sent.status_code == 200 and sent.headers["Content-Type"] == "image/webp"
+        assert sent.headers["Cache-Control"] == "public, max-age=31536000, immutable" and sent.headers["X-Content-Type-Options"] == "nosniff"
+        assert sent.content[:4] == b"RIFF" and sent.content[8:12] == b"WEBP" and b"at home" not in sent.content
+    assert stack.sql("tickets", "select count(*) from show_events where id = %s", show["id"]) == [(1,)]
+
+
+def test_small_ones_have_fewer_widths_and_the_next_one_takes_the_place(stack, seller, show):
+    [first] = put(seller, show, png(400, 300)).json()["picture"]["sizes"]
+    assert (first["width"], first["height"]) == (320, 240)
+    second = put(seller, show, png(700, 300)).json()["picture"]["sizes"]
+    assert [s["width"] for s in second] == [320, 640]
+    assert requests.get(stack.url + first["url"], timeout=DEADLINE).status_code == 404
+    assert requests.get(stack.url + second[0]["url"], timeout=DEADLINE).status_code == 200
+    assert requests.get(stack.url + second[0]["url"].replace("-320", "-1280"), timeout=DEADLINE).status_code == 404
+    assert put(seller, show, png(700, 300)).json()["picture"]["sizes"] == second, "the same picture has the same address"
+
+
+def test_lists_have_it(stack, seller):
+    sold, _ = announced(seller)
+    picture = put(seller, sold, png(400, 300)).json()["picture"]
+    [mine] = [s for s in seller.get("/api/shows?mine=true&limit=100").json() if s["id"] == sold["id"]]
+    assert mine["picture"] == picture
+    wait_until(lambda: [s.get("picture") for s in User(stack.url).get("/api/shows?limit=100").json() if s["id"] == sold["id"]] == [picture],
+               "the list has it")
+
+
+def test_a_deleted_draft_has_no_picture(stack, seller, show):
+    [size] = put(seller, show, png(400, 300)).json()["picture"]["sizes"]
+    assert seller.delete(f"/api/shows/{show['id']}").status_code == 204
+    assert requests.get(stack.url + size["url"], timeout=DEADLINE).status_code == 404
+    assert put(seller, show, png(400, 300)).status_code == 409
+    assert stack.sql("tickets", "select 1 from show_pictures where show_id = %s", show["id"]) == []
+
+
+@pytest.mark.parametrize("name, picture, words", [
+    ("svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "must be a JPEG"), ("html", b"<html></html>", "must be a JPEG"),
+    ("gif", b"GIF89a" + bytes(100), "must be a JPEG"), ("cut off", png()[:-20], "damaged"), ("missing rows", png(rows=100), "damaged"),
+    ("a zip behind it", png() + b"PK\3\4" + bytes(50), "damaged"), ("a page behind it", png() + b"<script>alert(1)</script>", "damaged"),
+    ("small", png(300, 300), "at least 320"), ("a bomb", png(15000, 15000, rows=0), "at most 25 megapixels"),
+    ("a real bomb", png(5100, 5100), "at most 25 megapixels"), ("a long one", png(70000, 200, rows=0), "at most 25 megapixels")])
+def test_pictures_refused(seller, show, name, picture, words):
+    """Whatever they are said to be."""
+    for kind in ("image/png", "image/webp"):
+        answer = put(seller, show, picture, kind)
+        assert answer.status_code == 400 and words in errors(answer)[0][1], (name, answer.text)
+    assert "picture" not in seller.get(f"/api/shows/{show['id']}").json()
+
+
+def test_requests_refused(stack, seller, other, show):
+    assert put(seller, show, b"").status_code == 400
+    assert put(seller, show, png(), "image/svg+xml").status_code == put(seller, show, png(), "text/html").status_code == 415
+    assert put(User(stack.url), show, png()).status_code == 401
+    assert put(other, show, png()).status_code == 404, "a draft is nobody else's to see"
+    sold, _ = announced(seller)
+    assert put(other, sold, png()).status_code == 403
+    assert put(seller, {"id": missing_id()}, png()).status_code == 404
+    assert put(seller, show, b"x" * (10 * 1024 * 1024 + 1)).status_code == 413
+    assert put(seller, show, b"x" * (11 * 1024 * 1024)).status_code == 413
+    assert put(seller, show, b"x" * (10 * 1024 * 1024)).status_code == 400, "10 MiB are taken"
+
+
+@pytest.mark.parametrize("name", ["x", "0" * 64, "0" * 64 + "-320", "0" * 64 + "-320.webp", "0" * 64 + "--320.webp", "0" * 64 + "-99999.webp", "%00" * 70])
+def test_no_such_picture(stack, show, name):
+    assert requests.get(f"{stack.url}/api/shows/{show['id']}/pictures/{name}", timeout=DEADLINE).status_code == 404
+
+
+# --- by a form ---
+
+def send(user, show, picture, **headers):
+    return user.post(f"/api/shows/{show['id']}/picture", files={"picture": ("a.png", picture, "image/png")}, headers=headers, allow_redirects=False)
+
+
+@pytest.mark.parametrize("name, picture, query", [
+    ("good", png(), "done=picture"), ("svg", b"<svg/>", "picture=kind"), ("small", png(200, 200), "picture=small"), ("none", b"", "picture=none"),
+    ("huge", bytes(10 * 1024 * 1024 + 1), "picture=bytes")])
+def test_a_form_leads_back(stack, seller, show, name, picture, query):
+    answer = send(seller, show, picture)
+    assert answer.status_code == 303 and answer.headers["Location"] == f"/shows/{show['id']}/edit?{query}#picture"
+    assert ("picture" in seller.get(f"/api/shows/{show['id']}").json()) == (name == "good")
+
+
+def test_what_is_no_form_and_who_is_a_stranger(stack, seller, show):
+    assert seller.post(f"/api/shows/{show['id']}/picture", data={"picture": "x"}).status_code == 400
+    assert seller.post(f"/api/shows/{show['id']}/picture", files={"other": ("a.png", png(), "image/png")}).status_code == 400
+    assert send(User(stack.url), show, png()).headers["Location"].startswith(f"/shows/{show['id']}/edit?"), "where one is asked to sign in"
+    assert "picture" not in seller.get(f"/api/shows/{show['id']}").json()
+
+
+def test_a_form_of_another_site_is_refused(stack, seller, show):
+    for headers in ({"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        assert send(seller, show, png(), **headers).status_code == 403
+    assert send(seller, show, png(), Origin=stack.url).headers["Location"].endswith("?done=picture#picture")
+
+
+# --- the program ---
+
+def read_by(script, stack, seller, show, tmp_path):
+    """What a replica answers that has this script in place of the program."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    with Replica(stack, "tickets", PICTURE_PROGRAM=str(program)) as replica:
+        replica.wait_ready()
+        return put(User(replica.url, seller.headers["Authorization"].removeprefix("Bearer ")), show, png())
+
+
+def test_the_program_has_nothing_of_tickets(stack, seller, show, tmp_path):
+    """Neither its settings nor its files."""
+    answer = read_by(f"env > {tmp_path}/env\nls /proc/self/fd | wc -l > {tmp_path}/fds\nexit 2", stack, seller, show, tmp_path)
+    assert answer.status_code == 400 and "damaged" in answer.text
+    assert {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()} <= {"PWD", "SHLVL", "_", "OLDPWD"}
+    assert int((tmp_path / "fds").read_text()) == 4, "in, out, errors, and that of the listing itself"
+
+
+@pytest.mark.parametrize("script, status", [
+    ("exit 0", 503), ("printf '\\1\\0\\0\\0\\264\\0\\0\\0\\377\\377\\377\\377'; exit 0", 503), ("kill -9 $$", 400), ("exit 99", 400), ("exit 8", 503)])
+def test_what_the_program_says_is_not_believed(stack, seller, show, tmp_path, script, status):
+    """It may have been taken over by a picture."""
+    answer = read_by(script, stack, seller, show, tmp_path)
+    assert answer.status_code == status, answer.text
+    assert "picture" not in seller.get(f"/api/shows/{show['id']}").json()
