@@ -6,6 +6,7 @@ import os
 from common import DEV, fill
 
 PATHS = {
+    "/api/shows/*/codes": "orders",  # one segment is *; such a path stands before those that fit, too
     "/api/users": "auth",
     "/.well-known/jwks.json": "auth",
     "/.well-known/onsale-ticket-keys.json": "tickets",
@@ -46,13 +47,19 @@ def _return(status, body, condition=""):
     return f"  http-request return status {status} content-type {JSON} string '{body}' {condition}\n"
 
 
+def _acl(prefix, service):
+    if "*" in prefix:
+        return f"  acl is_{service} path_reg -i ^{prefix.replace('*', '[^/]+')}(/|$)\n"
+    return f"  acl is_{service} path -i {prefix}\n  acl is_{service} path_beg -i {prefix}/\n"
+
+
 def write_config(path, state, services):
     """services: the names of those that this stack has. Those that it has not are not found at the edge."""
     errors = path.with_name("edge-errors")
     _write_errors(errors)
     text = fill(DEV / "edge/haproxy.cfg", port=state.ports["edge"], errors=errors, threads=min(THREADS, os.cpu_count()))
     routes = {prefix: service for prefix, service in PATHS.items() if service in services}
-    names = "".join(f"  acl is_{service} path -i {prefix}\n  acl is_{service} path_beg -i {prefix}/\n" for prefix, service in routes.items())
+    names = "".join(_acl(prefix, service) for prefix, service in routes.items())
     others = "".join(f" !is_{service}" for service in dict.fromkeys(routes.values()))
     text += names + _return(404, NOT_FOUND, f"if {{ path_beg -i /api/ /.well-known/ }}{others}")
     if "web" not in services:

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "answers.h"
+#include "presale_routes.h"
 #include "queries.h"
+#include "refusals.h"
 #include "routes.h"
 
 /* A show just announced may not have come here yet. */
@@ -14,6 +16,8 @@ enum { SHOW_WAIT_MS = 300 };
 
 struct purchase_body {
     struct purchase_request wanted;
+    struct presale_code code;
+    bool code_spent;
     char tickets[PURCHASE_MAX * (UUID_TEXT + 1) + 3];
 };
 
@@ -81,6 +85,7 @@ static const struct body_field purchase_fields[] = {
     {"together", read_flag, offsetof(struct purchase_body, wanted.together), false},
     {"accessible", read_flag, offsetof(struct purchase_body, wanted.accessible), false},
     {"ticketIds", read_tickets, 0, false},
+    {"code", presale_read_code, offsetof(struct purchase_body, code), false},
     {0},
 };
 
@@ -117,40 +122,6 @@ void purchases_fail_limit(struct req *rq) {
              (long long)service->max_holds);
 }
 
-struct refusal {
-    const char *verdict;
-    int status;
-    const char *message;
-    const char *reason; /* for programs; NULL: none */
-};
-
-/* False: the verdict is none of these. */
-static bool fail_by(struct req *rq, struct str verdict, const struct refusal *refusals, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(verdict, str_of(refusals[i].verdict))) {
-            const struct refusal *r = &refusals[i];
-            if (r->reason == NULL)
-                req_fail(rq, r->status, NULL, "%s", r->message);
-            else
-                req_refuse(rq, r->status, r->reason, r->message);
-            return true;
-        }
-    return false;
-}
-
-bool purchases_fail_show(struct req *rq, struct str verdict) {
-    static const struct refusal refusals[] = {
-        {"show limit", 409, "That would be more places of this show than one person can have", "limit"},
-        {"not open", 409, "This is not on sale yet", "not_open"},
-        {"over", 409, "The sale of this is over", "over"},
-        {"queue required", 403, "Whoever buys here now needs a turn from the queue of the show",
-         "queue_required"},
-        {"which area", 409, "Only some areas of this show are on sale now: choose one of them",
-         "area_required"},
-    };
-    return fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals);
-}
-
 static void fail_none(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
     int64_t left = row_int(rows, 0, REMAINING);
@@ -174,11 +145,28 @@ static void fail_refused(struct req *rq, struct str verdict) {
         {"currencies", 409, "These tickets are sold in different currencies", NULL},
         {"other body", 422, "This Idempotency-Key came with another body before", NULL},
     };
-    if (!fail_by(rq, verdict, refusals, sizeof refusals / sizeof *refusals))
+    if (!refusals_answer(rq, verdict, refusals, sizeof refusals / sizeof *refusals))
         req_fail(rq, 409, NULL, "This cannot be bought");
 }
 
 static void ask_purchase(struct req *rq);
+
+static void on_spent(struct req *rq, const struct rows *rows) {
+    struct purchase_body *b = req_state(rq);
+    if (!presale_is_spent(rq, rows)) return;
+    b->code_spent = true;
+    ask_purchase(rq);
+}
+
+/* The code that came with it is spent first; without one it is refused. */
+static void on_code_required(struct req *rq, struct str verdict) {
+    const struct purchase_body *b = req_state(rq);
+    const struct purchase_request *p = &b->wanted;
+    if (b->code.given && !b->code_spent)
+        presale_spend(rq, &b->code, p->has_show ? &p->show : NULL, p->tickets, on_spent);
+    else
+        refusals_answer_show(rq, verdict);
+}
 
 static void on_purchase(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
@@ -198,7 +186,9 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         fail_none(rq, rows);
     } else if (str_eq(verdict, STR("limit"))) {
         purchases_fail_limit(rq);
-    } else if (!purchases_fail_show(rq, verdict)) {
+    } else if (str_eq(verdict, STR("code required"))) {
+        on_code_required(rq, verdict);
+    } else if (!refusals_answer_show(rq, verdict)) {
         fail_refused(rq, verdict);
     }
 }

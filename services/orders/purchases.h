@@ -21,7 +21,5 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
 /* '{ID,ID}' into text, which has room for n ids, their commas, the brackets and a NUL. */
 struct str purchases_list(const struct uuid *ids, int n, char *text);
 void purchases_fail_limit(struct req *rq);
-/* Answers for what the limit or the phases of a show say; false: the verdict is none of these. */
-bool purchases_fail_show(struct req *rq, struct str verdict);
 
 req_handler purchases_post, purchases_get, purchases_list_page, purchases_delete;

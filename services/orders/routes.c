@@ -1,8 +1,10 @@
 #include "routes.h"
 
 #include "answers.h"
+#include "presale_routes.h"
 #include "purchases.h"
 #include "queries.h"
+#include "refusals.h"
 
 /* A ticket just listed may not have come here yet; whoever follows its link at once waits as long as this. */
 enum { TICKET_WAIT_MS = 300 };
@@ -33,10 +35,13 @@ static bool is_own(struct req *rq, const struct rows *rows, int user_column) {
 struct order_request {
     struct uuid id, ticket;
     struct str key;
+    struct presale_code code;
+    bool code_spent;
 };
 
 static const struct body_field order_fields[] = {
     {"ticketId", body_uuid, offsetof(struct order_request, ticket), true},
+    {"code", presale_read_code, offsetof(struct order_request, code), false},
     {0},
 };
 
@@ -53,7 +58,7 @@ static void on_refused(struct req *rq, struct str verdict) {
         req_fail(rq, 409, NULL, "This place is kept for people who need its accessibility");
     else if (str_eq(verdict, STR("limit")))
         purchases_fail_limit(rq);
-    else if (!purchases_fail_show(rq, verdict))
+    else if (!refusals_answer_show(rq, verdict))
         req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
 }
 
@@ -67,7 +72,21 @@ static void ask_place_of_show(struct req *rq) {
     purchases_ask(rq, &(struct purchase_request){.id = o->id, .tickets = list, .key = o->key}, on_placed);
 }
 
+static void on_spent(struct req *rq, const struct rows *rows) {
+    struct order_request *o = req_state(rq);
+    if (!presale_is_spent(rq, rows)) return;
+    o->code_spent = true;
+    ask_place_of_show(rq);
+}
+
+static void spend_code(struct req *rq) {
+    const struct order_request *o = req_state(rq);
+    char ticket[UUID_TEXT + 3];
+    presale_spend(rq, &o->code, NULL, purchases_list(&o->ticket, 1, ticket), on_spent);
+}
+
 static void on_placed(struct req *rq, const struct rows *rows) {
+    const struct order_request *o = req_state(rq);
     struct str verdict = row_text(rows, 0, VERDICT);
     if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
         reply_order(rq, 201, rows);
@@ -75,6 +94,8 @@ static void on_placed(struct req *rq, const struct rows *rows) {
         req_again(rq, ask_place);
     } else if (str_eq(verdict, STR("place"))) {
         ask_place_of_show(rq);
+    } else if (str_eq(verdict, STR("code required")) && o->code.given && !o->code_spent) {
+        spend_code(rq);
     } else if (str_eq(verdict, STR("missing"))) {
         if (!req_later_within(rq, ask_place, TICKET_WAIT_MS)) req_fail(rq, 404, NULL, "No such ticket");
     } else {
@@ -208,5 +229,7 @@ const struct route orders_routes[] = {
     {"POST", "/api/purchases", purchases_post, ROUTE_SESSION},
     {"GET", "/api/purchases/{uuid}", purchases_get, ROUTE_SESSION},
     {"DELETE", "/api/purchases/{uuid}", purchases_delete, ROUTE_SESSION},
+    {"POST", "/api/shows/{uuid}/codes", presale_post, ROUTE_SESSION},
+    {"POST", "/api/shows/{uuid}/codes/spend", presale_post_spend, ROUTE_SESSION},
     {0},
 };

@@ -29,9 +29,11 @@ enum show_column {
     SHOW_PLACES,              /* this and the next two: of announce_show */
     SHOW_MADE,
     SHOW_KNOWN,
-    SHOW_FROM_PRICE = SHOW_VERDICT, /* this and the next two: of lists; null where nothing is free */
+    SHOW_FROM_PRICE = SHOW_VERDICT, /* this and what follows: of lists; null where nothing is free */
     SHOW_FREE,
     SHOW_ALL_PLACES,
+    SHOW_PHASED,
+    SHOW_OPENS_AT, /* null: without phases, or all are over */
 };
 /* The members of a show; the caller opens and closes the object. */
 void shows_write(struct json *out, const struct rows *rows, int row);

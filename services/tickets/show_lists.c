@@ -38,6 +38,18 @@ static struct str list_query(struct req *rq, const struct list *list) {
     return text;
 }
 
+/* Nothing: it is on sale now, or will be once it is announced. */
+static void write_sale(struct json *out, const struct rows *rows, int row) {
+    if (!row_bool(rows, row, SHOW_PHASED)) return;
+    if (row_null(rows, row, SHOW_OPENS_AT)) {
+        json_key(out, "saleOver");
+        json_bool(out, true);
+    } else if (row_time(rows, row, SHOW_OPENS_AT) > clock_wall_us()) {
+        json_key(out, "opensAt");
+        json_time(out, row_time(rows, row, SHOW_OPENS_AT));
+    }
+}
+
 static void write_row(struct json *out, const struct rows *rows, int row) {
     json_open(out, '{');
     shows_write(out, rows, row);
@@ -48,6 +60,7 @@ static void write_row(struct json *out, const struct rows *rows, int row) {
     }
     json_put_int(out, "free", row_int(rows, row, SHOW_FREE));
     json_put_int(out, "places", row_int(rows, row, SHOW_ALL_PLACES));
+    write_sale(out, rows, row);
     json_close(out, '}');
 }
 

@@ -104,8 +104,10 @@ void add_area(struct req *rq) {
 
 static void on_announced(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
+    bool phased = json_object_get(answer->body, "phases") != NULL;
     if (answer->code == 200)
-        page_go(rq, "%.*s?done=announced", (int)visit->page.path.n, visit->page.path.p);
+        page_go(rq, "%.*s?done=%s", (int)visit->page.path.n, visit->page.path.p,
+                phased ? "phased" : "announced");
     else if (!page_refused(rq, answer))
         go_to_show(rq, answer);
 }

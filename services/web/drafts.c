@@ -14,6 +14,12 @@ static enum making_state making_of(const struct show *show) {
     return ready ? MAKING_STATE_READY : MAKING_STATE_MAKING;
 }
 
+/* Of the first phase. */
+static struct str opens_of(struct req *rq, const struct show *show) {
+    if (show->phase_count == 0) return (struct str){0};
+    return view_local_time(show->head.zone, show->phases[0].opens_at, req_arena(rq));
+}
+
 /* The visit's problem is about its rows. */
 void render_draft(struct req *rq, const struct show *show, const struct api_answer *refusal) {
     struct visit *visit = visit_of(rq);
@@ -24,6 +30,8 @@ void render_draft(struct req *rq, const struct show *show, const struct api_answ
                                    .state = making_of(show),
                                    .places = show->places,
                                    .known = show->known,
+                                   .phases = (int64_t)show->phase_count,
+                                   .opens = opens_of(rq, show),
                                    .symbol = str_of(view_symbol(show->currency.p)),
                                    .name = visit_field(rq, "name"),
                                    .price = visit_field(rq, "price"),

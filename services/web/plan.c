@@ -53,7 +53,8 @@ static struct plan_area_view draw(const struct show_area_view *area, const struc
                                    .y = lround(TOP + r * sin(angle) + 4),
                                    .tier = area->tier,
                                    .free = area->free,
-                                   .seated = area->seated};
+                                   .seated = area->seated,
+                                   .on_sale = area->on_sale};
 }
 
 /* Few areas: a ring each. More: some in each ring, fewer in those near the stage. */

@@ -34,6 +34,8 @@ req_handler show_making, make_show, show_edit_show, edit_show, discard_show;
 void render_draft(struct req *rq, const struct show *show, const struct api_answer *refusal);
 /* areas.c: what is done there */
 req_handler add_area, announce_show;
+/* phases.c: when a show is sold */
+req_handler show_phases, add_phase, remove_phase, make_codes;
 /* selling.c: what one sells */
 req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
 /* passes.c: a ticket that its reader bought, with its code. False: the answer has no code. */

@@ -87,6 +87,8 @@ static struct str link_to_row(struct req *rq, size_t row) {
 static struct seats_view view_of(struct req *rq, const struct show *show, const struct show_area_view *area) {
     struct visit *visit = visit_of(rq);
     struct seats_page *p = own(rq);
+    struct sale sale = view_sale(show, visit->page.now);
+    int64_t per_user = sale.phase == NULL ? show->per_user : sale.phase->per_user;
     struct seats_view view = {.page = visit->page,
                               .show_id = show->id,
                               .show = show->head.title,
@@ -96,8 +98,10 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
                               .viewer = show_viewer(visit, show),
                               .accessible = area->accessible,
                               .needed = visit_field(rq, "accessible").n > 0,
+                              .coded = sale.phase != NULL && sale.phase->codes,
+                              .code = visit_field(rq, "code"),
                               .problem = p->problem,
-                              .most = show->per_user < PURCHASE_MOST ? show->per_user : PURCHASE_MOST,
+                              .most = per_user < PURCHASE_MOST ? per_user : PURCHASE_MOST,
                               .key = visit_new_key(rq)};
     return view;
 }
@@ -144,7 +148,8 @@ static void render(struct req *rq) {
         page_down(rq, "Seats can't be shown at the moment. Nothing is lost: what you have stays yours.");
         return;
     }
-    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED ||
+    struct sale sale = view_sale(&show, visit_of(rq)->page.now);
+    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED || !view_sells(&sale, &id) ||
         view_over(show.head.starts_at, visit_of(rq)->page.now)) {
         char text[UUID_TEXT];
         visit_id(rq, text);
@@ -193,25 +198,30 @@ static bool is_taken(const struct api_answer *refusal) {
            str_eq(words, STR("One of these tickets is sold"));
 }
 
+static struct str words_of(struct req *rq, const struct api_answer *refusal, bool taken) {
+    struct str code = api_error(refusal, "code");
+    if (taken) return STR("Somebody was faster: one of these seats is taken now. Pick again.");
+    return code.n > 0 ? visit_sentence(rq, code) : visit_refused_words(rq, refusal);
+}
+
 /* The map may be older than the refusal, and show a seat as free that is taken: so none stays picked. */
 static void on_bought(struct req *rq, const struct api_answer *answer) {
     if (page_go_to_purchase(rq, answer)) return;
     bool taken = is_taken(answer);
     visit_of(rq)->status = answer->away || answer->code < 400 ? 503 : answer->code;
-    go_to_seats(rq,
-                taken ? STR("Somebody was faster: one of these seats is taken now. Pick again.")
-                      : visit_refused_words(rq, answer),
-                taken);
+    go_to_seats(rq, words_of(rq, answer, taken), taken);
 }
 
 static void write_picked(struct req *rq, struct json *body) {
     const struct form *form = &visit_of(rq)->form;
+    struct str code = visit_trim(visit_field(rq, "code"));
     json_open(body, '{');
     json_key(body, "ticketIds");
     json_open(body, '[');
     for (int i = 0; i < form->count; i++)
         if (str_eq(form->fields[i].key, STR("ticket"))) json_text(body, form->fields[i].value);
     json_close(body, ']');
+    if (code.n > 0) json_put_text(body, "code", code);
     if (visit_field(rq, "accessible").n > 0) { /* only the form of an accessible area has it */
         json_key(body, "accessible");
         json_bool(body, true);

@@ -43,7 +43,8 @@ static void on_tickets(struct req *rq, const struct api_answer *answer) {
 
 static void on_shows(struct req *rq, const struct api_answer *answer) {
     struct home *h = visit_of(rq)->own;
-    bool ok = answer->code == 200 && view_shows(answer->body, req_arena(rq), &h->view.shows);
+    bool ok =
+        answer->code == 200 && view_shows(answer->body, h->view.page.now, req_arena(rq), &h->view.shows);
     h->view.shows_away = !ok && !refused(rq, answer);
     if (ok && answer->cursor.n > 0) h->view.shows_next = search_next(rq, &h->search, answer->cursor);
     home_answered(rq);

@@ -1,10 +1,8 @@
 /* The form of a show: for a new one, and for one that is edited. */
-#include <string.h>
-
 #include "arena.h"
 #include "buf.h"
-#include "clock.h"
 #include "currency.h"
+#include "local_time.h"
 #include "routes.h"
 #include "views.h"
 #include "zone.h"
@@ -31,16 +29,6 @@ static struct str field_or(struct req *rq, const char *name, struct str otherwis
     return form_get(&visit_of(rq)->form, name, &value) ? value : otherwise;
 }
 
-/* By the clocks at the venue, as inputs have it: 2027-06-01T20:00 */
-static struct str local_start(struct req *rq, const struct show_head_view *head) {
-    enum { TO_MINUTES = 16 };
-    int64_t offset_s = 0;
-    char text[CLOCK_TEXT];
-    zone_offset(head->zone, head->starts_at, &offset_s);
-    clock_format(head->starts_at + offset_s * 1000000, text);
-    return arena_str(req_arena(rq), (struct str){text, TO_MINUTES});
-}
-
 static void fill(struct req *rq, const struct form_page *p, struct show_form_view *view) {
     const struct web *web = req_service(rq);
     const struct show *show = p->show;
@@ -48,7 +36,9 @@ static void fill(struct req *rq, const struct form_page *p, struct show_form_vie
     view->title = field_or(rq, "title", head.title);
     view->venue = field_or(rq, "venue", head.venue);
     view->city = field_or(rq, "city", head.city);
-    view->starts = field_or(rq, "starts", show == NULL ? (struct str){0} : local_start(rq, &head));
+    view->starts =
+        field_or(rq, "starts",
+                 show == NULL ? (struct str){0} : local_time_write(head.zone, head.starts_at, req_arena(rq)));
     view->zone = field_or(rq, "zone", head.zone);
     view->description = field_or(rq, "description", head.description);
     view->currency = field_or(rq, "currency", show == NULL ? str_of(web->currency) : show->currency);
@@ -92,22 +82,11 @@ static void render_form(struct req *rq, const struct form_page *p) {
 
 /* --- what was typed --- */
 
-/* 2027-06-01T20:00, with or without seconds, as if it were UTC. */
-static bool read_local(struct str text, int64_t *local_us) {
-    enum { TO_MINUTES = 16, TO_SECONDS = 19 };
-    char iso[CLOCK_TEXT + 1] = "0000-00-00T00:00:00.000Z", again[CLOCK_TEXT];
-    if (text.n != TO_MINUTES && text.n != TO_SECONDS) return false;
-    memcpy(iso, text.p, text.n);
-    if (!view_time(iso, local_us)) return false;
-    clock_format(*local_us, again);
-    return memcmp(iso, again, CLOCK_TEXT) == 0; /* there is no 30 February */
-}
-
 static struct start read_start(struct req *rq) {
     struct start start = {0};
     struct str zone = visit_field(rq, "zone");
     int64_t local_us;
-    if (!read_local(visit_field(rq, "starts"), &local_us))
+    if (!local_time_read(visit_field(rq, "starts"), &local_us))
         start.wrong = "Must be a date and a time, like 2027-06-01T20:00";
     else if (!zone_moment(zone, local_us, &start.at_us))
         start.wrong_zone = "Must be the name of a time zone, like Europe/Zurich";

@@ -5,13 +5,14 @@
 #include "routes.h"
 #include "views.h"
 
-static struct option_list quantities(struct req *rq, struct str chosen) {
+static struct option_list quantities(struct req *rq, int64_t per_user, struct str chosen) {
     static const struct str words[PURCHASE_MOST] = {STR("1"), STR("2"), STR("3"), STR("4"),
                                                     STR("5"), STR("6"), STR("7"), STR("8")};
-    struct option_view *options = req_alloc(rq, sizeof *options * PURCHASE_MOST);
-    for (int i = 0; i < PURCHASE_MOST; i++)
+    size_t n = per_user < PURCHASE_MOST ? (size_t)per_user : PURCHASE_MOST;
+    struct option_view *options = req_alloc(rq, sizeof *options * n);
+    for (size_t i = 0; i < n; i++)
         options[i] = (struct option_view){words[i], words[i], str_eq(words[i], chosen)};
-    return (struct option_list){options, PURCHASE_MOST};
+    return (struct option_list){options, n};
 }
 
 static struct option_view choice_of(struct req *rq, const struct show_area_view *area, struct str chosen) {
@@ -28,13 +29,15 @@ static struct option_view choice_of(struct req *rq, const struct show_area_view 
     return option;
 }
 
+/* Of those that are on sale. If others are not, a request has to name one. */
 static struct option_list choices(struct req *rq, const struct show *show, struct str chosen) {
-    size_t n = show->areas.count;
-    struct option_view *options = req_alloc(rq, sizeof *options * (n + 1));
-    options[0] = (struct option_view){.words = STR("The best, wherever it is")};
-    for (size_t i = 0; i < n; i++)
-        options[i + 1] = choice_of(rq, &show->areas.items[i], chosen);
-    return (struct option_list){options, n + 1};
+    size_t n = 0, all = show->areas.count;
+    struct option_view *options = req_alloc(rq, sizeof *options * (all + 1));
+    options[n++] = (struct option_view){.words = STR("The best, wherever it is")};
+    for (size_t i = 0; i < all; i++)
+        if (show->areas.items[i].on_sale) options[n++] = choice_of(rq, &show->areas.items[i], chosen);
+    if (n <= all) return (struct option_list){options + 1, n - 1};
+    return (struct option_list){options, n};
 }
 
 struct str visit_refused_words(struct req *rq, const struct api_answer *refusal) {
@@ -50,6 +53,7 @@ struct str visit_refused_words(struct req *rq, const struct api_answer *refusal)
 static void add_refusal(struct req *rq, const struct api_answer *refusal, struct show_view *view) {
     visit_of(rq)->status = refusal->away || refusal->code < 400 ? 503 : refusal->code;
     view->quantity_error = visit_words(rq, api_error(refusal, "quantity"));
+    view->code_error = visit_words(rq, api_error(refusal, "code"));
     view->area_error = visit_words(rq, api_error(refusal, "areaId"));
     view->problem = visit_refused_words(rq, refusal);
 }
@@ -59,9 +63,38 @@ enum viewer show_viewer(const struct visit *visit, const struct show *show) {
     return uuid_eq(&show->seller, &visit->user->user) ? VIEWER_SELLER : VIEWER_BUYER;
 }
 
-static void render_show(struct req *rq, const struct show *show, const struct api_answer *refusal) {
+/* What is said of its phases, and when the next one opens. */
+static void add_sale(struct req *rq, const struct show *show, struct show_view *view) {
+    int64_t now_us = visit_of(rq)->page.now;
+    struct sale sale = view_sale(show, now_us);
+    view->sale = sale.state;
+    view->phases = view_phase_lines(show, now_us, req_arena(rq));
+    view->per_user = show->per_user;
+    if (sale.phase == NULL) return;
+    view->per_user = sale.phase->per_user;
+    if (sale.state == SALE_STATE_LATER) {
+        view->opens_at = sale.phase->opens_at;
+        view->opens = view_local_time(show->head.zone, view->opens_at, req_arena(rq));
+        view->opens_in = view_in(view->opens_at - now_us, req_arena(rq));
+    } else {
+        view->now_phase = sale.phase->name;
+        view->coded = sale.phase->codes;
+    }
+}
+
+/* Which areas can be bought from at this moment. */
+static void mark_areas(struct show *show, bool over, int64_t now_us) {
+    struct sale sale = view_sale(show, now_us);
+    for (size_t i = 0; i < show->areas.count; i++) {
+        struct show_area_view *area = (struct show_area_view *)&show->areas.items[i];
+        area->on_sale = show->state == SHOW_STATE_ANNOUNCED && !over && view_sells(&sale, &area->id);
+    }
+}
+
+static void render_show(struct req *rq, struct show *show, const struct api_answer *refusal) {
     struct visit *visit = visit_of(rq);
     bool sent = refusal != NULL, over = view_over(show->head.starts_at, visit->page.now);
+    mark_areas(show, over, visit->page.now);
     struct show_view view = {
         .page = visit->page,
         .id = show->id,
@@ -73,12 +106,14 @@ static void render_show(struct req *rq, const struct show *show, const struct ap
         .plan = plan_of(show, req_arena(rq)),
         .over = over,
         .follow = show->state == SHOW_STATE_ANNOUNCED && !over,
-        .quantities = quantities(rq, sent ? visit_field(rq, "quantity") : STR("2")),
         .choices = choices(rq, show, visit_field(rq, "area")),
         .together = !sent || visit_field(rq, "together").n > 0,
         .accessible = visit_field(rq, "accessible").n > 0,
+        .code = visit_field(rq, "code"),
         .key = visit_new_key(rq),
     };
+    add_sale(rq, show, &view);
+    view.quantities = quantities(rq, view.per_user, sent ? visit_field(rq, "quantity") : STR("2"));
     if (sent) add_refusal(rq, refusal, &view);
     show_render(page_begin(rq), &view);
     page_end(rq);

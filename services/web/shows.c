@@ -12,7 +12,8 @@ static void on_shows(struct req *rq, const struct api_answer *answer) {
     view.search.problem = search_problem(rq, answer);
     if (answer->code == 400 && view.search.problem.n > 0) {
         visit->status = 400;
-    } else if (answer->code != 200 || !view_shows(answer->body, req_arena(rq), &view.shows)) {
+    } else if (answer->code != 200 ||
+               !view_shows(answer->body, visit->page.now, req_arena(rq), &view.shows)) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
@@ -51,12 +52,13 @@ static void put_flag(struct req *rq, struct json *body, const char *name) {
 void buy_places(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
-    struct str area = visit_field(rq, "area");
+    struct str area = visit_field(rq, "area"), code = visit_trim(visit_field(rq, "code"));
     struct json body = {0};
     json_open(&body, '{');
     json_put_uuid(&body, "showId", req_path_uuid(rq, 0));
     visit_put_number(rq, &body, "quantity", "quantity");
     if (area.n > 0) json_put_text(&body, "areaId", area);
+    if (code.n > 0) json_put_text(&body, "code", code);
     put_flag(rq, &body, "together");
     put_flag(rq, &body, "accessible");
     json_close(&body, '}');

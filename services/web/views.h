@@ -35,7 +35,7 @@ bool view_purchase(const json_t *json, struct arena *arena, struct order *out);
 bool view_tickets(const json_t *json, struct arena *arena, struct ticket_card_list *out);
 bool view_orders(const json_t *json, struct arena *arena, struct order_row_list *out);
 bool view_purchases(const json_t *json, struct arena *arena, struct order_row_list *out);
-bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out);
+bool view_shows(const json_t *json, int64_t now_us, struct arena *arena, struct show_card_list *out);
 bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, struct own_show_list *out);
 
 /* How much is left of all places, and of how many that is said in words: "7 left", "Sold out". */
@@ -44,6 +44,16 @@ struct str view_left(int64_t free, struct arena *arena);
 
 /* Whether a show is over. How long it lasts is not known: it counts as 12 hours. */
 bool view_over(int64_t starts_at, int64_t now_us);
+
+/* When places of a show are sold, and which ones. */
+struct phase {
+    const json_t *json; /* as the service has it */
+    struct str name;
+    int64_t opens_at, closes_at;
+    const json_t *areas; /* their ids; NULL: all */
+    int64_t per_user;
+    bool queue, codes;
+};
 
 /* A show and its areas. */
 struct show {
@@ -56,8 +66,19 @@ struct show {
     int64_t free, places, made, known; /* of all areas together */
     int64_t per_user;                  /* most places a person */
     int64_t version;
+    const struct phase *phases; /* in the order of their times; none: it is sold once it is announced */
+    size_t phase_count;
 };
 bool view_show(const json_t *json, struct arena *arena, struct show *out);
+/* What a show sells at a moment. */
+struct sale {
+    enum sale_state state;
+    const struct phase *phase; /* that is open, or opens next; NULL: neither */
+};
+struct sale view_sale(const struct show *show, int64_t now_us);
+bool view_sells(const struct sale *sale, const struct uuid *area);
+struct phase_line_list view_phase_lines(const struct show *show, int64_t now_us, struct arena *arena);
+struct str view_in(int64_t us, struct arena *arena); /* 2 days 3 h, 3 h 20 min, 12 min */
 /* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena);
 /* A row of the map of an area's seats. */

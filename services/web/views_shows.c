@@ -24,6 +24,20 @@ struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena
     return kept;
 }
 
+struct str view_in(int64_t us, struct arena *arena) {
+    long long minutes = us < 0 ? 0 : (us + 59999999) / 60000000, hours = minutes / 60, days = hours / 24;
+    struct buf text = {0};
+    if (days > 0)
+        buf_printf(&text, days == 1 ? "%lld day %lld h" : "%lld days %lld h", days, hours % 24);
+    else if (hours > 0)
+        buf_printf(&text, "%lld h %lld min", hours, minutes % 60);
+    else
+        buf_printf(&text, "%lld min", minutes);
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
+}
+
 static bool get_head(const json_t *json, struct arena *arena, struct show_head_view *out) {
     if (!read_text(json, "title", &out->title) || !read_text(json, "venue", &out->venue) ||
         !read_text(json, "city", &out->city) || !read_text(json, "timeZone", &out->zone) ||
@@ -69,7 +83,14 @@ bool view_over(int64_t starts_at, int64_t now_us) {
     return starts_at + longest_us < now_us;
 }
 
-bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *out) {
+/* Until when it is not on sale yet, if it has phases. */
+static void get_sale(const json_t *show, int64_t now_us, struct arena *arena, struct show_card_view *out) {
+    out->ended = json_is_true(json_object_get(show, "saleOver"));
+    if (read_time(show, "opensAt", &out->opens_at) && out->opens_at > now_us)
+        out->opens = view_in(out->opens_at - now_us, arena);
+}
+
+bool view_shows(const json_t *json, int64_t now_us, struct arena *arena, struct show_card_list *out) {
     size_t n = json_array_size(json);
     struct show_card_view *cards = arena_alloc(arena, n * sizeof *cards);
     for (size_t i = 0; i < n; i++) {
@@ -85,6 +106,7 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
                                            .starts_at = head.starts_at,
                                            .zone = head.zone};
         if (!get_supply(show, arena, &cards[i])) return false;
+        get_sale(show, now_us, arena, &cards[i]);
     }
     *out = (struct show_card_list){cards, n};
     return json_is_array(json);
@@ -92,7 +114,7 @@ bool view_shows(const json_t *json, struct arena *arena, struct show_card_list *
 
 bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, struct own_show_list *out) {
     struct show_card_list cards;
-    if (!view_shows(json, arena, &cards)) return false;
+    if (!view_shows(json, now_us, arena, &cards)) return false;
     struct own_show_view *shows = arena_alloc(arena, cards.count * sizeof *shows);
     size_t n = 0;
     for (size_t i = 0; i < cards.count; i++) {
@@ -111,6 +133,8 @@ bool view_own_shows(const json_t *json, int64_t now_us, struct arena *arena, str
                                           .zone = card->zone,
                                           .state = (enum show_state)state,
                                           .over = view_over(card->starts_at, now_us),
+                                          .opens = card->opens,
+                                          .ended = card->ended,
                                           .free = get_count(show, "free"),
                                           .places = get_count(show, "places")};
         shows[n].taken = shows[n].places - shows[n].free;
@@ -171,6 +195,26 @@ static bool get_areas(const json_t *json, struct arena *arena, struct show *out)
     return json_is_array(json);
 }
 
+static bool get_phase(const json_t *json, struct phase *out) {
+    *out = (struct phase){.json = json,
+                          .areas = json_object_get(json, "areas"),
+                          .per_user = json_integer_value(json_object_get(json, "perUser")),
+                          .queue = json_is_true(json_object_get(json, "queue")),
+                          .codes = json_is_true(json_object_get(json, "codes"))};
+    return read_text(json, "name", &out->name) && read_time(json, "opensAt", &out->opens_at) &&
+           read_time(json, "closesAt", &out->closes_at);
+}
+
+static bool get_phases(const json_t *json, struct arena *arena, struct show *out) {
+    size_t n = json_array_size(json);
+    struct phase *phases = arena_alloc(arena, n * sizeof *phases);
+    for (size_t i = 0; i < n; i++)
+        if (!get_phase(json_array_get(json, i), &phases[i])) return false;
+    out->phases = phases;
+    out->phase_count = n;
+    return true;
+}
+
 bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     struct str status;
     *out = (struct show){0};
@@ -183,7 +227,8 @@ bool view_show(const json_t *json, struct arena *arena, struct show *out) {
     out->per_user = get_count(json, "perUser");
     out->version = get_count(json, "version");
     out->head.cover = cover_of(&out->id, arena);
-    return state >= 0 && get_areas(json_object_get(json, "areas"), arena, out);
+    return state >= 0 && get_phases(json_object_get(json, "phases"), arena, out) &&
+           get_areas(json_object_get(json, "areas"), arena, out);
 }
 
 /* --- the seats of an area --- */

@@ -20,8 +20,9 @@ struct visit *visit_of(struct req *rq) {
 
 /* Where a form that was sent stands: /orders/1 for /orders/1/pay. */
 static struct str page_of_target(struct str path) {
-    static const char *const actions[] = {"/buy",   "/withdraw", "/pay",   "/confirm",  "/cancel",
-                                          "/email", "/password", "/areas", "/announce", "/discard"};
+    static const char *const actions[] = {"/buy",      "/withdraw", "/pay",      "/confirm",
+                                          "/cancel",   "/email",    "/password", "/areas",
+                                          "/announce", "/discard",  "/remove",   "/codes"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         size_t n = strlen(actions[i]);
         if (path.n > n && memcmp(path.p + path.n - n, actions[i], n) == 0) path.n -= n;
@@ -38,6 +39,7 @@ static struct str notice_of(struct req *rq) {
         {{"drafted", 7}, {"Your draft is made. Now add its areas.", 38}},
         {{"area", 4}, {"The area is added. Its places are being made.", 45}},
         {{"announced", 9}, {"Your show is announced and on sale.", 35}},
+        {{"phased", 6}, {"Your show is announced. It is sold by its phases.", 49}},
         {{"withdrawn", 9}, {"Your ticket is withdrawn.", 25}},
         {{"email", 5}, {"Your e-mail is changed.", 23}},
         {{"password", 8}, {"Your password is changed.", 25}},

@@ -37,6 +37,7 @@ class Checks:
         self.edits_follow_their_versions()
         self.purchases_are_whole()
         self.places_are_kept()
+        self.phases_are_kept()
         self.shows_agree()
         return self.linearizable()
 
@@ -176,6 +177,21 @@ class Checks:
             select t.id, t.status from tickets t join seat_rows r on r.id = row_of_place(t.id)
              where t.show_id is not null and ((r.free >> (place_number(t.id) & 63)) & 1 = 1) <> (t.status = 'available') limit 3""")
         assert wrong == [], f"ticket {wrong[0]} is not what the map of seats says"
+
+    def phases_are_kept(self):
+        """Nothing is sold outside of a phase, and to nobody without a code where one is asked for; no code is used too often."""
+        wrong = self.stack.sql("orders", """
+            select e.id, e.occurred_at from order_events e join shows w on w.id = e.show_id
+             where e.type = 'OrderCreated'
+               and not exists (select from jsonb_array_elements(w.phases) p
+                                where e.occurred_at >= (p ->> 'opensAt')::timestamptz and e.occurred_at < (p ->> 'closesAt')::timestamptz
+                                  and (not (p ->> 'codes')::boolean
+                                       or exists (select from code_uses u where u.show_id = w.id and u.user_id = e.user_id))) limit 3""")
+        assert wrong == [], f"order {wrong[0][0]} was placed in no phase, or without a code: {wrong}"
+        wrong = self.stack.sql("orders", """
+            select c.used, c.uses, count(u.hash) from codes c left join code_uses u on u.hash = c.hash
+             group by c.hash having c.used > c.uses or c.used <> count(u.hash)""")
+        assert wrong == [], f"codes used, of so many uses, by so many people: {wrong}"
 
     def shows_agree(self):
         """Whichever version of tickets said it, to whichever version of orders."""

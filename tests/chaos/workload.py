@@ -1,5 +1,6 @@
 """Sellers, buyers and payers: each a thread with dice of its own, who asks over HTTP, at the edge or at any instance of a service, and has
 each request and its answer written into the history. What is answered by 5xx or not at all may have happened or not."""
+import datetime
 import random
 import threading
 import time
@@ -18,6 +19,9 @@ CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_a
 SERVICES = {"/api/tickets": "tickets", "/api/shows": "tickets", "/api/orders": "orders", "/api/purchases": "orders", "/api/payments": "payments"}
 AREAS = [{"name": "Stalls", "price": 30, "rows": [{"name": row, "from": 1, "to": 10} for row in "ABC"]}, {"name": "Floor", "price": 20, "places": 30}]
 PER_USER = 6
+# The show is sold to fans first, then for a while to nobody: (opens, closes) in seconds from when it is made.
+FANS, EVERYBODY = (-3600, 25), (30, 86_400)
+FANS_PER_USER, CODES, CODE_USES = 3, 3, 4
 SHOW = {"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z", "timeZone": "Europe/Zurich", "perUser": PER_USER}
 
 
@@ -147,6 +151,7 @@ class Buyer(Person):
     def buy_places(self):
         """Of the show. Always with a key, by which an answer that was lost is found again."""
         body = {"showId": self.crowd.show, "quantity": self.dice.randint(1, 3), "together": self.dice.random() < 0.7}
+        body |= self.code()
         headers = {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}
         for _ in range(self.dice.randint(2, 5)):
             outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=body["quantity"])
@@ -156,6 +161,11 @@ class Buyer(Person):
         if outcome == OK and purchase["status"] == "created":
             everything = [[o["id"], o["ticket"]["id"]] for o in purchase["orders"]]
             self.go_on({"ticket": everything[0][1], "order": purchase["id"], "all": everything})
+
+    def code(self):
+        """Each has one of the codes, or none; there are not enough uses of them for all."""
+        n = int(self.name.split()[1].rstrip(",")) % (CODES + 1)
+        return {"code": self.crowd.codes[n]} if n < CODES else {}
 
     def key(self, ticket):
         """Of one order; of a few none; and sometimes one that others have, too, for the same ticket."""
@@ -232,6 +242,14 @@ class Crowd(Background):
         show = seller.post("/api/shows", json=SHOW).json()["id"]
         for area in AREAS:
             assert seller.post(f"/api/shows/{show}/areas", json=area).status_code == 202
+        made = wait_until(lambda: (a := seller.post(f"/api/shows/{show}/codes", json={"count": CODES, "uses": CODE_USES})).ok and a.json(),
+                          "orders knows the show")
+        self.codes = made["codes"]
+        now = datetime.datetime.now(datetime.UTC)
+        phases = [{"name": name, "opensAt": (now + datetime.timedelta(seconds=opens)).isoformat(),
+                   "closesAt": (now + datetime.timedelta(seconds=closes)).isoformat(), "perUser": most, "codes": name == "Fans"}
+                  for name, (opens, closes), most in (("Fans", FANS, FANS_PER_USER), ("Everybody", EVERYBODY, PER_USER))]
+        assert seller.put(f"/api/shows/{show}/phases", json={"phases": phases}).status_code == 200
         wait_until(lambda: seller.post(f"/api/shows/{show}/announce").status_code == 200, "the show is announced")
         return show
 

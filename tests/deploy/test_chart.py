@@ -323,9 +323,10 @@ def test_paths_lead_where_they_should(rendered):
                 backends = rule.get("backendRefs")
                 routes[match["path"]["type"], match["path"]["value"]] = backends[0]["name"] if backends else None
     for path, service in edge.PATHS.items():
+        path = path.replace("*", "1")
         for request in (path, path.upper(), path + "/", path + "/x/y"):
-            hits = {to for (kind, value), to in routes.items() if kind == "RegularExpression" and re.fullmatch(value, request)}
-            assert hits == {f"shop-{service}"}, request
+            hits = {value: to for (kind, value), to in routes.items() if kind == "RegularExpression" and re.fullmatch(value, request)}
+            assert hits[max(hits, key=len)] == f"shop-{service}", request  # as Envoy Gateway sorts them
     for request in ("/api/ticketsx", "/", "/tickets", "/apix", "/wellXknown/jwks.json"):
         assert not any(re.fullmatch(value, request) for kind, value in routes if kind == "RegularExpression"), request
     assert routes["PathPrefix", "/"] == routes["Exact", "/live"] == "shop-web"

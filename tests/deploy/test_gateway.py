@@ -126,6 +126,12 @@ def test_paths_that_nobody_has(edge, path):
     assert answer.status_code == 404 and errors(answer) == "Not found"
 
 
+def test_a_path_within_the_paths_of_another_service(edge, stack):
+    [token] = stack.tokens(1)
+    answer = edge.visitor(token).post("/api/Shows/00000000-0000-7000-8000-000000000000/codes", json={})
+    assert answer.status_code == 400 and answer.json()["errors"][0]["field"] == "count", "orders answers"
+
+
 def test_the_services_own_errors_stay(edge):
     answer = edge.visitor().post("/api/users/signup", json={"email": "nobody", "password": "x"})
     assert answer.status_code == 400 and {error["field"] for error in answer.json()["errors"]} == {"email", "password"}

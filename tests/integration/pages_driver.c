@@ -358,6 +358,7 @@ int main(int argc, char **argv) {
     write_bought();
     write_show_lists();
     write_show();
+    write_phases();
     write_seats();
     write_texts();
     write_drafts();

@@ -27,8 +27,19 @@ static struct show_card_view show_card(int i) {
                                    .cover = cover_of(&other, &arena),
                                    .from = dollars(2950 + 700 * i),
                                    .supply = (enum supply)(i % 4),
-                                   .left = left[i % 4]};
+                                   .left = left[i % 4],
+                                   .opens = i == 5 ? STR("2 days 3 h") : STR(""),
+                                   .opens_at = NOW + (51 * 60 - 1) * 60 * SECONDS,
+                                   .ended = i == 4};
 }
+
+static const struct phase_line_view phases[] = {
+    {STR("Fans <b>"), PHASE_STATE_PAST, STR("Tue 1 Dec 2026, 10:00"), NOW, STR("Wed 2 Dec 2026, 10:00"),
+     NOW + SECONDS, STR("Europe/Zurich"), STR("Stalls <b>, Balcony"), 2, false, true},
+    {STR("General sale"), PHASE_STATE_OPEN, STR("Wed 2 Dec 2026, 10:00"), NOW + SECONDS,
+     STR("Sun 30 May 2027, 20:00"), NOW + 2 * SECONDS, STR("Europe/Zurich"), STR(""), 8, true, false},
+    {STR("Last places"), PHASE_STATE_LATER, STR("Sun 30 May 2027, 20:00"), NOW + 2 * SECONDS,
+     STR("Mon 31 May 2027, 20:00"), NOW + 3 * SECONDS, STR("Europe/Zurich"), STR(""), 8, false, false}};
 
 static void write_show_lists(void) {
     struct show_card_view cards[TITLES];
@@ -54,7 +65,8 @@ static void write_show(void) {
          .seated = true,
          .free = 312,
          .left = STR("312 left"),
-         .tier = 1},
+         .tier = 1,
+         .on_sale = true},
         {.id = id, .name = STR("Balcony"), .price = dollars(2950), .seated = true, .left = STR("Sold out")},
         {.id = id,
          .name = STR("Stalls, wheelchairs"),
@@ -84,6 +96,38 @@ static void write_show(void) {
     SHOW("show-cancelled", .page = page, .state = SHOW_STATE_CANCELLED, .viewer = VIEWER_BUYER, .free = 316);
     SHOW("show-over", .page = page, .state = SHOW_STATE_ANNOUNCED, .viewer = VIEWER_BUYER, .free = 316,
          .over = true);
+#define PHASED(name, ...)                                                                                    \
+    SHOW(name, .page = page, .state = SHOW_STATE_ANNOUNCED, .free = 316, .phases = {phases, 3},              \
+         .per_user = 2, __VA_ARGS__)
+    PHASED("show-later", .viewer = VIEWER_BUYER, .sale = SALE_STATE_LATER, .opens_at = NOW + 90 * SECONDS,
+           .opens = STR("Tue 1 Dec 2026, 10:00"), .opens_in = STR("2 min"));
+    PHASED("show-later-mine", .viewer = VIEWER_SELLER, .sale = SALE_STATE_LATER,
+           .opens_at = NOW + 90 * SECONDS, .opens = STR("Tue 1 Dec 2026, 10:00"), .opens_in = STR("2 min"));
+    PHASED("show-phase", .viewer = VIEWER_BUYER, .now_phase = STR("Fans <b>"), .coded = true,
+           .code = STR("7K2M <b>"),
+           .code_error = STR("Must have 16 letters and digits, like 7K2M-Q4ZD-0V9X-H3TB"));
+    PHASED("show-queue", .viewer = VIEWER_BUYER, .sale = SALE_STATE_QUEUE, .now_phase = STR("Fans <b>"));
+    PHASED("show-sale-over", .viewer = VIEWER_BUYER, .sale = SALE_STATE_OVER);
+}
+
+static void write_phases(void) {
+    static const struct option_view areas[] = {{STR("x"), STR("Stalls <b>"), true},
+                                               {STR("y"), STR("Pit"), false}};
+    struct page_view page =
+        page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f/phases", "mara@example.com", NULL);
+    WRITE(phases, "phases", .page = page, .id = id, .title = str_of(titles[1]), .phases = {phases, 3},
+          .announced = true, .per_user = STR("8"), .areas = {areas, 2}, .coded = true, .count = STR("x"),
+          .count_error = STR("Must be a whole number from 1 to 1000"), .uses = STR("1"), .key = KEY);
+    WRITE(codes, "codes", .page = page, .id = id, .title = str_of(titles[1]), .count = 2, .uses = 1,
+          .codes = STR("7K2M-Q4ZD-0V9X-H3TB\nC1PN-8WYE-65RA-JG0S\n"));
+    WRITE(phases, "phases-none", .page = page, .id = id, .title = str_of(titles[1]), .per_user = STR("8"));
+    WRITE(phases, "phases-fixed", .page = page, .id = id, .title = str_of(titles[1]), .announced = true,
+          .fixed = true);
+    WRITE(phases, "phases-refused", .page = page, .id = id, .title = str_of(titles[1]), .per_user = STR("0"),
+          .name = STR("Fans <b>"), .opens = STR("2027-06-01T20:00"),
+          .opens_error = STR("Must be a date and a time, like 2027-06-01T20:00"),
+          .closes_error = STR("Must be a date and a time, like 2027-06-01T20:00"), .areas = {areas, 2},
+          .problem = STR("Phases: number 1 must not close before it opens."));
 }
 
 static void write_seats(void) {

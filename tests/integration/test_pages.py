@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 100  # how many pages the driver writes
+STATES = 110  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,7 @@ def test_forms_work_by_themselves(pages):
 def test_an_error_stands_at_its_field(pages):
     for name, fields in {"sell-refused": ["title", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
                          "show-new-refused": ["venue", "starts", "zone", "per-user"], "draft-refused": ["price", "places"],
+                         "phases-refused": ["opens", "closes"], "phases": ["count"],
                          "account-refused": ["email", "email-current", "password", "password-current"]}.items():
         tree = pages[name]
         wrong = [e for e in tree.iter("input") if e.get("aria-invalid") == "true"]
@@ -153,13 +154,15 @@ def test_every_state_says_what_it_is(pages):
         "show-stranger": "Sign in to buy", "show-full": "Nothing is free right now", "show-mine": "This is your show", "show-cancelled":
         "This show is cancelled", "draft": "None yet", "draft-making": "Getting your places ready: 800 of 1500", "draft-ready":
         "All 1200 places are ready to sell", "order-lost": "We lost this order by a failure of ours", "show-over": "This show is over.",
+        "show-later": "On sale in 2 min", "show-later-mine": "on sale from", "show-phase": "at most 2 of this show a person", "show-queue": "sold by a queue",
+        "show-sale-over": "The sale is over", "phases-none": "sold from its announcement on", "phases-fixed": "announced without phases", "codes": "2 codes",
         "seats-accessible": "I need, or come with somebody who needs, an accessible place",
     }
     for name, words in says.items():
         assert words in text_of(pages[name].find(".//main")), name
     for name, tree in pages.items():
         buys = [f for f in tree.iter("form") if f.get("action").endswith("/buy")]
-        assert bool(buys) == (name in ("ticket", "show", "show-refused")), name
+        assert bool(buys) == (name in ("ticket", "show", "show-refused", "show-phase")), name
         pays = [f for f in tree.iter("form") if f.get("action").endswith("/pay")]
         assert bool(pays) == (name in ("order", "order-declined", "order-soon", "order-stripe", "purchase", "purchase-declined")), name
     assert "not charged" not in text_of(pages["order-refunded"].find(".//main"))

@@ -65,8 +65,7 @@ def test_phases_are_set(stack, seller, other):
     ([phase(10, 20, areas=["x"])], "areas of number 1 must be a list of UUIDs"),
     ([phase(10, 20, queue=1)], "queue of number 1 must be true or false"),
     ([phase(20, 10)], "number 1 must not close before it opens"),
-    ([phase(10, 20), phase(15, 30)], "number 2 must not open before the one before it closes"),
-    ([phase(10, 20, codes=True)], "number 1 cannot ask for codes yet")])
+    ([phase(10, 20), phase(15, 30)], "number 2 must not open before the one before it closes")])
 def test_phases_refused(seller, phases, message):
     answer = seller.put(f"/api/shows/{missing_id()}/phases", json={"phases": phases})
     [(field, said)] = errors(answer)
@@ -81,7 +80,7 @@ def test_phases_of_an_announced_show(seller, other):
     assert put(seller, show, past, present, later).status_code == 200
     wait_until(lambda: seller.post(f"/api/shows/{show['id']}/announce").status_code == 200, "it is announced")
     [listed] = other.get("/api/shows", params={"q": show["title"]}).json()
-    assert listed["version"] == 3 and not {"phases", "now"} & set(listed), "they may be long"
+    assert listed["version"] == 3 and not {"phases", "now", "opensAt", "saleOver"} & set(listed), "they may be long"
     refused(put(other, show, present), 403)
     refused(put(seller, show), 409, "must keep a phase")
     refused(put(seller, show, present, later), 409, "stay as they are")
@@ -90,6 +89,17 @@ def test_phases_of_an_announced_show(seller, other):
     refused(put(seller, show, {**past, "closesAt": at(-3601)}, present, later), 409, "stay as they are")
     refused(put(seller, show, phase(-9000, -8000), past, present, later), 409, "must open in the future")
     assert put(seller, show, past, {**present, "closesAt": at(1800)}, phase(1900, 2000, name="New")).status_code == 200
+
+
+@pytest.mark.parametrize("phases, said", [
+    ([(-3600, -60), (3600, 7200), (7200, 9000)], "opensAt"), ([(-3600, 3600), (3600, 7200)], None), ([(-7200, -3600), (-60, -30)], "saleOver")])
+def test_lists_say_when_it_goes_on_sale(seller, phases, said):
+    show = make_show(seller)
+    phases = [phase(*times) for times in phases]
+    assert put(seller, show, *phases).status_code == 200
+    [listed] = [s for s in seller.get("/api/shows", params={"mine": "true"}).json() if s["id"] == show["id"]]
+    told = {"opensAt": phases[1]["opensAt"], "saleOver": True}
+    assert {key: listed[key] for key in told if key in listed} == ({said: told[said]} if said else {})
 
 
 def test_a_show_announced_without_phases_sells(seller):

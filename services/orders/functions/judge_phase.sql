@@ -4,7 +4,8 @@ create or replace function phase_has(phase jsonb, area_id uuid) returns boolean 
 $$;
 
 -- Why somebody cannot have so many more places of a show by the phase that is open at this moment; null: he can. The phases follow one
--- another, so at most one is open.
+-- another, so at most one is open. Where there is a queue, codes are spent at joining it. "code required" comes last: whoever has a
+-- code spends it only if nothing else is in the way.
 create or replace function judge_phase(of_show shows, buyer_id uuid, area_id uuid, wanted int) returns text language plpgsql stable as $$
 declare
     phase jsonb := (select p from jsonb_array_elements(of_show.phases) p
@@ -18,6 +19,8 @@ begin
     return case when (phase ->> 'queue')::boolean then 'queue required'
                 when area_id is null and phase ? 'areas' then 'which area'
                 when (select count(*) from orders o where o.user_id = buyer_id and o.show_id = of_show.id and o.status <> 'cancelled')
-                     + wanted > (phase ->> 'perUser')::int then 'show limit' end;
+                     + wanted > (phase ->> 'perUser')::int then 'show limit'
+                when (phase ->> 'codes')::boolean
+                     and not exists (select from code_uses u where u.show_id = of_show.id and u.user_id = buyer_id) then 'code required' end;
 end
 $$;

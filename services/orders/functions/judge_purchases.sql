@@ -54,7 +54,7 @@ begin
       left join shows w on w.id = t.show_id
       left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
     return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over',
-                                                      'queue required', 'show limit']) with ordinality as known (reason, nr)
+                                                      'queue required', 'show limit', 'code required']) with ordinality as known (reason, nr)
                       where reason = any (reasons) order by nr limit 1),
                     case when currencies > 1 then 'currencies' end);
 end

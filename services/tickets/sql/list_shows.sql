@@ -1,5 +1,5 @@
 -- A page of the shows that are announced, by date: those behind the one that `cursor` names. With their cheapest place that is free, and how
--- many places are free of how many. Their phases stay out: they may be long.
+-- many places are free of how many. Their phases stay out, as they may be long; it is told when the next one opens.
 with page as materialized (
     select r.ordinal, s.*
       from unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[]) with ordinality
@@ -23,7 +23,8 @@ with page as materialized (
      group by a.show_id
 )
 select s.ordinal, s.id, s.title, s.venue, s.city, s.starts_at, s.time_zone, s.description, s.currency, s.status, s.per_user, s.user_id,
-       s.version, null::text as phases, n.from_price, coalesce(n.free, 0)::int8 as free, s.place_count::int8 as places
+       s.version, null::text as phases, n.from_price, coalesce(n.free, 0)::int8 as free, s.place_count::int8 as places,
+       s.phases is not null as phased, case when s.phases is not null then next_opening(s.phases) end as opens_at
   from page s
   left join count n on n.show_id = s.id
  order by s.ordinal, s.starts_at, s.id

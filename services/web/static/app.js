@@ -62,6 +62,7 @@
         seen.set(fresh, now);
         part.replaceWith(fresh);
         countDown(fresh);
+        countToSale(fresh);
         const badge = fresh.querySelector(".badge");
         if (another && badge) announce(badge.textContent);
     }
@@ -237,6 +238,29 @@
         }
     }
 
+    // --- until a show goes on sale ---
+
+    function inWords(s) {
+        const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24;
+        if (days > 0) return `${days} ${days === 1 ? "day" : "days"} ${hours} h`;
+        return hours > 0 ? `${hours} h ${Math.floor(s / 60) % 60} min` : clock(s);
+    }
+
+    // Everybody waits for the same moment: their browsers do not all ask in it.
+    function countToSale(root) {
+        for (const box of all("[data-opens]", root)) {
+            const opens = Date.parse(box.dataset.opens);
+            const tick = () => {
+                if (!box.isConnected) return;
+                const left = Math.ceil((opens - now()) / 1000), part = box.closest("[data-refresh]");
+                box.textContent = left > 0 ? `On sale in ${inWords(left)}` : "On sale now";
+                if (left > 0) setTimeout(tick, 1000 - ((now() - opens) % 1000 + 1000) % 1000 + 5);
+                else if (part) setTimeout(() => refresh().then(() => setTimeout(tick, READ_AGAIN)), 1000 * Math.random());
+            };
+            tick();
+        }
+    }
+
     // --- what is held, on every other page ---
 
     for (const box of all(".held-left")) {
@@ -336,5 +360,6 @@
     for (const part of parts()) seen.set(part, essence(part));
     localize(document);
     countDown(document);
+    countToSale(document);
     follow();
 })();
