@@ -12,6 +12,7 @@ from history import OK, REFUSED, UNKNOWN, now_us
 from support import User, wait_until
 
 SELLERS, BUYERS = 4, 20
+RIVALS = 6
 ON_SALE = 12  # tickets that buyers choose among: few enough to meet each other
 PATIENCE = 15  # seconds until a request counts as not answered
 CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired",
@@ -123,8 +124,11 @@ class Seller(Person):
 
 class Buyer(Person):
     def act(self):
-        if self.dice.random() < 0.4:
+        choice = self.dice.random()
+        if choice < 0.4:
             self.buy_places()
+        elif choice < 0.5:
+            self.rush()
         else:
             self.order_ticket()
         self.rest(0.8)
@@ -147,6 +151,22 @@ class Buyer(Person):
             self.ask("order", "POST", "/api/orders", {"ticketId": ticket}, headers, ticket=ticket)
         if outcome == OK:
             self.go_on({"ticket": ticket, "order": order["id"], "all": [[order["id"], ticket]]})
+
+    def rush(self):
+        """Several people for one ticket in the same moment: who looks before he leaps sees that it is free."""
+        ticket = self.crowd.any_ticket(self.dice)
+        tokens = self.dice.sample(self.crowd.tokens[SELLERS:], RIVALS)
+        rivals = [Buyer(self.crowd, token, f"{self.name}, rival {self.dice.getrandbits(32):x}") for token in tokens if ticket]
+        threads = [threading.Thread(target=rival.try_once, args=(ticket,), daemon=True) for rival in rivals]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def try_once(self, ticket):
+        outcome, order = self.ask("order", "POST", "/api/orders", {"ticketId": ticket}, {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}, ticket=ticket)
+        if outcome == OK:
+            self.cancel({"ticket": ticket, "order": order["id"], "all": [[order["id"], ticket]]})
 
     def buy_places(self):
         """Of the show. Always with a key, by which an answer that was lost is found again."""
