@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from rivals import all_at_once
-from support import Replica, errors, missing_id, refused
+from support import Replica, errors, list_ticket, missing_id, refused
 from test_phases import phase
 from venue import Venue
 
@@ -127,7 +127,13 @@ def test_a_refusal_spends_none(stack, seller, buyer):
     venue.phases = json.dumps([phase(-3600, 3600, codes=True, perUser=2)])
     venue.tell("announced")
     assert reason(buy(buyer, venue, code, quantity=3), 409) == "limit"
+    euros = list_ticket(stack, seller)["id"]
+    stack.sql("orders", "update tickets set currency = 'EUR' where id = %s", euros)
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 1), euros], "code": code}), 409, "currenc")
+    held = [buyer.place(list_ticket(stack, seller)) for _ in range(10)]
+    refused(buy(buyer, venue, code), 409, "unpaid")
     assert uses_of(stack, venue) == [(0,)]
+    assert buyer.delete(f"/api/orders/{held[0]['id']}").status_code == 204
     assert buy(buyer, venue, code).status_code == 201
 
 

@@ -136,6 +136,9 @@ def test_a_phase_of_some_areas(stack, seller, buyer):
     refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "not on sale yet", "not_open")
     venue.buy(buyer, 2, areaId=stalls)
     assert buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 4)}).status_code == 201
+    venue.phases = json.dumps([phase(-3600, 3600, areas=[stalls, balcony])])
+    venue.tell("announced")
+    venue.buy(buyer, 2)
 
 
 def test_a_limit_is_of_the_whole_show(stack, seller, buyer):

@@ -18,7 +18,8 @@ begin
                                   where phase_has(p, area_id) and now() < (p ->> 'opensAt')::timestamptz) then 'not open' else 'over' end;
     end if;
     return case when (phase ->> 'queue')::boolean and admitted_to is distinct from of_show.id then 'queue required'
-                when area_id is null and phase ? 'areas' then 'which area'
+                when area_id is null and phase ? 'areas'
+                     and exists (select from areas a where a.show_id = of_show.id and not phase -> 'areas' ? a.id::text) then 'which area'
                 when (select count(*) from orders o where o.user_id = buyer_id and o.show_id = of_show.id and o.status <> 'cancelled')
                      + wanted > (phase ->> 'perUser')::int then 'show limit'
                 when (phase ->> 'codes')::boolean

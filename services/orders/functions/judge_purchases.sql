@@ -15,19 +15,23 @@ begin
         select case when r.ordinal <> all (locked) then 'again'
                     else coalesce(
                         case when r.key is not null then judge_key(r) end,
-                        case when r.tickets is not null then judge_tickets(r, admitted[r.ordinal::int])
-                             when w.id is null or w.status <> 'announced' then 'missing'
-                             when w.user_id = r.user_id then 'own'
-                             when r.area_id is not null and a.id is null then 'no area'
-                             when a.accessible and not r.accessible then 'accessible'
-                             when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity, admitted[r.ordinal::int])
-                             when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
-                                  + r.quantity > w.per_user then 'show limit' end,
+                        nullif(judged.reason, 'code required'), -- whoever is refused for anything else keeps his code
                         case when (select count(*) from orders o where o.user_id = r.user_id and o.hold_slot is not null)
-                                  + r.quantity > r.most then 'limit' end) end
+                                  + r.quantity > r.most then 'limit' end,
+                        judged.reason) end
           from unnest(requests) r
           left join shows w on w.id = r.show_id
           left join areas a on a.id = r.area_id and a.show_id = r.show_id
+         cross join lateral (
+               select case when r.tickets is not null then judge_tickets(r, admitted[r.ordinal::int])
+                           when w.id is null or w.status <> 'announced' then 'missing'
+                           when w.user_id = r.user_id then 'own'
+                           when r.area_id is not null and a.id is null then 'no area'
+                           when a.accessible and not r.accessible then 'accessible'
+                           when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity, admitted[r.ordinal::int])
+                           when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
+                                + r.quantity > w.per_user then 'show limit' end as reason
+                offset 0) judged
          order by r.ordinal);
 end
 $$;
@@ -54,9 +58,9 @@ begin
       left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
       left join shows w on w.id = t.show_id
       left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
-    return coalesce((select reason from unnest(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over',
-                                                      'queue required', 'show limit', 'code required']) with ordinality as known (reason, nr)
-                      where reason = any (reasons) order by nr limit 1),
-                    case when currencies > 1 then 'currencies' end);
+    return (select reason from unnest(reasons || case when currencies > 1 then 'currencies' end) as given (reason)
+             where reason is not null
+             order by array_position(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over', 'queue required',
+                                           'which area', 'show limit', 'currencies', 'code required'], reason) limit 1);
 end
 $$;
