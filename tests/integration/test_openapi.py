@@ -151,7 +151,7 @@ def described():
             for path, item in DOCUMENT["paths"].items() for method, operation in item.items() if method in METHODS}
 
 
-FORMS = {("POST", "/api/shows/{uuid}/picture")}  # of pages; programs have the same by another route
+FORMS = {("POST", "/api/shows/{uuid}/picture-form")}  # of pages; programs have the same by another route
 
 
 def implemented():
