@@ -168,7 +168,7 @@ def implemented():
                 assert read, f"{file}: a route that is not understood: {row}"
                 method, path, flags = read.groups()
                 routes[method, path] = "ROUTE_SESSION" in flags
-    assert FORMS <= routes.keys()
+    assert routes.keys() >= FORMS
     return {route: session for route, session in routes.items() if route not in FORMS}
 
 
