@@ -30,10 +30,11 @@ begin
             refusals[n] := 'none';
             left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
+            next := n;
             if r.quantity > 1 then
                 select * into claimed, next from claim_alike(requests, judged, n, claimed);
             end if;
-            if next = n or r.quantity = 1 then
+            if next = n then -- not decided there
                 next := n + 1;
                 r.tickets := claim_places(r);
                 if r.tickets is not null then
