@@ -170,7 +170,7 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
     else if (p->topic == SHOWS)
         queues_show(&x->queues, &e.show);
     else if (p->topic == STOCK)
-        stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places);
+        stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places, e.stock.accessible);
     else
         take_order(x, &e.order);
     return ST_OK;

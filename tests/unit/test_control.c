@@ -152,7 +152,7 @@ static void places_that_are_taken_are_not_left(void **state) {
     assert_int_equal(stock_left(&stock, &show, NULL, 0), -1);
     struct uuid first_ticket = ticket_of(&area, 0), last_ticket = ticket_of(&area, 0xffffff);
     stock_order(&stock, &first_ticket, &show, true); /* before it is known how many there are */
-    stock_area(&stock, &area, &show, 100);
+    stock_area(&stock, &area, &show, 100, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
     stock_order(&stock, &first_ticket, &show, true);
     stock_order(&stock, &last_ticket, &show, true);
@@ -160,10 +160,13 @@ static void places_that_are_taken_are_not_left(void **state) {
     stock_order(&stock, &first_ticket, &show, false);
     stock_order(&stock, &first_ticket, &show, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
-    stock_area(&stock, &second, &show, 10);
+    stock_area(&stock, &second, &show, 10, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 109);
     assert_int_equal(stock_left(&stock, &show, &second, 1), 10);
     assert_int_equal(stock_left(&stock, &other, NULL, 0), -1);
+    stock_area(&stock, &second, &show, 10, true);
+    assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
+    assert_int_equal(stock_left(&stock, &show, &second, 1), 0);
     stock_free(&stock);
 }
 
