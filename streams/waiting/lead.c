@@ -95,6 +95,7 @@ void lead_look(struct lead *l) {
     if (mono_us - l->looked_us < LEAD_LOOK_MS * INT64_C(1000)) return;
     l->looked_us = mono_us;
     l->watches = false;
+    queues_settle(l->queues);
     uint32_t at = 0;
     for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
         const struct phase *phase = phases_next(&q->phases, now_us);

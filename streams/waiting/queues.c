@@ -10,6 +10,9 @@
 #include "mem.h"
 #include "waiting_metrics.h"
 
+/* Longer than any turn: ADMIT_TIME. Who bought before that is not among those who may still buy. */
+static const int64_t TURN_MOST_US = INT64_C(86400) * 1000000;
+
 static void free_queue(void *queue) {
     struct queue *q = queue;
     room_free(&q->room);
@@ -19,6 +22,7 @@ static void free_queue(void *queue) {
 
 void queues_free(struct queues *q) {
     table_free(&q->all, free_queue);
+    buyers_free(&q->buyers);
 }
 
 struct queue *queues_find(const struct queues *q, const struct uuid *show) {
@@ -137,7 +141,20 @@ void queues_show(struct queues *q, const struct show_event *e) {
 }
 
 void queues_bought(struct queues *q, const struct order_event *e) {
-    struct queue *queue = e->has_show_id ? queues_find(q, &e->show_id) : NULL;
-    if (queue != NULL && e->status != ORDER_STATUS_CANCELLED)
-        room_bought(&queue->room, &e->user_id, e->occurred_at);
+    if (e->type != ORDER_CREATED || !e->has_show_id || e->occurred_at < clock_wall_us() - TURN_MOST_US) return;
+    buyers_add(&q->buyers, &(struct buyer){.show = e->show_id,
+                                           .user = e->user_id,
+                                           .at_us = e->occurred_at,
+                                           .read_us = clock_mono_us()});
+}
+
+/* Nobody waits for the turn of an order that was placed when there was no queue, or before it opened. */
+static bool settle(void *queues, const struct buyer *buyer) {
+    const struct queues *q = queues;
+    struct queue *queue = queues_find(q, &buyer->show);
+    return queue == NULL || !queue->room.open || room_bought(&queue->room, &buyer->user, buyer->at_us);
+}
+
+void queues_settle(struct queues *q) {
+    buyers_settle(&q->buyers, settle, q);
 }

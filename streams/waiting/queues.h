@@ -4,6 +4,7 @@
 #pragma once
 
 #include "admission.h"
+#include "buyers.h"
 #include "control.h"
 #include "events.h"
 #include "stock.h"
@@ -25,6 +26,7 @@ struct queue {
 
 struct queues {
     struct table all;
+    struct buyers buyers; /* of orders that belong to no turn yet */
     const struct admission_keys *keys;
 };
 
@@ -34,6 +36,9 @@ struct queue *queues_find(const struct queues *q, const struct uuid *show);
 void queues_event(struct queues *q, const struct waiting_event *e);
 void queues_show(struct queues *q, const struct show_event *e);
 void queues_bought(struct queues *q, const struct order_event *e);
+/* Counts those who have bought in the turns by which they came. To be called now and then, when all topics
+ * were read to their ends. */
+void queues_settle(struct queues *q);
 
 /* The seed of a round, by a key. */
 void queues_seed(const struct queues *q, int key, const struct uuid *show, const struct uuid *nonce,

@@ -161,11 +161,12 @@ const struct room_turn *room_turn_of(const struct room *r, uint32_t place) {
     return turn_of(r, place);
 }
 
-void room_bought(struct room *r, const struct uuid *user, int64_t at_us) {
+bool room_bought(struct room *r, const struct uuid *user, int64_t at_us) {
     uint32_t place;
-    if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return;
+    if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return false;
     struct room_turn *turn = turn_of(r, place);
     if (turn != NULL && at_us >= turn->at_us && places_note(r->places, user)) turn->bought++;
+    return turn != NULL;
 }
 
 uint32_t room_buying(const struct room *r, int64_t now_us) {

@@ -78,7 +78,8 @@ uint32_t room_serving(const struct room *r);  /* up to which place it has been p
 int64_t room_served_us(const struct room *r); /* when that changed last, or the opening */
 /* The turn of a place; NULL: not yet. */
 const struct room_turn *room_turn_of(const struct room *r, uint32_t place);
-/* Somebody has bought, after his turn came. */
-void room_bought(struct room *r, const struct uuid *user, int64_t at_us);
+/* Somebody has bought; it counts once a person, and when it was after his turn came. false: his turn is not
+ * known yet. */
+bool room_bought(struct room *r, const struct uuid *user, int64_t at_us);
 /* How many may still buy whose turn has come: they have not bought, and have time. */
 uint32_t room_buying(const struct room *r, int64_t now_us);

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "buyers.h"
+#include "clock.h"
 #include "room.h"
 
 enum { OPENS = 1000000, CLOSES = 9000000 };
@@ -168,10 +170,40 @@ static void counts_who_may_still_buy(void **state) {
         struct uuid id = id_of(i);
         bool served = place_of(i) <= 7 && place_of(i) > 3;
         uint32_t before = room_buying(&room, 150);
-        room_bought(&room, &id, 2 * OPENS);
+        room_bought(&room, &id, OPENS - 1); /* before his turn, in another phase */
+        assert_int_equal(room_buying(&room, 150), before);
+        assert_int_equal(room_bought(&room, &id, 2 * OPENS), place_of(i) <= 7);
         room_bought(&room, &id, 2 * OPENS);
         assert_int_equal(room_buying(&room, 150), before - served);
     }
+    struct uuid nobody = id_of(99);
+    assert_false(room_bought(&room, &nobody, 2 * OPENS));
+}
+
+static bool settle_in_room(void *arg, const struct buyer *buyer) {
+    (void)arg;
+    return room_bought(&room, &buyer->user, buyer->at_us);
+}
+
+/* As after a start, when `orders` was read before `waiting`. */
+static void an_order_may_be_read_before_the_turn(void **state) {
+    (void)state;
+    struct buyers buyers = {0};
+    for (int i = 1; i <= 100; i++)
+        buyers_add(&buyers, &(struct buyer){.user = id_of(i), .at_us = 2 * OPENS, .read_us = clock_mono_us()});
+    buyers_add(&buyers, &(struct buyer){.user = id_of(101), .at_us = 2 * OPENS}); /* long ago */
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(buyers.count, 100);
+    open_with(10);
+    room_serve(&room, 1, 7, OPENS, 200);
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(room_buying(&room, 150), 0);
+    assert_int_equal(buyers.count, 93);
+    room_serve(&room, 1, 10, OPENS, 200);
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(room_buying(&room, 150), 0);
+    assert_int_equal(buyers.count, 90);
+    buyers_free(&buyers);
 }
 
 static void another_round_begins_when_one_is_closed(void **state) {
@@ -212,6 +244,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(it_is_the_same_whether_the_seed_was_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_may_be_read_before_the_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_may_begin_with_any_round, set_up, tear_down),
     };
