@@ -112,7 +112,6 @@ static void try_place(struct waiting *x) {
     int count;
     group_partitions(x->thread.group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
-    x->caught_up = false; /* what came meanwhile may be more than what we have */
     x->placed_us = clock_mono_us();
     x->stepped_boot_us = clock_boot_us();
 }
@@ -136,6 +135,14 @@ static void look_whether_caught_up(struct waiting *x) {
     topic_thread_say_ready(&x->thread);
 }
 
+/* Whatever has made us stop reading, others may have moved on: nobody is answered, and nothing written, until
+ * all is read again. So a replica that is cut off from Kafka says so when its membership ends. */
+static void notice_loss(struct waiting *x) {
+    if (!x->caught_up || group_state(x->thread.group) == GROUP_FETCHING) return;
+    x->caught_up = false;
+    topic_thread_say_not_ready(&x->thread, "is about to read the topics to their ends again");
+}
+
 /* After a pause (a stopped process, a machine asleep) shows may have other phases: first read up to the end.
  */
 static void notice_pause(struct waiting *x) {
@@ -143,7 +150,6 @@ static void notice_pause(struct waiting *x) {
     x->stepped_boot_us = now_us;
     if (since_us < PAUSED_US || group_state(x->thread.group) != GROUP_FETCHING || !x->caught_up) return;
     log_info("waiting", "did not run for %lld ms: reading up to the end first", (long long)since_us / 1000);
-    x->caught_up = false;
     group_hold(x->thread.group);
 }
 
@@ -290,6 +296,7 @@ static void step(void *waiting) {
     metric_add(M_WAITING_READ, records);
     metric_add(M_CONSUMED, records);
     notice_pause(x);
+    notice_loss(x);
     look_whether_caught_up(x);
     answer_all(x);
     settle_all(x, false);

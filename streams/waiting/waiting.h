@@ -3,8 +3,8 @@
  * from the topics, and each replica has all of it.
  *
  * What is due in a queue is written by whoever wrote there last. A replica that sees it due for some time and
- * not written does so itself (control.h says why that does no harm). Nothing is written before all topics
- * were read to their ends, nor after a pause until they were again. */
+ * not written does so itself (control.h says why that does no harm). Before all topics were read to
+ * their ends it neither answers nor writes, nor after a pause or the loss of Kafka until they were again. */
 #pragma once
 
 #include "inbox.h"

@@ -296,6 +296,24 @@ def test_whichever_replica_is_killed(stack, seller, people):
         assert len(set(writers)) >= 2, "both have led"
 
 
+def test_a_queue_that_is_cut_off_says_nothing(stack, seller, people):
+    """What it knows may be old by then. It goes on when it has read what came meanwhile."""
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(3)]
+    for who in joined:
+        queue.join(who)
+    places, served = queue.places(joined), queue.numbers()["serving"]
+    stack.supervisor("stop", "kafka")
+    try:
+        wait_until(lambda: not stack.ready("waiting"), "it notices")
+        assert joined[0].get(queue.path).status_code == joined[0].post(queue.path).status_code == 503
+        assert requests.get(stack.url + queue.path + "/serving", timeout=DEADLINE).status_code == 503
+    finally:
+        stack.supervisor("start", "kafka")
+        stack.wait_kafka()
+    stack.wait_ready("waiting")
+    assert queue.places(joined) == places and queue.numbers()["serving"] >= served
+
+
 @pytest.mark.parametrize("keys", ["", "/tmp/there-is-none", __file__])
 def test_without_keys_it_does_not_start(stack, keys):
     with Replica(stack, "waiting", WAITING_KEYS=keys) as replica:
