@@ -125,7 +125,7 @@ void lead_measure(const struct lead *l) {
         served += room_serving(&q->room);
         buying += room_buying(&q->room, now_us);
         left += q->room.open && q->left > 0 ? q->left : 0;
-        bytes += (int64_t)places_bytes(q->room.places);
+        bytes += (int64_t)room_bytes(&q->room);
         int64_t late_us = overdue_us(q, now_us);
         if (late_us > overdue) overdue = late_us;
         leads += uuid_eq(&q->room.writer, &l->writer);

@@ -80,19 +80,26 @@ static bool announce(struct queues *q, struct queue *queue, const struct waiting
     return true;
 }
 
+/* The pace goes by when turns came. A writer whose clock is ahead does not hold up those who come after him. */
+static int64_t earlier(int64_t at_us, int64_t now_us) {
+    return at_us < now_us ? at_us : now_us;
+}
+
 static bool open_room(struct queue *queue, const struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
     if (!e->has_seed || !hex_decode(e->seed, seed, sizeof seed) ||
         !room_open(&queue->room, e->round, seed, e->occurred_at))
         return false;
-    int64_t late_us = clock_wall_us() - queue->room.opens_us;
+    int64_t now_us = clock_wall_us(), late_us = now_us - queue->room.opens_us;
+    queue->room.opened_us = earlier(queue->room.opened_us, now_us);
     metric_observe_us(M_WAITING_OPENING, late_us > 0 ? late_us : 0);
     return true;
 }
 
 static bool serve(struct queue *queue, const struct waiting_event *e) {
     return e->has_serving && e->serving > 0 && e->has_until &&
-           room_serve(&queue->room, e->round, (uint32_t)e->serving, e->occurred_at, e->until);
+           room_serve(&queue->room, e->round, (uint32_t)e->serving, earlier(e->occurred_at, clock_wall_us()),
+                      e->until);
 }
 
 static bool join(struct queue *queue, const struct waiting_event *e) {

@@ -6,6 +6,7 @@
 #include "mem.h"
 
 enum { FIRST_TURNS = 16 };
+static const int64_t minute_us = 60 * 1000000; /* by which clocks differ less */
 
 static void empty(struct room *r) {
     places_free(r->places);
@@ -107,14 +108,34 @@ bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_
     return true;
 }
 
+/* Those whose time is over need no more than to be told so. */
+static void merge_ended(struct room *r, int64_t now_us) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->nturns; i++) {
+        struct room_turn turn = r->turns[i];
+        bool ended = turn.until_us < now_us - minute_us;
+        if (n > 0 && ended && r->turns[n - 1].until_us < now_us - minute_us) {
+            turn.bought += r->turns[n - 1].bought;
+            n--;
+        }
+        r->turns[n++] = turn;
+    }
+    r->nturns = n;
+}
+
+static void make_room_for_turn(struct room *r, int64_t now_us) {
+    if (r->nturns < r->turns_room) return;
+    merge_ended(r, now_us);
+    if (r->nturns < r->turns_room / 2) return;
+    r->turns_room = r->turns_room == 0 ? FIRST_TURNS : 2 * r->turns_room;
+    r->turns = mem_grow(r->turns, r->turns_room * sizeof *r->turns);
+}
+
 bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us) {
     if (!room_is_there(r) || round != r->round || !r->open || serving <= room_serving(r) ||
         serving > room_people(r))
         return false;
-    if (r->nturns == r->turns_room) {
-        r->turns_room = r->turns_room == 0 ? FIRST_TURNS : 2 * r->turns_room;
-        r->turns = mem_grow(r->turns, r->turns_room * sizeof *r->turns);
-    }
+    make_room_for_turn(r, at_us);
     r->turns[r->nturns++] = (struct room_turn){.serving = serving, .at_us = at_us, .until_us = until_us};
     return true;
 }
@@ -135,6 +156,10 @@ bool room_is_there(const struct room *r) {
 
 uint32_t room_people(const struct room *r) {
     return r->places == NULL ? 0 : places_count(r->places);
+}
+
+size_t room_bytes(const struct room *r) {
+    return (r->places == NULL ? 0 : places_bytes(r->places)) + r->turns_room * sizeof *r->turns;
 }
 
 uint32_t room_serving(const struct room *r) {

@@ -158,6 +158,26 @@ static void serving_never_falls(void **state) {
     assert_null(room_turn_of(&room, 8));
 }
 
+/* With a turn a second, each for ten. */
+static void ended_turns_take_no_memory(void **state) {
+    (void)state;
+    static const int64_t second_us = 1000000;
+    open_with(0);
+    for (uint32_t n = 1; n <= 20000; n++) {
+        struct uuid id = {.b = {2}};
+        memcpy(id.b + 8, &n, sizeof n);
+        assert_true(room_join(&room, 1, &id));
+        int64_t at_us = OPENS + n * second_us;
+        assert_true(room_serve(&room, 1, n, at_us, at_us + 10 * second_us));
+        assert_true(room_turn_of(&room, n)->until_us == at_us + 10 * second_us);
+        assert_int_equal(room_buying(&room, at_us), n < 10 ? n : 10);
+        if (n > 20) assert_true(room_turn_of(&room, n - 20)->until_us < at_us);
+        if (n > 1000) assert_true(room_bytes(&room) <= (size_t)PLACES_BYTES * n);
+    }
+    assert_true(room.turns_room <= 256);
+    assert_int_equal(room_serving(&room), 20000);
+}
+
 static void counts_who_may_still_buy(void **state) {
     (void)state;
     open_with(10);
@@ -243,6 +263,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(places_follow_from_the_seed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_is_the_same_whether_the_seed_was_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ended_turns_take_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_may_be_read_before_the_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
