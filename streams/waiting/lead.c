@@ -23,7 +23,7 @@ static void announcement(struct lead *l, const struct queue *q, const struct con
                          uint8_t hash[SEED_BYTES], struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
     e->has_nonce = true;
-    if (due->round == q->room.round && room_is_there(&q->room)) {
+    if (due->round == q->room.round) {
         e->nonce = q->nonce;
         memcpy(hash, q->room.seed_hash, SEED_BYTES);
     } else {
@@ -98,6 +98,8 @@ void lead_look(struct lead *l) {
     queues_settle(l->queues);
     uint32_t at = 0;
     for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
+        room_forget(&q->room, now_us);
+        if (q->version < q->room.show_version) continue; /* who wrote there knows more than we do */
         const struct phase *phase = phases_next(&q->phases, now_us);
         if (phase == NULL && !room_is_there(&q->room)) continue;
         l->watches = true;
@@ -119,13 +121,13 @@ void lead_measure(const struct lead *l) {
             leads = 0, overdue = 0;
     uint32_t at = 0;
     for (const struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
+        bytes += (int64_t)room_bytes(&q->room);
         if (!room_is_there(&q->room)) continue;
         there++;
         people += room_people(&q->room);
         served += room_serving(&q->room);
         buying += room_buying(&q->room, now_us);
         left += q->room.open && q->left > 0 ? q->left : 0;
-        bytes += (int64_t)room_bytes(&q->room);
         int64_t late_us = overdue_us(q, now_us);
         if (late_us > overdue) overdue = late_us;
         leads += uuid_eq(&q->room.writer, &l->writer);

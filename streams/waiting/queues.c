@@ -70,7 +70,7 @@ static void find_seed(struct queues *q, struct queue *queue) {
 static bool announce(struct queues *q, struct queue *queue, const struct waiting_event *e) {
     uint8_t hash[SEED_BYTES];
     int round = queue->room.round;
-    const struct room_times times = {e->round, e->show_version, e->opens_at, e->closes_at};
+    const struct room_times times = {e->round, e->show_version, e->opens_at, e->closes_at, e->occurred_at};
     if (!e->has_seed_hash || !hex_decode(e->seed_hash, hash, sizeof hash) || !e->has_nonce ||
         !e->has_opens_at || !e->has_closes_at || !room_announce(&queue->room, &times, hash))
         return false;
@@ -124,14 +124,24 @@ static bool apply(struct queues *q, struct queue *queue, const struct waiting_ev
     return false;
 }
 
-void queues_event(struct queues *q, const struct waiting_event *e) {
+/* Also while the topic is read from its beginning not all rounds of half a year are kept: by the time of the
+ * log itself, which is one in each partition. */
+static void forget(struct queues *q, int32_t partition, int64_t log_us) {
+    uint32_t at = 0;
+    for (struct queue *queue; (queue = table_next(&q->all, &at)) != NULL;)
+        if (queue->partition == partition) room_forget(&queue->room, log_us);
+}
+
+void queues_event(struct queues *q, int32_t partition, const struct waiting_event *e) {
     struct queue *queue = queue_of(q, &e->show_id);
+    queue->partition = partition;
     if (!apply(q, queue, e)) {
         metric_add(M_WAITING_VOID, 1);
     } else if (e->type != QUEUE_JOINED) {
         queue->room.writer = e->has_writer ? e->writer : (struct uuid){{0}};
         queue->due = CONTROL_NOTHING;
         queue->wrote_us = 0;
+        if (e->type == QUEUE_CLOSED) forget(q, partition, e->occurred_at);
     }
 }
 

@@ -16,6 +16,7 @@ struct queue {
     struct phases phases; /* none when the show is not announced, or cancelled */
     int32_t version;      /* of the show */
     struct uuid nonce;    /* of the round */
+    int32_t partition;    /* of `waiting`, where its records are */
     int64_t left;         /* places not taken, as looked at last; -1: not known */
 
     /* what was due at the last look, since when, and when it was written, by the monotonic clock */
@@ -33,7 +34,7 @@ struct queues {
 void queues_free(struct queues *q); /* all of them; the keys stay */
 struct queue *queues_find(const struct queues *q, const struct uuid *show);
 
-void queues_event(struct queues *q, const struct waiting_event *e);
+void queues_event(struct queues *q, int32_t partition, const struct waiting_event *e);
 void queues_show(struct queues *q, const struct show_event *e);
 void queues_bought(struct queues *q, const struct order_event *e);
 /* Counts those who have bought in the turns by which they came. To be called now and then, when all topics

@@ -70,23 +70,30 @@ bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
 
 /* --- what the records say --- */
 
+static bool is_newer(const struct room *r, const struct room_times *times) {
+    if (!r->closed) return times->show_version >= r->show_version;
+    return times->show_version > r->show_version && times->at_us < r->closed_us + ROOM_KEPT_US;
+}
+
 static bool may_change(const struct room *r, const struct room_times *times,
                        const uint8_t seed_hash[SEED_BYTES]) {
-    return times->round == r->round && times->show_version >= r->show_version &&
-           memcmp(r->seed_hash, seed_hash, SEED_BYTES) == 0 && (!r->open || times->opens_us == r->opens_us);
+    return r->places != NULL && is_newer(r, times) && memcmp(r->seed_hash, seed_hash, SEED_BYTES) == 0 &&
+           (!r->open || times->opens_us == r->opens_us);
+}
+
+static void begin(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES]) {
+    empty(r);
+    r->round = round;
+    memcpy(r->seed_hash, seed_hash, SEED_BYTES);
+    r->places = places_new();
 }
 
 bool room_announce(struct room *r, const struct room_times *times, const uint8_t seed_hash[SEED_BYTES]) {
-    if (!room_is_there(r)) {
-        if (times->round <= r->round) return false;
-        empty(r);
-        r->round = times->round;
-        r->closed = false;
-        memcpy(r->seed_hash, seed_hash, SEED_BYTES);
-        r->places = places_new();
-    } else if (!may_change(r, times, seed_hash)) {
+    if (times->round > r->round && !room_is_there(r))
+        begin(r, times->round, seed_hash);
+    else if (times->round != r->round || !may_change(r, times, seed_hash))
         return false;
-    }
+    r->closed = false;
     r->show_version = times->show_version;
     r->opens_us = times->opens_us;
     r->closes_us = times->closes_us;
@@ -143,9 +150,15 @@ bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int6
 bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us) {
     if (!room_is_there(r) || round != r->round) return false;
     if (at_us < r->closes_us && show_version <= r->show_version) return false;
-    empty(r);
+    if (show_version > r->show_version) r->show_version = show_version;
     r->closed = true;
+    r->closed_us = at_us;
     return true;
+}
+
+/* Twice as long as it is kept by the rules, as clocks differ. */
+void room_forget(struct room *r, int64_t now_us) {
+    if (r->closed && r->places != NULL && now_us > r->closed_us + 2 * ROOM_KEPT_US) empty(r);
 }
 
 /* --- questions --- */

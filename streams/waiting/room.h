@@ -5,7 +5,8 @@
  * Which records count:
  * - announced begins a later round when there is none, or the one before is closed. Of the round that is
  * there it changes when it closes and, before it is open, when it opens, unless it goes by an older version
- * of the show. The seed's hash of a round never changes.
+ * of the show. For an hour a round that was closed goes on by it, with all its places, if it goes by a later
+ * version of the show than the closing. The seed's hash of a round never changes.
  * - joined: the first of a user in the round.
  * - opened: once a round, not before its time, and only with the seed that the hash was of. From then on
  * there are places.
@@ -24,6 +25,7 @@
 #include "uuid.h"
 
 enum { SEED_BYTES = 32 };
+#define ROOM_KEPT_US (INT64_C(3600) * 1000000) /* after it was closed */
 
 /* Those whose turn came by one record: behind the turn before, up to `serving`. Turns whose time has been over
  * for a minute become one, so that they take no memory for each. */
@@ -37,6 +39,7 @@ struct room_times {
     int round;
     int32_t show_version; /* that it goes by */
     int64_t opens_us, closes_us;
+    int64_t at_us; /* when it was written */
 };
 
 struct room {
@@ -53,6 +56,7 @@ struct room {
 
     struct room_turn *turns;
     uint32_t nturns, turns_room;
+    int64_t closed_us;
     int64_t opened_us;  /* by the clock of who wrote it; ours, if that was ahead */
     struct uuid writer; /* of the last record that was not somebody's joining */
 };
@@ -65,6 +69,8 @@ bool room_join(struct room *r, int round, const struct uuid *user);
 bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us);
 bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us);
 bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us);
+/* Gives up the places of a round that was closed so long ago that no record can let it go on. */
+void room_forget(struct room *r, int64_t now_us);
 
 /* The seed of a round that is announced and nobody has joined, if we can make it. false: it is of another
  * hash. */

@@ -172,7 +172,7 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
     enum status st = wire_decode(x->decoders[p->topic], m->payload, m->len, &e, w);
     if (st != ST_OK) return st;
     if (p->topic == WAITING)
-        queues_event(&x->queues, &e.waiting);
+        queues_event(&x->queues, p->partition, &e.waiting);
     else if (p->topic == SHOWS)
         queues_show(&x->queues, &e.show);
     else if (p->topic == STOCK)

@@ -65,8 +65,7 @@ class Queue:
 
     def events(self):
         topic = self.stack.topic("waiting")
-        events = (topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode())
-        return [dict(event, userId=event["userId"] and str(event["userId"])) for event in events]
+        return [topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode()]
 
     def buy(self, who, admission=None, **more):
         return who.post("/api/purchases", json={"showId": self.venue.id, "quantity": 1} | ({} if admission is None else {"admission": admission}) | more)
@@ -232,11 +231,16 @@ def test_a_topic_that_contradicts_itself_is_seen():
         [], ["its seed is that of a round before"]]
     assert faults(*joined) == []
     [one] = verify_queue.replay([announced, *joined, event("QueueOpened", seed=seed.hex(), occurredAt=9), event("QueueClosed")])
-    assert (one.seed, one.closed) == (None, False), "neither opens nor closes before its time"
+    assert (one.seed, one.closed) == (None, None), "neither opens nor closes before its time"
+    again = event("QueueAnnounced", showVersion=3, seedHash=seed_hash)
+    [one] = verify_queue.replay([announced, *joined, opened, event("QueueClosed", showVersion=2), joined[0], again, serving])
+    assert (one.faults, one.closed, one.serving, len(one.places)) == ([], None, 2, 3), "a round that was closed goes on by another version of the show"
+    [one] = verify_queue.replay([announced, *joined, opened, event("QueueClosed", showVersion=3), again, again | {"showVersion": 4, "occurredAt": 3_600_050}])
+    assert one.closed == 50, "not by the one that it was closed by, nor after an hour"
     closed = event("QueueClosed", showVersion=2)
     one, two = verify_queue.replay([announced, *joined, opened, closed, serving, event("QueueAnnounced", 2, seedHash="11" * 32), joined[0],
                                     event("QueueJoined", 2, userId=users[0])])
-    assert (one.serving, one.closed, len(one.places)) == (0, True, 3) and list(two.joined) == [users[0]] and not two.places
+    assert (one.serving, one.closed, len(one.places)) == (0, 50, 3) and list(two.joined) == [users[0]] and not two.places
 
 
 # --- replicas ---

@@ -34,7 +34,7 @@ static int tear_down(void **state) {
 }
 
 static void open_with(uint32_t people) {
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     for (uint32_t i = 0; i < people; i++) {
         struct uuid id = {.b = {1}};
         memcpy(id.b + 8, &i, sizeof i);
@@ -54,7 +54,7 @@ static void a_room_comes_and_goes_with_its_phase(void **state) {
     struct control due = due_at(opens - 3600 * SECOND);
     assert_int_equal(due.kind, CONTROL_ANNOUNCE);
     assert_int_equal(due.round, 1);
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     assert_int_equal(due_at(opens - 1).kind, CONTROL_NOTHING);
     assert_int_equal(due_at(opens).kind, CONTROL_OPEN);
     assert_int_equal(control_due(&room, NULL, -1, &settings, opens).kind, CONTROL_CLOSE);
@@ -62,16 +62,21 @@ static void a_room_comes_and_goes_with_its_phase(void **state) {
     assert_int_equal(due_at(opens + 5 * SECOND).kind, CONTROL_NOTHING); /* nobody is there */
     assert_int_equal(control_due(&room, NULL, -1, &settings, closes).kind, CONTROL_CLOSE);
     room_close(&room, 1, 1, closes);
+    assert_int_equal(due_at(opens).round, 1); /* it has come back */
+    room.closed_us = opens - ROOM_KEPT_US;
+    assert_int_equal(due_at(opens).round, 2);
+    room.closed_us = closes;
+    phase.opens_us += SECOND;
     assert_int_equal(due_at(opens).round, 2);
 }
 
 static void other_times_are_announced_and_another_phase_is_another_round(void **state) {
     (void)state;
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     phase.opens_us += SECOND;
     assert_int_equal(due_at(opens).kind, CONTROL_ANNOUNCE);
     assert_int_equal(due_at(opens).round, 1);
-    room_announce(&room, &(struct room_times){1, 1, phase.opens_us, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, phase.opens_us, closes, opens}, hash);
     room_open(&room, 1, seed, phase.opens_us);
     phase.closes_us += SECOND; /* as it may of an open phase */
     assert_int_equal(due_at(opens + SECOND).kind, CONTROL_ANNOUNCE);

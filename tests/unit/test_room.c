@@ -16,10 +16,13 @@ static const uint8_t seed[SEED_BYTES] = {1, 2, 3}, other_seed[SEED_BYTES] = {9};
 static uint8_t hash[SEED_BYTES], other_hash[SEED_BYTES];
 static struct room room;
 static int32_t version = 1; /* of the show */
+static int64_t now_us;      /* when records are written */
 
 static int set_up(void **state) {
     (void)state;
     room = (struct room){0};
+    version = 1;
+    now_us = OPENS;
     room_hash_seed(seed, hash);
     room_hash_seed(other_seed, other_hash);
     return 0;
@@ -36,7 +39,7 @@ static struct uuid id_of(int n) {
 }
 
 static bool announced(int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us, int64_t closes_us) {
-    return room_announce(&room, &(struct room_times){round, version, opens_us, closes_us}, seed_hash);
+    return room_announce(&room, &(struct room_times){round, version, opens_us, closes_us, now_us}, seed_hash);
 }
 
 static bool join(int n) {
@@ -86,7 +89,6 @@ static void its_times_may_change_but_not_its_seed(void **state) {
     assert_int_equal(room.closes_us, CLOSES);
     version = 0;
     assert_false(announced(1, hash, OPENS + 1, CLOSES + 1)); /* by an older version of the show */
-    version = 1;
 }
 
 static void open_with(int people) {
@@ -246,6 +248,46 @@ static void another_round_begins_when_one_is_closed(void **state) {
     assert_int_equal(place_of(1), 1);
 }
 
+/* Its phase was taken away by mistake, or a replica that did not know better closed it. */
+static void a_closed_round_may_go_on(void **state) {
+    (void)state;
+    open_with(10);
+    room_serve(&room, 1, 4, OPENS, CLOSES);
+    uint32_t place = place_of(7);
+    assert_true(room_close(&room, 1, 2, OPENS + 1));
+    assert_false(room_is_there(&room));
+    assert_false(join(11));
+    version = 2;
+    assert_false(announced(1, hash, OPENS, CLOSES)); /* by what it was closed by */
+    version = 3;
+    assert_false(announced(1, other_hash, OPENS, CLOSES));
+    assert_false(announced(1, hash, OPENS + 1, CLOSES)); /* of those who come in, nobody is drawn again */
+    now_us = OPENS + 1 + ROOM_KEPT_US;
+    assert_false(announced(1, hash, OPENS, CLOSES)); /* too late */
+    now_us--;
+    assert_true(announced(1, hash, OPENS, CLOSES));
+    assert_int_equal(place_of(7), place);
+    assert_int_equal(room_serving(&room), 4);
+    assert_true(join(11));
+    assert_int_equal(place_of(11), 11);
+}
+
+static void a_closed_round_is_forgotten(void **state) {
+    (void)state;
+    open_with(10);
+    room_forget(&room, INT64_MAX);
+    assert_int_equal(room_people(&room), 10);
+    assert_true(room_close(&room, 1, 1, CLOSES));
+    room_forget(&room, CLOSES + ROOM_KEPT_US);
+    assert_int_equal(room_people(&room), 10);
+    room_forget(&room, CLOSES + 3 * ROOM_KEPT_US);
+    assert_int_equal(room_people(&room), 0);
+    version = 2;
+    now_us = CLOSES;
+    assert_false(announced(1, hash, OPENS, CLOSES));
+    assert_true(announced(2, other_hash, OPENS, CLOSES));
+}
+
 /* What came before is not on the topic any more. */
 static void a_log_may_begin_with_any_round(void **state) {
     (void)state;
@@ -267,6 +309,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_may_be_read_before_the_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_round_may_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_round_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_may_begin_with_any_round, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
