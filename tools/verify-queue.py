@@ -14,9 +14,11 @@ import sys
 import uuid
 
 
-def rank(seed, user):
-    """What decides between those who joined before the opening; equal ranks go by user id."""
-    return hmac.new(seed, uuid.UUID(user).bytes, hashlib.sha256).digest()[:8], uuid.UUID(user).bytes
+def drawn(seed, users):
+    """Those who joined before the opening, in the order that their ids, in the order of the log, and the seed make; equal ranks go by user id."""
+    ids = {user: uuid.UUID(user).bytes for user in users}
+    draw = hmac.digest(seed, hashlib.sha256(b"".join(ids.values())).digest(), "sha256")
+    return sorted(ids, key=lambda user: (hashlib.sha256(draw + ids[user]).digest()[:8], ids[user]))
 
 
 KEPT = 3_600_000  # ms for which a round that was closed can go on
@@ -59,7 +61,7 @@ class Round:
             self.faults.append("a seed was published that is not of the hash")
             return
         self.seed = seed
-        self.places = {user: n for n, user in enumerate(sorted(self.joined, key=lambda user: rank(seed, user)), 1)}
+        self.places = {user: n for n, user in enumerate(drawn(seed, self.joined), 1)}
 
     def serve(self, serving):
         if not self.seed or serving > len(self.joined):

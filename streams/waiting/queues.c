@@ -45,9 +45,9 @@ static struct queue *queue_of(struct queues *q, const struct uuid *show) {
 
 void queues_seed(const struct queues *q, int key, const struct uuid *show, const struct uuid *nonce,
                  uint8_t seed[SEED_BYTES]) {
-    uint8_t about[4 + 16 + 16] = "seed"; /* no token begins so */
-    memcpy(about + 4, show->b, 16);
-    memcpy(about + 20, nonce->b, 16);
+    uint8_t about[16 + 16];
+    memcpy(about, show->b, 16);
+    memcpy(about + 16, nonce->b, 16);
     admission_secret(q->keys, key, about, sizeof about, seed);
 }
 
@@ -60,7 +60,7 @@ static void find_seed(struct queues *q, struct queue *queue) {
     char show[UUID_TEXT];
     uuid_format(&queue->show, show);
     log_error("waiting",
-              "none of WAITING_KEYS makes the seed of show %.*s: its queue can't be opened without the key "
+              "none of WAITING_SEED_KEYS makes the seed of show %.*s: its queue can't be opened without the key "
               "that it was announced with",
               UUID_TEXT, show);
 }

@@ -28,7 +28,7 @@ struct queue {
 struct queues {
     struct table all;
     struct buyers buyers; /* of orders that belong to no turn yet */
-    const struct admission_keys *keys;
+    const struct admission_keys *keys; /* of seeds */
 };
 
 void queues_free(struct queues *q); /* all of them; the keys stay */

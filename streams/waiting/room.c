@@ -16,7 +16,6 @@ static void empty(struct room *r) {
     r->nturns = r->turns_room = 0;
     r->open = r->seed_known = false;
     sodium_memzero(r->seed, sizeof r->seed);
-    sodium_memzero(&r->ranks, sizeof r->ranks);
 }
 
 void room_free(struct room *r) {
@@ -35,37 +34,33 @@ static bool is_seed(const struct room *r, const uint8_t seed[SEED_BYTES]) {
     return memcmp(hash, r->seed_hash, sizeof hash) == 0;
 }
 
-static uint64_t rank_by(const crypto_auth_hmacsha256_state *begun, const struct uuid *user) {
-    uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_state state = *begun;
-    crypto_auth_hmacsha256_update(&state, user->b, sizeof user->b);
-    crypto_auth_hmacsha256_final(&state, mac);
+void room_draw(const uint8_t seed[SEED_BYTES], const crypto_hash_sha256_state *joins,
+               uint8_t draw[SEED_BYTES]) {
+    uint8_t log[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state copy = *joins;
+    crypto_hash_sha256_final(&copy, log);
+    crypto_auth_hmacsha256(draw, log, sizeof log, seed);
+}
+
+uint64_t room_rank(const uint8_t draw[SEED_BYTES], const struct uuid *user) {
+    uint8_t text[SEED_BYTES + sizeof user->b], hash[crypto_hash_sha256_BYTES];
+    memcpy(text, draw, SEED_BYTES);
+    memcpy(text + SEED_BYTES, user->b, sizeof user->b);
+    crypto_hash_sha256(hash, text, sizeof text);
     uint64_t rank = 0;
     for (int i = 0; i < 8; i++)
-        rank = rank << 8 | mac[i];
+        rank = rank << 8 | hash[i];
     return rank;
 }
 
-uint64_t room_rank(const uint8_t seed[SEED_BYTES], const struct uuid *user) {
-    crypto_auth_hmacsha256_state begun;
-    crypto_auth_hmacsha256_init(&begun, seed, SEED_BYTES);
-    return rank_by(&begun, user);
-}
-
-static void use_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
-    memcpy(r->seed, seed, SEED_BYTES);
-    crypto_auth_hmacsha256_init(&r->ranks, seed, SEED_BYTES);
-}
-
-static uint64_t rank_of(const void *begun, const struct uuid *user) {
-    return rank_by(begun, user);
+static uint64_t rank_of(const void *draw, const struct uuid *user) {
+    return room_rank(draw, user);
 }
 
 bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
-    if (!room_is_there(r) || room_people(r) > 0 || !is_seed(r, seed)) return false;
-    use_seed(r, seed);
-    r->seed_known = true;
-    return true;
+    if (!room_is_there(r) || !is_seed(r, seed)) return false;
+    memcpy(r->seed, seed, SEED_BYTES);
+    return r->seed_known = true;
 }
 
 /* --- what the records say --- */
@@ -86,6 +81,7 @@ static void begin(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES]
     r->round = round;
     memcpy(r->seed_hash, seed_hash, SEED_BYTES);
     r->places = places_new();
+    crypto_hash_sha256_init(&r->joins);
 }
 
 bool room_announce(struct room *r, const struct room_times *times, const uint8_t seed_hash[SEED_BYTES]) {
@@ -102,14 +98,18 @@ bool room_announce(struct room *r, const struct room_times *times, const uint8_t
 
 bool room_join(struct room *r, int round, const struct uuid *user) {
     if (!room_is_there(r) || round != r->round) return false;
-    return places_join(r->places, user, r->open || !r->seed_known ? 0 : rank_by(&r->ranks, user));
+    if (!places_join(r->places, user)) return false;
+    if (!r->open) crypto_hash_sha256_update(&r->joins, user->b, sizeof user->b);
+    return true;
 }
 
 bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us) {
     if (!room_is_there(r) || round != r->round || r->open || at_us < r->opens_us || !is_seed(r, seed))
         return false;
-    use_seed(r, seed);
-    places_open(r->places, r->seed_known ? NULL : rank_of, &r->ranks);
+    uint8_t draw[SEED_BYTES];
+    memcpy(r->seed, seed, SEED_BYTES);
+    room_draw(seed, &r->joins, draw);
+    places_open(r->places, rank_of, draw);
     r->open = true;
     r->opened_us = at_us;
     return true;

@@ -49,9 +49,9 @@ struct room {
     int32_t show_version;
     int64_t opens_us, closes_us;
     uint8_t seed_hash[SEED_BYTES];
-    bool seed_known; /* before the opening: we could make it, and ranks are made as people join */
+    bool seed_known; /* before the opening: we could make it */
     uint8_t seed[SEED_BYTES];
-    crypto_auth_hmacsha256_state ranks; /* the seed, hashed in: half of the work of each rank */
+    crypto_hash_sha256_state joins; /* of the ids of all who joined before the opening, in their order */
     struct places *places;
 
     struct room_turn *turns;
@@ -72,12 +72,17 @@ bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us);
 /* Gives up the places of a round that was closed so long ago that no record can let it go on. */
 void room_forget(struct room *r, int64_t now_us);
 
-/* The seed of a round that is announced and nobody has joined, if we can make it. false: it is of another
- * hash. */
+/* The seed of a round that is announced, if we can make it. false: it is of another hash. */
 bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]);
 void room_hash_seed(const uint8_t seed[SEED_BYTES], uint8_t hash[SEED_BYTES]);
-/* The first 8 bytes of HMAC-SHA256(seed, the 16 bytes of the user id), big endian. */
-uint64_t room_rank(const uint8_t seed[SEED_BYTES], const struct uuid *user);
+
+/* By what places are drawn: HMAC-SHA256(seed, SHA-256(the ids of all who joined before the opening, 16 bytes
+ * each, in the order of the log)). So before the last of them has joined nobody knows it, whoever has the
+ * seed. */
+void room_draw(const uint8_t seed[SEED_BYTES], const crypto_hash_sha256_state *joins,
+               uint8_t draw[SEED_BYTES]);
+/* The first 8 bytes of SHA-256(draw, the 16 bytes of the user id), big endian. */
+uint64_t room_rank(const uint8_t draw[SEED_BYTES], const struct uuid *user);
 
 bool room_is_there(const struct room *r); /* announced and not closed */
 uint32_t room_people(const struct room *r);

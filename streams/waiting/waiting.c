@@ -363,13 +363,13 @@ static enum status init_thread(struct waiting *x, const struct stream_options *o
                              &work, x, w);
 }
 
-struct waiting *waiting_new(const struct admission_keys *keys, const struct stream_options *options,
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
                             struct why *w) {
     static const struct topic *const read[] = {
         [WAITING] = &topic_waiting, [SHOWS] = &topic_shows, [STOCK] = &topic_stock, [ORDERS] = &topic_orders};
     struct waiting *x = mem_alloc(sizeof *x);
     x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .writer = uuid_v7()};
-    x->queues.keys = keys;
+    x->queues.keys = seeds;
     if (init_thread(x, options, w) != ST_OK) {
         free(x);
         return NULL;

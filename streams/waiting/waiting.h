@@ -46,8 +46,8 @@ struct ask {
 struct admission_keys;
 struct waiting;
 
-/* NULL: a Kafka property is wrong. The keys outlive it. */
-struct waiting *waiting_new(const struct admission_keys *keys, const struct stream_options *options,
+/* NULL: a Kafka property is wrong. The keys of seeds outlive it. */
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
                             struct why *w);
 void waiting_start(struct waiting *x);
 void waiting_ask(struct waiting *x, struct ask *ask); /* from any thread, until waiting_stop */

@@ -318,8 +318,9 @@ def test_a_queue_that_is_cut_off_says_nothing(stack, seller, people):
     assert queue.places(joined) == places and queue.numbers()["serving"] >= served
 
 
+@pytest.mark.parametrize("setting", ["WAITING_KEYS", "WAITING_SEED_KEYS"])
 @pytest.mark.parametrize("keys", ["", "/tmp/there-is-none", __file__])
-def test_without_keys_it_does_not_start(stack, keys):
-    with Replica(stack, "waiting", WAITING_KEYS=keys) as replica:
+def test_without_keys_it_does_not_start(stack, setting, keys):
+    with Replica(stack, "waiting", **{setting: keys}) as replica:
         assert replica.process.wait(DEADLINE) == 78
-        assert "WAITING_KEYS" in replica.output() or "hexadecimal" in replica.output() or "cannot be read" in replica.output()
+        assert setting in replica.output() or "hexadecimal" in replica.output() or "cannot be read" in replica.output()

@@ -57,11 +57,18 @@ static void announce(void) {
     assert_true(announced(1, hash, OPENS, CLOSES));
 }
 
-/* python3: hmac.new(bytes([1, 2, 3] + 29 * [0]), bytes([1] + 14 * [0] + [5]), "sha256").hexdigest()[:16] */
+/* python3: ids = [bytes([1] + 14 * [0] + [n]) for n in range(6)]; seed = bytes([1, 2, 3] + 29 * [0])
+ * draw = hmac.digest(seed, hashlib.sha256(b"".join(ids[1:4])).digest(), "sha256")
+ * hashlib.sha256(draw + ids[5]).hexdigest()[:16] */
 static void a_rank_is_as_documented(void **state) {
     (void)state;
     struct uuid id = id_of(5);
-    assert_true(room_rank(seed, &id) == UINT64_C(0xb1d1fb3d211e21f8));
+    uint8_t draw[SEED_BYTES];
+    announce();
+    for (int i = 1; i <= 3; i++)
+        join(i);
+    room_draw(seed, &room.joins, draw);
+    assert_true(room_rank(draw, &id) == UINT64_C(0xaab50b3d3a273f7f));
 }
 
 static void nobody_joins_before_it_is_announced(void **state) {
@@ -98,15 +105,17 @@ static void open_with(int people) {
     assert_true(room_open(&room, 1, seed, OPENS));
 }
 
-static void places_follow_from_the_seed(void **state) {
+static void places_follow_from_the_seed_and_the_log(void **state) {
     (void)state;
+    uint8_t draw[SEED_BYTES];
     open_with(50);
+    room_draw(seed, &room.joins, draw);
     for (int i = 1; i <= 50; i++) {
         struct uuid one = id_of(i);
         uint32_t before = 0;
         for (int k = 1; k <= 50; k++) {
             struct uuid two = id_of(k);
-            before += room_rank(seed, &two) < room_rank(seed, &one);
+            before += room_rank(draw, &two) < room_rank(draw, &one);
         }
         assert_int_equal(place_of(i), before + 1);
     }
@@ -114,27 +123,33 @@ static void places_follow_from_the_seed(void **state) {
     assert_int_equal(place_of(51), 51);
 }
 
-/* As for a replica that has the key, and one that has not. */
-static void it_is_the_same_whether_the_seed_was_known(void **state) {
+static int how_many_have_another_place(const uint32_t places[50]) {
+    int other = 0;
+    for (int i = 0; i < 50; i++)
+        other += place_of(i) != places[i];
+    return other;
+}
+
+/* The same log makes the same places, also where the key of the seed is not known; one more who joins makes
+ * all of them others. */
+static void whoever_joins_last_draws_anew(void **state) {
     (void)state;
     uint32_t places[50];
-    announce();
-    assert_false(room_know_seed(&room, other_seed));
-    assert_true(room_know_seed(&room, seed));
-    for (int i = 0; i < 50; i++)
-        join(i);
-    assert_false(room_know_seed(&room, seed)); /* they have their ranks already */
-    assert_true(room_open(&room, 1, seed, OPENS));
-    for (int i = 0; i < 50; i++)
-        places[i] = place_of(i);
-    room_free(&room);
-    room = (struct room){0};
-    announce();
-    for (int i = 49; i >= 0; i--) /* in whatever order they joined */
-        join(i);
-    assert_true(room_open(&room, 1, seed, OPENS));
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(place_of(i), places[i]);
+    for (int round = 0; round < 3; round++) {
+        room_free(&room);
+        room = (struct room){0};
+        announce();
+        assert_false(room_know_seed(&room, other_seed));
+        if (round > 0) assert_true(room_know_seed(&room, seed));
+        for (int i = 0; i < 50; i++)
+            join(i);
+        if (round == 2) join(99);
+        assert_true(room_open(&room, 1, seed, OPENS));
+        if (round == 1) assert_int_equal(how_many_have_another_place(places), 0);
+        if (round == 2) assert_true(how_many_have_another_place(places) > 25);
+        for (int i = 0; i < 50; i++)
+            places[i] = place_of(i);
+    }
 }
 
 static void serving_never_falls(void **state) {
@@ -302,8 +317,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_rank_is_as_documented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_joins_before_it_is_announced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(its_times_may_change_but_not_its_seed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(places_follow_from_the_seed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(it_is_the_same_whether_the_seed_was_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_follow_from_the_seed_and_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_joins_last_draws_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ended_turns_take_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
