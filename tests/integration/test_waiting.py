@@ -1,6 +1,7 @@
 """The queues of shows: places that nobody can choose and everybody can recompute, turns, admissions, and replicas that die."""
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import hmac
 import importlib.util
@@ -15,6 +16,7 @@ import uuid
 import pytest
 import requests
 
+from background import Background
 from support import DEADLINE, ROOT, Replica, User, missing_id, refused, wait_until
 from test_phases import phase
 from venue import Venue
@@ -28,6 +30,25 @@ def load(path):
 
 
 verify_queue = load(ROOT / "tools/verify-queue.py")
+
+
+class Watch(Background):
+    """Asks all the time whose turn it is, each replica by itself: it must never fall, whatever happens to them."""
+
+    def __init__(self, queue, *urls):
+        super().__init__(len(urls))
+        self.queue, self.urls, self.answers = queue, urls, [0] * len(urls)
+
+    def go(self, n):
+        before = 0
+        while not self.stopping.wait(0.02):
+            with contextlib.suppress(requests.ConnectionError):
+                answer = requests.get(self.urls[n] + self.queue.path + "/serving", timeout=DEADLINE)
+                if answer.status_code != 200:
+                    continue
+                serving = answer.json()["serving"]
+                assert serving >= before, f"{self.urls[n]} says {serving}, after {before}"
+                before, self.answers[n] = serving, self.answers[n] + 1
 
 
 class Queue:
@@ -261,9 +282,12 @@ def test_replicas_tell_the_same(stack, seller, people):
 def test_whichever_replica_is_killed(stack, seller, people):
     """Whoever leads is killed before the opening, the other one takes over, and so on, while people join and come in: nobody who was
     answered 202 loses his place, no place changes, and the one whose turn it is never falls."""
-    with Replica(stack, "waiting") as other, concurrent.futures.ThreadPoolExecutor() as pool:
+    with contextlib.ExitStack() as closing:
+        other = closing.enter_context(Replica(stack, "waiting"))
+        pool = closing.enter_context(concurrent.futures.ThreadPoolExecutor())
         other.wait_ready()
         queue, early, late = Queue(stack, seller, opens=6), [next(people) for _ in range(10)], [next(people) for _ in range(10)]
+        watch = closing.enter_context(Watch(queue, stack.url, other.url))
 
         def join(who):
             """At whoever is there."""
@@ -298,6 +322,54 @@ def test_whichever_replica_is_killed(stack, seller, people):
         assert one.faults == [] and one.places == drawn | queue.places(late) and one.serving == 20
         writers = [str(e["writer"]) for e in events if e["type"] != "QueueJoined"]
         assert len(set(writers)) >= 2, "both have led"
+        assert all(watch.answers), "both have told whose turn it is"
+
+
+def test_all_replicas_die_in_mid_sale(stack, seller, people):
+    """What people have bought is known again, too: nobody waits for those who have, and nobody comes in for whom nothing is left."""
+    queue, (one, two, three) = Queue(stack, seller, opens=-10, seats=2), [next(people) for _ in range(3)]
+    queue.join(one)
+    assert queue.buy(one, queue.turn(one)["admission"]).status_code == 201
+    wait_until(lambda: queue.of(one)["left"] == 1, "what is left is known")
+    stack.kill("waiting")
+    stack.wait_ready("waiting")
+    assert queue.places([one]) == {one.id: 1} and queue.numbers()["serving"] == 1
+    queue.join(two)
+    assert queue.turn(two)["place"] == 2
+    queue.join(three)
+    assert (queue.of(three)["status"], queue.numbers()["serving"]) == ("waiting", 2)
+
+
+def test_a_late_record_changes_nothing(stack, seller, people):
+    """As of a replica that was away for a while."""
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+    for who in joined:
+        queue.join(who)
+    wait_until(lambda: queue.numbers()["serving"] == 5, "everybody has had a turn")
+    serving = next(e for e in queue.events() if e["type"] == "QueueServing")
+    void = stack.metric("waiting", "onsale_waiting_void_total")
+    with Watch(queue, stack.url):
+        stack.topic("waiting").produce(serving | {"serving": 1}, key="showId")
+        wait_until(lambda: stack.metric("waiting", "onsale_waiting_void_total") > void, "the record is read, and void")
+        assert queue.numbers()["serving"] == 5
+
+
+def test_a_phase_that_comes_back_has_its_queue_again(stack, seller, people):
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+    for who in joined:
+        queue.join(who)
+    places, phases, number = queue.places(joined), queue.venue.phases, queue.numbers()
+    queue.venue.phases = None
+    queue.venue.tell("announced")
+    wait_until(lambda: joined[0].get(queue.path).status_code == 404, "the queue is closed")
+    queue.venue.phases = phases
+    queue.venue.tell("announced")
+    wait_until(lambda: joined[0].get(queue.path).status_code == 200, "it goes on")
+    now = queue.numbers()
+    assert queue.places(joined) == places and now["serving"] >= number["serving"] and now["seed"] == number["seed"]
+    assert queue.buy(joined[0], queue.turn(joined[0])["admission"]).status_code == 201
+    [one] = verify_queue.replay(queue.events())
+    assert (one.faults, one.closed, one.places) == ([], None, places)
 
 
 def test_a_queue_that_is_cut_off_says_nothing(stack, seller, people):
