@@ -87,27 +87,34 @@ def plain(value):
 
 def replay(events):
     """The rounds of one show, from its records in the order of the topic."""
-    rounds = []
+    rounds, now, later = [], None, None  # all; the one that is open, will be first, or was last; while it is open, the one after it
     for record in events:
         event = {name: plain(value) for name, value in record.items()}
         kind, number = event["type"], event["round"]
-        now = rounds[-1] if rounds and rounds[-1].closed is None else None
-        if kind == "QueueAnnounced" and now is None and number > (rounds[-1].number if rounds else 0):
-            rounds.append(Round(event))
-            if event["seedHash"] in [one.seed_hash for one in rounds[:-1]]:
-                rounds[-1].faults.append("its seed is that of a round before")
-        elif kind == "QueueAnnounced" and rounds and number == rounds[-1].number:
-            rounds[-1].announce(event)
-        elif now is None or number != now.number:
+        ahead = now is not None and now.closed is None and now.seed is not None and number > now.number
+        one = later if ahead else now
+        if kind == "QueueAnnounced" and (one is None or one.closed is not None) and number > (rounds[-1].number if rounds else 0):
+            one = Round(event)
+            if event["seedHash"] in [before.seed_hash for before in rounds]:
+                one.faults.append("its seed is that of a round before")
+            rounds.append(one)
+            now, later = (now, one) if ahead else (one, later)
+        elif one is None or number != one.number or (one.closed is not None and kind != "QueueAnnounced"):
             pass  # late: it is of a round that is over
+        elif kind == "QueueAnnounced":
+            one.announce(event)
         elif kind == "QueueJoined":
-            now.join(event["userId"])
-        elif kind == "QueueOpened":
-            now.open(event)
-        elif kind == "QueueServing":
-            now.serve(event["serving"])
+            one.join(event["userId"])
         elif kind == "QueueClosed":
-            now.close(event)
+            one.close(event)
+            if now.closed is not None and later is not None and later.closed is None:
+                now, later = later, None
+        elif one is later:
+            pass  # too early
+        elif kind == "QueueOpened":
+            one.open(event)
+        elif kind == "QueueServing":
+            one.serve(event["serving"])
     return rounds
 
 

@@ -199,13 +199,13 @@ static enum status take(void *waiting, struct group_partition *p, const rd_kafka
 
 /* --- answering --- */
 
-static void write_answer(const struct queue *q, struct ask *ask, int64_t now_us) {
-    const struct room *r = &q->room;
+static void write_answer(const struct round *round, struct ask *ask, int64_t now_us) {
+    const struct room *r = &round->room;
     struct ask_answer *a = &ask->answer;
     a->open = r->open;
     a->people = room_people(r);
     a->serving = room_serving(r);
-    a->left = q->left;
+    a->left = round->left;
     a->opens_us = r->opens_us;
     a->closes_us = r->closes_us;
     a->pace = control_pace(r, &lead_settings, now_us);
@@ -234,11 +234,11 @@ static void on_written(void *waiting, void *what, bool ok) {
 /* Whether it can be said now; then it is. */
 static bool settle(struct waiting *x, struct ask *ask, bool stopping) {
     const struct queue *q = queues_find(&x->queues, &ask->show);
-    bool there = q != NULL && room_is_there(&q->room);
-    if (there && places_find(q->room.places, &ask->user, &ask->answer.place))
+    const struct round *round = q == NULL ? NULL : queues_round(q, ask->round);
+    if (round != NULL && places_find(round->room.places, &ask->user, &ask->answer.place))
         end_ask(ask, ASK_DONE);
     else if (stopping || clock_mono_us() - ask->written_us > READ_MS * INT64_C(1000))
-        end_ask(ask, there ? ASK_AWAY : ASK_NO_QUEUE);
+        end_ask(ask, round != NULL ? ASK_AWAY : ASK_NO_QUEUE);
     else
         return false;
     return true;
@@ -257,10 +257,12 @@ static void settle_all(struct waiting *x, bool stopping) {
 
 static void join(struct waiting *x, const struct queue *q, struct ask *ask, int64_t now_us) {
     const struct phase *phase = phases_next(&q->phases, now_us);
+    if (ask->next) phase = phases_after(&q->phases, phase);
+    ask->round = (ask->next ? &q->next : &q->now)->room.round;
     if (phase != NULL && phase->codes && !ask->has_code) return end_ask(ask, ASK_CODE_REQUIRED);
     const struct waiting_event e = {.type = QUEUE_JOINED,
                                     .show_id = ask->show,
-                                    .round = q->room.round,
+                                    .round = ask->round,
                                     .occurred_at = now_us,
                                     .has_user_id = true,
                                     .user_id = ask->user};
@@ -270,11 +272,12 @@ static void join(struct waiting *x, const struct queue *q, struct ask *ask, int6
 static void answer(struct waiting *x, struct ask *ask, int64_t now_us) {
     const struct queue *q = queues_find(&x->queues, &ask->show);
     if (!x->caught_up || topic_thread_stopping(&x->thread)) return end_ask(ask, ASK_AWAY);
-    if (q == NULL || !room_is_there(&q->room)) return end_ask(ask, ASK_NO_QUEUE);
-    bool joined = ask->kind != ASK_NUMBERS && places_find(q->room.places, &ask->user, &ask->answer.place);
+    const struct round *round = q == NULL ? NULL : ask->next ? &q->next : &q->now;
+    if (round == NULL || !room_is_there(&round->room)) return end_ask(ask, ASK_NO_QUEUE);
+    bool joined = ask->kind != ASK_NUMBERS && places_find(round->room.places, &ask->user, &ask->answer.place);
     if (ask->kind == ASK_JOIN && !joined) return join(x, q, ask, now_us);
     if (ask->kind == ASK_PLACE && !joined) return end_ask(ask, ASK_NOT_JOINED);
-    write_answer(q, ask, now_us);
+    write_answer(round, ask, now_us);
     end_ask(ask, ASK_DONE);
 }
 

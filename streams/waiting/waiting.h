@@ -26,9 +26,11 @@ struct ask {
     struct inbox_item item;
     enum ask_kind kind;
     struct uuid show, user;
+    bool next;                         /* the round after the one that is open */
     bool has_code;                     /* ASK_JOIN: he has spent one */
     void (*answered)(struct ask *ask); /* on the waiting thread */
 
+    int round;          /* ASK_JOIN: that he joins */
     int64_t written_us; /* ASK_JOIN: when Kafka had it, by the monotonic clock */
     enum ask_result result;
     struct ask_answer {

@@ -202,6 +202,26 @@ def test_a_phase_closes_and_the_next_has_a_queue_of_its_own(stack, seller, peopl
     assert [r.summary()["people"] for r in verify_queue.replay(queue.events())] == [1, 1]
 
 
+def test_the_next_phase_has_a_draw_of_its_own(stack, seller, people):
+    """Also where it opens as this one closes: its queue can be joined while this one is open."""
+    queue, joined = Queue(stack, seller, opens=-10, closes=10), [next(people) for _ in range(6)]
+    [first] = json.loads(queue.venue.phases)
+    queue.venue.phases = json.dumps([first, phase(0, 3600, queue=True) | {"opensAt": first["closesAt"]}])
+    queue.venue.tell("announced")
+    coming = queue.path + "?next=true"
+    wait_until(lambda: requests.get(f"{stack.url}{queue.path}/serving?next=true", timeout=DEADLINE).status_code == 200, "the next one can be joined")
+    for who in joined:
+        assert who.post(coming).status_code == 202
+    assert [(p["status"], p["place"]) for p in (who.get(coming).json() for who in joined)] == [("joined", None)] * 6
+    refused(joined[0].get(queue.path), 404, "not joined")
+    wait_until(lambda: (n := queue.numbers())["open"] and n["people"] == 6, "it opens")
+    assert sorted(queue.places(joined).values()) == [1, 2, 3, 4, 5, 6]
+    refused(joined[0].get(coming), 404)
+    one, two = verify_queue.replay(queue.events())
+    assert one.faults == two.faults == [] and two.places == queue.places(joined) and not one.joined
+    refused(joined[0].get(queue.path + "?next=yes"), 400)
+
+
 # --- anybody can recompute it ---
 
 def verified(stack, show, *users):
@@ -251,6 +271,11 @@ def test_a_topic_that_contradicts_itself_is_seen():
     assert faults(announced, event("QueueClosed", occurredAt=100), event("QueueAnnounced", 2, seedHash=seed_hash)) == [
         [], ["its seed is that of a round before"]]
     assert faults(*joined) == []
+    coming = event("QueueAnnounced", 2, seedHash="11" * 32)
+    early = [event("QueueJoined", 2, userId=users[1]), event("QueueOpened", 2, seed=seed.hex()), event("QueueServing", 2, serving=1)]
+    assert [len(one.joined) for one in verify_queue.replay([announced, coming, *joined, opened, *early])] == [3], "before this one is open none can be joined"
+    one, two = verify_queue.replay([announced, *joined, opened, coming, *early, event("QueueClosed", occurredAt=100)])
+    assert (list(two.joined), two.places, two.serving, two.faults) == ([users[1]], {}, 0, []) and one.closed == 100
     [one] = verify_queue.replay([announced, *joined, event("QueueOpened", seed=seed.hex(), occurredAt=9), event("QueueClosed")])
     assert (one.seed, one.closed) == (None, None), "neither opens nor closes before its time"
     again = event("QueueAnnounced", showVersion=3, seedHash=seed_hash)

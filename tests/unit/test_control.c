@@ -191,6 +191,8 @@ static void phases_with_a_queue_are_read(void **state) {
     assert_ptr_equal(phases_next(&p, 0), &p.items[0]);
     assert_ptr_equal(phases_next(&p, third_us + day_us - 1), &p.items[0]);
     assert_null(phases_next(&p, third_us + day_us));
+    assert_null(phases_after(&p, &p.items[0]));
+    assert_null(phases_after(&p, NULL));
     static const char *const none[] = {"", "null", "{}", "[1]", "[{}]", "[{\"queue\":true}]"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         phases_read(&p, str_of(none[i]));

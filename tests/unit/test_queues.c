@@ -14,6 +14,7 @@
 #include "queues.h"
 
 static const struct uuid show = {.b = {1}}, nonce = {.b = {2}}, writer = {.b = {3}};
+static int number; /* of the round that records are of */
 static const int64_t hour_us = INT64_C(3600) * 1000000;
 static struct queues queues;
 static struct admission_keys *keys;
@@ -27,6 +28,7 @@ static int set_up(void **state) {
     (void)state;
     char path[] = "/tmp/test-queues-XXXXXX";
     struct why w = {0};
+    number = 1;
     uint8_t seed[SEED_BYTES], hash[SEED_BYTES];
     int fd = mkstemp(path);
     for (int i = 0; i < 32; i++)
@@ -52,7 +54,7 @@ static int tear_down(void **state) {
 
 static struct waiting_event event(enum waiting_event_type type, int64_t at_us) {
     return (struct waiting_event){
-        .type = type, .show_id = show, .round = 1, .occurred_at = at_us, .has_writer = true, .writer = writer};
+        .type = type, .show_id = show, .round = number, .occurred_at = at_us, .has_writer = true, .writer = writer};
 }
 
 static void announce(int64_t opens_us) {
@@ -88,7 +90,7 @@ static void serve(int32_t serving, int64_t at_us) {
 }
 
 static struct room *room(void) {
-    return &queues_find(&queues, &show)->room;
+    return &queues_find(&queues, &show)->now.room;
 }
 
 static void a_key_of_ours_makes_the_seed(void **state) {
@@ -164,11 +166,46 @@ static void what_closed_long_ago_by_the_log_takes_no_memory(void **state) {
     assert_int_equal(room_people(room()), 0);
 }
 
+/* Who joins the next phase's queue while this one is open is drawn as well. */
+static void the_next_round_is_joined_while_this_one_is_open(void **state) {
+    (void)state;
+    int64_t now_us = clock_wall_us() - hour_us;
+    announce(now_us);
+    struct queue *q = queues_find(&queues, &show);
+    number = 2;
+    announce(now_us + 100 * hour_us); /* nothing is open yet */
+    assert_null(queues_round(q, 2));
+    number = 1;
+    join(1, now_us);
+    open_queue(now_us);
+    number = 2;
+    join(2, now_us);
+    assert_null(queues_round(q, 2));
+    announce(now_us + 100 * hour_us);
+    assert_non_null(queues_round(q, 2));
+    join(1, now_us);
+    join(3, now_us);
+    open_queue(now_us + 100 * hour_us); /* not while the other is there */
+    assert_int_equal(room_people(room()), 1);
+    assert_int_equal(room_people(&queues_round(q, 2)->room), 2);
+    assert_false(q->next.room.open);
+    struct waiting_event closed = event(QUEUE_CLOSED, now_us + 100 * hour_us);
+    closed.round = 1;
+    queues_event(&queues, 0, &closed);
+    assert_int_equal(room()->round, 2);
+    assert_int_equal(room_people(room()), 2);
+    assert_null(queues_round(q, 1));
+    assert_int_equal(queues_newest(q), 2);
+    open_queue(now_us + 100 * hour_us);
+    assert_true(room()->open);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_of_ours_makes_the_seed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_is_ahead_counts_as_ours, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_counts_whatever_is_read_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_next_round_is_joined_while_this_one_is_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_closed_long_ago_by_the_log_takes_no_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
