@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import struct
@@ -17,19 +16,10 @@ import pytest
 import requests
 
 from background import Background
+from queue_proof import verify_queue
 from support import DEADLINE, ROOT, Replica, User, missing_id, refused, wait_until
 from test_phases import phase
 from venue import Venue
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location("verify_queue", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-verify_queue = load(ROOT / "tools/verify-queue.py")
 
 
 class Watch(Background):
