@@ -112,6 +112,7 @@ static void try_place(struct waiting *x) {
     int count;
     group_partitions(x->thread.group, &count);
     metric_set(M_CONSUMER_PARTITIONS, count);
+    x->caught_up = false; /* what came meanwhile may be more than what we have */
     x->placed_us = clock_mono_us();
     x->stepped_boot_us = clock_boot_us();
 }
