@@ -74,10 +74,11 @@ static void find_seed(struct queues *q, const struct queue *queue, struct round 
     }
     char show[UUID_TEXT];
     uuid_format(&queue->show, show);
-    log_error("waiting",
-              "none of WAITING_SEED_KEYS makes the seed of show %.*s: its queue can't be opened without the key "
-              "that it was announced with",
-              UUID_TEXT, show);
+    log_error(
+        "waiting",
+        "none of WAITING_SEED_KEYS makes the seed of show %.*s: its queue can't be opened without the key "
+        "that it was announced with",
+        UUID_TEXT, show);
 }
 
 /* --- records of `waiting` --- */
@@ -97,7 +98,8 @@ static bool announce(struct queues *q, struct queue *queue, struct round *round,
     return true;
 }
 
-/* The pace goes by when turns came. A writer whose clock is ahead does not hold up those who come after him. */
+/* The pace goes by when turns came. A writer whose clock is ahead does not hold up those who come after him.
+ */
 static int64_t earlier(int64_t at_us, int64_t now_us) {
     return at_us < now_us ? at_us : now_us;
 }
@@ -193,7 +195,8 @@ void queues_show(struct queues *q, const struct show_event *e) {
 }
 
 void queues_bought(struct queues *q, const struct order_event *e) {
-    if (e->type != ORDER_CREATED || !e->has_show_id || e->occurred_at < clock_wall_us() - TURN_MOST_US) return;
+    if (e->type != ORDER_CREATED || !e->has_show_id || e->occurred_at < clock_wall_us() - TURN_MOST_US)
+        return;
     buyers_add(&q->buyers, &(struct buyer){.show = e->show_id,
                                            .user = e->user_id,
                                            .at_us = e->occurred_at,

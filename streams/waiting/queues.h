@@ -35,7 +35,7 @@ struct queue {
 
 struct queues {
     struct table all;
-    struct buyers buyers; /* of orders that belong to no turn yet */
+    struct buyers buyers;              /* of orders that belong to no turn yet */
     const struct admission_keys *keys; /* of seeds */
 };
 

@@ -27,8 +27,8 @@
 enum { SEED_BYTES = 32 };
 #define ROOM_KEPT_US (INT64_C(3600) * 1000000) /* after it was closed */
 
-/* Those whose turn came by one record: behind the turn before, up to `serving`. Turns whose time has been over
- * for a minute become one, so that they take no memory for each. */
+/* Those whose turn came by one record: behind the turn before, up to `serving`. Turns whose time has been
+ * over for a minute become one, so that they take no memory for each. */
 struct room_turn {
     uint32_t serving, bought; /* bought: how many of them have */
     int64_t at_us, until_us;
@@ -86,7 +86,7 @@ uint64_t room_rank(const uint8_t draw[SEED_BYTES], const struct uuid *user);
 
 bool room_is_there(const struct room *r); /* announced and not closed */
 uint32_t room_people(const struct room *r);
-size_t room_bytes(const struct room *r); /* of memory, for people and turns */
+size_t room_bytes(const struct room *r);      /* of memory, for people and turns */
 uint32_t room_serving(const struct room *r);  /* up to which place it has been people's turn */
 int64_t room_served_us(const struct room *r); /* when that changed last, or the opening */
 /* The turn of a place; NULL: not yet. */

@@ -53,8 +53,12 @@ static int tear_down(void **state) {
 }
 
 static struct waiting_event event(enum waiting_event_type type, int64_t at_us) {
-    return (struct waiting_event){
-        .type = type, .show_id = show, .round = number, .occurred_at = at_us, .has_writer = true, .writer = writer};
+    return (struct waiting_event){.type = type,
+                                  .show_id = show,
+                                  .round = number,
+                                  .occurred_at = at_us,
+                                  .has_writer = true,
+                                  .writer = writer};
 }
 
 static void announce(int64_t opens_us) {
@@ -118,11 +122,10 @@ static void a_clock_that_is_ahead_counts_as_ours(void **state) {
 }
 
 static void order(int n, enum order_event_type type, int64_t at_us) {
-    queues_bought(&queues, &(struct order_event){.type = type,
-                                                 .has_show_id = true,
-                                                 .show_id = show,
-                                                 .user_id = user(n),
-                                                 .occurred_at = at_us});
+    queues_bought(
+        &queues,
+        &(struct order_event){
+            .type = type, .has_show_id = true, .show_id = show, .user_id = user(n), .occurred_at = at_us});
 }
 
 static void an_order_counts_whatever_is_read_first(void **state) {

@@ -227,7 +227,8 @@ static void an_order_may_be_read_before_the_turn(void **state) {
     (void)state;
     struct buyers buyers = {0};
     for (int i = 1; i <= 100; i++)
-        buyers_add(&buyers, &(struct buyer){.user = id_of(i), .at_us = 2 * OPENS, .read_us = clock_mono_us()});
+        buyers_add(&buyers,
+                   &(struct buyer){.user = id_of(i), .at_us = 2 * OPENS, .read_us = clock_mono_us()});
     buyers_add(&buyers, &(struct buyer){.user = id_of(101), .at_us = 2 * OPENS}); /* long ago */
     buyers_settle(&buyers, settle_in_room, NULL);
     assert_int_equal(buyers.count, 100);
