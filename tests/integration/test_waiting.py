@@ -373,6 +373,7 @@ def test_a_phase_that_comes_back_has_its_queue_again(stack, seller, people):
     queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
     for who in joined:
         queue.join(who)
+    queue.open()
     places, phases, number = queue.places(joined), queue.venue.phases, queue.numbers()
     queue.venue.phases = None
     queue.venue.tell("announced")
@@ -392,6 +393,7 @@ def test_a_queue_that_is_cut_off_says_nothing(stack, seller, people):
     queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(3)]
     for who in joined:
         queue.join(who)
+    queue.open()
     places, served = queue.places(joined), queue.numbers()["serving"]
     stack.supervisor("stop", "kafka")
     try:
