@@ -42,7 +42,7 @@ def values_for(stack):
     settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16}
     return [LEAST, {"image": {"repository": IMAGE.split(":")[0], "tag": IMAGE.split(":")[1], "pullPolicy": "Never"},
                     "kafka": {"brokers": stack.env["KAFKA_BROKERS"]}, "registry": {"url": stack.env["SCHEMA_REGISTRY_URL"]},
-                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]}, 
+                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]},
                     "queues": {"keys": ["waiting"], "seedKeys": ["waiting-seed"]},
                     "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
