@@ -324,8 +324,8 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "TICKET_KEYS", "WAITING_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
-          "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
+          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY",
+          "SANDBOX_PUBLIC_URL", "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
 SUITABLE = {"LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
@@ -352,7 +352,8 @@ def own_environment(state, name):
     wiring = {
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
         "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
-        "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state),
+        "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state, "waiting"),
+        "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"),
         "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **api_urls(state),
     }
@@ -412,9 +413,9 @@ def ticket_key(state):
     return made_key(state, "ticket", "ed25519")
 
 
-def waiting_key(state):
-    """The development key of admissions, which waiting and orders share. Made once."""
-    key = state.dir / "keys/waiting"
+def waiting_key(state, name):
+    """The development key of admissions, which waiting and orders share, or of seeds, which waiting alone has. Made once."""
+    key = state.dir / f"keys/{name}"
     if not key.exists():
         unfinished = key.with_suffix(".part")
         unfinished.touch(mode=0o600)

@@ -3,6 +3,7 @@
 hash was published before anybody joined, every place, and whose turn it has been. Prints each round as JSON; with users, their places; without,
 everybody's, one a line. Exit code 1: the topic contradicts itself, as nothing of ours writes it.
 KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where; pip install confluent-kafka fastavro requests."""
+import datetime
 import functools
 import hashlib
 import hmac
@@ -13,15 +14,20 @@ import sys
 import uuid
 
 
-def rank(seed, user):
-    """What decides between those who joined before the opening; equal ranks go by user id."""
-    return hmac.new(seed, uuid.UUID(user).bytes, hashlib.sha256).digest()[:8], uuid.UUID(user).bytes
+def drawn(seed, users):
+    """Those who joined before the opening, in the order that their ids, in the order of the log, and the seed make; equal ranks go by user id."""
+    ids = {user: uuid.UUID(user).bytes for user in users}
+    draw = hmac.digest(seed, hashlib.sha256(b"".join(ids.values())).digest(), "sha256")
+    return sorted(ids, key=lambda user: (hashlib.sha256(draw + ids[user]).digest()[:8], ids[user]))
+
+
+KEPT = 3_600_000  # ms for which a round that was closed can go on
 
 
 class Round:
     def __init__(self, event):
         self.number, self.seed_hash, self.seed = event["round"], event["seedHash"], None
-        self.closed, self.serving = False, 0
+        self.closed, self.serving = None, 0  # when it was closed
         self.joined = {}  # who, in the order of the log
         self.places = {}  # from 1; empty before the opening
         self.faults = []
@@ -33,8 +39,11 @@ class Round:
     def announce(self, event):
         if event["showVersion"] < self.version or (self.seed and event["opensAt"] != self.opens):
             return
+        if self.closed is not None and (event["showVersion"] == self.version or event["occurredAt"] >= self.closed + KEPT):
+            return
         if event["seedHash"] == self.seed_hash:
             self.take_times(event)
+            self.closed = None
         elif event["writer"] == self.writer:  # else two replicas announced at once, and the first counts
             self.faults.append("the hash of the seed changed")
 
@@ -52,7 +61,7 @@ class Round:
             self.faults.append("a seed was published that is not of the hash")
             return
         self.seed = seed
-        self.places = {user: n for n, user in enumerate(sorted(self.joined, key=lambda user: rank(seed, user)), 1)}
+        self.places = {user: n for n, user in enumerate(drawn(seed, self.joined), 1)}
 
     def serve(self, serving):
         if not self.seed or serving > len(self.joined):
@@ -61,35 +70,51 @@ class Round:
             self.serving = max(self.serving, serving)
 
     def close(self, event):
-        self.closed = event["occurredAt"] >= self.closes or event["showVersion"] > self.version
+        if event["occurredAt"] >= self.closes or event["showVersion"] > self.version:
+            self.closed, self.version = event["occurredAt"], max(self.version, event["showVersion"])
 
     def summary(self):
         return {"round": self.number, "seedHash": self.seed_hash, "seed": self.seed and self.seed.hex(), "people": len(self.joined),
-                "serving": self.serving, "closed": self.closed, "faults": self.faults}
+                "serving": self.serving, "closed": self.closed is not None, "faults": self.faults}
+
+
+def plain(value):
+    """Ids as texts, times as milliseconds."""
+    if isinstance(value, datetime.datetime):
+        return round(value.timestamp() * 1000)
+    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def replay(events):
     """The rounds of one show, from its records in the order of the topic."""
-    rounds = []
-    for event in events:
+    rounds, now, later = [], None, None  # all; the one that is open, will be first, or was last; while it is open, the one after it
+    for record in events:
+        event = {name: plain(value) for name, value in record.items()}
         kind, number = event["type"], event["round"]
-        now = rounds[-1] if rounds and not rounds[-1].closed else None
-        if kind == "QueueAnnounced" and now is None and number > (rounds[-1].number if rounds else 0):
-            rounds.append(Round(event))
-            if event["seedHash"] in [one.seed_hash for one in rounds[:-1]]:
-                rounds[-1].faults.append("its seed is that of a round before")
-        elif now is None or number != now.number:
+        ahead = now is not None and now.closed is None and now.seed is not None and number > now.number
+        one = later if ahead else now
+        if kind == "QueueAnnounced" and (one is None or one.closed is not None) and number > (rounds[-1].number if rounds else 0):
+            one = Round(event)
+            if event["seedHash"] in [before.seed_hash for before in rounds]:
+                one.faults.append("its seed is that of a round before")
+            rounds.append(one)
+            now, later = (now, one) if ahead else (one, later)
+        elif one is None or number != one.number or (one.closed is not None and kind != "QueueAnnounced"):
             pass  # late: it is of a round that is over
         elif kind == "QueueAnnounced":
-            now.announce(event)
+            one.announce(event)
         elif kind == "QueueJoined":
-            now.join(event["userId"])
-        elif kind == "QueueOpened":
-            now.open(event)
-        elif kind == "QueueServing":
-            now.serve(event["serving"])
+            one.join(event["userId"])
         elif kind == "QueueClosed":
-            now.close(event)
+            one.close(event)
+            if now.closed is not None and later is not None and later.closed is None:
+                now, later = later, None
+        elif one is later:
+            pass  # too early
+        elif kind == "QueueOpened":
+            one.open(event)
+        elif kind == "QueueServing":
+            one.serve(event["serving"])
     return rounds
 
 
@@ -122,7 +147,7 @@ def records(show):
 
 
 def main(show, *users):
-    rounds = replay(dict(event, userId=event["userId"] and str(event["userId"])) for event in records(show))
+    rounds = replay(records(show))
     for one in rounds:
         print(json.dumps(one.summary()))
         for user in users or sorted(one.places, key=one.places.get):

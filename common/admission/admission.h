@@ -52,6 +52,6 @@ size_t admission_sign(const struct admission_keys *keys, const struct admission 
 /* false: none of our keys signed this. Its time may be over: that is for the caller to see. */
 bool admission_read(const struct admission_keys *keys, struct str text, struct admission *out);
 
-/* What only who has the key can know: HMAC-SHA256 of `about`, which begins with another byte than a token. */
+/* What only who has the key can know: HMAC-SHA256 of `about`. For keys that sign no tokens. */
 void admission_secret(const struct admission_keys *keys, int key, const uint8_t *about, size_t n,
                       uint8_t out[ADMISSION_MAC]);

@@ -39,11 +39,17 @@ static struct control announce(int round, const struct phase *phase) {
         .kind = CONTROL_ANNOUNCE, .round = round, .opens_us = phase->opens_us, .closes_us = phase->closes_us};
 }
 
+/* It was closed because its phase was taken away, which has come back. */
+static bool goes_on(const struct room *r, const struct phase *phase, int64_t now_us) {
+    return r->closed && r->places != NULL && phase->opens_us == r->opens_us &&
+           now_us < r->closed_us + ROOM_KEPT_US;
+}
+
 struct control control_due(const struct room *r, const struct phase *phase, int64_t left,
                            const struct control_settings *settings, int64_t now_us) {
     if (!room_is_there(r)) {
         if (phase == NULL || phase->opens_us - settings->ahead_ms * 1000 > now_us) return (struct control){0};
-        return announce(r->round + 1, phase);
+        return announce(goes_on(r, phase, now_us) ? r->round : r->round + 1, phase);
     }
     /* A phase that has opened keeps its opening. */
     if (phase == NULL || (r->open && phase->opens_us != r->opens_us)) return of_room(r, CONTROL_CLOSE);

@@ -19,14 +19,15 @@ static void put_hex(const uint8_t bytes[SEED_BYTES], char digits[2 * SEED_BYTES]
     *out = (struct str){digits, 2 * SEED_BYTES};
 }
 
-static void announcement(struct lead *l, const struct queue *q, const struct control *due,
-                         uint8_t hash[SEED_BYTES], struct waiting_event *e) {
+static void announcement(struct lead *l, const struct queue *q, const struct round *round,
+                         const struct control *due, uint8_t hash[SEED_BYTES], struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
     e->has_nonce = true;
-    if (due->round == q->room.round && room_is_there(&q->room)) {
-        e->nonce = q->nonce;
-        memcpy(hash, q->room.seed_hash, SEED_BYTES);
+    if (due->round == round->room.round) {
+        e->nonce = round->nonce;
+        memcpy(hash, round->room.seed_hash, SEED_BYTES);
     } else {
+        e->round = queues_newest(q) + 1;
         e->nonce = uuid_v7();
         queues_seed(l->queues, 0, &q->show, &e->nonce, seed);
         room_hash_seed(seed, hash);
@@ -36,7 +37,8 @@ static void announcement(struct lead *l, const struct queue *q, const struct con
     e->closes_at = due->closes_us;
 }
 
-static void write_due(struct lead *l, const struct queue *q, const struct control *due, int64_t now_us) {
+static void write_due(struct lead *l, const struct queue *q, const struct round *round,
+                      const struct control *due, int64_t now_us) {
     static const enum waiting_event_type types[] = {[CONTROL_ANNOUNCE] = QUEUE_ANNOUNCED,
                                                     [CONTROL_OPEN] = QUEUE_OPENED,
                                                     [CONTROL_SERVE] = QUEUE_SERVING,
@@ -52,10 +54,10 @@ static void write_due(struct lead *l, const struct queue *q, const struct contro
     char digits[2 * SEED_BYTES];
     uint8_t hash[SEED_BYTES];
     if (due->kind == CONTROL_ANNOUNCE) {
-        announcement(l, q, due, hash, &e);
+        announcement(l, q, round, due, hash, &e);
         put_hex(hash, digits, &e.has_seed_hash, &e.seed_hash);
     } else if (due->kind == CONTROL_OPEN) {
-        put_hex(q->room.seed, digits, &e.has_seed, &e.seed);
+        put_hex(round->room.seed, digits, &e.has_seed, &e.seed);
     } else if (due->kind == CONTROL_SERVE) {
         e.has_serving = e.has_until = true;
         e.serving = (int32_t)due->serving;
@@ -65,29 +67,45 @@ static void write_due(struct lead *l, const struct queue *q, const struct contro
 }
 
 /* Whether it is ours to write now: at once if we wrote last, later if nobody else does. */
-static bool is_ours(const struct lead *l, struct queue *q, enum control_kind due, int64_t mono_us) {
-    bool lead = uuid_eq(&q->room.writer, &l->writer);
-    if (due != q->due) {
-        q->due = due;
-        q->due_us = mono_us;
-        q->wrote_us = 0;
+static bool is_ours(const struct lead *l, struct round *round, int64_t patience_us, enum control_kind due,
+                    int64_t mono_us) {
+    bool lead = uuid_eq(&round->room.writer, &l->writer);
+    if (due != round->due) {
+        round->due = due;
+        round->due_us = mono_us;
+        round->wrote_us = 0;
     }
-    if (q->wrote_us != 0 && mono_us - q->wrote_us < WRITTEN_MS * INT64_C(1000)) return false;
-    if (!lead && mono_us - q->due_us < q->patience_us) return false;
-    if (!lead && q->wrote_us == 0 && !uuid_eq(&q->room.writer, &nobody)) metric_add(M_WAITING_STOOD_IN, 1);
+    if (round->wrote_us != 0 && mono_us - round->wrote_us < WRITTEN_MS * INT64_C(1000)) return false;
+    if (!lead && mono_us - round->due_us < patience_us) return false;
+    if (!lead && round->wrote_us == 0 && !uuid_eq(&round->room.writer, &nobody))
+        metric_add(M_WAITING_STOOD_IN, 1);
     return true;
 }
 
-static void look_at(struct lead *l, struct queue *q, const struct phase *phase, int64_t now_us,
-                    int64_t mono_us) {
-    q->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
-    struct control due = control_due(&q->room, phase, q->left, &lead_settings, now_us);
-    if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !q->room.seed_known)) {
-        q->due = CONTROL_NOTHING;
-    } else if (is_ours(l, q, due.kind, mono_us)) {
-        q->wrote_us = mono_us;
-        write_due(l, q, &due, now_us);
+static void look_at(struct lead *l, struct queue *q, struct round *round, const struct phase *phase,
+                    int64_t now_us) {
+    int64_t mono_us = clock_mono_us();
+    round->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
+    struct control due = control_due(&round->room, phase, round->left, &lead_settings, now_us);
+    if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !round->room.seed_known)) {
+        round->due = CONTROL_NOTHING;
+    } else if (is_ours(l, round, q->patience_us, due.kind, mono_us)) {
+        round->wrote_us = mono_us;
+        write_due(l, q, round, &due, now_us);
     }
+}
+
+static void look_at_queue(struct lead *l, struct queue *q, int64_t now_us) {
+    const struct phase *phase = phases_next(&q->phases, now_us);
+    room_forget(&q->now.room, now_us);
+    room_forget(&q->next.room, now_us);
+    if (q->version < q->now.room.show_version || q->version < q->next.room.show_version)
+        return; /* who wrote there knows more than we do */
+    if (phase == NULL && !room_is_there(&q->now.room)) return;
+    l->watches = true;
+    look_at(l, q, &q->now, phase, now_us);
+    if (queues_is_open(q) && (phase == NULL || phase->opens_us == q->now.room.opens_us))
+        look_at(l, q, &q->next, phases_after(&q->phases, phase), now_us);
 }
 
 void lead_look(struct lead *l) {
@@ -95,46 +113,53 @@ void lead_look(struct lead *l) {
     if (mono_us - l->looked_us < LEAD_LOOK_MS * INT64_C(1000)) return;
     l->looked_us = mono_us;
     l->watches = false;
+    queues_settle(l->queues);
     uint32_t at = 0;
-    for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
-        const struct phase *phase = phases_next(&q->phases, now_us);
-        if (phase == NULL && !room_is_there(&q->room)) continue;
-        l->watches = true;
-        look_at(l, q, phase, now_us, mono_us);
-    }
+    for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;)
+        look_at_queue(l, q, now_us);
 }
 
 /* How long it should have opened, or let somebody in; 0: it is as it should be. */
-static int64_t overdue_us(const struct queue *q, int64_t now_us) {
-    const struct room *r = &q->room;
+static int64_t overdue_us(const struct round *round, int64_t now_us) {
+    const struct room *r = &round->room;
     if (!r->open) return now_us > r->opens_us ? now_us - r->opens_us : 0;
     bool waits = room_people(r) > room_serving(r);
-    bool left = q->left < 0 || q->left > (int64_t)room_buying(r, now_us);
+    bool left = round->left < 0 || round->left > (int64_t)room_buying(r, now_us);
     return waits && left ? now_us - room_served_us(r) : 0;
 }
 
+struct measured {
+    int64_t there, people, served, buying, left, bytes, leads, overdue_us;
+};
+
+static void measure(const struct lead *l, const struct round *round, int64_t now_us, struct measured *m) {
+    const struct room *r = &round->room;
+    m->bytes += (int64_t)room_bytes(r);
+    if (!room_is_there(r)) return;
+    m->there++;
+    m->people += room_people(r);
+    m->served += room_serving(r);
+    m->buying += room_buying(r, now_us);
+    m->left += r->open && round->left > 0 ? round->left : 0;
+    m->leads += uuid_eq(&r->writer, &l->writer);
+    int64_t late_us = overdue_us(round, now_us);
+    if (late_us > m->overdue_us) m->overdue_us = late_us;
+}
+
 void lead_measure(const struct lead *l) {
-    int64_t now_us = clock_wall_us(), there = 0, people = 0, served = 0, buying = 0, left = 0, bytes = 0,
-            leads = 0, overdue = 0;
+    int64_t now_us = clock_wall_us();
+    struct measured m = {0};
     uint32_t at = 0;
     for (const struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;) {
-        if (!room_is_there(&q->room)) continue;
-        there++;
-        people += room_people(&q->room);
-        served += room_serving(&q->room);
-        buying += room_buying(&q->room, now_us);
-        left += q->room.open && q->left > 0 ? q->left : 0;
-        bytes += (int64_t)places_bytes(q->room.places);
-        int64_t late_us = overdue_us(q, now_us);
-        if (late_us > overdue) overdue = late_us;
-        leads += uuid_eq(&q->room.writer, &l->writer);
+        measure(l, &q->now, now_us, &m);
+        measure(l, &q->next, now_us, &m);
     }
-    metric_set(M_QUEUES, there);
-    metric_set(M_QUEUE_PEOPLE, people);
-    metric_set(M_QUEUE_SERVED, served);
-    metric_set(M_QUEUE_BUYING, buying);
-    metric_set(M_QUEUE_LEFT, left);
-    metric_set(M_QUEUE_BYTES, bytes);
-    metric_set(M_QUEUE_OVERDUE, overdue / 1000000);
-    metric_set(M_QUEUE_LEADS, leads);
+    metric_set(M_QUEUES, m.there);
+    metric_set(M_QUEUE_PEOPLE, m.people);
+    metric_set(M_QUEUE_SERVED, m.served);
+    metric_set(M_QUEUE_BUYING, m.buying);
+    metric_set(M_QUEUE_LEFT, m.left);
+    metric_set(M_QUEUE_BYTES, m.bytes);
+    metric_set(M_QUEUE_OVERDUE, m.overdue_us / 1000000);
+    metric_set(M_QUEUE_LEADS, m.leads);
 }

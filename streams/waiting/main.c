@@ -5,7 +5,8 @@
 #include "service.h"
 
 static struct waiting_service service;
-static const char *key_files, *orders_url;
+static struct admission_keys *seeds;
+static const char *key_files, *seed_files, *orders_url;
 
 static const struct config_var config[] = {
     {"ADMIT_RATE", CONFIG_INT, &lead_settings.rate, "100",
@@ -19,6 +20,9 @@ static const struct config_var config[] = {
     {"WAITING_KEYS", CONFIG_TEXT, &key_files, NULL,
      "Files of 64 hexadecimal digits, separated by commas: the first signs admissions, all are accepted", 0,
      0},
+    {"WAITING_SEED_KEYS", CONFIG_TEXT, &seed_files, NULL,
+     "Files like those, which nobody else has: the first makes the seeds of new queues, any opens its own", 0,
+     0},
     {0},
 };
 
@@ -28,9 +32,10 @@ static enum status start(const struct settings *settings, void **state, struct s
     (void)keys;
     *state = &service;
     service.keys = admission_keys_open(key_files, w);
-    if (service.keys == NULL) return ST_INVALID;
+    seeds = service.keys == NULL ? NULL : admission_keys_open(seed_files, w);
+    if (seeds == NULL) return ST_INVALID;
     service.waiting =
-        waiting_new(service.keys,
+        waiting_new(seeds,
                     &(struct stream_options){.name = "waiting",
                                              .brokers = settings->brokers,
                                              .registry_url = settings->registry_url,

@@ -56,3 +56,7 @@ const struct phase *phases_next(const struct phases *p, int64_t now_us) {
         if (p->items[i].closes_us > now_us) return &p->items[i];
     return NULL;
 }
+
+const struct phase *phases_after(const struct phases *p, const struct phase *one) {
+    return one == NULL || one + 1 == p->items + p->count ? NULL : one + 1;
+}

@@ -24,3 +24,5 @@ void phases_read(struct phases *p, struct str text);
 void phases_free(struct phases *p);
 /* The one that is open, or else the next; NULL: none comes. */
 const struct phase *phases_next(const struct phases *p, int64_t now_us);
+/* The one after that; NULL: none, also after none. */
+const struct phase *phases_after(const struct phases *p, const struct phase *one);

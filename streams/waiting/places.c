@@ -12,7 +12,7 @@ enum { FIRST_PEOPLE = 16, FIRST_SLOTS = 32 };
 struct person {
     struct uuid user;
     union {
-        uint64_t rank; /* before the opening */
+        uint64_t rank; /* while places are given */
         struct {
             uint32_t place;
             bool noted;
@@ -79,15 +79,12 @@ static struct person *find(const struct places *p, const struct uuid *user) {
     return n == 0 ? NULL : &p->people[n - 1];
 }
 
-bool places_join(struct places *p, const struct uuid *user, uint64_t rank) {
+bool places_join(struct places *p, const struct uuid *user) {
     if (*slot_of(p, user) != 0) return false;
     grow(p);
     struct person *person = &p->people[p->count++];
     *person = (struct person){.user = *user};
-    if (p->open)
-        person->place = p->count;
-    else
-        person->rank = rank;
+    if (p->open) person->place = p->count;
     *slot_of(p, user) = p->count;
     return true;
 }
@@ -136,7 +133,7 @@ static void sort(const struct places *p, uint32_t *order, uint32_t *starts, int 
 void places_open(struct places *p, uint64_t (*rank)(const void *arg, const struct uuid *user),
                  const void *arg) {
     assert(!p->open);
-    for (uint32_t i = 0; rank != NULL && i < p->count; i++)
+    for (uint32_t i = 0; i < p->count; i++)
         p->people[i].rank = rank(arg, &p->people[i].user);
     int bits = bucket_bits(p->count);
     uint32_t *order = mem_alloc((p->count + 1) * sizeof *order);

@@ -1,8 +1,8 @@
 /* places: who waits for a show, each once, and in which place. It belongs to one room; one thread.
  *
- * Before the opening nobody has a place: each has a rank, a random number that nobody can know or choose. The
- * opening sorts by rank; equal ranks, of which there is one in a million rooms of a million people, by user
- * id. Who comes later is placed behind, in the order in which they come.
+ * Before the opening nobody has a place. The opening gives each a rank, a random number, and sorts by that;
+ * equal ranks, of which there is one in a million rooms of a million people, by user id. Who comes later is
+ * placed behind, in the order in which they come.
  *
  * In memory a person is 24 bytes, in an array in the order in which they joined, and 4 bytes of an index by
  * user id, which is at most three quarters full. The array grows by half and the index to twice its size, so
@@ -21,9 +21,9 @@ struct places;
 struct places *places_new(void);
 void places_free(struct places *p);
 
-/* Somebody joins. rank: for before the opening. false: has joined before, nothing changes. */
-bool places_join(struct places *p, const struct uuid *user, uint64_t rank);
-/* Gives places 1, 2, … by rank. rank: makes the ranks of all before that; NULL: they are as they joined. */
+/* Somebody joins. false: has joined before, nothing changes. */
+bool places_join(struct places *p, const struct uuid *user);
+/* Gives places 1, 2, … by rank. */
 void places_open(struct places *p, uint64_t (*rank)(const void *arg, const struct uuid *user),
                  const void *arg);
 

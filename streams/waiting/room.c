@@ -6,6 +6,7 @@
 #include "mem.h"
 
 enum { FIRST_TURNS = 16 };
+static const int64_t minute_us = 60 * 1000000; /* by which clocks differ less */
 
 static void empty(struct room *r) {
     places_free(r->places);
@@ -15,7 +16,6 @@ static void empty(struct room *r) {
     r->nturns = r->turns_room = 0;
     r->open = r->seed_known = false;
     sodium_memzero(r->seed, sizeof r->seed);
-    sodium_memzero(&r->ranks, sizeof r->ranks);
 }
 
 void room_free(struct room *r) {
@@ -34,58 +34,62 @@ static bool is_seed(const struct room *r, const uint8_t seed[SEED_BYTES]) {
     return memcmp(hash, r->seed_hash, sizeof hash) == 0;
 }
 
-static uint64_t rank_by(const crypto_auth_hmacsha256_state *begun, const struct uuid *user) {
-    uint8_t mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_state state = *begun;
-    crypto_auth_hmacsha256_update(&state, user->b, sizeof user->b);
-    crypto_auth_hmacsha256_final(&state, mac);
+void room_draw(const uint8_t seed[SEED_BYTES], const crypto_hash_sha256_state *joins,
+               uint8_t draw[SEED_BYTES]) {
+    uint8_t log[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state copy = *joins;
+    crypto_hash_sha256_final(&copy, log);
+    crypto_auth_hmacsha256(draw, log, sizeof log, seed);
+}
+
+uint64_t room_rank(const uint8_t draw[SEED_BYTES], const struct uuid *user) {
+    uint8_t text[SEED_BYTES + sizeof user->b], hash[crypto_hash_sha256_BYTES];
+    memcpy(text, draw, SEED_BYTES);
+    memcpy(text + SEED_BYTES, user->b, sizeof user->b);
+    crypto_hash_sha256(hash, text, sizeof text);
     uint64_t rank = 0;
     for (int i = 0; i < 8; i++)
-        rank = rank << 8 | mac[i];
+        rank = rank << 8 | hash[i];
     return rank;
 }
 
-uint64_t room_rank(const uint8_t seed[SEED_BYTES], const struct uuid *user) {
-    crypto_auth_hmacsha256_state begun;
-    crypto_auth_hmacsha256_init(&begun, seed, SEED_BYTES);
-    return rank_by(&begun, user);
-}
-
-static void use_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
-    memcpy(r->seed, seed, SEED_BYTES);
-    crypto_auth_hmacsha256_init(&r->ranks, seed, SEED_BYTES);
-}
-
-static uint64_t rank_of(const void *begun, const struct uuid *user) {
-    return rank_by(begun, user);
+static uint64_t rank_of(const void *draw, const struct uuid *user) {
+    return room_rank(draw, user);
 }
 
 bool room_know_seed(struct room *r, const uint8_t seed[SEED_BYTES]) {
-    if (!room_is_there(r) || room_people(r) > 0 || !is_seed(r, seed)) return false;
-    use_seed(r, seed);
-    r->seed_known = true;
-    return true;
+    if (!room_is_there(r) || !is_seed(r, seed)) return false;
+    memcpy(r->seed, seed, SEED_BYTES);
+    return r->seed_known = true;
 }
 
 /* --- what the records say --- */
 
+static bool is_newer(const struct room *r, const struct room_times *times) {
+    if (!r->closed) return times->show_version >= r->show_version;
+    return times->show_version > r->show_version && times->at_us < r->closed_us + ROOM_KEPT_US;
+}
+
 static bool may_change(const struct room *r, const struct room_times *times,
                        const uint8_t seed_hash[SEED_BYTES]) {
-    return times->round == r->round && times->show_version >= r->show_version &&
-           memcmp(r->seed_hash, seed_hash, SEED_BYTES) == 0 && (!r->open || times->opens_us == r->opens_us);
+    return r->places != NULL && is_newer(r, times) && memcmp(r->seed_hash, seed_hash, SEED_BYTES) == 0 &&
+           (!r->open || times->opens_us == r->opens_us);
+}
+
+static void begin(struct room *r, int round, const uint8_t seed_hash[SEED_BYTES]) {
+    empty(r);
+    r->round = round;
+    memcpy(r->seed_hash, seed_hash, SEED_BYTES);
+    r->places = places_new();
+    crypto_hash_sha256_init(&r->joins);
 }
 
 bool room_announce(struct room *r, const struct room_times *times, const uint8_t seed_hash[SEED_BYTES]) {
-    if (!room_is_there(r)) {
-        if (times->round <= r->round) return false;
-        empty(r);
-        r->round = times->round;
-        r->closed = false;
-        memcpy(r->seed_hash, seed_hash, SEED_BYTES);
-        r->places = places_new();
-    } else if (!may_change(r, times, seed_hash)) {
+    if (times->round > r->round && !room_is_there(r))
+        begin(r, times->round, seed_hash);
+    else if (times->round != r->round || !may_change(r, times, seed_hash))
         return false;
-    }
+    r->closed = false;
     r->show_version = times->show_version;
     r->opens_us = times->opens_us;
     r->closes_us = times->closes_us;
@@ -94,27 +98,51 @@ bool room_announce(struct room *r, const struct room_times *times, const uint8_t
 
 bool room_join(struct room *r, int round, const struct uuid *user) {
     if (!room_is_there(r) || round != r->round) return false;
-    return places_join(r->places, user, r->open || !r->seed_known ? 0 : rank_by(&r->ranks, user));
+    if (!places_join(r->places, user)) return false;
+    if (!r->open) crypto_hash_sha256_update(&r->joins, user->b, sizeof user->b);
+    return true;
 }
 
 bool room_open(struct room *r, int round, const uint8_t seed[SEED_BYTES], int64_t at_us) {
     if (!room_is_there(r) || round != r->round || r->open || at_us < r->opens_us || !is_seed(r, seed))
         return false;
-    use_seed(r, seed);
-    places_open(r->places, r->seed_known ? NULL : rank_of, &r->ranks);
+    uint8_t draw[SEED_BYTES];
+    memcpy(r->seed, seed, SEED_BYTES);
+    room_draw(seed, &r->joins, draw);
+    places_open(r->places, rank_of, draw);
     r->open = true;
     r->opened_us = at_us;
     return true;
+}
+
+/* Those whose time is over need no more than to be told so. */
+static void merge_ended(struct room *r, int64_t now_us) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->nturns; i++) {
+        struct room_turn turn = r->turns[i];
+        bool ended = turn.until_us < now_us - minute_us;
+        if (n > 0 && ended && r->turns[n - 1].until_us < now_us - minute_us) {
+            turn.bought += r->turns[n - 1].bought;
+            n--;
+        }
+        r->turns[n++] = turn;
+    }
+    r->nturns = n;
+}
+
+static void make_room_for_turn(struct room *r, int64_t now_us) {
+    if (r->nturns < r->turns_room) return;
+    merge_ended(r, now_us);
+    if (r->nturns < r->turns_room / 2) return;
+    r->turns_room = r->turns_room == 0 ? FIRST_TURNS : 2 * r->turns_room;
+    r->turns = mem_grow(r->turns, r->turns_room * sizeof *r->turns);
 }
 
 bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int64_t until_us) {
     if (!room_is_there(r) || round != r->round || !r->open || serving <= room_serving(r) ||
         serving > room_people(r))
         return false;
-    if (r->nturns == r->turns_room) {
-        r->turns_room = r->turns_room == 0 ? FIRST_TURNS : 2 * r->turns_room;
-        r->turns = mem_grow(r->turns, r->turns_room * sizeof *r->turns);
-    }
+    make_room_for_turn(r, at_us);
     r->turns[r->nturns++] = (struct room_turn){.serving = serving, .at_us = at_us, .until_us = until_us};
     return true;
 }
@@ -122,9 +150,15 @@ bool room_serve(struct room *r, int round, uint32_t serving, int64_t at_us, int6
 bool room_close(struct room *r, int round, int32_t show_version, int64_t at_us) {
     if (!room_is_there(r) || round != r->round) return false;
     if (at_us < r->closes_us && show_version <= r->show_version) return false;
-    empty(r);
+    if (show_version > r->show_version) r->show_version = show_version;
     r->closed = true;
+    r->closed_us = at_us;
     return true;
+}
+
+/* Twice as long as it is kept by the rules, as clocks differ. */
+void room_forget(struct room *r, int64_t now_us) {
+    if (r->closed && r->places != NULL && now_us > r->closed_us + 2 * ROOM_KEPT_US) empty(r);
 }
 
 /* --- questions --- */
@@ -135,6 +169,10 @@ bool room_is_there(const struct room *r) {
 
 uint32_t room_people(const struct room *r) {
     return r->places == NULL ? 0 : places_count(r->places);
+}
+
+size_t room_bytes(const struct room *r) {
+    return (r->places == NULL ? 0 : places_bytes(r->places)) + r->turns_room * sizeof *r->turns;
 }
 
 uint32_t room_serving(const struct room *r) {
@@ -161,11 +199,12 @@ const struct room_turn *room_turn_of(const struct room *r, uint32_t place) {
     return turn_of(r, place);
 }
 
-void room_bought(struct room *r, const struct uuid *user, int64_t at_us) {
+bool room_bought(struct room *r, const struct uuid *user, int64_t at_us) {
     uint32_t place;
-    if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return;
+    if (r->places == NULL || !places_find(r->places, user, &place) || place == 0) return false;
     struct room_turn *turn = turn_of(r, place);
     if (turn != NULL && at_us >= turn->at_us && places_note(r->places, user)) turn->bought++;
+    return turn != NULL;
 }
 
 uint32_t room_buying(const struct room *r, int64_t now_us) {

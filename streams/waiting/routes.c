@@ -43,12 +43,27 @@ static void on_answered(struct ask *ask) {
     req_resume(q->rq, on_answer, q);
 }
 
+/* ?next=true: of the phase after the one that is open. */
+static bool read_next(struct req *rq, bool *next) {
+    struct str v;
+    *next = false;
+    if (!req_query(rq, "next", &v)) return true;
+    *next = str_eq(v, STR("true"));
+    if (*next || str_eq(v, STR("false"))) return true;
+    req_fail(rq, 400, "next", "must be true or false");
+    return false;
+}
+
 static void ask(struct req *rq, enum ask_kind kind, void (*then)(struct req *rq, const struct ask *ask)) {
     const struct waiting_service *service = req_service(rq);
+    bool next;
+    if (!read_next(rq, &next)) return;
     if (!waiting_ready(service->waiting, NULL)) return fail_away(rq);
     struct question *q = req_alloc(rq, sizeof *q);
     *q = (struct question){
-        .ask = {.kind = kind, .show = req_path_uuid(rq, 0), .answered = on_answered}, .rq = rq, .then = then};
+        .ask = {.kind = kind, .show = req_path_uuid(rq, 0), .next = next, .answered = on_answered},
+        .rq = rq,
+        .then = then};
     if (kind != ASK_NUMBERS) q->ask.user = req_user(rq)->user;
     if (kind == ASK_JOIN) q->ask.has_code = ((const struct joining *)req_state(rq))->spent;
     req_hold(rq);

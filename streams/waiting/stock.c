@@ -8,6 +8,7 @@ struct area {
     struct uuid id;
     struct area *next; /* of the show */
     int32_t places;
+    bool accessible;
     uint32_t taken;
     uint64_t *blocks; /* by the number of the block, a bit a place */
     uint32_t nblocks;
@@ -47,8 +48,11 @@ static struct area *area_of(struct stock *s, const struct uuid *id, const struct
     return a;
 }
 
-void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places) {
-    area_of(s, area, show)->places = places;
+void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places,
+                bool accessible) {
+    struct area *a = area_of(s, area, show);
+    a->places = places;
+    a->accessible = accessible;
 }
 
 /* A ticket's id is its area's, with its number in the last 24 bits: the block, and 6 bits of the place. */
@@ -83,6 +87,7 @@ int64_t stock_left(const struct stock *s, const struct uuid *show, const struct 
     for (const struct area *a = all == NULL ? NULL : all->first; a != NULL; a = a->next) {
         if (a->places == 0 || !is_among(&a->id, areas, nareas)) continue;
         known = true;
+        if (a->accessible) continue;
         left += a->places > (int64_t)a->taken ? a->places - (int64_t)a->taken : 0;
     }
     return known ? left : -1;

@@ -13,7 +13,9 @@ struct stock {
 };
 
 void stock_free(struct stock *s);
-void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places);
+/* accessible: kept for people who need that, so never left for others. */
+void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places,
+                bool accessible);
 /* An order of a ticket that is a place of a show: whether it holds or has bought it now. */
 void stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken);
 /* Of these areas of a show; of all without any. -1: nothing is known of them. */

@@ -136,6 +136,14 @@ static void look_whether_caught_up(struct waiting *x) {
     topic_thread_say_ready(&x->thread);
 }
 
+/* Whatever has made us stop reading, others may have moved on: nobody is answered, and nothing written, until
+ * all is read again. So a replica that is cut off from Kafka says so when its membership ends. */
+static void notice_loss(struct waiting *x) {
+    if (!x->caught_up || group_state(x->thread.group) == GROUP_FETCHING) return;
+    x->caught_up = false;
+    topic_thread_say_not_ready(&x->thread, "is about to read the topics to their ends again");
+}
+
 /* After a pause (a stopped process, a machine asleep) shows may have other phases: first read up to the end.
  */
 static void notice_pause(struct waiting *x) {
@@ -143,7 +151,6 @@ static void notice_pause(struct waiting *x) {
     x->stepped_boot_us = now_us;
     if (since_us < PAUSED_US || group_state(x->thread.group) != GROUP_FETCHING || !x->caught_up) return;
     log_info("waiting", "did not run for %lld ms: reading up to the end first", (long long)since_us / 1000);
-    x->caught_up = false;
     group_hold(x->thread.group);
 }
 
@@ -166,11 +173,11 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
     enum status st = wire_decode(x->decoders[p->topic], m->payload, m->len, &e, w);
     if (st != ST_OK) return st;
     if (p->topic == WAITING)
-        queues_event(&x->queues, &e.waiting);
+        queues_event(&x->queues, p->partition, &e.waiting);
     else if (p->topic == SHOWS)
         queues_show(&x->queues, &e.show);
     else if (p->topic == STOCK)
-        stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places);
+        stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places, e.stock.accessible);
     else
         take_order(x, &e.order);
     return ST_OK;
@@ -193,13 +200,13 @@ static enum status take(void *waiting, struct group_partition *p, const rd_kafka
 
 /* --- answering --- */
 
-static void write_answer(const struct queue *q, struct ask *ask, int64_t now_us) {
-    const struct room *r = &q->room;
+static void write_answer(const struct round *round, struct ask *ask, int64_t now_us) {
+    const struct room *r = &round->room;
     struct ask_answer *a = &ask->answer;
     a->open = r->open;
     a->people = room_people(r);
     a->serving = room_serving(r);
-    a->left = q->left;
+    a->left = round->left;
     a->opens_us = r->opens_us;
     a->closes_us = r->closes_us;
     a->pace = control_pace(r, &lead_settings, now_us);
@@ -228,11 +235,11 @@ static void on_written(void *waiting, void *what, bool ok) {
 /* Whether it can be said now; then it is. */
 static bool settle(struct waiting *x, struct ask *ask, bool stopping) {
     const struct queue *q = queues_find(&x->queues, &ask->show);
-    bool there = q != NULL && room_is_there(&q->room);
-    if (there && places_find(q->room.places, &ask->user, &ask->answer.place))
+    const struct round *round = q == NULL ? NULL : queues_round(q, ask->round);
+    if (round != NULL && places_find(round->room.places, &ask->user, &ask->answer.place))
         end_ask(ask, ASK_DONE);
     else if (stopping || clock_mono_us() - ask->written_us > READ_MS * INT64_C(1000))
-        end_ask(ask, there ? ASK_AWAY : ASK_NO_QUEUE);
+        end_ask(ask, round != NULL ? ASK_AWAY : ASK_NO_QUEUE);
     else
         return false;
     return true;
@@ -251,10 +258,12 @@ static void settle_all(struct waiting *x, bool stopping) {
 
 static void join(struct waiting *x, const struct queue *q, struct ask *ask, int64_t now_us) {
     const struct phase *phase = phases_next(&q->phases, now_us);
+    if (ask->next) phase = phases_after(&q->phases, phase);
+    ask->round = (ask->next ? &q->next : &q->now)->room.round;
     if (phase != NULL && phase->codes && !ask->has_code) return end_ask(ask, ASK_CODE_REQUIRED);
     const struct waiting_event e = {.type = QUEUE_JOINED,
                                     .show_id = ask->show,
-                                    .round = q->room.round,
+                                    .round = ask->round,
                                     .occurred_at = now_us,
                                     .has_user_id = true,
                                     .user_id = ask->user};
@@ -264,11 +273,12 @@ static void join(struct waiting *x, const struct queue *q, struct ask *ask, int6
 static void answer(struct waiting *x, struct ask *ask, int64_t now_us) {
     const struct queue *q = queues_find(&x->queues, &ask->show);
     if (!x->caught_up || topic_thread_stopping(&x->thread)) return end_ask(ask, ASK_AWAY);
-    if (q == NULL || !room_is_there(&q->room)) return end_ask(ask, ASK_NO_QUEUE);
-    bool joined = ask->kind != ASK_NUMBERS && places_find(q->room.places, &ask->user, &ask->answer.place);
+    const struct round *round = q == NULL ? NULL : ask->next ? &q->next : &q->now;
+    if (round == NULL || !room_is_there(&round->room)) return end_ask(ask, ASK_NO_QUEUE);
+    bool joined = ask->kind != ASK_NUMBERS && places_find(round->room.places, &ask->user, &ask->answer.place);
     if (ask->kind == ASK_JOIN && !joined) return join(x, q, ask, now_us);
     if (ask->kind == ASK_PLACE && !joined) return end_ask(ask, ASK_NOT_JOINED);
-    write_answer(q, ask, now_us);
+    write_answer(round, ask, now_us);
     end_ask(ask, ASK_DONE);
 }
 
@@ -290,6 +300,7 @@ static void step(void *waiting) {
     metric_add(M_WAITING_READ, records);
     metric_add(M_CONSUMED, records);
     notice_pause(x);
+    notice_loss(x);
     look_whether_caught_up(x);
     answer_all(x);
     settle_all(x, false);
@@ -356,13 +367,13 @@ static enum status init_thread(struct waiting *x, const struct stream_options *o
                              &work, x, w);
 }
 
-struct waiting *waiting_new(const struct admission_keys *keys, const struct stream_options *options,
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
                             struct why *w) {
     static const struct topic *const read[] = {
         [WAITING] = &topic_waiting, [SHOWS] = &topic_shows, [STOCK] = &topic_stock, [ORDERS] = &topic_orders};
     struct waiting *x = mem_alloc(sizeof *x);
     x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .writer = uuid_v7()};
-    x->queues.keys = keys;
+    x->queues.keys = seeds;
     if (init_thread(x, options, w) != ST_OK) {
         free(x);
         return NULL;

@@ -3,8 +3,8 @@
  * from the topics, and each replica has all of it.
  *
  * What is due in a queue is written by whoever wrote there last. A replica that sees it due for some time and
- * not written does so itself (control.h says why that does no harm). Nothing is written before all topics
- * were read to their ends, nor after a pause until they were again. */
+ * not written does so itself (control.h says why that does no harm). Before all topics were read to
+ * their ends it neither answers nor writes, nor after a pause or the loss of Kafka until they were again. */
 #pragma once
 
 #include "inbox.h"
@@ -26,9 +26,11 @@ struct ask {
     struct inbox_item item;
     enum ask_kind kind;
     struct uuid show, user;
+    bool next;                         /* the round after the one that is open */
     bool has_code;                     /* ASK_JOIN: he has spent one */
     void (*answered)(struct ask *ask); /* on the waiting thread */
 
+    int round;          /* ASK_JOIN: that he joins */
     int64_t written_us; /* ASK_JOIN: when Kafka had it, by the monotonic clock */
     enum ask_result result;
     struct ask_answer {
@@ -46,8 +48,8 @@ struct ask {
 struct admission_keys;
 struct waiting;
 
-/* NULL: a Kafka property is wrong. The keys outlive it. */
-struct waiting *waiting_new(const struct admission_keys *keys, const struct stream_options *options,
+/* NULL: a Kafka property is wrong. The keys of seeds outlive it. */
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
                             struct why *w);
 void waiting_start(struct waiting *x);
 void waiting_ask(struct waiting *x, struct ask *ask); /* from any thread, until waiting_stop */

@@ -42,7 +42,8 @@ def values_for(stack):
     settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16}
     return [LEAST, {"image": {"repository": IMAGE.split(":")[0], "tag": IMAGE.split(":")[1], "pullPolicy": "Never"},
                     "kafka": {"brokers": stack.env["KAFKA_BROKERS"]}, "registry": {"url": stack.env["SCHEMA_REGISTRY_URL"]},
-                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]}, "queues": {"keys": ["waiting"]},
+                    "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]},
+                    "queues": {"keys": ["waiting"], "seedKeys": ["waiting-seed"]},
                     "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
 
@@ -53,7 +54,7 @@ class Pods:
         self.docs = render(values_for(stack))
         self.keys = self.directory / "keys"
         self.keys.mkdir()
-        for name in ("session.pem", "ticket.pem", "waiting"):
+        for name in ("session.pem", "ticket.pem", "waiting", "waiting-seed"):
             shutil.copy(stack.state / "keys" / name, self.keys)
             (self.keys / name).chmod(0o444)  # who runs as another user reads it; the directory above is root's
 

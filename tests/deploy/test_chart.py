@@ -231,7 +231,7 @@ def test_programs_read_what_they_are_given(docs):
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
         assert "INSTANCE_ID" in given or "INSTANCE_ID" not in known
         assert ("SESSION_KEYS" in given) == (program == "auth") and ("TICKET_KEYS" in given) == (program == "tickets")
-        assert ("WAITING_KEYS" in given) == (program in ("waiting", "orders"))
+        assert ("WAITING_KEYS" in given) == (program in ("waiting", "orders")) and ("WAITING_SEED_KEYS" in given) == (program == "waiting")
         names = [e["name"] for e in container["env"]]
         assert len(set(names)) == len(names)
 

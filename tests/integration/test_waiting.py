@@ -1,9 +1,9 @@
 """The queues of shows: places that nobody can choose and everybody can recompute, turns, admissions, and replicas that die."""
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import struct
@@ -15,19 +15,30 @@ import uuid
 import pytest
 import requests
 
+from background import Background
+from queue_proof import verify_queue
 from support import DEADLINE, ROOT, Replica, User, missing_id, refused, wait_until
 from test_phases import phase
 from venue import Venue
 
 
-def load(path):
-    spec = importlib.util.spec_from_file_location("verify_queue", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Watch(Background):
+    """Asks all the time whose turn it is, each replica by itself: it must never fall, whatever happens to them."""
 
+    def __init__(self, queue, *urls):
+        super().__init__(len(urls))
+        self.queue, self.urls, self.answers = queue, urls, [0] * len(urls)
 
-verify_queue = load(ROOT / "tools/verify-queue.py")
+    def go(self, n):
+        before = 0
+        while not self.stopping.wait(0.02):
+            with contextlib.suppress(requests.ConnectionError):
+                answer = requests.get(self.urls[n] + self.queue.path + "/serving", timeout=DEADLINE)
+                if answer.status_code != 200:
+                    continue
+                serving = answer.json()["serving"]
+                assert serving >= before, f"{self.urls[n]} says {serving}, after {before}"
+                before, self.answers[n] = serving, self.answers[n] + 1
 
 
 class Queue:
@@ -65,8 +76,7 @@ class Queue:
 
     def events(self):
         topic = self.stack.topic("waiting")
-        events = (topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode())
-        return [dict(event, userId=event["userId"] and str(event["userId"])) for event in events]
+        return [topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode()]
 
     def buy(self, who, admission=None, **more):
         return who.post("/api/purchases", json={"showId": self.venue.id, "quantity": 1} | ({} if admission is None else {"admission": admission}) | more)
@@ -83,6 +93,7 @@ def reason(answer):
 
 def test_from_joining_to_buying(stack, seller, people):
     queue, buyers = Queue(stack, seller, opens=4), [next(people) for _ in range(8)]
+    queue.venue.add("Boxes", rows=[5], accessible=True)
     for who in buyers:
         queue.join(who)
         queue.join(who)
@@ -100,7 +111,7 @@ def test_from_joining_to_buying(stack, seller, people):
     ticket = queue.venue.ticket("Stalls", "A", 40)
     assert reason(buyers[0].post("/api/orders", json={"ticketId": ticket})) == NO_TURN
     assert buyers[0].post("/api/orders", json={"ticketId": ticket, "admission": turn["admission"]}).status_code == 201
-    wait_until(lambda: queue.of(buyers[1])["left"] == 37, "what is left is known")
+    wait_until(lambda: queue.of(buyers[1])["left"] == 37, "what is left is known, without places that are kept for who needs their accessibility")
 
 
 def test_an_admission_is_good_for_one(stack, seller, people):
@@ -181,6 +192,26 @@ def test_a_phase_closes_and_the_next_has_a_queue_of_its_own(stack, seller, peopl
     assert [r.summary()["people"] for r in verify_queue.replay(queue.events())] == [1, 1]
 
 
+def test_the_next_phase_has_a_draw_of_its_own(stack, seller, people):
+    """Also where it opens as this one closes: its queue can be joined while this one is open."""
+    queue, joined = Queue(stack, seller, opens=-10, closes=10), [next(people) for _ in range(6)]
+    [first] = json.loads(queue.venue.phases)
+    queue.venue.phases = json.dumps([first, phase(0, 3600, queue=True) | {"opensAt": first["closesAt"]}])
+    queue.venue.tell("announced")
+    coming = queue.path + "?next=true"
+    wait_until(lambda: requests.get(f"{stack.url}{queue.path}/serving?next=true", timeout=DEADLINE).status_code == 200, "the next one can be joined")
+    for who in joined:
+        assert who.post(coming).status_code == 202
+    assert [(p["status"], p["place"]) for p in (who.get(coming).json() for who in joined)] == [("joined", None)] * 6
+    refused(joined[0].get(queue.path), 404, "not joined")
+    wait_until(lambda: (n := queue.numbers())["open"] and n["people"] == 6, "it opens")
+    assert sorted(queue.places(joined).values()) == [1, 2, 3, 4, 5, 6]
+    refused(joined[0].get(coming), 404)
+    one, two = verify_queue.replay(queue.events())
+    assert one.faults == two.faults == [] and two.places == queue.places(joined) and not one.joined
+    refused(joined[0].get(queue.path + "?next=yes"), 400)
+
+
 # --- anybody can recompute it ---
 
 def verified(stack, show, *users):
@@ -230,12 +261,22 @@ def test_a_topic_that_contradicts_itself_is_seen():
     assert faults(announced, event("QueueClosed", occurredAt=100), event("QueueAnnounced", 2, seedHash=seed_hash)) == [
         [], ["its seed is that of a round before"]]
     assert faults(*joined) == []
+    coming = event("QueueAnnounced", 2, seedHash="11" * 32)
+    early = [event("QueueJoined", 2, userId=users[1]), event("QueueOpened", 2, seed=seed.hex()), event("QueueServing", 2, serving=1)]
+    assert [len(one.joined) for one in verify_queue.replay([announced, coming, *joined, opened, *early])] == [3], "before this one is open none can be joined"
+    one, two = verify_queue.replay([announced, *joined, opened, coming, *early, event("QueueClosed", occurredAt=100)])
+    assert (list(two.joined), two.places, two.serving, two.faults) == ([users[1]], {}, 0, []) and one.closed == 100
     [one] = verify_queue.replay([announced, *joined, event("QueueOpened", seed=seed.hex(), occurredAt=9), event("QueueClosed")])
-    assert (one.seed, one.closed) == (None, False), "neither opens nor closes before its time"
+    assert (one.seed, one.closed) == (None, None), "neither opens nor closes before its time"
+    again = event("QueueAnnounced", showVersion=3, seedHash=seed_hash)
+    [one] = verify_queue.replay([announced, *joined, opened, event("QueueClosed", showVersion=2), joined[0], again, serving])
+    assert (one.faults, one.closed, one.serving, len(one.places)) == ([], None, 2, 3), "a round that was closed goes on by another version of the show"
+    [one] = verify_queue.replay([announced, *joined, opened, event("QueueClosed", showVersion=3), again, again | {"showVersion": 4, "occurredAt": 3_600_050}])
+    assert one.closed == 50, "not by the one that it was closed by, nor after an hour"
     closed = event("QueueClosed", showVersion=2)
     one, two = verify_queue.replay([announced, *joined, opened, closed, serving, event("QueueAnnounced", 2, seedHash="11" * 32), joined[0],
                                     event("QueueJoined", 2, userId=users[0])])
-    assert (one.serving, one.closed, len(one.places)) == (0, True, 3) and list(two.joined) == [users[0]] and not two.places
+    assert (one.serving, one.closed, len(one.places)) == (0, 50, 3) and list(two.joined) == [users[0]] and not two.places
 
 
 # --- replicas ---
@@ -256,9 +297,12 @@ def test_replicas_tell_the_same(stack, seller, people):
 def test_whichever_replica_is_killed(stack, seller, people):
     """Whoever leads is killed before the opening, the other one takes over, and so on, while people join and come in: nobody who was
     answered 202 loses his place, no place changes, and the one whose turn it is never falls."""
-    with Replica(stack, "waiting") as other, concurrent.futures.ThreadPoolExecutor() as pool:
+    with contextlib.ExitStack() as closing:
+        other = closing.enter_context(Replica(stack, "waiting"))
+        pool = closing.enter_context(concurrent.futures.ThreadPoolExecutor())
         other.wait_ready()
         queue, early, late = Queue(stack, seller, opens=6), [next(people) for _ in range(10)], [next(people) for _ in range(10)]
+        watch = closing.enter_context(Watch(queue, stack.url, other.url))
 
         def join(who):
             """At whoever is there."""
@@ -293,10 +337,79 @@ def test_whichever_replica_is_killed(stack, seller, people):
         assert one.faults == [] and one.places == drawn | queue.places(late) and one.serving == 20
         writers = [str(e["writer"]) for e in events if e["type"] != "QueueJoined"]
         assert len(set(writers)) >= 2, "both have led"
+        assert all(watch.answers), "both have told whose turn it is"
 
 
+def test_all_replicas_die_in_mid_sale(stack, seller, people):
+    """What people have bought is known again, too: nobody waits for those who have, and nobody comes in for whom nothing is left."""
+    queue, (one, two, three) = Queue(stack, seller, opens=-10, seats=2), [next(people) for _ in range(3)]
+    queue.join(one)
+    assert queue.buy(one, queue.turn(one)["admission"]).status_code == 201
+    wait_until(lambda: queue.of(one)["left"] == 1, "what is left is known")
+    stack.kill("waiting")
+    stack.wait_ready("waiting")
+    assert queue.places([one]) == {one.id: 1} and queue.numbers()["serving"] == 1
+    queue.join(two)
+    assert queue.turn(two)["place"] == 2
+    queue.join(three)
+    assert (queue.of(three)["status"], queue.numbers()["serving"]) == ("waiting", 2)
+
+
+def test_a_late_record_changes_nothing(stack, seller, people):
+    """As of a replica that was away for a while."""
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+    for who in joined:
+        queue.join(who)
+    wait_until(lambda: queue.numbers()["serving"] == 5, "everybody has had a turn")
+    serving = next(e for e in queue.events() if e["type"] == "QueueServing")
+    void = stack.metric("waiting", "onsale_waiting_void_total")
+    with Watch(queue, stack.url):
+        stack.topic("waiting").produce(serving | {"serving": 1}, key="showId")
+        wait_until(lambda: stack.metric("waiting", "onsale_waiting_void_total") > void, "the record is read, and void")
+        assert queue.numbers()["serving"] == 5
+
+
+def test_a_phase_that_comes_back_has_its_queue_again(stack, seller, people):
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+    for who in joined:
+        queue.join(who)
+    queue.open()
+    places, phases, number = queue.places(joined), queue.venue.phases, queue.numbers()
+    queue.venue.phases = None
+    queue.venue.tell("announced")
+    wait_until(lambda: joined[0].get(queue.path).status_code == 404, "the queue is closed")
+    queue.venue.phases = phases
+    queue.venue.tell("announced")
+    wait_until(lambda: joined[0].get(queue.path).status_code == 200, "it goes on")
+    now = queue.numbers()
+    assert queue.places(joined) == places and now["serving"] >= number["serving"] and now["seed"] == number["seed"]
+    assert queue.buy(joined[0], queue.turn(joined[0])["admission"]).status_code == 201
+    [one] = verify_queue.replay(queue.events())
+    assert (one.faults, one.closed, one.places) == ([], None, places)
+
+
+def test_a_queue_that_is_cut_off_says_nothing(stack, seller, people):
+    """What it knows may be old by then. It goes on when it has read what came meanwhile."""
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(3)]
+    for who in joined:
+        queue.join(who)
+    queue.open()
+    places, served = queue.places(joined), queue.numbers()["serving"]
+    stack.supervisor("stop", "kafka")
+    try:
+        wait_until(lambda: not stack.ready("waiting"), "it notices")
+        assert joined[0].get(queue.path).status_code == joined[0].post(queue.path).status_code == 503
+        assert requests.get(stack.url + queue.path + "/serving", timeout=DEADLINE).status_code == 503
+    finally:
+        stack.supervisor("start", "kafka")
+        stack.wait_kafka()
+    stack.wait_ready("waiting")
+    assert queue.places(joined) == places and queue.numbers()["serving"] >= served
+
+
+@pytest.mark.parametrize("setting", ["WAITING_KEYS", "WAITING_SEED_KEYS"])
 @pytest.mark.parametrize("keys", ["", "/tmp/there-is-none", __file__])
-def test_without_keys_it_does_not_start(stack, keys):
-    with Replica(stack, "waiting", WAITING_KEYS=keys) as replica:
+def test_without_keys_it_does_not_start(stack, setting, keys):
+    with Replica(stack, "waiting", **{setting: keys}) as replica:
         assert replica.process.wait(DEADLINE) == 78
-        assert "WAITING_KEYS" in replica.output() or "hexadecimal" in replica.output() or "cannot be read" in replica.output()
+        assert setting in replica.output() or "hexadecimal" in replica.output() or "cannot be read" in replica.output()

@@ -34,7 +34,7 @@ static int tear_down(void **state) {
 }
 
 static void open_with(uint32_t people) {
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     for (uint32_t i = 0; i < people; i++) {
         struct uuid id = {.b = {1}};
         memcpy(id.b + 8, &i, sizeof i);
@@ -54,7 +54,7 @@ static void a_room_comes_and_goes_with_its_phase(void **state) {
     struct control due = due_at(opens - 3600 * SECOND);
     assert_int_equal(due.kind, CONTROL_ANNOUNCE);
     assert_int_equal(due.round, 1);
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     assert_int_equal(due_at(opens - 1).kind, CONTROL_NOTHING);
     assert_int_equal(due_at(opens).kind, CONTROL_OPEN);
     assert_int_equal(control_due(&room, NULL, -1, &settings, opens).kind, CONTROL_CLOSE);
@@ -62,16 +62,21 @@ static void a_room_comes_and_goes_with_its_phase(void **state) {
     assert_int_equal(due_at(opens + 5 * SECOND).kind, CONTROL_NOTHING); /* nobody is there */
     assert_int_equal(control_due(&room, NULL, -1, &settings, closes).kind, CONTROL_CLOSE);
     room_close(&room, 1, 1, closes);
+    assert_int_equal(due_at(opens).round, 1); /* it has come back */
+    room.closed_us = opens - ROOM_KEPT_US;
+    assert_int_equal(due_at(opens).round, 2);
+    room.closed_us = closes;
+    phase.opens_us += SECOND;
     assert_int_equal(due_at(opens).round, 2);
 }
 
 static void other_times_are_announced_and_another_phase_is_another_round(void **state) {
     (void)state;
-    room_announce(&room, &(struct room_times){1, 1, opens, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, opens, closes, opens}, hash);
     phase.opens_us += SECOND;
     assert_int_equal(due_at(opens).kind, CONTROL_ANNOUNCE);
     assert_int_equal(due_at(opens).round, 1);
-    room_announce(&room, &(struct room_times){1, 1, phase.opens_us, closes}, hash);
+    room_announce(&room, &(struct room_times){1, 1, phase.opens_us, closes, opens}, hash);
     room_open(&room, 1, seed, phase.opens_us);
     phase.closes_us += SECOND; /* as it may of an open phase */
     assert_int_equal(due_at(opens + SECOND).kind, CONTROL_ANNOUNCE);
@@ -152,7 +157,7 @@ static void places_that_are_taken_are_not_left(void **state) {
     assert_int_equal(stock_left(&stock, &show, NULL, 0), -1);
     struct uuid first_ticket = ticket_of(&area, 0), last_ticket = ticket_of(&area, 0xffffff);
     stock_order(&stock, &first_ticket, &show, true); /* before it is known how many there are */
-    stock_area(&stock, &area, &show, 100);
+    stock_area(&stock, &area, &show, 100, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
     stock_order(&stock, &first_ticket, &show, true);
     stock_order(&stock, &last_ticket, &show, true);
@@ -160,10 +165,13 @@ static void places_that_are_taken_are_not_left(void **state) {
     stock_order(&stock, &first_ticket, &show, false);
     stock_order(&stock, &first_ticket, &show, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
-    stock_area(&stock, &second, &show, 10);
+    stock_area(&stock, &second, &show, 10, false);
     assert_int_equal(stock_left(&stock, &show, NULL, 0), 109);
     assert_int_equal(stock_left(&stock, &show, &second, 1), 10);
     assert_int_equal(stock_left(&stock, &other, NULL, 0), -1);
+    stock_area(&stock, &second, &show, 10, true);
+    assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
+    assert_int_equal(stock_left(&stock, &show, &second, 1), 0);
     stock_free(&stock);
 }
 
@@ -183,6 +191,8 @@ static void phases_with_a_queue_are_read(void **state) {
     assert_ptr_equal(phases_next(&p, 0), &p.items[0]);
     assert_ptr_equal(phases_next(&p, third_us + day_us - 1), &p.items[0]);
     assert_null(phases_next(&p, third_us + day_us));
+    assert_null(phases_after(&p, &p.items[0]));
+    assert_null(phases_after(&p, NULL));
     static const char *const none[] = {"", "null", "{}", "[1]", "[{}]", "[{\"queue\":true}]"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         phases_read(&p, str_of(none[i]));

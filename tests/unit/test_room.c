@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "buyers.h"
+#include "clock.h"
 #include "room.h"
 
 enum { OPENS = 1000000, CLOSES = 9000000 };
@@ -14,10 +16,13 @@ static const uint8_t seed[SEED_BYTES] = {1, 2, 3}, other_seed[SEED_BYTES] = {9};
 static uint8_t hash[SEED_BYTES], other_hash[SEED_BYTES];
 static struct room room;
 static int32_t version = 1; /* of the show */
+static int64_t now_us;      /* when records are written */
 
 static int set_up(void **state) {
     (void)state;
     room = (struct room){0};
+    version = 1;
+    now_us = OPENS;
     room_hash_seed(seed, hash);
     room_hash_seed(other_seed, other_hash);
     return 0;
@@ -34,7 +39,7 @@ static struct uuid id_of(int n) {
 }
 
 static bool announced(int round, const uint8_t seed_hash[SEED_BYTES], int64_t opens_us, int64_t closes_us) {
-    return room_announce(&room, &(struct room_times){round, version, opens_us, closes_us}, seed_hash);
+    return room_announce(&room, &(struct room_times){round, version, opens_us, closes_us, now_us}, seed_hash);
 }
 
 static bool join(int n) {
@@ -52,11 +57,18 @@ static void announce(void) {
     assert_true(announced(1, hash, OPENS, CLOSES));
 }
 
-/* python3: hmac.new(bytes([1, 2, 3] + 29 * [0]), bytes([1] + 14 * [0] + [5]), "sha256").hexdigest()[:16] */
+/* python3: ids = [bytes([1] + 14 * [0] + [n]) for n in range(6)]; seed = bytes([1, 2, 3] + 29 * [0])
+ * draw = hmac.digest(seed, hashlib.sha256(b"".join(ids[1:4])).digest(), "sha256")
+ * hashlib.sha256(draw + ids[5]).hexdigest()[:16] */
 static void a_rank_is_as_documented(void **state) {
     (void)state;
     struct uuid id = id_of(5);
-    assert_true(room_rank(seed, &id) == UINT64_C(0xb1d1fb3d211e21f8));
+    uint8_t draw[SEED_BYTES];
+    announce();
+    for (int i = 1; i <= 3; i++)
+        join(i);
+    room_draw(seed, &room.joins, draw);
+    assert_true(room_rank(draw, &id) == UINT64_C(0xaab50b3d3a273f7f));
 }
 
 static void nobody_joins_before_it_is_announced(void **state) {
@@ -84,7 +96,6 @@ static void its_times_may_change_but_not_its_seed(void **state) {
     assert_int_equal(room.closes_us, CLOSES);
     version = 0;
     assert_false(announced(1, hash, OPENS + 1, CLOSES + 1)); /* by an older version of the show */
-    version = 1;
 }
 
 static void open_with(int people) {
@@ -94,15 +105,17 @@ static void open_with(int people) {
     assert_true(room_open(&room, 1, seed, OPENS));
 }
 
-static void places_follow_from_the_seed(void **state) {
+static void places_follow_from_the_seed_and_the_log(void **state) {
     (void)state;
+    uint8_t draw[SEED_BYTES];
     open_with(50);
+    room_draw(seed, &room.joins, draw);
     for (int i = 1; i <= 50; i++) {
         struct uuid one = id_of(i);
         uint32_t before = 0;
         for (int k = 1; k <= 50; k++) {
             struct uuid two = id_of(k);
-            before += room_rank(seed, &two) < room_rank(seed, &one);
+            before += room_rank(draw, &two) < room_rank(draw, &one);
         }
         assert_int_equal(place_of(i), before + 1);
     }
@@ -110,27 +123,33 @@ static void places_follow_from_the_seed(void **state) {
     assert_int_equal(place_of(51), 51);
 }
 
-/* As for a replica that has the key, and one that has not. */
-static void it_is_the_same_whether_the_seed_was_known(void **state) {
+static int how_many_have_another_place(const uint32_t places[50]) {
+    int other = 0;
+    for (int i = 0; i < 50; i++)
+        other += place_of(i) != places[i];
+    return other;
+}
+
+/* The same log makes the same places, also where the key of the seed is not known; one more who joins makes
+ * all of them others. */
+static void whoever_joins_last_draws_anew(void **state) {
     (void)state;
     uint32_t places[50];
-    announce();
-    assert_false(room_know_seed(&room, other_seed));
-    assert_true(room_know_seed(&room, seed));
-    for (int i = 0; i < 50; i++)
-        join(i);
-    assert_false(room_know_seed(&room, seed)); /* they have their ranks already */
-    assert_true(room_open(&room, 1, seed, OPENS));
-    for (int i = 0; i < 50; i++)
-        places[i] = place_of(i);
-    room_free(&room);
-    room = (struct room){0};
-    announce();
-    for (int i = 49; i >= 0; i--) /* in whatever order they joined */
-        join(i);
-    assert_true(room_open(&room, 1, seed, OPENS));
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(place_of(i), places[i]);
+    for (int round = 0; round < 3; round++) {
+        room_free(&room);
+        room = (struct room){0};
+        announce();
+        assert_false(room_know_seed(&room, other_seed));
+        if (round > 0) assert_true(room_know_seed(&room, seed));
+        for (int i = 0; i < 50; i++)
+            join(i);
+        if (round == 2) join(99);
+        assert_true(room_open(&room, 1, seed, OPENS));
+        if (round == 1) assert_int_equal(how_many_have_another_place(places), 0);
+        if (round == 2) assert_true(how_many_have_another_place(places) > 25);
+        for (int i = 0; i < 50; i++)
+            places[i] = place_of(i);
+    }
 }
 
 static void serving_never_falls(void **state) {
@@ -156,6 +175,26 @@ static void serving_never_falls(void **state) {
     assert_null(room_turn_of(&room, 8));
 }
 
+/* With a turn a second, each for ten. */
+static void ended_turns_take_no_memory(void **state) {
+    (void)state;
+    static const int64_t second_us = 1000000;
+    open_with(0);
+    for (uint32_t n = 1; n <= 20000; n++) {
+        struct uuid id = {.b = {2}};
+        memcpy(id.b + 8, &n, sizeof n);
+        assert_true(room_join(&room, 1, &id));
+        int64_t at_us = OPENS + n * second_us;
+        assert_true(room_serve(&room, 1, n, at_us, at_us + 10 * second_us));
+        assert_true(room_turn_of(&room, n)->until_us == at_us + 10 * second_us);
+        assert_int_equal(room_buying(&room, at_us), n < 10 ? n : 10);
+        if (n > 20) assert_true(room_turn_of(&room, n - 20)->until_us < at_us);
+        if (n > 1000) assert_true(room_bytes(&room) <= (size_t)PLACES_BYTES * n);
+    }
+    assert_true(room.turns_room <= 256);
+    assert_int_equal(room_serving(&room), 20000);
+}
+
 static void counts_who_may_still_buy(void **state) {
     (void)state;
     open_with(10);
@@ -168,10 +207,41 @@ static void counts_who_may_still_buy(void **state) {
         struct uuid id = id_of(i);
         bool served = place_of(i) <= 7 && place_of(i) > 3;
         uint32_t before = room_buying(&room, 150);
-        room_bought(&room, &id, 2 * OPENS);
+        room_bought(&room, &id, OPENS - 1); /* before his turn, in another phase */
+        assert_int_equal(room_buying(&room, 150), before);
+        assert_int_equal(room_bought(&room, &id, 2 * OPENS), place_of(i) <= 7);
         room_bought(&room, &id, 2 * OPENS);
         assert_int_equal(room_buying(&room, 150), before - served);
     }
+    struct uuid nobody = id_of(99);
+    assert_false(room_bought(&room, &nobody, 2 * OPENS));
+}
+
+static bool settle_in_room(void *arg, const struct buyer *buyer) {
+    (void)arg;
+    return room_bought(&room, &buyer->user, buyer->at_us);
+}
+
+/* As after a start, when `orders` was read before `waiting`. */
+static void an_order_may_be_read_before_the_turn(void **state) {
+    (void)state;
+    struct buyers buyers = {0};
+    for (int i = 1; i <= 100; i++)
+        buyers_add(&buyers,
+                   &(struct buyer){.user = id_of(i), .at_us = 2 * OPENS, .read_us = clock_mono_us()});
+    buyers_add(&buyers, &(struct buyer){.user = id_of(101), .at_us = 2 * OPENS}); /* long ago */
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(buyers.count, 100);
+    open_with(10);
+    room_serve(&room, 1, 7, OPENS, 200);
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(room_buying(&room, 150), 0);
+    assert_int_equal(buyers.count, 93);
+    room_serve(&room, 1, 10, OPENS, 200);
+    buyers_settle(&buyers, settle_in_room, NULL);
+    assert_int_equal(room_buying(&room, 150), 0);
+    assert_int_equal(buyers.count, 90);
+    buyers_free(&buyers);
 }
 
 static void another_round_begins_when_one_is_closed(void **state) {
@@ -194,6 +264,46 @@ static void another_round_begins_when_one_is_closed(void **state) {
     assert_int_equal(place_of(1), 1);
 }
 
+/* Its phase was taken away by mistake, or a replica that did not know better closed it. */
+static void a_closed_round_may_go_on(void **state) {
+    (void)state;
+    open_with(10);
+    room_serve(&room, 1, 4, OPENS, CLOSES);
+    uint32_t place = place_of(7);
+    assert_true(room_close(&room, 1, 2, OPENS + 1));
+    assert_false(room_is_there(&room));
+    assert_false(join(11));
+    version = 2;
+    assert_false(announced(1, hash, OPENS, CLOSES)); /* by what it was closed by */
+    version = 3;
+    assert_false(announced(1, other_hash, OPENS, CLOSES));
+    assert_false(announced(1, hash, OPENS + 1, CLOSES)); /* of those who come in, nobody is drawn again */
+    now_us = OPENS + 1 + ROOM_KEPT_US;
+    assert_false(announced(1, hash, OPENS, CLOSES)); /* too late */
+    now_us--;
+    assert_true(announced(1, hash, OPENS, CLOSES));
+    assert_int_equal(place_of(7), place);
+    assert_int_equal(room_serving(&room), 4);
+    assert_true(join(11));
+    assert_int_equal(place_of(11), 11);
+}
+
+static void a_closed_round_is_forgotten(void **state) {
+    (void)state;
+    open_with(10);
+    room_forget(&room, INT64_MAX);
+    assert_int_equal(room_people(&room), 10);
+    assert_true(room_close(&room, 1, 1, CLOSES));
+    room_forget(&room, CLOSES + ROOM_KEPT_US);
+    assert_int_equal(room_people(&room), 10);
+    room_forget(&room, CLOSES + 3 * ROOM_KEPT_US);
+    assert_int_equal(room_people(&room), 0);
+    version = 2;
+    now_us = CLOSES;
+    assert_false(announced(1, hash, OPENS, CLOSES));
+    assert_true(announced(2, other_hash, OPENS, CLOSES));
+}
+
 /* What came before is not on the topic any more. */
 static void a_log_may_begin_with_any_round(void **state) {
     (void)state;
@@ -208,11 +318,15 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_rank_is_as_documented, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_joins_before_it_is_announced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(its_times_may_change_but_not_its_seed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(places_follow_from_the_seed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(it_is_the_same_whether_the_seed_was_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_follow_from_the_seed_and_the_log, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_joins_last_draws_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serving_never_falls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ended_turns_take_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_who_may_still_buy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_may_be_read_before_the_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_round_begins_when_one_is_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_round_may_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_round_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_may_begin_with_any_round, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 {{- if and $c.secretSettings (not $c.existingSecret) }}{{ fail (printf "components.%s.existingSecret: must be given: a Secret with %s" $name (include "onsale.keysWanted" (dict "root" $ "c" $c))) }}{{ end -}}
 {{- if and (has "sessionKeys" $c.needs) (not $.Values.sessions.existingSecret) }}{{ fail "sessions.existingSecret: must be given: a Secret with the PEM files that sessions.keys names" }}{{ end -}}
 {{- if and (has "codeKeys" $c.needs) (not $.Values.codes.existingSecret) }}{{ fail "codes.existingSecret: must be given: a Secret with the PEM files that codes.keys names" }}{{ end -}}
-{{- if and (has "queueKeys" $c.needs) (not $.Values.queues.existingSecret) }}{{ fail "queues.existingSecret: must be given: a Secret with the files that queues.keys names" }}{{ end -}}
+{{- if and (has "queueKeys" $c.needs) (not $.Values.queues.existingSecret) }}{{ fail "queues.existingSecret: must be given: a Secret with the files that queues.keys and queues.seedKeys name" }}{{ end -}}
 {{- if gt (int $c.autoscaling.minReplicas) (int $c.autoscaling.maxReplicas) }}{{ fail (printf "components.%s.autoscaling: minReplicas is more than maxReplicas" $name) }}{{ end -}}
 {{- end -}}
 {{- if .Values.edge.enabled -}}

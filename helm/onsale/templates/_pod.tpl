@@ -127,7 +127,8 @@ imagePullSecrets:
 {{- $sessions := pick .Values.sessions "existingSecret" "keys" | merge (dict "folder" "sessions" "setting" "SESSION_KEYS") -}}
 {{- $codes := pick .Values.codes "existingSecret" "keys" | merge (dict "folder" "codes" "setting" "TICKET_KEYS") -}}
 {{- $queues := pick .Values.queues "existingSecret" "keys" | merge (dict "folder" "queues" "setting" "WAITING_KEYS") -}}
-{{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues | toYaml -}}
+{{- $seeds := dict "existingSecret" .Values.queues.existingSecret "keys" .Values.queues.seedKeys "folder" "seeds" "setting" "WAITING_SEED_KEYS" -}}
+{{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues "seedKeys" $seeds | toYaml -}}
 {{- end }}
 
 {{/* Files from Secrets: keys, the CA of Kafka. */}}

@@ -25,8 +25,8 @@ begin
                first_rank = least(a.first_rank, excluded.first_rank), last_rank = greatest(a.last_rank, excluded.last_rank)
         returning *
     )
-    insert into stock_events (type, id, show_id, version, places)
-    select 'AreaStocked', id, show_id, version, places from area;
+    insert into stock_events (type, id, show_id, version, places, accessible)
+    select 'AreaStocked', id, show_id, version, places, accessible from area;
 end
 $$;
 
