@@ -24,8 +24,8 @@ bool refusals_answer_show(struct req *rq, struct str verdict) {
         {"which area", 409, "Only some areas of this show are on sale now: choose one of them",
          "area_required"},
         {"code required", 403, "Whoever buys here now needs a code", "code_required"},
-        {"codes required", 403, "Several of these shows need a code each: buy their tickets one show at a time",
-         "code_required"},
+        {"codes required", 403,
+         "Several of these shows need a code each: buy their tickets one show at a time", "code_required"},
         {"code wrong", 403, "This is not a code of this show", "code_wrong"},
         {"code used", 409, "This code has been used as often as it can be", "code_used"},
     };
