@@ -324,7 +324,8 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API", "SANDBOX_KEY",
+          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
+          "WAITING_API", "SANDBOX_KEY",
           "SANDBOX_PUBLIC_URL", "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
@@ -364,7 +365,7 @@ def own_environment(state, name):
 
 def api_urls(state):
     """Where web finds the others; those that this stack has not are left out."""
-    parts = {"USERS_API": "auth", "TICKETS_API": "tickets", "ORDERS_API": "orders", "PAYMENTS_API": "payments"}
+    parts = {"USERS_API": "auth", "TICKETS_API": "tickets", "ORDERS_API": "orders", "PAYMENTS_API": "payments", "WAITING_API": "waiting"}
     return {key: f"http://127.0.0.1:{state.ports[name]}" for key, name in parts.items() if name in state.ports}
 
 

@@ -143,10 +143,13 @@ void presale_spend(struct req *rq, const struct presale_code *code, const struct
     put_optional_text(item, tickets);
 }
 
-bool presale_is_spent(struct req *rq, const struct rows *rows) {
+bool presale_is_spent(struct req *rq, const struct rows *rows, req_handler *again) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("spent"))) return true;
-    refusals_answer_show(rq, verdict);
+    if (str_eq(verdict, STR("again")))
+        req_again(rq, again);
+    else
+        refusals_answer_show(rq, verdict);
     return false;
 }
 
@@ -157,12 +160,19 @@ static const struct body_field spending_fields[] = {
     {0},
 };
 
+static void ask_spend(struct req *rq);
+
 static void on_spent(struct req *rq, const struct rows *rows) {
-    if (presale_is_spent(rq, rows)) req_reply(rq, 204);
+    if (presale_is_spent(rq, rows, ask_spend)) req_reply(rq, 204);
+}
+
+static void ask_spend(struct req *rq) {
+    struct uuid show = req_path_uuid(rq, 0);
+    presale_spend(rq, req_state(rq), &show, (struct str){0}, on_spent);
 }
 
 void presale_post_spend(struct req *rq) {
-    struct presale_code code = {0};
-    struct uuid show = req_path_uuid(rq, 0);
-    if (req_body(rq, spending_fields, &code)) presale_spend(rq, &code, &show, (struct str){0}, on_spent);
+    struct presale_code *code = req_alloc(rq, sizeof *code);
+    req_set_state(rq, code);
+    if (req_body(rq, spending_fields, code)) ask_spend(rq);
 }

@@ -17,5 +17,5 @@ body_reader presale_read_code; /* struct presale_code */
  * whose ids are as Postgres writes an array. */
 void presale_spend(struct req *rq, const struct presale_code *code, const struct uuid *show,
                    struct str tickets, req_done *done);
-/* Whether it is spent; false: answered why not. */
-bool presale_is_spent(struct req *rq, const struct rows *rows);
+/* Whether it is spent. false: answered why not, or `again` is called in a moment, to spend it then. */
+bool presale_is_spent(struct req *rq, const struct rows *rows, req_handler *again);

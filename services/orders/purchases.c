@@ -154,19 +154,26 @@ static void fail_refused(struct req *rq, struct str verdict) {
 
 static void ask_purchase(struct req *rq);
 
+static void ask_spend(struct req *rq);
+
 static void on_spent(struct req *rq, const struct rows *rows) {
     struct purchase_body *b = req_state(rq);
-    if (!presale_is_spent(rq, rows)) return;
+    if (!presale_is_spent(rq, rows, ask_spend)) return;
     b->code_spent = true;
     ask_purchase(rq);
+}
+
+static void ask_spend(struct req *rq) {
+    const struct purchase_body *b = req_state(rq);
+    const struct purchase_request *p = &b->wanted;
+    presale_spend(rq, &b->code, p->has_show ? &p->show : NULL, p->tickets, on_spent);
 }
 
 /* The code that came with it is spent first; without one it is refused. */
 static void on_code_required(struct req *rq, struct str verdict) {
     const struct purchase_body *b = req_state(rq);
-    const struct purchase_request *p = &b->wanted;
     if (b->code.given && !b->code_spent)
-        presale_spend(rq, &b->code, p->has_show ? &p->show : NULL, p->tickets, on_spent);
+        ask_spend(rq);
     else
         refusals_answer_show(rq, verdict);
 }

@@ -76,9 +76,11 @@ static void ask_place_of_show(struct req *rq) {
         on_placed);
 }
 
+static void spend_code(struct req *rq);
+
 static void on_spent(struct req *rq, const struct rows *rows) {
     struct order_request *o = req_state(rq);
-    if (!presale_is_spent(rq, rows)) return;
+    if (!presale_is_spent(rq, rows, spend_code)) return;
     o->code_spent = true;
     ask_place_of_show(rq);
 }

@@ -12,7 +12,7 @@
 #include "http.h"
 #include "language.h"
 
-enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_PARTS };
+enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_WAITING, API_PARTS };
 
 struct api_options {
     const char *urls[API_PARTS]; /* without a slash at the end; "": there is no such service */

@@ -14,10 +14,11 @@ static enum making_state making_of(const struct show *show) {
     return ready ? MAKING_STATE_READY : MAKING_STATE_MAKING;
 }
 
-/* Of the first phase. */
+/* Of the first phase that is not over; empty: there is none. */
 static struct str opens_of(struct req *rq, const struct show *show) {
-    if (show->phase_count == 0) return (struct str){0};
-    return view_local_time(show->head.zone, show->phases[0].opens_at, req_arena(rq));
+    struct sale sale = view_sale(show, visit_of(rq)->page.now);
+    if (sale.phase == NULL) return (struct str){0};
+    return view_local_time(show->head.zone, sale.phase->opens_at, req_arena(rq));
 }
 
 /* The visit's problem is about its rows. */

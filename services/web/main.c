@@ -16,6 +16,8 @@ static const struct config_var web_config[] = {
     {"ORDERS_API", CONFIG_TEXT, &apis.urls[API_ORDERS], NULL, "Where the API of orders is", 0, 0},
     {"PAYMENTS_API", CONFIG_TEXT, &apis.urls[API_PAYMENTS], "",
      "Where the API of payments is; without one, pages say that nothing can be paid", 0, 0},
+    {"WAITING_API", CONFIG_TEXT, &apis.urls[API_WAITING], "",
+     "Where the API of waiting is; without one, pages say that queues cannot be reached", 0, 0},
     {"API_TIMEOUT", CONFIG_DURATION, &timeout_ms, "3s",
      "How long a page waits for an API; five times as long for a change", 50, 60000},
     {"API_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to the APIs at a time", 1, 10000},

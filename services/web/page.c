@@ -101,16 +101,18 @@ const struct http_error_page web_error_page = {.policy = strict, .render = rende
 static const struct {
     enum text name;
     const char *probe;
-} parts[API_PARTS] = {
+} parts[] = {
+    /* a queue's own pages say when it is away */
     [API_USERS] = {TEXT_DOWN_ACCOUNTS, "/api/users/currentuser"},
     [API_TICKETS] = {TEXT_DOWN_TICKETS, "/api/tickets?limit=1"},
     [API_ORDERS] = {TEXT_DOWN_ORDERS, "/api/orders?limit=1"},
     [API_PAYMENTS] = {TEXT_DOWN_PAYMENTS, "/api/payments?limit=1"},
 };
+enum { PARTS = sizeof parts / sizeof *parts };
 
 struct down {
     enum text words;
-    struct part_view parts[API_PARTS];
+    struct part_view parts[PARTS];
     int known;
 };
 
@@ -118,12 +120,12 @@ static void on_probe(struct req *rq, const struct api_answer *answer, enum api_p
     struct visit *visit = visit_of(rq);
     struct down *down = visit->own;
     down->parts[part] = (struct part_view){text_of(parts[part].name), !answer->away};
-    if (++down->known < API_PARTS) return;
+    if (++down->known < PARTS) return;
     visit->status = 503;
     set(rq, "retry-after", "5");
     down_render(page_begin(rq), &(struct down_view){.page = visit->page,
                                                     .words = text_of(down->words),
-                                                    .parts = {down->parts, API_PARTS},
+                                                    .parts = {down->parts, PARTS},
                                                     .retry = visit->page.path});
     page_end(rq);
 }
@@ -138,11 +140,11 @@ PROBED(API_ORDERS)
 PROBED(API_PAYMENTS)
 
 void page_down(struct req *rq, enum text words) {
-    static api_then *const thens[API_PARTS] = {on_API_USERS, on_API_TICKETS, on_API_ORDERS, on_API_PAYMENTS};
+    static api_then *const thens[PARTS] = {on_API_USERS, on_API_TICKETS, on_API_ORDERS, on_API_PAYMENTS};
     struct down *down = req_alloc(rq, sizeof *down);
     down->words = words;
     visit_of(rq)->own = down;
-    for (int part = 0; part < API_PARTS; part++)
+    for (int part = 0; part < PARTS; part++)
         visit_ask(rq, (enum api_part)part, "GET", thens[part], "%s", parts[part].probe);
 }
 

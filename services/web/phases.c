@@ -1,12 +1,15 @@
 /* The page on which a seller says when a show is sold, and what its forms do. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "arena.h"
 #include "buf.h"
 #include "clock.h"
 #include "local_time.h"
 #include "routes.h"
+#include "texts.h"
 #include "views.h"
 #include "zone.h"
 
@@ -42,9 +45,22 @@ static struct option_list areas_of(struct req *rq, const struct show *show) {
     return (struct option_list){options, n};
 }
 
+/* What is wrong with a field of the phase that was sent. The service says it of the list: `before`, its
+ * number, and what is wrong. */
+static struct str field_error(struct req *rq, const char *before, const char *called) {
+    struct str said = api_said(own(rq)->refusal, "phases");
+    size_t n = strlen(before);
+    if (said.n <= n || memcmp(said.p, before, n) != 0) return (struct str){0};
+    for (said.p += n, said.n -= n; said.n > 0 && isdigit((unsigned char)*said.p); said.n--)
+        said.p++;
+    struct str words = visit_text(rq, "%s%.*s", called, (int)said.n, said.p);
+    return text_of_api(req_arena(rq), words);
+}
+
 static struct str problem_of(struct req *rq, const struct api_answer *refusal) {
     struct str words = api_error(refusal, "phases");
     if (refusal->code == 412) return text_of(TEXT_CHANGED_PHASES);
+    if (refusal->code == 404) return text_of(TEXT_PHASES_NO_CODES_YET);
     if (words.n > 0) return visit_sentence(rq, words);
     return visit_trouble(rq, refusal, TEXT_AWAY_NOTHING_DONE);
 }
@@ -66,6 +82,7 @@ static void render(struct req *rq) {
                                .title = show->head.title,
                                .phases = view_phase_lines(show, visit->page.now, req_arena(rq)),
                                .announced = announced,
+                               .several = show->phase_count > 1,
                                .fixed = announced && show->phase_count == 0,
                                .per_user = per_user.n > 0 ? per_user
                                                           : visit_text(rq, "%lld", (long long)show->per_user),
@@ -75,6 +92,7 @@ static void render(struct req *rq) {
                                .closes = visit_field(rq, "closes"),
                                .closes_error = p->closes_error,
                                .areas = areas_of(rq, show),
+                               .queue = visit_field(rq, "queue").n > 0,
                                .codes = visit_field(rq, "codes").n > 0,
                                .coded = asks_for_codes(show),
                                .count = visit_field(rq, "count"),
@@ -82,8 +100,11 @@ static void render(struct req *rq) {
                                .key = visit_new_key(rq)};
     if (p->opens_error.n + p->closes_error.n > 0) visit->status = 400;
     if (p->refusal != NULL) {
-        visit->status = p->refusal->away || p->refusal->code < 400 ? 503 : p->refusal->code;
-        view.problem = problem_of(rq, p->refusal);
+        int code = p->refusal->away ? 0 : p->refusal->code;
+        visit->status = code < 400 || code == 404 ? 503 : code;
+        view.name_error = field_error(rq, "Phases: name of number ", "Name");
+        view.per_user_error = field_error(rq, "Phases: perUser of number ", "The number of places a person");
+        if (view.name_error.n + view.per_user_error.n == 0) view.problem = problem_of(rq, p->refusal);
         view.count_error = visit_words(rq, api_error(p->refusal, "count"));
         view.uses_error = visit_words(rq, api_error(p->refusal, "uses"));
     }
@@ -146,6 +167,10 @@ static void write_new(struct req *rq, struct json *body, const struct new_phase 
         json_text(body, form->fields[i].value);
     }
     if (some) json_close(body, ']');
+    if (visit_field(rq, "queue").n > 0) {
+        json_key(body, "queue");
+        json_bool(body, true);
+    }
     json_key(body, "codes");
     json_bool(body, visit_field(rq, "codes").n > 0);
     json_close(body, '}');
@@ -254,7 +279,7 @@ static void render_codes(struct req *rq, const json_t *made) {
 static void on_codes(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 201) {
         render_codes(rq, answer->body);
-    } else if (!page_refused(rq, answer)) {
+    } else if (answer->code == 404 || !page_refused(rq, answer)) { /* 404: orders has not heard of it yet */
         own(rq)->refusal = answer;
         render(rq);
     }

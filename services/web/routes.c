@@ -28,6 +28,8 @@ const struct route web_routes[] = {
     {"POST", "/shows/{uuid}/buy", buy_places, 0},
     {"GET", "/shows/{uuid}/areas/{uuid}", show_seats, 0},
     {"POST", "/shows/{uuid}/areas/{uuid}", buy_seats, 0},
+    {"GET", "/shows/{uuid}/queue", show_queue, 0},
+    {"POST", "/shows/{uuid}/queue", join_queue, 0},
     {"GET", "/shows/new", show_making, 0},
     {"POST", "/shows/new", make_show, 0},
     {"GET", "/shows/{uuid}/edit", show_edit_show, 0},

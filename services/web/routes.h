@@ -23,9 +23,15 @@ req_handler list_shows, show_show, buy_places;
  * was sent). Needs the id in the path. */
 void go_to_show(struct req *rq, const struct api_answer *refusal);
 struct show;
+struct queue;
 enum viewer show_viewer(const struct visit *visit, const struct show *show);
 /* Why nothing was bought, in the words of the service where it has some. */
 struct str visit_refused_words(struct req *rq, const struct api_answer *refusal);
+/* queue.c: the queue of a show */
+req_handler show_queue, join_queue;
+/* Where a queue sells, asks whether it is the reader's turn; false: there is nothing to ask. */
+bool queue_ask_turn(struct req *rq, const struct show *show, api_then *then);
+void queue_read_turn(const struct api_answer *answer, struct queue *out); /* zero: it is not */
 /* seats.c: the seats of an area */
 req_handler show_seats, buy_seats;
 /* show_form.c: a new show, another title of it, a draft that is given up */

@@ -11,8 +11,10 @@ struct seats_page {
     const struct api_answer *refusal; /* of what was sent; NULL: nothing was */
     struct str problem;
     bool taken; /* one of those that were picked: they are picked anew */
-    const struct api_answer *show, *map;
+    const struct api_answer *answer, *map;
     int left; /* answers to come */
+    struct show show;
+    struct queue queue;
 };
 
 static struct seats_page *own(struct req *rq) {
@@ -98,10 +100,11 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
                               .viewer = show_viewer(visit, show),
                               .accessible = area->accessible,
                               .needed = visit_field(rq, "accessible").n > 0,
-                              .coded = sale.phase != NULL && sale.phase->codes,
+                              .coded = sale.phase != NULL && sale.phase->codes && !sale.phase->queue,
                               .code = visit_field(rq, "code"),
                               .problem = p->problem,
                               .most = per_user < PURCHASE_MOST ? per_user : PURCHASE_MOST,
+                              .admission = p->queue.admission,
                               .key = visit_new_key(rq)};
     return view;
 }
@@ -133,44 +136,77 @@ static const struct show_area_view *area_of(const struct show *show, const struc
     return NULL;
 }
 
+/* Whether they can be bought at this moment. */
+static bool is_on_sale(struct req *rq, const struct show_area_view *area) {
+    const struct seats_page *p = own(rq);
+    int64_t now_us = visit_of(rq)->page.now;
+    struct sale sale = view_sale(&p->show, now_us);
+    return area->seated && p->show.state == SHOW_STATE_ANNOUNCED && view_sells(&sale, &p->queue) &&
+           view_offers(&sale, &area->id) && !view_over(p->show.head.starts_at, now_us);
+}
+
+/* With what was said of what was sent, if anything. */
+static void leave_to_show(struct req *rq) {
+    const struct api_answer *refusal = own(rq)->refusal;
+    char id[UUID_TEXT];
+    visit_id(rq, id);
+    if (refusal == NULL) {
+        page_go(rq, "/shows/%.*s", UUID_TEXT, id);
+        return;
+    }
+    visit_of(rq)->page.path = visit_text(rq, "/shows/%.*s", UUID_TEXT, id);
+    go_to_show(rq, refusal);
+}
+
 static void render(struct req *rq) {
     const struct seats_page *p = own(rq);
     struct uuid id = req_path_uuid(rq, 1);
-    struct show show;
-    if (p->show->code == 404 || p->map->code == 404) {
-        page_missing(rq, 404, TEXT_MISSING_NO_AREA, TEXT_MISSING_SHOW_GONE);
-        return;
-    }
-    bool ok = p->show->code == 200 && p->map->code == 200 && view_show(p->show->body, req_arena(rq), &show);
-    const struct show_area_view *area = ok ? area_of(&show, &id) : NULL;
-    struct seats_view view = area == NULL ? (struct seats_view){0} : view_of(rq, &show, area);
-    if (area == NULL || (area->seated && !add_rows(rq, p->map->body, &view))) {
+    const struct show_area_view *area = area_of(&p->show, &id);
+    if (area == NULL) {
         page_down(rq, TEXT_AWAY_SEATS);
-        return;
+    } else if (!is_on_sale(rq, area)) {
+        leave_to_show(rq);
+    } else {
+        struct seats_view view = view_of(rq, &p->show, area);
+        if (!add_rows(rq, p->map->body, &view)) return page_down(rq, TEXT_AWAY_SEATS);
+        seats_render(page_begin(rq), &view);
+        page_end(rq);
     }
-    struct sale sale = view_sale(&show, visit_of(rq)->page.now);
-    if (!area->seated || show.state != SHOW_STATE_ANNOUNCED || !view_sells(&sale, &id) ||
-        view_over(show.head.starts_at, visit_of(rq)->page.now)) {
-        char text[UUID_TEXT];
-        visit_id(rq, text);
-        page_go(rq, "/shows/%.*s", UUID_TEXT, text);
-        return;
-    }
-    seats_render(page_begin(rq), &view);
-    page_end(rq);
+}
+
+static void on_queue(struct req *rq, const struct api_answer *answer) {
+    queue_read_turn(answer, &own(rq)->queue);
+    render(rq);
+}
+
+static void on_both(struct req *rq) {
+    struct seats_page *p = own(rq);
+    if (p->answer->code == 404 || p->map->code == 404)
+        page_missing(rq, 404, TEXT_MISSING_NO_AREA, TEXT_MISSING_SHOW_GONE);
+    else if (p->answer->code != 200 || p->map->code != 200 ||
+             !view_show(p->answer->body, req_arena(rq), &p->show))
+        page_down(rq, TEXT_AWAY_SEATS);
+    else if (!queue_ask_turn(rq, &p->show, on_queue))
+        render(rq);
 }
 
 static void on_show(struct req *rq, const struct api_answer *answer) {
-    own(rq)->show = answer;
-    if (--own(rq)->left == 0) render(rq);
+    own(rq)->answer = answer;
+    if (--own(rq)->left == 0) on_both(rq);
 }
 
 static void on_map(struct req *rq, const struct api_answer *answer) {
     own(rq)->map = answer;
-    if (--own(rq)->left == 0) render(rq);
+    if (--own(rq)->left == 0) on_both(rq);
 }
 
-static void go_to_seats(struct req *rq, struct str problem, bool taken) {
+static bool is_taken(const struct api_answer *refusal) {
+    struct str words = api_said(refusal, NULL);
+    return str_eq(words, STR("One of these tickets is reserved")) ||
+           str_eq(words, STR("One of these tickets is sold"));
+}
+
+static void go_to_seats(struct req *rq, struct str problem, const struct api_answer *refusal) {
     struct uuid area = req_path_uuid(rq, 1);
     struct seats_page *p = req_alloc(rq, sizeof *p);
     char id[UUID_TEXT], area_id[UUID_TEXT];
@@ -178,7 +214,8 @@ static void go_to_seats(struct req *rq, struct str problem, bool taken) {
     uuid_format(&area, area_id);
     visit_of(rq)->own = p;
     p->problem = problem;
-    p->taken = taken;
+    p->refusal = refusal;
+    p->taken = refusal != NULL && is_taken(refusal);
     p->left = 2;
     visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
     visit_ask(rq, API_TICKETS, "GET", on_map, "/api/shows/%.*s/areas/%.*s/seats", UUID_TEXT, id, UUID_TEXT,
@@ -187,34 +224,27 @@ static void go_to_seats(struct req *rq, struct str problem, bool taken) {
 
 void show_seats(struct req *rq) {
     visit_begin(rq);
-    go_to_seats(rq, (struct str){0}, false);
+    go_to_seats(rq, (struct str){0}, NULL);
 }
 
 /* --- buying those that were picked --- */
 
-static bool is_taken(const struct api_answer *refusal) {
-    struct str words = api_said(refusal, NULL);
-    return str_eq(words, STR("One of these tickets is reserved")) ||
-           str_eq(words, STR("One of these tickets is sold"));
-}
-
-static struct str words_of(struct req *rq, const struct api_answer *refusal, bool taken) {
+static struct str words_of(struct req *rq, const struct api_answer *refusal) {
     struct str code = api_error(refusal, "code");
-    if (taken) return text_of(TEXT_BUYING_SEAT_TAKEN);
+    if (is_taken(refusal)) return text_of(TEXT_BUYING_SEAT_TAKEN);
     return code.n > 0 ? visit_sentence(rq, code) : visit_refused_words(rq, refusal);
 }
 
 /* The map may be older than the refusal, and show a seat as free that is taken: so none stays picked. */
 static void on_bought(struct req *rq, const struct api_answer *answer) {
     if (page_go_to_purchase(rq, answer)) return;
-    bool taken = is_taken(answer);
     visit_of(rq)->status = answer->away || answer->code < 400 ? 503 : answer->code;
-    go_to_seats(rq, words_of(rq, answer, taken), taken);
+    go_to_seats(rq, words_of(rq, answer), answer);
 }
 
 static void write_picked(struct req *rq, struct json *body) {
     const struct form *form = &visit_of(rq)->form;
-    struct str code = visit_trim(visit_field(rq, "code"));
+    struct str code = visit_trim(visit_field(rq, "code")), admission = visit_field(rq, "admission");
     json_open(body, '{');
     json_key(body, "ticketIds");
     json_open(body, '[');
@@ -222,6 +252,7 @@ static void write_picked(struct req *rq, struct json *body) {
         if (str_eq(form->fields[i].key, STR("ticket"))) json_text(body, form->fields[i].value);
     json_close(body, ']');
     if (code.n > 0) json_put_text(body, "code", code);
+    if (admission.n > 0) json_put_text(body, "admission", admission);
     if (visit_field(rq, "accessible").n > 0) { /* only the form of an accessible area has it */
         json_key(body, "accessible");
         json_bool(body, true);
@@ -235,8 +266,7 @@ void buy_seats(struct req *rq) {
     int count = count_picked(rq);
     if (count == 0 || count > PURCHASE_MOST) {
         visit->status = 400;
-        go_to_seats(rq, count == 0 ? text_of(TEXT_BUYING_PICK_ONE) : text_of(TEXT_BUYING_PICK_AT_MOST),
-                    false);
+        go_to_seats(rq, count == 0 ? text_of(TEXT_BUYING_PICK_ONE) : text_of(TEXT_BUYING_PICK_AT_MOST), NULL);
         return;
     }
     struct json body = {0};

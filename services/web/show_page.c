@@ -60,38 +60,68 @@ enum viewer show_viewer(const struct visit *visit, const struct show *show) {
     return uuid_eq(&show->seller, &visit->user->user) ? VIEWER_SELLER : VIEWER_BUYER;
 }
 
+struct show_page {
+    const struct api_answer *refusal; /* of a form of it; NULL: none was sent */
+    struct show show;
+    struct queue queue; /* with the reader's admission, while it is his turn */
+};
+
+static struct show_page *own(struct req *rq) {
+    return visit_of(rq)->own;
+}
+
 /* What is said of its phases, and when the next one opens. */
-static void add_sale(struct req *rq, const struct show *show, struct show_view *view) {
+static void add_sale(struct req *rq, struct show_view *view) {
+    const struct show *show = &own(rq)->show;
     int64_t now_us = visit_of(rq)->page.now;
     struct sale sale = view_sale(show, now_us);
     view->sale = sale.state;
     view->phases = view_phase_lines(show, now_us, req_arena(rq));
+    view->changes_at = view_sale_changes(show, now_us);
     view->per_user = show->per_user;
     if (sale.phase == NULL) return;
     view->per_user = sale.phase->per_user;
+    view->phase_at = sale.phase->opens_at;
+    view->queued = sale.phase->queue;
     if (sale.state == SALE_STATE_LATER) {
         view->opens_at = sale.phase->opens_at;
         view->opens = view_local_time(show->head.zone, view->opens_at, req_arena(rq));
         view->opens_in = view_in(view->opens_at - now_us, req_arena(rq));
     } else {
         view->now_phase = sale.phase->name;
-        view->coded = sale.phase->codes;
+        view->coded = sale.phase->codes && !sale.phase->queue; /* else it was spent when he joined */
     }
 }
 
-/* Which areas can be bought from at this moment. */
-static void mark_areas(struct show *show, bool over, int64_t now_us) {
-    struct sale sale = view_sale(show, now_us);
-    for (size_t i = 0; i < show->areas.count; i++) {
-        struct show_area_view *area = (struct show_area_view *)&show->areas.items[i];
-        area->on_sale = show->state == SHOW_STATE_ANNOUNCED && !over && view_sells(&sale, &area->id);
-    }
+/* While it is his turn. */
+static void add_turn(struct req *rq, struct show_view *view) {
+    const struct queue *queue = &own(rq)->queue;
+    if (queue->admission.n == 0) return;
+    view->admission = queue->admission;
+    view->until = queue->until;
+    if (view->changes_at == 0 || queue->until < view->changes_at) view->changes_at = queue->until;
 }
 
-static void render_show(struct req *rq, struct show *show, const struct api_answer *refusal) {
+/* Marks the areas that the reader can buy from at this moment, and counts their free places. */
+static int64_t mark_areas(struct req *rq, bool over) {
+    struct show_page *p = own(rq);
+    struct sale sale = view_sale(&p->show, visit_of(rq)->page.now);
+    bool sells = p->show.state == SHOW_STATE_ANNOUNCED && !over && view_sells(&sale, &p->queue);
+    int64_t free = 0;
+    for (size_t i = 0; i < p->show.areas.count; i++) {
+        struct show_area_view *area = (struct show_area_view *)&p->show.areas.items[i];
+        area->on_sale = sells && view_offers(&sale, &area->id);
+        if (area->on_sale) free += area->free;
+    }
+    return free;
+}
+
+static void render_show(struct req *rq) {
     struct visit *visit = visit_of(rq);
+    const struct show *show = &own(rq)->show;
+    const struct api_answer *refusal = own(rq)->refusal;
     bool sent = refusal != NULL, over = view_over(show->head.starts_at, visit->page.now);
-    mark_areas(show, over, visit->page.now);
+    int64_t free = mark_areas(rq, over);
     struct show_view view = {
         .page = visit->page,
         .id = show->id,
@@ -99,7 +129,7 @@ static void render_show(struct req *rq, struct show *show, const struct api_answ
         .state = show->state,
         .viewer = show_viewer(visit, show),
         .areas = show->areas,
-        .free = show->free,
+        .free = free,
         .plan = plan_of(show, req_arena(rq)),
         .over = over,
         .follow = show->state == SHOW_STATE_ANNOUNCED && !over,
@@ -109,29 +139,36 @@ static void render_show(struct req *rq, struct show *show, const struct api_answ
         .code = visit_field(rq, "code"),
         .key = visit_new_key(rq),
     };
-    add_sale(rq, show, &view);
+    add_sale(rq, &view);
+    add_turn(rq, &view);
     view.quantities = quantities(rq, view.per_user, sent ? visit_field(rq, "quantity") : STR("2"));
     if (sent) add_refusal(rq, refusal, &view);
     show_render(page_begin(rq), &view);
     page_end(rq);
 }
 
+static void on_queue(struct req *rq, const struct api_answer *answer) {
+    queue_read_turn(answer, &own(rq)->queue);
+    render_show(rq);
+}
+
 static void on_show(struct req *rq, const struct api_answer *answer) {
-    const struct api_answer *refusal = visit_of(rq)->own;
-    struct show show;
+    struct show_page *p = own(rq);
     if (answer->code == 404)
         page_missing(rq, 404, TEXT_MISSING_NO_SHOW, TEXT_MISSING_SHOW_GONE);
-    else if (answer->code != 200 || !view_show(answer->body, req_arena(rq), &show))
+    else if (answer->code != 200 || !view_show(answer->body, req_arena(rq), &p->show))
         page_down(rq, TEXT_AWAY_SHOWS);
-    else if (show.state == SHOW_STATE_DRAFT)
-        render_draft(rq, &show, refusal);
-    else
-        render_show(rq, &show, refusal);
+    else if (p->show.state == SHOW_STATE_DRAFT)
+        render_draft(rq, &p->show, p->refusal);
+    else if (!queue_ask_turn(rq, &p->show, on_queue))
+        render_show(rq);
 }
 
 void go_to_show(struct req *rq, const struct api_answer *refusal) {
     char id[UUID_TEXT];
+    struct show_page *p = req_alloc(rq, sizeof *p);
+    p->refusal = refusal;
     visit_id(rq, id);
-    visit_of(rq)->own = (void *)refusal;
+    visit_of(rq)->own = p;
     visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, id);
 }

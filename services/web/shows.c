@@ -53,12 +53,14 @@ void buy_places(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
     struct str area = visit_field(rq, "area"), code = visit_trim(visit_field(rq, "code"));
+    struct str admission = visit_field(rq, "admission");
     struct json body = {0};
     json_open(&body, '{');
     json_put_uuid(&body, "showId", req_path_uuid(rq, 0));
     visit_put_number(rq, &body, "quantity", "quantity");
     if (area.n > 0) json_put_text(&body, "areaId", area);
     if (code.n > 0) json_put_text(&body, "code", code);
+    if (admission.n > 0) json_put_text(&body, "admission", admission);
     put_flag(rq, &body, "together");
     put_flag(rq, &body, "accessible");
     json_close(&body, '}');

@@ -76,7 +76,20 @@ struct sale {
     const struct phase *phase; /* that is open, or opens next; NULL: neither */
 };
 struct sale view_sale(const struct show *show, int64_t now_us);
-bool view_sells(const struct sale *sale, const struct uuid *area);
+bool view_offers(const struct sale *sale, const struct uuid *area); /* to whoever can buy */
+int64_t view_sale_changes(const struct show *show, int64_t now_us); /* when next; 0: no more */
+/* Where somebody is in a queue, or what everybody may know of it. */
+struct queue {
+    enum queue_state state;
+    bool open;
+    int64_t place, serving, people; /* place: 0 before the opening */
+    int64_t estimate_s, left;       /* -1: not known */
+    int64_t opens_at, until;        /* until: of a turn */
+    struct str admission;           /* while it is his turn */
+};
+bool view_queue(const json_t *json, struct queue *out);
+/* Whether somebody can buy: by a queue, while it is his turn. */
+bool view_sells(const struct sale *sale, const struct queue *his);
 struct phase_line_list view_phase_lines(const struct show *show, int64_t now_us, struct arena *arena);
 struct str view_in(int64_t us, struct arena *arena); /* 2 days 3 h, 3 h 20 min, 12 min */
 /* Tue 1 Jun 2027, 20:00: by the clocks of the zone. In UTC, which it then says, if the zone is not known. */

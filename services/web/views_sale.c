@@ -1,6 +1,7 @@
 /* When a show is sold, of views.h. */
 #include "buf.h"
 #include "views.h"
+#include "views_read.h"
 
 static enum phase_state state_of(const struct phase *phase, int64_t now_us) {
     if (now_us >= phase->closes_at) return PHASE_STATE_PAST;
@@ -30,9 +31,53 @@ static bool has_area(const struct phase *phase, const struct uuid *area) {
     return phase->areas == NULL;
 }
 
-bool view_sells(const struct sale *sale, const struct uuid *area) {
-    return sale->state == SALE_STATE_OPEN && (sale->phase == NULL || has_area(sale->phase, area));
+bool view_offers(const struct sale *sale, const struct uuid *area) {
+    if (sale->state != SALE_STATE_OPEN && sale->state != SALE_STATE_QUEUE) return false;
+    return sale->phase == NULL || has_area(sale->phase, area);
 }
+
+int64_t view_sale_changes(const struct show *show, int64_t now_us) {
+    for (size_t i = 0; i < show->phase_count; i++) { /* in the order of their times */
+        if (now_us < show->phases[i].opens_at) return show->phases[i].opens_at;
+        if (now_us < show->phases[i].closes_at) return show->phases[i].closes_at;
+    }
+    return 0;
+}
+
+/* --- a queue --- */
+
+static int64_t get_number(const json_t *json, const char *key) {
+    const json_t *number = json_object_get(json, key);
+    return json_is_integer(number) ? json_integer_value(number) : -1;
+}
+
+static enum queue_state queue_state_of(const json_t *json) {
+    static const char *const names[] = {"joined", "waiting", "turn", "missed"};
+    static const enum queue_state states[] = {QUEUE_STATE_JOINED, QUEUE_STATE_QUEUED, QUEUE_STATE_TURN,
+                                              QUEUE_STATE_MISSED};
+    struct str status;
+    int i = read_text(json, "status", &status) ? read_one_of(status, names, 4) : -1;
+    return i < 0 ? QUEUE_STATE_OUTSIDE : states[i];
+}
+
+bool view_queue(const json_t *json, struct queue *out) {
+    *out = (struct queue){.state = queue_state_of(json),
+                          .open = json_is_true(json_object_get(json, "open")),
+                          .place = json_integer_value(json_object_get(json, "place")),
+                          .serving = json_integer_value(json_object_get(json, "serving")),
+                          .people = json_integer_value(json_object_get(json, "people")),
+                          .estimate_s = get_number(json, "estimate"),
+                          .left = get_number(json, "left")};
+    read_time(json, "until", &out->until);
+    read_text(json, "admission", &out->admission);
+    return read_time(json, "opensAt", &out->opens_at);
+}
+
+bool view_sells(const struct sale *sale, const struct queue *his) {
+    return sale->state == SALE_STATE_OPEN || (sale->state == SALE_STATE_QUEUE && his->admission.n > 0);
+}
+
+/* --- phases in words --- */
 
 /* Its areas in words; empty: all. */
 static struct str areas_of(const struct show *show, const struct phase *phase, struct arena *arena) {

@@ -1,4 +1,5 @@
 """When a show goes on sale, in the browser, on the whole stack: sellers say it, pages count down to it and sell from then on."""
+import contextlib
 import datetime
 import re
 import zoneinfo
@@ -6,16 +7,23 @@ import zoneinfo
 import pytest
 from playwright.sync_api import expect
 
+from people import Person
 from support import wait_until
 from test_shows import make_show, title
+from webs import running, serve_show, show
 
 
 def at(seconds):
     return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
 
 
+def told(seconds):
+    """As services say it."""
+    return f"{at(seconds):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
 def phase(opens, closes, **more):
-    return {"name": "General sale", "opensAt": at(opens).isoformat(), "closesAt": at(closes).isoformat(), "perUser": 8, **more}
+    return {"name": "General sale", "opensAt": told(opens), "closesAt": told(closes), "perUser": 8, **more}
 
 
 def set_phases(seller, show, *phases):
@@ -50,6 +58,70 @@ def test_it_goes_on_sale_before_ones_eyes(people, announced):
     buyer.page.get_by_label("How many?").select_option("3")
     buyer.send("Get the best available")
     assert buyer.path.startswith("/purchases/")
+
+
+def test_one_phase_follows_the_other(people, announced):
+    """Under the hands of somebody who uses the form."""
+    seller, show = announced
+    buyer = people.user()
+    set_phases(seller, show, phase(3, 12, name="Fans only", perUser=3), phase(12, 3600, name="For all", perUser=5))
+    buyer.go(show)
+    buyer.sees("Fans only: at most 3 of this show a person.")
+    buyer.page.get_by_label("How many?").focus()
+    buyer.sees("For all: at most 5 of this show a person.")
+    expect(buyer.page.get_by_label("How many?").locator("option")).to_have_count(5)
+
+
+def test_a_queue_from_joining_to_the_tickets(people, announced):
+    """Two wait: one by a page that says by itself when it is his turn, one who loads it again."""
+    seller, show = announced
+    buyer, other = people.user(), people.user(java_script_enabled=False)
+    set_phases(seller, show, phase(10, 3600, queue=True))
+    buyer.go(show)
+    buyer.follow("To the queue")
+    assert buyer.path == f"{show}/queue"
+    for person in (buyer, other):
+        wait_until(lambda: person.go(f"{show}/queue") and person.page.locator("#join").count(), "one can join")
+        person.send("Join the queue")
+        person.sees("Joined so far")
+    expect(buyer.page.locator("#queue")).to_have_attribute("data-state", "turn")
+    buyer.sees("It is your turn")
+    buyer.send("Buy now")
+    buyer.sees("It is your turn until")
+    buyer.send("Get the best available")
+    assert buyer.path.startswith("/purchases/")
+    buyer.pay()
+    buyer.sees("The tickets are yours.")
+    wait_until(lambda: other.go(f"{show}/queue") and other.page.locator("#queue[data-state=turn]").count(), "it is the other one's turn")
+    other.follow("Buy now")
+    other.send("Get the best available")
+    assert other.path.startswith("/purchases/")
+
+
+def test_who_waits_is_told_how_many_are_before_him(chromium, tmp_path):
+    """By the queue's public numbers, played here; the page is read again only when a tenth of those before him is gone, or it is his turn."""
+    numbers = {"open": True, "people": 900, "serving": 99, "left": 40, "opensAt": told(-60), "closesAt": told(3600)}
+    his = {"status": "waiting", "place": 500, "estimate": 20}
+    with running(tmp_path) as web:
+        path = serve_show(web, show(phases=[phase(-60, 3600, queue=True)]))
+        web.services.answers[f"GET /api{path}/queue"] = lambda _: (200, numbers | his)
+        with contextlib.closing(Person(chromium, web.url).context) as context:
+            context.add_cookies([{"name": "session", "value": web.tokens(1)[0], "url": web.url}])
+            context.route("**/queue/serving", lambda route: route.fulfill(json=numbers))
+            page = context.pages[0]
+            page.goto(f"{path}/queue")
+            queue, before = page.locator("#queue"), page.locator(".before")
+            expect(queue).to_contain_text("Your place: 500")
+            expect(before).to_have_text("400")
+            numbers["serving"] = 119
+            expect(before).to_have_text("380")
+            assert len(web.services.asked("GET", f"/api{path}/queue")) == 1
+            his["estimate"], numbers["serving"] = 90, 199
+            expect(queue).to_contain_text("Your turn comes in about 2 min")
+            his |= {"status": "turn", "until": told(600), "admission": "t0k3n", "estimate": None}
+            numbers["serving"] = 500
+            expect(queue).to_have_attribute("data-state", "turn")
+            expect(queue).to_contain_text("9:5")
 
 
 def test_cards_say_when_it_goes_on_sale(people, announced):
@@ -95,6 +167,15 @@ def test_when_it_is_sold_without_javascript(people):
     expect(other.page.locator("#sale time")).to_have_text(f"{opens:%a} {opens.day} {opens:%b %Y}, 10:00")
     expect(other.page.locator("#buy")).to_have_count(0)
     other.sees("Presale")
+    [pit] = seller.api.get(f"/api{show}").json()["areas"]
+    set_phases(seller, show, phase(3, 3600, areas=[pit["id"]]))
+
+    def bought():
+        other.go(show)
+        if other.page.locator("#buy").count():
+            other.send("Get the best available")
+        return other.path.startswith("/purchases/")
+    wait_until(bought, "the best of a phase that names all areas can be bought")
 
 
 def test_a_presale_by_codes(people, announced):

@@ -29,8 +29,9 @@ def secrets_of(stack):
 def values_for(stack):
     """The ports that the stack's own services had, so that its edge leads to the pods."""
     ports = json.loads((stack.state / "stack.json").read_text())["ports"]
-    urls = {name: f"http://127.0.0.1:{ports[name]}" for name in ("auth", "tickets", "orders", "payments")}
-    apis = {"USERS_API": urls["auth"], "TICKETS_API": urls["tickets"], "ORDERS_API": urls["orders"], "PAYMENTS_API": urls["payments"]}
+    urls = {name: f"http://127.0.0.1:{ports[name]}" for name in ("auth", "tickets", "orders", "payments", "waiting")}
+    apis = {"USERS_API": urls["auth"], "TICKETS_API": urls["tickets"], "ORDERS_API": urls["orders"], "PAYMENTS_API": urls["payments"],
+            "WAITING_API": urls["waiting"]}
     settings = {name: {"ADMIN_PORT": ports[f"{name}-admin"]} for name in COMPONENTS}
     for name in SERVICES:
         settings[name] |= {"HTTP_PORT": ports[name], "TRUSTED_PROXIES": "127.0.0.1"}

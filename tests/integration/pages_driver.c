@@ -361,6 +361,7 @@ int main(int argc, char **argv) {
     write_bought();
     write_show_lists();
     write_show();
+    write_queue();
     write_phases();
     write_seats();
     write_texts();

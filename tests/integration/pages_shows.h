@@ -108,7 +108,36 @@ static void write_show(void) {
            .code = STR("7K2M <b>"),
            .code_error = STR("Must have 16 letters and digits, like 7K2M-Q4ZD-0V9X-H3TB"));
     PHASED("show-queue", .viewer = VIEWER_BUYER, .sale = SALE_STATE_QUEUE, .now_phase = STR("Fans <b>"));
+    PHASED("show-turn", .viewer = VIEWER_BUYER, .sale = SALE_STATE_QUEUE, .admission = STR("t0k3n"),
+           .until = NOW + 300 * SECONDS, .changes_at = NOW + 300 * SECONDS, .phase_at = NOW, .follow = true);
     PHASED("show-sale-over", .viewer = VIEWER_BUYER, .sale = SALE_STATE_OVER);
+}
+
+static void write_queue(void) {
+    struct page_view page =
+        page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f/queue", "mara@example.com", NULL);
+    struct page_view visitor = page_at("/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f/queue", NULL, NULL);
+#define QUEUE(name, ...)                                                                                     \
+    WRITE(queue, name, .id = id, .title = str_of(titles[1]), .zone = STR("Europe/Zurich"), .people = 1200,   \
+          .opens = STR("Tue 1 Dec 2026, 10:00"), .opens_at = NOW + 90 * SECONDS, .opens_in = STR("2 min"),   \
+          __VA_ARGS__)
+    QUEUE("queue-away", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_AWAY);
+    QUEUE("queue-none", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_NONE);
+    QUEUE("queue-outside", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE);
+    QUEUE("queue-refused", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE, .open = true,
+          .coded = true, .code = STR("7K2M <b>"),
+          .code_error = STR("Must have 16 letters and digits, like 7K2M-Q4ZD-0V9X-H3TB"));
+    QUEUE("queue-stranger", .page = visitor, .state = QUEUE_STATE_OUTSIDE, .open = true, .taken = true);
+    QUEUE("queue-mine", .page = page, .viewer = VIEWER_SELLER, .state = QUEUE_STATE_OUTSIDE);
+    QUEUE("queue-joined", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_JOINED);
+    QUEUE("queue-waiting", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_QUEUED, .open = true,
+          .place = 900, .before = 712, .estimate = STR("12 min"));
+    QUEUE("queue-taken", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_QUEUED, .open = true,
+          .place = 900, .before = 712, .taken = true);
+    QUEUE("queue-turn", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_TURN, .open = true,
+          .place = 9, .until = NOW + 300 * SECONDS);
+    QUEUE("queue-missed", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_MISSED, .open = true,
+          .place = 9, .until = NOW - 300 * SECONDS);
 }
 
 static void write_phases(void) {

@@ -3,6 +3,7 @@ import asyncio
 import json
 import uuid
 
+import psycopg
 import pytest
 
 from rivals import all_at_once
@@ -137,6 +138,18 @@ def test_a_refusal_spends_none(stack, seller, buyer):
     assert buy(buyer, venue, code).status_code == 201
 
 
+def test_a_code_is_of_one_show(stack, seller, buyer, venue):
+    """So tickets of two shows that ask for codes spend none."""
+    elsewhere = Venue(stack, seller, phases=[phase(-3600, 3600, codes=True)])
+    elsewhere.add("Stalls", rows=[4])
+    [code], [other] = make(seller, venue), make(seller, elsewhere)
+    both = {"ticketIds": [venue.ticket("Stalls", "A", 1), elsewhere.ticket("Stalls", "A", 1)]}
+    assert reason(buyer.post("/api/purchases", json={**both, "code": code}), 403) == "code_required"
+    assert uses_of(stack, venue) == uses_of(stack, elsewhere) == [(0,)]
+    assert spend(buyer, elsewhere, other).status_code == 204
+    assert buyer.post("/api/purchases", json={**both, "code": code}).status_code == 201
+
+
 def test_a_purchase_with_a_code_comes_again(seller, buyer, venue):
     [code] = make(seller, venue)
     key = {"Idempotency-Key": str(uuid.uuid4())}
@@ -171,6 +184,17 @@ def test_a_code_is_used_by_as_many_as_it_can(stack, seller, venue, rush):
     assert rush(venue, stack.tokens(50), [code] * 50) == {201: 20, 409: 30}
     assert uses_of(stack, venue) == stack.sql("orders", "select count(*) from code_uses where show_id = %s", venue.id) == [(20,)]
     venue.check()
+
+
+def test_nobody_waits_for_a_code(stack, seller, buyer, other, venue):
+    """Many have the same one: while it is being spent, others are served, and whoever wants it comes again."""
+    [code], [another] = make(seller, venue, uses=5), make(seller, venue)
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as rival:
+        rival.execute("select from codes where show_id = %s and uses = 5 for update", [venue.id])
+        assert spend(other, venue, another).status_code == 204
+        answer = spend(buyer, venue, code)
+        assert answer.status_code == 503 and answer.headers["Retry-After"] == "1", answer.text
+    assert spend(buyer, venue, code).status_code == 204
 
 
 def test_a_person_spends_one_code(stack, seller, buyer, venue, rush):

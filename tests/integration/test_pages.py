@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 111  # how many pages the driver writes
+STATES = 123  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_forms_work_by_themselves(pages):
 def test_an_error_stands_at_its_field(pages):
     for name, fields in {"sell-refused": ["title", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
                          "show-new-refused": ["venue", "starts", "zone", "per-user"], "draft-refused": ["price", "places"],
-                         "phases-refused": ["opens", "closes"], "phases": ["count"],
+                         "phases-refused": ["opens", "closes"], "queue-refused": ["code"], "phases": ["count"],
                          "account-refused": ["email", "email-current", "password", "password-current"]}.items():
         tree = pages[name]
         wrong = [e for e in tree.iter("input") if e.get("aria-invalid") == "true"]
@@ -159,13 +159,17 @@ def test_every_state_says_what_it_is(pages):
         "All 1200 places are ready to sell", "order-lost": "We lost this order by a failure of ours", "show-over": "This show is over.",
         "show-later": "On sale in 2 min", "show-later-mine": "on sale from", "show-phase": "at most 2 of this show a person", "show-queue": "sold by a queue",
         "show-sale-over": "The sale is over", "phases-none": "sold from its announcement on", "phases-fixed": "announced without phases", "codes": "2 codes",
+        "show-turn": "It is your turn until", "queue-away": "can't be reached", "queue-none": "There will be one", "queue-outside": "Join the queue",
+        "queue-refused": "Must have 16 letters", "queue-stranger": "Sign in to join", "queue-mine": "your own show", "queue-joined": "On sale in 2 min",
+        "queue-waiting": "Your place: 900 712 people before you Your turn comes in about 12 min", "queue-taken": "All places are sold or held",
+        "queue-turn": "Buy now", "queue-missed": "Each person has one turn",
         "seats-accessible": "I need, or come with somebody who needs, an accessible place",
     }
     for name, words in says.items():
         assert words in text_of(pages[name].find(".//main")), name
     for name, tree in pages.items():
         buys = [f for f in tree.iter("form") if f.get("action").endswith("/buy")]
-        assert bool(buys) == (name in ("ticket", "show", "show-refused", "show-phase")), name
+        assert bool(buys) == (name in ("ticket", "show", "show-refused", "show-phase", "show-turn")), name
         pays = [f for f in tree.iter("form") if f.get("action").endswith("/pay")]
         assert bool(pays) == (name in ("order", "order-declined", "order-soon", "order-stripe", "purchase", "purchase-declined")), name
     assert "not charged" not in text_of(pages["order-refunded"].find(".//main"))

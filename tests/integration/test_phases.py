@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from shows import SHOW, add_area, announced, made, make_show
+from shows import SHOW, add_area, announced, known, made, make_show
 from support import errors, missing_id, refused, wait_until
 from venue import Venue
 
@@ -102,6 +102,17 @@ def test_lists_say_when_it_goes_on_sale(seller, phases, said):
     assert {key: listed[key] for key in told if key in listed} == ({said: told[said]} if said else {})
 
 
+def test_a_show_is_announced_for_a_sale_to_come(seller):
+    show = make_show(seller)
+    area = add_area(seller, show)
+    made(seller, show, area)
+    known(seller, show, area)
+    assert put(seller, show, phase(-7200, -3600), phase(-3600, -60)).status_code == 200
+    refused(seller.post(f"/api/shows/{show['id']}/announce"), 409, "are over")
+    assert put(seller, show, phase(-7200, 3600)).status_code == 200
+    assert seller.post(f"/api/shows/{show['id']}/announce").status_code == 200
+
+
 def test_a_show_announced_without_phases_sells(seller):
     show, _ = announced(seller)
     refused(put(seller, show, phase(10, 20)), 409, "on sale already")
@@ -136,6 +147,10 @@ def test_a_phase_of_some_areas(stack, seller, buyer):
     refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "not on sale yet", "not_open")
     venue.buy(buyer, 2, areaId=stalls)
     assert buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 4)}).status_code == 201
+    venue.phases = json.dumps([phase(-3600, 3600, areas=[stalls])])
+    venue.tell("announced")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": balcony}), 409, "No phase", "not_sold")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Balcony", "A", 1)}), 409, "No phase", "not_sold")
     venue.phases = json.dumps([phase(-3600, 3600, areas=[stalls, balcony])])
     venue.tell("announced")
     venue.buy(buyer, 2)

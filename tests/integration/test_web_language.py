@@ -108,7 +108,7 @@ def test_every_text_is_used():
 
 def test_what_services_say_is_what_they_say():
     """The English of api.* is in the services' sources, so that a sentence which changes is noticed here."""
-    sources = "".join(p.read_text() for folder in ("services", "common") for p in (ROOT / folder).rglob("*.[ch]") if "services/web" not in str(p))
+    sources = "".join(p.read_text() for folder in ("services", "streams", "common") for p in (ROOT / folder).rglob("*.[ch]") if "services/web" not in str(p))
     literals = set(re.findall(r'"((?:[^"\\\n]|\\.)+)"', re.sub(r'"\s*\n\s*"', "", sources)))
     said = [re.split(r"%[-.*0-9]*(?:ll|z)?[dusx]", text) for text in literals if " " in text]
     patterns, examples = [".+".join(map(re.escape, pieces)) for pieces in said], "\n".join("7".join(pieces) for pieces in said)

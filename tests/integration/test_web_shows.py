@@ -351,66 +351,6 @@ TYPED = {"title": TITLE, "venue": "Hall", "city": "Basel", "starts": "2027-06-01
          "currency": "CHF", "per_user": "4"}
 
 
-def phase(opens, closes, **more):
-    """So many hours from now."""
-    return {"name": "Fans <b>", "opensAt": ago(-opens), "closesAt": ago(-closes), "perUser": 3, "queue": False, "codes": False, **more}
-
-
-def test_a_show_in_phases(web):
-    browser, stalls, pit = Browser(web, True), area(), area(name="Pit", seated=False)
-
-    def look(*phases, **more):
-        return browser.go(serve_show(web, show(phases=phases, **more), [stalls, pit]))
-    for answer, words in ((look(phase(51.1, 60)), "On sale in 2 days 3 h"), (look(phase(-2, -1)), "The sale is over"),
-                          (look(phase(-2, -1), phase(0.5, 2)), "On sale in 30 min"), (look(phase(-1, 1, queue=True)), "sold by a queue")):
-        assert answer.status_code == 200 and words in answer.words and "Fans <b>" in answer.words
-        assert "Pick your seats" not in answer.words and not list(answer.page.find(".//main").iter("form"))
-    answer = look(phase(-1, 1, areas=[stalls["id"]]), phase(1, 2))
-    assert "Fans <b>: at most 3 of this show a person." in answer.words and "Presale code" not in answer.words
-    options = {select.get("name"): [o.get("value") for o in select.iter("option")] for select in answer.page.iter("select")}
-    assert options == {"quantity": ["1", "2", "3"], "area": [stalls["id"]]}
-    assert "on sale from" in look(phase(1, 2), userId=browser.id).words
-
-
-def test_seats_are_picked_while_they_are_sold(web):
-    browser, stalls = Browser(web, True), area()
-    for phases, status in (([phase(1, 2)], 303), ([phase(-1, 1, areas=[new_id()])], 303), ([phase(-1, 1, codes=True)], 200)):
-        path = serve_show(web, show(phases=phases), [stalls])
-        web.services.answers[f"GET /api{path}/areas/{stalls['id']}/seats"] = (200, {"areaId": stalls["id"], "rows": []})
-        answer = browser.go(f"{path}/areas/{stalls['id']}")
-        assert answer.status_code == status
-    assert "Presale code" in answer.words and "Pick up to 3 seats" in answer.words
-
-
-def test_a_presale_code_goes_along(web):
-    browser = Browser(web, True)
-    path = serve_show(web, show(phases=[phase(-1, 1, codes=True)]), [area()])
-    web.services.answers["POST /api/purchases"] = (403, {**refusal("This is not a code of this show"), "reason": "code_wrong"})
-    answer = browser.submit(browser.go(path).page, f"{path}/buy", code=" 7k2m ")
-    assert answer.status_code == 403 and "This is not a code of this show." in answer.words
-    assert browser.fields(answer.page, f"{path}/buy")["code"] == " 7k2m "
-    [sent] = web.services.asked("POST", "/api/purchases")
-    assert sent["body"]["code"] == "7k2m"
-
-
-def test_phases_are_for_their_seller(web):
-    browser = Browser(web, True)
-    path = serve_show(web, show(), [area()])
-    assert browser.go(f"{path}/phases").status_code == 404
-    assert Browser(web).go(f"{path}/phases").headers["Location"].startswith("/signin")
-    mine = serve_show(web, show(browser.id), [area()])
-    assert "sold from then on" in browser.go(f"{mine}/phases").words
-    kept = phase(1, 2, areas=[new_id()])
-    draft = serve_show(web, show(browser.id, status="draft", phases=[kept], version=7), [area()])
-    page = browser.go(f"{draft}/phases").page
-    web.services.answers[f"PUT /api{draft}/phases"] = (412, refusal("changed"))
-    answer = browser.submit(page, f"{draft}/phases", name="New", opens="2027-06-01T10:00", closes="2027-06-01T20:00", per_user="2", codes="yes")
-    assert answer.status_code == 412 and "has changed meanwhile" in answer.words
-    [sent] = web.services.asked("PUT", f"/api{draft}/phases")
-    assert sent["headers"]["If-Match"] == '"7"' and sent["body"] == {"phases": [kept, {
-        "name": "New", "opensAt": "2027-06-01T08:00:00.000Z", "closesAt": "2027-06-01T18:00:00.000Z", "perUser": 2, "codes": True}]}
-
-
 def test_making_a_show(web):
     browser, s = Browser(web, True), show(status="draft")
     assert "/shows/new" in [a.get("href") for a in browser.go("/sell").page.iter("a")]

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from support import DEADLINE, ROOT, free_port, wait_until
 
-PARTS = {"users": "USERS_API", "tickets": "TICKETS_API", "orders": "ORDERS_API", "payments": "PAYMENTS_API"}
+PARTS = {"users": "USERS_API", "tickets": "TICKETS_API", "orders": "ORDERS_API", "payments": "PAYMENTS_API",
+         "waiting": "WAITING_API"}
 SOME_ID = "01900000-0000-7000-8000-000000000000"  # in a test's name: the same in each worker
 TITLE = "<script>alert(1)</script> & \"Ann's\" 票"
 

@@ -103,7 +103,7 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 {{- if has "apis" $c.needs -}}
-{{- range $setting, $service := dict "USERS_API" "auth" "TICKETS_API" "tickets" "ORDERS_API" "orders" "PAYMENTS_API" "payments" -}}
+{{- range $setting, $service := dict "USERS_API" "auth" "TICKETS_API" "tickets" "ORDERS_API" "orders" "PAYMENTS_API" "payments" "WAITING_API" "waiting" -}}
 {{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
 {{- end -}}
 {{- end -}}

@@ -14,8 +14,10 @@ declare
                        and now() >= (p ->> 'opensAt')::timestamptz and now() < (p ->> 'closesAt')::timestamptz);
 begin
     if phase is null then
-        return case when exists (select from jsonb_array_elements(of_show.phases) p
-                                  where phase_has(p, area_id) and now() < (p ->> 'opensAt')::timestamptz) then 'not open' else 'over' end;
+        return (select case when count(*) = 0 then 'never sold'
+                            when bool_or(now() < (p ->> 'opensAt')::timestamptz) then 'not open'
+                            else 'over' end
+                  from jsonb_array_elements(of_show.phases) p where phase_has(p, area_id));
     end if;
     return case when (phase ->> 'queue')::boolean and admitted_to is distinct from of_show.id then 'queue required'
                 when area_id is null and phase ? 'areas'

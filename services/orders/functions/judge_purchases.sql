@@ -40,27 +40,31 @@ $$;
 create or replace function judge_tickets(r purchase_request, admitted_to uuid) returns text language plpgsql as $$
 declare
     reasons text[];
+    shows int;
     currencies int;
 begin
-    select array_agg(case when t.id is null or t.show_id is not null and w.status is distinct from 'announced' then 'missing'
-                          when t.user_id = r.user_id then 'own'
-                          when t.status = 'cancelled' then 'withdrawn'
-                          when t.status = 'sold' or h.status = 'complete' then 'sold'
-                          when h.id is not null then 'reserved'
-                          when s.accessible and not r.accessible then 'accessible'
-                          when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
-                          when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
-                               + t.of_show > w.per_user then 'show limit' end),
-           count(distinct t.currency)
-      into reasons, currencies
-      from unnest(r.tickets) as i (id)
-      left join (select *, count(*) over (partition by show_id) as of_show from tickets where id = any (r.tickets)) t on t.id = i.id
-      left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
-      left join shows w on w.id = t.show_id
-      left join orders h on h.ticket_id = i.id and h.status <> 'cancelled';
-    return (select reason from unnest(reasons || case when currencies > 1 then 'currencies' end) as given (reason)
+    select array_agg(reason), count(distinct show_id) filter (where reason = 'code required'), count(distinct currency)
+      into reasons, shows, currencies
+      from (select t.show_id, t.currency,
+                   case when t.id is null or t.show_id is not null and w.status is distinct from 'announced' then 'missing'
+                        when t.user_id = r.user_id then 'own'
+                        when t.status = 'cancelled' then 'withdrawn'
+                        when t.status = 'sold' or h.status = 'complete' then 'sold'
+                        when h.id is not null then 'reserved'
+                        when s.accessible and not r.accessible then 'accessible'
+                        when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
+                        when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
+                             + t.of_show > w.per_user then 'show limit' end as reason
+              from unnest(r.tickets) as i (id)
+              left join (select *, count(*) over (partition by show_id) as of_show from tickets where id = any (r.tickets)) t on t.id = i.id
+              left join seat_rows s on s.id = row_of(t.id) and t.show_id is not null
+              left join shows w on w.id = t.show_id
+              left join orders h on h.ticket_id = i.id and h.status <> 'cancelled') judged;
+    return (select reason from unnest(reasons || case when currencies > 1 then 'currencies' end
+                                              || case when shows > 1 then 'codes required' end) as given (reason)
              where reason is not null
-             order by array_position(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'not open', 'over', 'queue required',
-                                           'which area', 'show limit', 'currencies', 'code required'], reason) limit 1);
+             order by array_position(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'never sold', 'not open', 'over',
+                                           'queue required', 'which area', 'show limit', 'currencies', 'codes required', 'code required'],
+                                     reason) limit 1);
 end
 $$;

@@ -2,7 +2,7 @@
 --     placed       here are its orders
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
 --     missing, no area, own, accessible, withdrawn, sold, reserved, currencies, limit, show limit,
---     not open, over, queue required, which area, code required: by the phases of the show
+--     never sold, not open, over, queue required, which area, code required, codes required: by the phases of the show
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
 -- admitted: of each request, by its ordinal, the show in whose queue it is the buyer's turn.

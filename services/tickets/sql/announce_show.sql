@@ -15,6 +15,7 @@ with req as (
                 when l.user_id <> r.user_id then 'forbidden'
                 when l.status <> 'draft' then l.status
                 when l.starts_at <= now() then 'begun'
+                when l.phases is not null and next_opening(l.phases) is null then 'sale over'
                 when n.places = 0 then 'empty'
                 when n.made < n.places then 'making'
                 when n.known < n.places then 'unknown'

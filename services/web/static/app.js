@@ -3,6 +3,7 @@
 "use strict";
 (() => {
     const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+    const its = (selector, root) => [...(root.matches?.(selector) ? [root] : []), ...all(selector, root)]; // with itself
 
     // --- the server's clock: the page says when it was made, and began to arrive just then; the stream says it again ---
 
@@ -59,16 +60,15 @@
         return copy.outerHTML;
     }
 
-    // What somebody is using stays under their hands, unless its state is another.
+    // What somebody is using stays under their hands, unless its state is another, or that of the sale: another phase.
     function replace(part, fresh) {
-        const now = essence(fresh), another = fresh.dataset.state !== part.dataset.state;
+        const now = essence(fresh), another = ["state", "phase"].some((what) => fresh.dataset[what] !== part.dataset[what]);
         if (now === seen.get(part)) return;
         if (!another && (part.contains(document.activeElement) || part.querySelector("[aria-busy], :checked, [data-mounted]"))) return;
         localize(fresh);
         seen.set(fresh, now);
         part.replaceWith(fresh);
-        countDown(fresh);
-        countToSale(fresh);
+        begin(fresh);
         const badge = fresh.querySelector(".badge");
         if (another && badge) announce(badge.textContent);
     }
@@ -252,19 +252,83 @@
         return hours > 0 ? say("inHours", { hours, minutes: Math.floor(s / 60) % 60 }) : clock(s);
     }
 
-    // Everybody waits for the same moment: their browsers do not all ask in it.
+    // Says how many seconds are left until a moment, each time that they are fewer; 0 in the end.
+    function count(box, until, tell) {
+        const tick = () => {
+            if (!box.isConnected) return;
+            const left = Math.max(0, Math.ceil((until - now()) / 1000));
+            tell(left);
+            if (left > 0) setTimeout(tick, 1000 - ((now() - until) % 1000 + 1000) % 1000 + 5);
+        };
+        tick();
+    }
+
     function countToSale(root) {
         for (const box of all("[data-opens]", root)) {
-            const opens = Date.parse(box.dataset.opens);
-            const tick = () => {
-                if (!box.isConnected) return;
-                const left = Math.ceil((opens - now()) / 1000), part = box.closest("[data-refresh]");
+            count(box, Date.parse(box.dataset.opens), (left) => {
                 box.textContent = left > 0 ? say("onSaleIn", { time: inWords(left) }) : say("onSaleNow");
-                if (left > 0) setTimeout(tick, 1000 - ((now() - opens) % 1000 + 1000) % 1000 + 5);
-                else if (part) setTimeout(() => refresh().then(() => setTimeout(tick, READ_AGAIN)), 1000 * Math.random());
-            };
-            tick();
+            });
         }
+        for (const box of all(".turn-left", root)) {
+            count(box, Date.parse(box.dataset.until), (left) => (box.textContent = say("left", { time: clock(left) })));
+        }
+    }
+
+    // --- when a part of the page is another from some moment on ---
+
+    const DAY = 86400000; // timers go wrong with more than 24 days
+
+    // Everybody waits for the same moment: their browsers do not all ask in it.
+    function awaitChange(root) {
+        for (const part of its("[data-changes]", root)) {
+            const changes = Date.parse(part.dataset.changes), wait = () => {
+                if (!part.isConnected) return;
+                const left = changes - now();
+                if (left > 0) setTimeout(wait, Math.min(left + 5, DAY));
+                else setTimeout(() => refresh().then(() => setTimeout(wait, READ_AGAIN)), 1000 * Math.random());
+            };
+            wait();
+        }
+    }
+
+    // --- a queue: what it has come to is the same for everybody, and may be kept for a second on its way ---
+
+    const SOONEST = 2000, LATEST = 30000, PART_OF_WAIT = 20;
+
+    // The page is read again when the reader's turn has come, the sale opens or sells out, or a tenth of those before him is gone.
+    function isOther({ open, taken, place, before }, numbers) {
+        const left = place - numbers.serving - 1;
+        return numbers.open !== (open === "yes") || (numbers.left === 0) !== (taken === "yes") || (place > 0 && (left < 0 || left < before * 0.9));
+    }
+
+    // Whoever has long to wait asks seldom.
+    function lookIn({ open, opensAt, wait }) {
+        const ms = open === "yes" ? wait * 1000 : Date.parse(opensAt) - now();
+        return Math.min(Math.max(ms / PART_OF_WAIT, SOONEST), LATEST) * (0.75 + Math.random() / 2);
+    }
+
+    async function look(part) {
+        if (document.hidden || !navigator.onLine) return;
+        const answer = await fetch(`/api/shows/${part.dataset.queue}/queue/serving`);
+        if (answer.status === 404) return refresh();
+        if (!answer.ok) return;
+        const numbers = await answer.json(), before = part.querySelector(".before");
+        if (before) before.textContent = Math.max(0, part.dataset.place - numbers.serving - 1);
+        if (isOther(part.dataset, numbers)) await refresh();
+    }
+
+    function followQueue(root) {
+        for (const part of its("[data-queue]", root)) {
+            const again = () => setTimeout(() => part.isConnected && look(part).catch(() => {}).finally(again), lookIn(part.dataset));
+            again();
+        }
+    }
+
+    function begin(root) {
+        countDown(root);
+        countToSale(root);
+        awaitChange(root);
+        followQueue(root);
     }
 
     // --- what is held, on every other page ---
@@ -348,7 +412,7 @@
     });
     document.addEventListener("visibilitychange", () => {
         if (document.hidden) unfollow();
-        else if (document.getElementById("fresh")) refresh();
+        else if (document.querySelector("#fresh, [data-queue]")) refresh();
         follow();
     });
 
@@ -365,7 +429,6 @@
     if (parts().length) history.replaceState(null, "", page.path);
     for (const part of parts()) seen.set(part, essence(part));
     localize(document);
-    countDown(document);
-    countToSale(document);
+    begin(document);
     follow();
 })();
