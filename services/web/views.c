@@ -285,6 +285,10 @@ struct charge view_charge(const json_t *charges) {
         int state = read_text(charge, "status", &status) ? read_one_of(status, words, 5) : -1;
         if (state >= 0) out.state = states[state];
     }
+    const json_t *line = json_object_get(charge, "waiting");
+    out.waits = out.state == CHARGE_UNDER_WAY && json_is_object(line);
+    out.ahead = json_integer_value(json_object_get(line, "ahead"));
+    out.seconds = json_integer_value(json_object_get(line, "seconds"));
     if (out.state != CHARGE_TO_CONFIRM) return out;
     read_text(charge, "clientSecret", &out.secret);
     out.url = foreign_url(json_object_get(charge, "nextAction"));
