@@ -82,6 +82,9 @@ def test_turns_are_not_saved_up(db):
 def test_without_a_limit_all_are_asked(db):
     orders = begin(db, 30)
     assert take(db, limit=0) == ([(order, "create") for order in orders], False)
+    begin(db)
+    passes(db, 1)
+    assert take(db)[0], "there is nothing to make up for when there is one"
 
 
 def test_two_replicas_share_the_pace(db):

@@ -1,10 +1,9 @@
--- What Stripe has to be asked about now and nobody else asks about, as much as the pace allows (turns_of). limits: in thousandths of a
--- request a second, 0: none. Another row, with the question 'wait', says that there may be more, whose turn comes in a moment.
+-- What Stripe has to be asked about now and nobody else asks about, as much as the pace allows (turns_of). Another row, with the question 'wait', says that there may be more, whose turn comes in a moment.
 
 -- Payments, by their places in line. One that was asked for and has no answer has a place before all that wait.
 create or replace function take_payments(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
 declare
-    turns int := least(most, turns_of('payments', thousandths / 1000.0, extra));
+    turns int := least(most, turns_of('payments', thousandths, extra));
     ids uuid[];
     last_place bigint;
 begin
@@ -15,7 +14,7 @@ begin
              limit turns
                for update skip locked) t;
     if ids is not null then
-        perform spend_turns('payments', cardinality(ids), last_place);
+        perform spend_turns('payments', thousandths, cardinality(ids), last_place);
         return query select * from ask_charges(ids);
     end if;
     if coalesce(cardinality(ids), 0) = turns and turns < most then
@@ -26,7 +25,7 @@ end $$;
 -- Charges that are looked at, looked for or cancelled, those due for longest first.
 create or replace function take_looks(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
 declare
-    turns int := least(most, turns_of('others', thousandths / 1000.0, extra));
+    turns int := least(most, turns_of('others', thousandths, extra));
     ids uuid[];
     returned int;
 begin
@@ -37,7 +36,7 @@ begin
              limit turns
                for update skip locked) t;
     if ids is not null then
-        perform spend_turns('others', cardinality(ids) - returned, null); -- a return is asked about later
+        perform spend_turns('others', thousandths, cardinality(ids) - returned, null); -- a return is asked about later
         return query select * from ask_charges(ids);
     end if;
     if coalesce(cardinality(ids), 0) = turns and turns < most then
@@ -49,7 +48,7 @@ end $$;
 -- key, Stripe is asked which refunds there are.
 create or replace function take_returns(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
 declare
-    turns int := least(most, turns_of('others', thousandths / 1000.0, extra));
+    turns int := least(most, turns_of('others', thousandths, extra));
     ids text[] := array(select r.stripe_id from returns r
                          where r.ask is not null and r.ask_at <= now()
                          order by r.ask_at
@@ -57,7 +56,7 @@ declare
                            for update skip locked);
 begin
     if cardinality(ids) > 0 then
-        perform spend_turns('others', cardinality(ids), null);
+        perform spend_turns('others', thousandths, cardinality(ids), null);
     end if;
     return query
     with question as (

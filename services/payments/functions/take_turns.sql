@@ -1,30 +1,33 @@
 -- How many requests of a lane may be made now; the caller takes what it needs of them (spend_turns) in the same transaction. They come
--- in evenly at the lane's limit (most_a_second), and are not saved up for longer than a twentieth of a second, because Stripe counts
+-- in evenly at the lane's limit (thousandths of a request a second; 0: none), and are not saved up for longer than a twentieth of a second, because Stripe counts
 -- within a second. extra: requests that were made in between without asking, which count as well.
 --
 -- After a 429 the limit is a share of that, which grows again by a twentieth of the whole each second.
-create or replace function turns_of(which text, most_a_second double precision, extra int) returns int language plpgsql as $$
+create or replace function turns_of(which text, thousandths int, extra int) returns int language plpgsql as $$
 declare
     p paces;
     moment timestamptz;
     passed double precision;
-    rate double precision;
+    rate double precision := thousandths / 1000.0;
 begin
-    if most_a_second = 0 then
+    if thousandths = 0 then
         return 1000000; -- there is no limit
     end if;
     select * into p from paces where lane = which for update;
     moment := clock_timestamp(); -- after it was waited for
     passed := greatest(0, extract(epoch from moment - p.counted_at));
     p.share := least(1, p.share + passed / 20);
-    rate := most_a_second * p.share;
+    rate := rate * p.share;
     p.turns := least(1 + rate / 20, p.turns + passed * rate) - extra;
     update paces set share = p.share, turns = p.turns, counted_at = moment, a_second = rate where lane = which;
     return case when moment < p.not_before then 0 else greatest(0, floor(p.turns)) end;
 end $$;
 
-create or replace function spend_turns(which text, spent int, last_place bigint) returns void language plpgsql as $$
+create or replace function spend_turns(which text, thousandths int, spent int, last_place bigint) returns void language plpgsql as $$
 begin
+    if thousandths = 0 then
+        return; -- they would be missing once there is a limit
+    end if;
     update paces set turns = turns - spent, served = greatest(served, last_place) where lane = which;
 end $$;
 
