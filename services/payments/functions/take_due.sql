@@ -1,4 +1,5 @@
--- What Stripe has to be asked about now and nobody else asks about, as much as the pace allows (turns_of). Another row, with the question 'wait', says that there may be more, whose turn comes in a moment.
+-- What Stripe has to be asked about now and nobody else asks about, as much as the pace allows (turns_of). Another row, with the question
+-- 'wait', says that there may be more, whose turn comes in a moment.
 
 -- Payments, by their places in line. One that was asked for and has no answer has a place before all that wait.
 create or replace function take_payments(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$

@@ -1,6 +1,6 @@
 -- How many requests of a lane may be made now; the caller takes what it needs of them (spend_turns) in the same transaction. They come
--- in evenly at the lane's limit (thousandths of a request a second; 0: none), and are not saved up for longer than a twentieth of a second, because Stripe counts
--- within a second. extra: requests that were made in between without asking, which count as well.
+-- in evenly at the lane's limit (in thousandths of a request a second; 0: none), and are not saved up for longer than a twentieth of
+-- a second, because Stripe counts within a second. extra: requests that were made in between without asking, which count as well.
 --
 -- After a 429 the limit is a share of that, which grows again by a twentieth of the whole each second.
 create or replace function turns_of(which text, thousandths int, extra int) returns int language plpgsql as $$
