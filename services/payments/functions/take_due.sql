@@ -1,5 +1,9 @@
 -- What Stripe has to be asked about now and nobody else asks about, as much as the pace allows (turns_of). Another row, with the question
 -- 'wait', says that there may be more, whose turn comes in a moment.
+create or replace function may_wait(taken int, turns int, most int) returns setof stripe_question language sql immutable as $$
+    select null::uuid, null::uuid, null::int, 'wait', null, null::bigint, null, null, null::int, null::bigint
+     where taken = turns and turns < most
+$$;
 
 -- Payments, by their places in line. One that was asked for and has no answer has a place before all that wait.
 create or replace function take_payments(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
@@ -18,9 +22,7 @@ begin
         perform spend_turns('payments', thousandths, cardinality(ids), last_place);
         return query select * from ask_charges(ids);
     end if;
-    if coalesce(cardinality(ids), 0) = turns and turns < most then
-        return next row (null, null, null, 'wait', null, null, null, null, null, null)::stripe_question;
-    end if;
+    return query select * from may_wait(coalesce(cardinality(ids), 0), turns, most);
 end $$;
 
 -- Charges that are looked at, looked for or cancelled, those due for longest first.
@@ -40,9 +42,7 @@ begin
         perform spend_turns('others', thousandths, cardinality(ids) - returned, null); -- a return is asked about later
         return query select * from ask_charges(ids);
     end if;
-    if coalesce(cardinality(ids), 0) = turns and turns < most then
-        return next row (null, null, null, 'wait', null, null, null, null, null, null)::stripe_question;
-    end if;
+    return query select * from may_wait(coalesce(cardinality(ids), 0), turns, most);
 end $$;
 
 -- PaymentIntents that must not keep their money. After an answer to a refund that did not come, and when Stripe may have forgotten its
@@ -73,7 +73,5 @@ begin
     )
     select c.order_id, coalesce(c.id, c.order_id), c.attempt, t.ask, null::text, c.amount, c.currency, t.stripe_id, t.tries, 0::int8
       from taken t join charges c on c.order_id = t.order_id;
-    if cardinality(ids) = turns and turns < most then
-        return next row (null, null, null, 'wait', null, null, null, null, null, null)::stripe_question;
-    end if;
+    return query select * from may_wait(cardinality(ids), turns, most);
 end $$;
