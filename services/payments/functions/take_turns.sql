@@ -1,5 +1,5 @@
 -- How many requests of a lane may be made now; the caller takes what it needs of them (spend_turns) in the same transaction. They come
--- in evenly at the lane's limit (in thousandths of a request a second; 0: none), and are not saved up for longer than a twentieth of
+-- in evenly at the lane's limit (in thousandths of a request a second; 0: none), and are not saved up for longer than a tenth of
 -- a second, because Stripe counts within a second. extra: requests that were made in between without asking, which count as well.
 --
 -- After a 429 the limit is a share of that, which grows again by a twentieth of the whole each second.
@@ -18,7 +18,7 @@ begin
     passed := greatest(0, extract(epoch from moment - p.counted_at));
     p.share := least(1, p.share + passed / 20);
     rate := rate * p.share;
-    p.turns := least(1 + rate / 20, p.turns + passed * rate) - extra;
+    p.turns := least(1 + rate / 10, p.turns + passed * rate) - extra;
     update paces set share = p.share, turns = p.turns, counted_at = moment, a_second = rate where lane = which;
     return case when moment < p.not_before then 0 else greatest(0, floor(p.turns)) end;
 end $$;
