@@ -75,6 +75,8 @@ static void bind_payment(struct sql_params *item, const void *event, struct str 
     put_uuid(item, &payment->ticket_id);
     put_uuid(item, &payment->user_id);
     put_optional_text(item, traceparent);
+    put_bool(item, payment->type == PAYMENT_STARTED && payment->has_reason &&
+                       str_eq(payment->reason, STR("waiting")));
 }
 
 static void bind_refund(struct sql_params *item, const void *event, struct str traceparent) {

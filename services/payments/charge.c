@@ -18,7 +18,9 @@ enum column {
     ACTION,
     STARTED_AT,
     CHANGED_AT,
-    SIZE
+    SIZE,
+    AHEAD,
+    SECONDS
 };
 
 static struct str optional(const struct rows *rows, int row, int column) {
@@ -41,6 +43,10 @@ void charge_read(const struct rows *rows, int row, struct charge *out) {
     out->action = optional(rows, row, ACTION);
     out->started_us = row_time(rows, row, STARTED_AT);
     out->changed_us = row_time(rows, row, CHANGED_AT);
+    out->waits = !row_null(rows, row, AHEAD);
+    if (!out->waits) return;
+    out->ahead = row_int(rows, row, AHEAD);
+    out->seconds = row_int(rows, row, SECONDS);
 }
 
 struct charge *charge_copy(const struct charge *c) {
@@ -83,6 +89,14 @@ static void write_orders(struct json *out, const struct charge *c) {
     json_close(out, ']');
 }
 
+static void write_line(struct json *out, const struct charge *c) {
+    json_key(out, "waiting");
+    json_open(out, '{');
+    json_put_int(out, "ahead", c->ahead);
+    json_put_int(out, "seconds", c->seconds);
+    json_close(out, '}');
+}
+
 void charge_write(struct json *out, const struct charge *c) {
     json_open(out, '{');
     json_put_uuid(out, "id", c->id);
@@ -96,6 +110,7 @@ void charge_write(struct json *out, const struct charge *c) {
     json_put_int(out, "attempt", c->attempt);
     if (charge_in(c, "failed") || charge_in(c, "refunding") || charge_in(c, "refunded"))
         json_put_text(out, "reason", c->reason);
+    if (c->waits) write_line(out, c);
     if (c->secret.n > 0) json_put_text(out, "clientSecret", c->secret);
     if (c->action.n > 0) {
         json_key(out, "nextAction");

@@ -1,5 +1,5 @@
 /* charge: a buyer's attempts to pay a purchase, read from the rows of a statement (type charge_answer, then
- * the purchase's size), and written as JSON. No state; any thread. */
+ * the purchase's size and its place in line), and written as JSON. No state; any thread. */
 #pragma once
 
 #include "json.h"
@@ -11,7 +11,8 @@ struct charge {
     int size;                                           /* orders of the purchase */
     struct str state, reason, currency, secret, action; /* empty for null */
     int attempt;
-    bool final;
+    bool final, waits;      /* waits: in line, until its turn comes to be sent to Stripe */
+    int64_t ahead, seconds; /* payments before it, and about how long */
     int64_t amount, started_us, changed_us;
 };
 

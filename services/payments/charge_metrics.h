@@ -16,6 +16,11 @@
     X(M_REFUNDS_STUCK, GAUGE, "onsale_payments_refunds_stuck",                                               \
       "Refunds that failed too often, or came back after somebody made them by hand: a person has to look")  \
     X(M_OPEN_DISPUTES, GAUGE, "onsale_payments_open_disputes", "Disputes that are not decided")              \
+    X(M_WAITING, GAUGE, "onsale_payments_waiting", "Payments that wait in line for their turn at Stripe")    \
+    X(M_OLDEST_WAITING, GAUGE, "onsale_payments_oldest_waiting_seconds",                                     \
+      "For how long the first of them has waited")                                                           \
+    X(M_PACE, GAUGE, "onsale_payments_pace_per_minute",                                                      \
+      "New payments that are sent to Stripe a minute at most, as of now; 0: there is no limit")              \
     X(M_PAYMENT_TIME, HISTOGRAM, "onsale_payments_own_duration_seconds",                                     \
-      "Of a request to pay: all of it but Stripe's part")
+      "Of a request to pay that is sent to Stripe at once: all of it but Stripe's part")
 METRICS_DECLARE(charge_metrics, CHARGE_METRICS);

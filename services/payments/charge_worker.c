@@ -4,26 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backoff.h"
+#include "charge_db.h"
 #include "charge_metrics.h"
+#include "charge_upkeep.h"
 #include "clock.h"
 #include "inbox.h"
 #include "log.h"
 #include "mem.h"
-#include "pg.h"
 #include "queries.h"
 #include "thread.h"
 
 enum {
-    SWEEP_US = 1000 * 1000,        /* how often it looks for charges that are due */
-    FORGET_US = 600 * 1000 * 1000, /* and for old webhooks */
-    FORGET_MOST = 1000,
-    COUNT_US = 5 * 1000 * 1000, /* how often open refunds are counted, for the metrics */
-    BATCH = 500,                /* answers of one statement */
-    MOST_AT_STRIPE = 2000,      /* found by the sweep and not answered: more would only wait in our queue */
-    STATEMENT_MS = 5000,
-    FIRST_RETRY_MS = 200, /* after the database was lost */
-    LAST_RETRY_MS = 2000,
+    SWEEP_US = 1000 * 1000, /* how often it looks for charges that are due */
+    TICK_US = 50 * 1000,    /* the same, while some wait for their turn */
+    BATCH = 500,            /* answers of one statement */
+    MOST_AT_STRIPE = 2000,  /* found by the sweep and not answered: more would only wait in our queue */
+    OF_PAYMENTS = 900,      /* thousandths of the limit; so that neither keeps the other from Stripe */
+    OF_OTHERS = 100,
 };
 
 /* A question on its way to Stripe, and then its answer. */
@@ -41,21 +38,21 @@ struct stripe_job {
 };
 
 struct charge_worker {
-    char *database_url;
-    int64_t search_lag_ms;
+    int64_t search_lag_ms, rate;
     struct stripe *stripe;
     struct inbox answered; /* jobs, from Stripe's thread */
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next four */
+    pthread_mutex_t lock; /* guards the next six */
     pthread_cond_t changed;
-    bool has_answers, sweep_now, stopping;
+    bool has_answers, sweep_now, stopping, limited;
+    int after_s; /* limited: for how long Stripe wants no request */
 
     /* the thread's alone */
-    PGconn *conn;
-    struct backoff retry;
-    struct why said; /* the error of the database that was logged last */
-    struct sql_params answers, charges, returns, forget, count;
-    int64_t sweep_at_us, forget_at_us, count_at_us;
+    struct charge_db db;
+    struct charge_upkeep upkeep;
+    struct sql_params answers, payments, looks, returns, slow_down;
+    bool some_wait, returns_first;
+    int64_t swept_at_us, sweep_at_us;
 };
 
 /* --- jobs --- */
@@ -122,10 +119,19 @@ static bool is_early(const struct charge_worker *worker, const struct stripe_ask
     return strcmp(input, "absent") == 0 && ask->sent_ago_ms < worker->search_lag_ms;
 }
 
+static void note_limit(struct charge_worker *worker, int after_s) {
+    pthread_mutex_lock(&worker->lock);
+    worker->limited = true;
+    if (after_s > worker->after_s) worker->after_s = after_s;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
 /* On Stripe's thread. */
 static void on_result(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result) {
     struct stripe_job *job = ctx;
     struct charge_worker *worker = job->worker;
+    if (result->limited && worker->rate > 0) note_limit(worker, result->after_s);
     job->stripe_us = clock_mono_us() - job->began_us;
     job->input = result->input;
     if (result->input == NULL || is_early(worker, ask, result->input)) {
@@ -150,30 +156,6 @@ void charge_worker_ask(struct charge_worker *worker, const struct stripe_ask *as
     job->done = done;
     req_hold(rq);
     stripe_ask(worker->stripe, ask, on_result, job);
-}
-
-/* --- the database --- */
-
-static enum status run(struct charge_worker *worker, struct sql_params *params, PGresult **res,
-                       struct why *w) {
-    if (worker->conn != NULL && PQstatus(worker->conn) != CONNECTION_OK) {
-        PQfinish(worker->conn);
-        worker->conn = NULL;
-    }
-    if (worker->conn == NULL)
-        worker->conn = pg_open_prepared(worker->database_url, "payments-charge-worker", STATEMENT_MS,
-                                        payments_background, w);
-    enum status st = worker->conn == NULL ? ST_LOST : pg_run(worker->conn, params, res, w);
-    if (st == ST_OK) {
-        backoff_reset(&worker->retry);
-        worker->said = (struct why){0};
-    }
-    return st;
-}
-
-/* Once, not at each try. */
-static void log_trouble(struct charge_worker *worker, const char *what, const struct why *w) {
-    if (log_news(&worker->said, w)) log_warn("charge_worker", "%s: %s", what, w->text);
 }
 
 /* --- what Stripe answered --- */
@@ -216,7 +198,7 @@ static enum status write_batch(struct charge_worker *worker, struct stripe_job *
     for (int i = 0; i < n; i++)
         put_answer(&worker->answers, batch[i]);
     PGresult *res;
-    enum status st = run(worker, &worker->answers, &res, w);
+    enum status st = charge_db_run(&worker->db, &worker->answers, &res, w);
     if (st != ST_OK) return st;
     take_charges(worker, res, batch);
     PQclear(res);
@@ -232,9 +214,9 @@ static bool is_stopping(struct charge_worker *worker) {
 
 /* Until it is time to try again, or the process stops. */
 static void rest(struct charge_worker *worker) {
-    backoff_fail(&worker->retry);
+    backoff_fail(&worker->db.retry);
     pthread_mutex_lock(&worker->lock);
-    while (!worker->stopping && thread_cond_wait(&worker->changed, &worker->lock, worker->retry.until_us))
+    while (!worker->stopping && thread_cond_wait(&worker->changed, &worker->lock, worker->db.retry.until_us))
         ;
     pthread_mutex_unlock(&worker->lock);
 }
@@ -249,7 +231,7 @@ static void write_answers(struct charge_worker *worker, struct stripe_job **batc
         if (refused)
             log_warn("charge_worker", "%d answers of Stripe are refused by the database: %s", n, w.text);
         else
-            log_trouble(worker, "cannot write answers of Stripe", &w);
+            charge_db_trouble(&worker->db, "cannot write answers of Stripe", &w);
         if (refused && n > 1) {
             write_answers(worker, batch, n / 2);
             write_answers(worker, batch + n / 2, n - n / 2);
@@ -292,9 +274,14 @@ static void copy_text(char *out, size_t size, const struct rows *rows, int row, 
     snprintf(out, size, "%.*s", (int)s.n, s.n == 0 ? "" : s.p);
 }
 
-/* false: it is one of those that take_due_charges put among the returns. */
+/* false: it is none; one that was put among the returns, or that some wait for their turn. */
 static bool ask_due(struct charge_worker *worker, const struct rows *rows, int row) {
-    struct stripe_ask ask = {.order = row_uuid(rows, row, D_ORDER),
+    enum stripe_question question;
+    struct str asked = row_text(rows, row, D_ASK);
+    if (str_eq(asked, STR("wait"))) worker->some_wait = true;
+    if (!stripe_question_parse(asked, &question)) return false;
+    struct stripe_ask ask = {.question = question,
+                             .order = row_uuid(rows, row, D_ORDER),
                              .charge = row_uuid(rows, row, D_ID),
                              .attempt = (int)row_int(rows, row, D_ATTEMPT),
                              .amount = row_int(rows, row, D_AMOUNT),
@@ -303,13 +290,13 @@ static bool ask_due(struct charge_worker *worker, const struct rows *rows, int r
     copy_text(ask.token, sizeof ask.token, rows, row, D_TOKEN);
     copy_text(ask.currency, sizeof ask.currency, rows, row, D_CURRENCY);
     copy_text(ask.intent, sizeof ask.intent, rows, row, D_INTENT);
-    if (!stripe_question_parse(row_text(rows, row, D_ASK), &ask.question)) return false;
     stripe_ask(worker->stripe, &ask, on_result, job_new(worker, &ask));
     return true;
 }
 
 /* false: there may be more. */
 static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
+    bool creates = sweep == &worker->payments;
     int room = MOST_AT_STRIPE - stripe_waiting(worker->stripe);
     struct why w = {0};
     PGresult *res;
@@ -317,8 +304,10 @@ static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
     if (room > BATCH) room = BATCH;
     sql_params_reset(sweep);
     put_int(sweep, room);
-    if (run(worker, sweep, &res, &w) != ST_OK) {
-        log_trouble(worker, "cannot look for what is due", &w);
+    put_int(sweep, worker->rate * (creates ? OF_PAYMENTS : OF_OTHERS));
+    put_int(sweep, stripe_extra(worker->stripe, creates));
+    if (charge_db_run(&worker->db, sweep, &res, &w) != ST_OK) {
+        charge_db_trouble(&worker->db, "cannot look for what is due", &w);
         return true;
     }
     struct rows rows = {res, 0, PQntuples(res)};
@@ -328,64 +317,64 @@ static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
     return rows.count < room;
 }
 
-static void forget_webhooks(struct charge_worker *worker) {
+/* Stripe said that there were too many requests. */
+static void slow_down(struct charge_worker *worker) {
     struct why w = {0};
     PGresult *res;
-    sql_params_reset(&worker->forget);
-    put_int(&worker->forget, FORGET_MOST);
-    if (run(worker, &worker->forget, &res, &w) != ST_OK)
-        log_trouble(worker, "cannot forget old webhooks", &w);
+    pthread_mutex_lock(&worker->lock);
+    bool limited = worker->limited;
+    int after_s = worker->after_s;
+    worker->limited = false;
+    worker->after_s = 0;
+    pthread_mutex_unlock(&worker->lock);
+    if (!limited) return;
+    sql_params_reset(&worker->slow_down);
+    put_int(&worker->slow_down, after_s);
+    if (charge_db_run(&worker->db, &worker->slow_down, &res, &w) != ST_OK)
+        charge_db_trouble(&worker->db, "cannot slow down", &w);
     else
         PQclear(res);
 }
 
-static void count_returns(struct charge_worker *worker) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&worker->count);
-    put_int(&worker->count, 0);
-    if (run(worker, &worker->count, &res, &w) != ST_OK) {
-        log_trouble(worker, "cannot count the refunds that are open", &w);
-        return;
-    }
-    struct rows rows = {res, 0, PQntuples(res)};
-    metric_set(M_OLDEST_OPEN_REFUND, row_int(&rows, 0, 0));
-    metric_set(M_REFUNDS_STUCK, row_int(&rows, 0, 1));
-    metric_set(M_OPEN_DISPUTES, row_int(&rows, 0, 2));
-    metric_set(M_OLDEST_DUE_REFUND, row_int(&rows, 0, 3));
-    metric_set(M_OLDEST_PENDING_REFUND, row_int(&rows, 0, 4));
-    PQclear(res);
+static void sweep(struct charge_worker *worker, struct sql_params *what) {
+    while (!is_stopping(worker) && !sweep_some(worker, what))
+        ;
+}
+
+/* Looks and returns share a lane, and go first in turn. Without a limit returns come last, as looks open
+ * some. */
+static void sweep_all(struct charge_worker *worker) {
+    worker->some_wait = false;
+    worker->returns_first = worker->rate > 0 && !worker->returns_first;
+    sweep(worker, &worker->payments);
+    if (worker->returns_first) sweep(worker, &worker->returns);
+    sweep(worker, &worker->looks);
+    if (!worker->returns_first) sweep(worker, &worker->returns);
 }
 
 static void do_due(struct charge_worker *worker) {
     int64_t now_us = clock_mono_us();
+    slow_down(worker);
     if (now_us >= worker->sweep_at_us) {
+        worker->swept_at_us = now_us;
         worker->sweep_at_us = now_us + SWEEP_US;
-        while (!is_stopping(worker) && !sweep_some(worker, &worker->charges))
-            ;
-        while (!is_stopping(worker) && !sweep_some(worker, &worker->returns)) /* those just opened, too */
-            ;
+        sweep_all(worker);
+        if (worker->some_wait) worker->sweep_at_us = now_us + TICK_US;
     }
-    if (now_us >= worker->forget_at_us) {
-        worker->forget_at_us = now_us + FORGET_US;
-        forget_webhooks(worker);
-    }
-    if (now_us >= worker->count_at_us) {
-        worker->count_at_us = now_us + COUNT_US;
-        count_returns(worker);
-    }
+    charge_upkeep_do(&worker->upkeep, &worker->db);
 }
 
 /* --- the thread --- */
 
 /* Waits for answers, or for the time of the next sweep. false: it is to stop, and no answers are left.
- * has_answers is cleared before they are taken, so what comes in between is not missed. */
+ * has_answers is cleared before they are taken, so what comes in between is not missed. With a limit each
+ * payment wakes the worker, which looks as often as when some wait. */
 static bool take_answers(struct charge_worker *worker, struct inbox_item **list) {
     pthread_mutex_lock(&worker->lock);
-    while (!worker->has_answers && !worker->stopping && !worker->sweep_now &&
+    while (!worker->has_answers && !worker->stopping && !worker->sweep_now && !worker->limited &&
            thread_cond_wait(&worker->changed, &worker->lock, worker->sweep_at_us))
         ;
-    if (worker->sweep_now) worker->sweep_at_us = 0;
+    if (worker->sweep_now) worker->sweep_at_us = worker->rate > 0 ? worker->swept_at_us + TICK_US : 0;
     worker->has_answers = worker->sweep_now = false;
     bool stopping = worker->stopping;
     pthread_mutex_unlock(&worker->lock);
@@ -399,7 +388,6 @@ static void *charge_worker_main(void *arg) {
         write_all_answers(worker, list);
         if (!is_stopping(worker)) do_due(worker);
     }
-    PQfinish(worker->conn);
     return NULL;
 }
 
@@ -429,15 +417,16 @@ static void init_lock(struct charge_worker *worker) {
 struct charge_worker *charge_worker_start(const struct charge_worker_options *options) {
     struct charge_worker *worker = mem_alloc(sizeof *worker);
     metrics_register(charge_metrics);
-    worker->database_url = mem_strdup(options->database_url);
-    worker->retry = (struct backoff){.first_ms = FIRST_RETRY_MS, .most_ms = LAST_RETRY_MS};
+    charge_db_init(&worker->db, options->database_url);
+    charge_upkeep_init(&worker->upkeep, options->rate > 0);
     worker->stripe = stripe_start(&options->stripe);
     worker->search_lag_ms = options->search_lag_ms;
+    worker->rate = options->rate;
     sql_params_init(&worker->answers, &sql_write_answers);
-    sql_params_init(&worker->charges, &sql_take_due_charges);
-    sql_params_init(&worker->returns, &sql_take_due_returns);
-    sql_params_init(&worker->count, &sql_count_returns);
-    sql_params_init(&worker->forget, &sql_forget_webhooks);
+    sql_params_init(&worker->payments, &sql_take_payments);
+    sql_params_init(&worker->looks, &sql_take_looks);
+    sql_params_init(&worker->returns, &sql_take_returns);
+    sql_params_init(&worker->slow_down, &sql_slow_down);
     init_lock(worker);
     inbox_init(&worker->answered, on_answers, worker);
     worker->thread = thread_start("charge-worker", charge_worker_main, worker);
@@ -461,10 +450,11 @@ void charge_worker_free(struct charge_worker *worker) {
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->lock);
     sql_params_free(&worker->answers);
-    sql_params_free(&worker->charges);
+    sql_params_free(&worker->payments);
+    sql_params_free(&worker->looks);
+    sql_params_free(&worker->slow_down);
     sql_params_free(&worker->returns);
-    sql_params_free(&worker->count);
-    sql_params_free(&worker->forget);
-    free(worker->database_url);
+    charge_upkeep_free(&worker->upkeep);
+    charge_db_free(&worker->db);
     free(worker);
 }

@@ -3,7 +3,9 @@
  *
  * A route that began an attempt gives its question to the worker. All other questions (after a crash, after
  * no answer of Stripe, a refund, a cancellation) the worker finds in the database, when it starts and every
- * second. All answers that have come are written by one statement, in one transaction with their events. */
+ * second. With a limit (`rate`) it finds all of them there, and asks as many as functions/take_turns.sql lets
+ * all replicas together. All answers that have come are written by one statement, in one transaction with
+ * their events. */
 #pragma once
 
 #include "charge.h"
@@ -15,6 +17,7 @@ struct charge_worker;
 struct charge_worker_options {
     const char *database_url;
     struct stripe_options stripe;
+    int64_t rate;          /* requests a second, of all replicas; 0: without a limit */
     int64_t search_lag_ms; /* how long Stripe's search may take to find a new intent */
 };
 

@@ -18,6 +18,9 @@ static const struct config_var payments_config[] = {
     {"STRIPE_TIMEOUT", CONFIG_DURATION, &payments.stripe_timeout_ms, "10s",
      "How long Stripe may take to answer, with repetitions, before the response is 503", 100, 80000},
     {"STRIPE_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to Stripe at a time", 1, 10000},
+    {"STRIPE_RATE", CONFIG_INT, &payments.stripe_rate, "0",
+     "Most requests to Stripe a second, over all replicas: payments beyond it wait in line; 0: no limit", 0,
+     100000},
     {"STRIPE_SEARCH_LAG", CONFIG_DURATION, &search_lag_ms, "1h",
      "How long Stripe's search may take to find a new payment; only after that is there certainly none", 0,
      24 * 3600 * 1000},
@@ -36,7 +39,9 @@ static enum status start(const struct settings *settings, void **state, struct s
         .stripe = {.url = stripe_url,
                    .key = secret_key,
                    .timeout_ms = (int)payments.stripe_timeout_ms,
-                   .connections = (int)connections},
+                   .connections = (int)connections,
+                   .paced = payments.stripe_rate > 0},
+        .rate = payments.stripe_rate,
         .search_lag_ms = search_lag_ms,
     });
     *state = &payments;

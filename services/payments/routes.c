@@ -11,6 +11,7 @@
 enum {
     ORDER_WAIT_MS = 300, /* an order just placed may not have come here yet */
     POLL_MS = 80,        /* how often whoever waits for what another request began looks */
+    SOON_MS = 2000,      /* a payment whose turn is later is answered while it waits in line */
     SETTLE_MS = 1000,    /* what waiting may take beyond Stripe's own time */
 };
 
@@ -40,6 +41,11 @@ static void reply_charge(struct req *rq, const struct charge *c) {
     } else {
         fail_declined(rq, c);
     }
+}
+
+static void reply_waiting(struct req *rq, const struct charge *c) {
+    charge_write(req_json(rq), c);
+    req_reply(rq, 202);
 }
 
 static void fail_not_known(struct req *rq) {
@@ -151,7 +157,7 @@ static void begin(struct req *rq, const struct charge *c) {
     charge_worker_ask(service->worker, &ask, rq, on_asked);
 }
 
-/* The same request again: it gets the same answer, once there is one. */
+/* An attempt that another began, or the same request before: its answer is this one's, once there is one. */
 static void repeat(struct req *rq, const struct charge *c) {
     struct payment_request *p = req_state(rq);
     p->purchase = c->purchase;
@@ -171,12 +177,16 @@ static void refuse(struct req *rq, struct str verdict) {
 static void on_started(struct req *rq, const struct rows *rows) {
     struct charge c;
     charge_read(rows, 0, &c);
-    if (str_eq(c.verdict, STR("started"))) {
+    const struct payments *service = req_service(rq);
+    if (str_eq(c.verdict, STR("started")) && service->stripe_rate > 0) {
+        charge_worker_wake(service->worker); /* it is in line */
+        repeat(rq, &c);
+    } else if (str_eq(c.verdict, STR("started"))) {
         begin(rq, &c);
     } else if (str_eq(c.verdict, STR("repeated"))) {
         repeat(rq, &c);
     } else if (str_eq(c.verdict, STR("busy"))) {
-        if (charge_in(&c, "abandoned")) charge_worker_wake(((struct payments *)req_service(rq))->worker);
+        if (charge_in(&c, "abandoned")) charge_worker_wake(service->worker);
         wait_for_outcome(rq, ask_start);
     } else if (str_eq(c.verdict, STR("missing"))) {
         if (!req_later_within(rq, ask_start, ORDER_WAIT_MS)) req_fail(rq, 404, NULL, "No such order");
@@ -198,16 +208,20 @@ static void ask_start(struct req *rq) {
     put_int(item, service->max_attempts);
     put_text(item, req_traceparent(rq));
     put_if_given(item, &p->of_purchase);
+    put_bool(item, service->stripe_rate > 0);
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {
+    const struct payment_request *p = req_state(rq);
     struct charge c;
     if (rows->count == 0) { /* somebody emptied the table */
         fail_not_known(rq);
         return;
     }
     charge_read(rows, 0, &c);
-    if (charge_in(&c, "started"))
+    if (c.waits && clock_mono_us() - p->began_us + c.seconds * 1000000 > SOON_MS * 1000)
+        reply_waiting(rq, &c);
+    else if (charge_in(&c, "started"))
         wait_for_outcome(rq, ask_attempt);
     else
         reply_charge(rq, &c);

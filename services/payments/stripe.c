@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,6 +28,8 @@ struct stripe {
     char *url; /* without a slash at the end */
     char *authorization;
     int timeout_ms;
+    bool paced;
+    _Atomic int extra[2]; /* by whether they create */
     struct fetch *fetch;
 };
 
@@ -36,7 +39,7 @@ struct call {
     stripe_done *done;
     void *ctx;
     struct stripe_request request;
-    int tries;
+    int tries, sent;
     int64_t began_us, deadline_us;
     json_t *found; /* find: what the search shows; NULL: it has not answered yet */
     size_t read;   /* of these, as they are now */
@@ -151,13 +154,17 @@ static void call_end(struct call *call, const struct stripe_result *result) {
     free(call);
 }
 
+/* For how long Stripe wants no request. */
+static int asked_s(const struct fetch_answer *answer) {
+    const char *later = fetch_header(answer, "retry-after");
+    long s = later == NULL ? 0 : strtol(later, NULL, 10); /* the most there is, of more than that */
+    return s < 0 ? 0 : s > MOST_ASKED_S ? MOST_ASKED_S : (int)s;
+}
+
 /* Not sooner than Stripe asks for, if it does; a part of that is chance, too. */
 static int pause_ms(const struct call *call, const struct fetch_answer *answer) {
-    const char *later = fetch_header(answer, "retry-after");
-    long asked_s = later == NULL ? 0 : strtol(later, NULL, 10); /* the most there is, of more than that */
-    int ms = backoff_ms(FIRST_PAUSE_MS, INT_MAX, call->tries - 1);
-    if (asked_s > MOST_ASKED_S) asked_s = MOST_ASKED_S;
-    return asked_s > 0 ? (int)asked_s * 1000 + ms / 2 : ms;
+    int ms = backoff_ms(FIRST_PAUSE_MS, INT_MAX, call->tries - 1), later_s = asked_s(answer);
+    return later_s > 0 ? later_s * 1000 + ms / 2 : ms;
 }
 
 static void send(struct call *call, int delay_ms);
@@ -218,6 +225,16 @@ static void read_answer(struct call *call, const struct fetch_answer *answer, st
     if (is_replayed(call, answer)) result->input = "replayed";
 }
 
+/* What does not fit is asked again by its pace, if there is one. */
+static void read_limit(const struct call *call, const struct fetch_answer *answer,
+                       struct stripe_result *result) {
+    metric_add(M_STRIPE_LIMITED, 1);
+    if (!call->stripe->paced) return;
+    result->again = false;
+    result->after_s = asked_s(answer);
+    if (call->ask.question == STRIPE_CREATE) result->input = "limited";
+}
+
 static void on_answer(void *ctx, const struct fetch_answer *answer) {
     struct call *call = ctx;
     struct stripe_result result = {.error = answer->why, .again = true};
@@ -225,6 +242,7 @@ static void on_answer(void *ctx, const struct fetch_answer *answer) {
     char *action = NULL;
     bool finds = call->ask.question == STRIPE_FIND;
     if (answer->st == ST_OK) read_answer(call, answer, &result, &root);
+    if (result.limited) read_limit(call, answer, &result);
     bool goes_on = result.input == NULL ? result.again && try_again(call, answer)
                                         : finds && read_on(call, root, &result);
     if (!goes_on) {
@@ -236,7 +254,7 @@ static void on_answer(void *ctx, const struct fetch_answer *answer) {
 }
 
 static void send(struct call *call, int delay_ms) {
-    const struct stripe *s = call->stripe;
+    struct stripe *s = call->stripe;
     const struct stripe_request *r = &call->request;
     char url[1024], key[320];
     snprintf(url, sizeof url, "%s%s", s->url, r->path);
@@ -245,6 +263,7 @@ static void send(struct call *call, int delay_ms) {
                              "Content-Type: application/x-www-form-urlencoded",
                              r->idempotency_key[0] != '\0' ? key : NULL, NULL};
     call->tries++;
+    if (call->sent++ > 0) atomic_fetch_add(&call->stripe->extra[call->ask.question == STRIPE_CREATE], 1);
     metric_add(M_STRIPE_REQUESTS, 1);
     fetch_submit(s->fetch,
                  &(struct fetch_request){.method = r->method,
@@ -281,6 +300,7 @@ struct stripe *stripe_start(const struct stripe_options *options) {
     s->authorization = mem_alloc(room);
     snprintf(s->authorization, room, "Authorization: Bearer %s", options->key);
     s->timeout_ms = options->timeout_ms;
+    s->paced = options->paced;
     s->fetch = fetch_start(&(struct fetch_options){.connections = options->connections,
                                                    .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                                    .max_answer = MAX_ANSWER});
@@ -289,6 +309,10 @@ struct stripe *stripe_start(const struct stripe_options *options) {
 
 int stripe_waiting(const struct stripe *s) {
     return fetch_in_flight(s->fetch);
+}
+
+int stripe_extra(struct stripe *s, bool creates) {
+    return atomic_exchange(&s->extra[creates], 0);
 }
 
 void stripe_free(struct stripe *s) {

@@ -3,7 +3,9 @@
  * A question is asked again, with the same Idempotency-Key, when the connection broke or the answer is 409,
  * 429 or 5xx, as long as there is time. Each intent that a search finds is read by its id: a search may show
  * an old state. The result is an input of the charge's rules
- * (functions/charge_rules.sql). Stripe calls an attempt to pay a PaymentIntent; an intent for short. */
+ * (functions/charge_rules.sql). With a pace, the caller says when a question may be asked: then one that
+ * meets the limit is not asked again here. Stripe calls an attempt to pay a PaymentIntent; an intent for
+ * short. */
 #pragma once
 
 #include "buf.h"
@@ -41,13 +43,15 @@ struct stripe_ask {
 
 /* What an answer of Stripe means for a charge. */
 struct stripe_result {
-    const char *input;          /* of the rules; NULL: it is not known what became of it */
-    struct str intent;          /* may be empty */
-    struct str reason;          /* declined, refund_failed: Stripe's code */
-    struct str secret;          /* requires_action: what the buyer's browser confirms with */
-    struct str action;          /* requires_action: what it has to do, as JSON */
-    const char *error;          /* not known: why, for the log */
-    bool again;                 /* not known: worth another try */
+    const char *input; /* of the rules; NULL: it is not known what became of it */
+    struct str intent; /* may be empty */
+    struct str reason; /* declined, refund_failed: Stripe's code */
+    struct str secret; /* requires_action: what the buyer's browser confirms with */
+    struct str action; /* requires_action: what it has to do, as JSON */
+    const char *error; /* not known: why, for the log */
+    bool again;        /* not known: worth another try */
+    bool limited;      /* there were too many requests; `after_s`: how long Stripe wants none */
+    int after_s;
     const struct json_t *found; /* find: all intents of the order, an array; else NULL. Of stripe_answer_read:
                                    as the search shows them, which may be older than they are */
 };
@@ -59,13 +63,16 @@ struct stripe_options {
     const char *url, *key;
     int timeout_ms; /* of a question with all its tries */
     int connections;
+    bool paced;
 };
 
 struct stripe;
 struct stripe *stripe_start(const struct stripe_options *options);
 void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *done, void *ctx);
 int stripe_waiting(const struct stripe *s); /* questions without an answer */
-void stripe_free(struct stripe *s);         /* questions without an answer end as not known */
+/* Requests made beyond one a question, since it was last called: to create, or all others. Any thread. */
+int stripe_extra(struct stripe *s, bool creates);
+void stripe_free(struct stripe *s); /* questions without an answer end as not known */
 
 /* --- the parts, for tests --- */
 struct stripe_request {

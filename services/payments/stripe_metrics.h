@@ -7,6 +7,8 @@
     X(M_STRIPE_REQUESTS, COUNTER, "onsale_stripe_requests_total", "Requests sent to Stripe")                 \
     X(M_STRIPE_RETRIES, COUNTER, "onsale_stripe_retries_total",                                              \
       "Of these, repetitions after an answer that was none")                                                 \
+    X(M_STRIPE_LIMITED, COUNTER, "onsale_stripe_limited_total",                                              \
+      "Requests that Stripe refused because there were too many (429)")                                      \
     X(M_STRIPE_UNKNOWN, COUNTER, "onsale_stripe_unknown_total",                                              \
       "Questions to Stripe that ended without an answer; they are asked again")                              \
     X(M_STRIPE_TIME, HISTOGRAM, "onsale_stripe_duration_seconds",                                            \

@@ -190,9 +190,10 @@ void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body,
                         json_t **keep) {
     *result = (struct stripe_result){0};
     json_t *root = *keep = body.n == 0 ? NULL : json_loadb(body.p, body.n, 0, NULL);
-    if (code >= 500 || code == 409 || code == 429 || code == 408)
+    if (code >= 500 || code == 409 || code == 429 || code == 408) {
         not_known(result, "busy or broken", true);
-    else if (!json_is_object(root))
+        result->limited = code == 429 && !is(text_of(json_object_get(root, "error"), "code"), "lock_timeout");
+    } else if (!json_is_object(root))
         not_known(result, "not the answer of Stripe; is STRIPE_URL right?", false);
     else if (code >= 200 && code < 300)
         read_object(ask, root, result);

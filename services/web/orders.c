@@ -116,6 +116,17 @@ static struct str declined(const struct order_page *p) {
     return text_of(TEXT_EVENT_BANK_REFUSED);
 }
 
+/* While the payment waits in line: how long that is, and what it means. */
+static struct str line_of(struct req *rq) {
+    const struct order_page *p = own(rq);
+    struct arena *arena = req_arena(rq);
+    if (state_of(p) != ORDER_STATE_PAYING || !p->charge.waits) return (struct str){0};
+    return text_fill(arena, TEXT_BUYING_IN_LINE,
+                     (struct text_hole[]){{"ahead", text_number(arena, p->charge.ahead)},
+                                          {"time", view_in(p->charge.seconds * 1000000, arena)},
+                                          {0}});
+}
+
 /* Both were asked at once: the page is as old as the older of them, and read again when there is more. */
 static int64_t version_of(const struct order_page *p) {
     bool behind = p->history.count > 0 && p->history_version < p->order.version;
@@ -182,6 +193,7 @@ static void render_order(struct req *rq) {
         .declined = declined(p),
         .confirm = open_order(p) && p->charge.state == CHARGE_TO_CONFIRM && p->declined.n == 0,
         .secret = p->charge.secret,
+        .line = line_of(rq),
         .problem = visit->problem,
         .history = p->history,
         .cards = cards_of(rq),

@@ -253,14 +253,21 @@ static bool get_event(const json_t *json, bool several, struct order_event_view 
     return true;
 }
 
+/* Orders tells it again when the payment has waited in line, with more time. */
+static bool says_it_again(const struct order_event_view *event, const struct order_event_view *before) {
+    return event->kind == EVENT_KIND_PAYING && str_eq(event->words, before->words);
+}
+
 bool view_history(const json_t *json, bool several, struct arena *arena, struct order_event_list *out,
                   enum order_state *state, int64_t *version) {
-    size_t n = json_array_size(json);
+    size_t n = json_array_size(json), told = 0;
     struct order_event_view *events = arena_alloc(arena, n * sizeof *events);
-    for (size_t i = 0; i < n; i++)
-        if (!get_event(json_array_get(json, i), several, &events[i], state)) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!get_event(json_array_get(json, i), several, &events[told], state)) return false;
+        if (told == 0 || !says_it_again(&events[told], &events[told - 1])) told++;
+    }
     *version = n == 0 ? 0 : get_version(json_array_get(json, n - 1));
-    *out = (struct order_event_list){events, n};
+    *out = (struct order_event_list){events, told};
     return json_is_array(json);
 }
 
@@ -285,6 +292,10 @@ struct charge view_charge(const json_t *charges) {
         int state = read_text(charge, "status", &status) ? read_one_of(status, words, 5) : -1;
         if (state >= 0) out.state = states[state];
     }
+    const json_t *line = json_object_get(charge, "waiting");
+    out.waits = out.state == CHARGE_UNDER_WAY && json_is_object(line);
+    out.ahead = json_integer_value(json_object_get(line, "ahead"));
+    out.seconds = json_integer_value(json_object_get(line, "seconds"));
     if (out.state != CHARGE_TO_CONFIRM) return out;
     read_text(charge, "clientSecret", &out.secret);
     out.url = foreign_url(json_object_get(charge, "nextAction"));

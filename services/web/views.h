@@ -114,6 +114,8 @@ struct charge {
     } state;
     struct str secret; /* to confirm it by Stripe's script, or */
     struct str url;    /* where to; empty: only by the script */
+    bool waits;        /* in line, until its turn comes to be made */
+    int64_t ahead, seconds;
 };
 struct charge view_charge(const json_t *charges);
 

@@ -499,6 +499,32 @@ def test_payment_under_way_has_its_grace(stack, replica, buyer, ticket):
     assert created["expiresAt"] == updated["expiresAt"] == cancelled["expiresAt"]
 
 
+def test_time_in_line_is_not_the_buyers(stack, replica, buyer, ticket):
+    """A payment that payments keeps in line keeps the order, and leaves its buyer the time that he had."""
+    def in_line_in_time():
+        order = at(replica.url, buyer).place(ticket)
+        charge = pay(stack, order, "PaymentStarted", reason="waiting")
+        return shown(buyer, order)[0] == "awaiting:payment" and (order, charge)
+    order, charge = wait_until(in_line_in_time, "a payment is in line while the order is held")
+    wait_until(lambda: stack.sql("orders", "select 1 from orders where id = %s and grace_ends_at < now()", order["id"]), "its grace would be over")
+    stack.topic("expirations").produce(expiration_event(order))
+    settle(stack)
+    assert shown(buyer, order) == ("awaiting:payment", 2)
+    pay(stack, order, "PaymentStarted", charge=charge, first=2)
+    pay(stack, order, "PaymentFailed", charge=charge, first=3, reason="card_declined")
+    now_shown = buyer.get(f"/api/orders/{order['id']}").json()
+    due, before = (datetime.datetime.fromisoformat(o["expiresAt"]) for o in (now_shown, order))
+    assert now_shown["version"] == 4 and due - before >= datetime.timedelta(seconds=2)
+    told = stack.topic("orders").of(ticket["id"], 4)
+    assert [e["expiresAt"] for e in told] == [before, before, due, due]
+    def ended():
+        stack.topic("expirations").produce(expiration_event(order))
+        settle(stack)
+        return buyer.get(f"/api/orders/{order['id']}").json()["status"] == "cancelled"
+    wait_until(ended, "it ends when that is over", pause=0.1)
+    assert stack.topic("orders").of(ticket["id"], 5)[-1]["occurredAt"] >= due
+
+
 def test_withdrawn_ticket_ends_its_order(stack, buyer, seller, order, ticket):
     trace = f"00-{uuid.uuid4().hex}-00f067aa0ba902b7-01"
     stack.topic("tickets").produce(ticket_event(ticket, 5, "TicketCancelled", "cancelled"), key="id", headers=[("traceparent", trace)])

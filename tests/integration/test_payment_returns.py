@@ -42,7 +42,13 @@ def taken(db, what, key, value):
     """What the sweep makes of one row; all others wait."""
     db.execute(f"update {what} set ask_at = 'infinity' where ask is not null and {key} <> %s", (value,))
     db.execute(f"update {what} set ask_at = now() where ask is not null and {key} = %s", (value,))
-    return statement(db, f"background/take_due_{what}", [100])
+    kinds = ("payments", "looks") if what == "charges" else ("returns",)
+    return [due for kind in kinds for due in take(db, kind)]
+
+
+def take(db, kind, most=100):
+    """Without a limit."""
+    return statement(db, f"background/take_{kind}", [most], [0], [0])
 
 
 def returned(db, intent):
@@ -230,7 +236,7 @@ def test_many_that_have_to_go_back_are_taken_some_at_a_time(db):
     orders = [charge(db, "refunding", "cancelled", ask="refund") for _ in range(5)]
     db.execute("update charges set ask_at = 'infinity' where ask is not null")
     db.execute("update charges set stripe_id = 'pi_' || order_id, ask_at = now() where order_id = any (%s)", (orders,))
-    assert [len(statement(db, "background/take_due_charges", [2])) for _ in range(4)] == [2, 2, 1, 0]
+    assert [len(take(db, "looks", 2)) for _ in range(4)] == [2, 2, 1, 0]
     assert db.execute("select count(*) from returns where order_id = any (%s)", (orders,)).fetchone() == (5,)
 
 

@@ -13,7 +13,7 @@ from sandbox import postgres
 from support import ROOT, wait_until
 
 STATES = ("none", "started", "action", "abandoned", "failed", "succeeded", "refunding", "refunded")
-INPUTS = ("succeeded", "requires_action", "processing", "declined", "canceled", "absent", "replayed", "refunded", "replaced", "order_cancelled")
+INPUTS = ("succeeded", "requires_action", "processing", "declined", "canceled", "absent", "replayed", "limited", "refunded", "replaced", "order_cancelled")
 SHOWN = {"action": "requires_action", "abandoned": "requires_action", "refunding": "succeeded"}
 
 
@@ -28,6 +28,8 @@ def expected(state, ended, given):
         return "failed", "PaymentFailed", "find" if given == "absent" else None
     if state == "started" and given == "replayed":
         return "started", None, "find"
+    if state == "started" and given == "limited":
+        return "started", "PaymentStarted", "create"
     if state == "action" and (given == "declined" or (given == "replaced" and not ended) or (given == "order_cancelled" and ended)):
         return "abandoned", None, "cancel"
     if state == "started" and given == "requires_action":
@@ -112,7 +114,7 @@ def test_every_state_on_every_input(db, state, ended, given):
     else:
         failed = {"declined": "card_declined", "absent": "order_ended" if ended else "canceled"}.get(given, "canceled")
         refunded = "refunded_outside" if state == "succeeded" else before["reason"]
-        reason = {"failed": failed, "refunded": refunded}.get(next_state)
+        reason = {"failed": failed, "refunded": refunded, "started": "waiting"}.get(next_state)
         assert events(db, order) == [(event, 6, SHOWN.get(next_state, next_state), 1, after["final"], reason, "trace")]
 
 

@@ -281,6 +281,8 @@ def test_an_order_until_it_is_paid(web):
     assert len(set(keys)) == 2, "another try is another payment"
     serve_order(web, o | {"status": "awaiting:payment"})
     assert "Your payment is under way" in browser.go(path).words
+    serve_order(web, o, charges=[{"status": "started", "waiting": {"ahead": 34, "seconds": 700}}])
+    assert "34 are before it, which takes about 12 min" in browser.go(path).words
     serve_order(web, o | {"status": "complete"}, [event("OrderCreated", "created"), event("OrderCompleted", "complete")])
     assert "The ticket is yours" in browser.go(path).words
 

@@ -302,19 +302,29 @@ static void on_result(void *ctx, const struct stripe_ask *ask, const struct stri
 #define ANSWER(code, body) "HTTP/1.1 " code "\r\nConnection: close\r\n\r\n" body
 #define FINE               ANSWER("200 OK", INTENT("succeeded", ""))
 
-static const char *ask_server(struct fake_http *server, int timeout_ms, enum stripe_question question) {
+static struct stripe_options options_of(const struct fake_http *server, char url[64], int timeout_ms) {
+    snprintf(url, 64, "http://127.0.0.1:%d/", server->port);
+    return (struct stripe_options){
+        .url = url, .key = "sk_test_1", .timeout_ms = timeout_ms, .connections = 2};
+}
+
+static const char *ask(struct stripe *s, enum stripe_question question) {
     static struct outcome o;
-    char url[64];
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/", server->port);
+    struct stripe_ask a = ask_for(question);
     sem_init(&o.done, 0, 0);
-    struct stripe *s = stripe_start(
-        &(struct stripe_options){.url = url, .key = "sk_test_1", .timeout_ms = timeout_ms, .connections = 2});
-    struct stripe_ask ask = ask_for(question);
-    stripe_ask(s, &ask, on_result, &o);
+    stripe_ask(s, &a, on_result, &o);
     sem_wait(&o.done);
     assert_int_equal(stripe_waiting(s), 0);
-    stripe_free(s);
     return o.input;
+}
+
+static const char *ask_server(struct fake_http *server, int timeout_ms, enum stripe_question question) {
+    char url[64];
+    struct stripe_options options = options_of(server, url, timeout_ms);
+    struct stripe *s = stripe_start(&options);
+    const char *input = ask(s, question);
+    stripe_free(s);
+    return input;
 }
 
 static void asks_again(void **state) {
@@ -377,6 +387,26 @@ static void waits_as_long_as_it_is_told_to(void **state) {
     assert_true(fake_got(server, "GET /v1/payment_intents/pi_1 HTTP/1.1\r\n"));
 }
 
+/* With a pace, what meets the limit is for whoever asked, and each repetition of the rest is counted. */
+static void a_limit_is_the_askers(void **state) {
+    struct fake_http *server = *state;
+    char url[64];
+    struct stripe_options options = options_of(server, url, 30000);
+    options.paced = true;
+    struct stripe *s = stripe_start(&options);
+    FAKE_TELL(server, ANSWER("429 Slow", ERROR("invalid_request_error", CODE("rate_limit"))));
+    assert_string_equal(ask(s, STRIPE_CREATE), "limited");
+    assert_string_equal(ask(s, STRIPE_LOOK), "(not known)");
+    assert_int_equal(fake_asked(server), 2);
+    assert_int_equal(stripe_extra(s, true) + stripe_extra(s, false), 0);
+    FAKE_TELL(server, ANSWER("429 In Use", ERROR("invalid_request_error", CODE("lock_timeout"))),
+              ANSWER("500 Broken", ""), FINE);
+    assert_string_equal(ask(s, STRIPE_CREATE), "succeeded");
+    assert_int_equal(stripe_extra(s, true), 2);
+    assert_int_equal(stripe_extra(s, true), 0);
+    stripe_free(s);
+}
+
 static int set_up(void **state) {
     log_setup("test", LOG_ERROR);
     *state = fake_start();
@@ -403,6 +433,7 @@ int main(void) {
         SERVED(not_what_is_certain),
         SERVED(no_longer_than_it_may_take),
         SERVED(waits_as_long_as_it_is_told_to),
+        SERVED(a_limit_is_the_askers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@
 --     refunded   refunded               it went back; also by somebody else's doing, while the order stays complete
 --
 -- Inputs are what Stripe says of the PaymentIntent (succeeded, requires_action, processing, declined, canceled), that there is none
--- (absent), that the key only repeats an error (replayed), that all of it went back (refunded), that another card is to be tried instead
--- (replaced), and that the order was cancelled (order_cancelled).
+-- (absent), that the key only repeats an error (replayed), that it takes no more requests now (limited), that all of it went back
+-- (refunded), that another card is to be tried instead (replaced), and that the order was cancelled (order_cancelled).
 -- A failure never undoes a success; a success undoes everything. An attempt fails only when its PaymentIntent can never succeed: one
 -- that the buyer has the secret of is cancelled first. One that was absent is looked for once more, a day later: a search can be late.
 delete from charge_rules;
@@ -29,6 +29,8 @@ insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   true,  'canceled',        'failed',    'PaymentFailed',   null),
     ('started',   false, 'replayed',        'started',   null,              'find'),
     ('started',   true,  'replayed',        'started',   null,              'find'),
+    ('started',   false, 'limited',         'started',   'PaymentStarted',  'create'),
+    ('started',   true,  'limited',         'started',   'PaymentStarted',  'create'),
     ('started',   false, 'absent',          'failed',    'PaymentFailed',   'find'),
     ('started',   true,  'absent',          'failed',    'PaymentFailed',   'find'),
 

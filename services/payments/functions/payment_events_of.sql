@@ -5,6 +5,6 @@ returns table (type text, id uuid, ticket_id uuid, order_id uuid, purchase_id uu
                currency text, attempt int, final boolean, stripe_id text, reason text, traceparent text)
 language sql stable as $$
     select event, o.payment_id, o.ticket_id, o.order_id, c.order_id, c.version, c.user_id, charge_status(c.state), o.amount, c.currency,
-           c.attempt, c.final, c.stripe_id, case when c.state in ('failed', 'refunded') then c.reason end, trace
+           c.attempt, c.final, c.stripe_id, case when c.state in ('failed', 'refunded') then c.reason when waits(c) then 'waiting' end, trace
       from orders_of(c) o
 $$;

@@ -1,0 +1,82 @@
+#include "charge_upkeep.h"
+
+#include "charge_metrics.h"
+#include "clock.h"
+#include "queries.h"
+
+enum {
+    FORGET_US = 600 * 1000 * 1000,
+    FORGET_MOST = 1000,
+    COUNT_US = 5 * 1000 * 1000,
+};
+
+static void forget_webhooks(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->forget);
+    put_int(&u->forget, FORGET_MOST);
+    if (charge_db_run(db, &u->forget, &res, &w) != ST_OK)
+        charge_db_trouble(db, "cannot forget old webhooks", &w);
+    else
+        PQclear(res);
+}
+
+static void count_returns(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->count_returns);
+    put_int(&u->count_returns, 0);
+    if (charge_db_run(db, &u->count_returns, &res, &w) != ST_OK) {
+        charge_db_trouble(db, "cannot count the refunds that are open", &w);
+        return;
+    }
+    struct rows rows = {res, 0, PQntuples(res)};
+    metric_set(M_OLDEST_OPEN_REFUND, row_int(&rows, 0, 0));
+    metric_set(M_REFUNDS_STUCK, row_int(&rows, 0, 1));
+    metric_set(M_OPEN_DISPUTES, row_int(&rows, 0, 2));
+    metric_set(M_OLDEST_DUE_REFUND, row_int(&rows, 0, 3));
+    metric_set(M_OLDEST_PENDING_REFUND, row_int(&rows, 0, 4));
+    PQclear(res);
+}
+
+static void count_line(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->count_line);
+    put_int(&u->count_line, 0);
+    if (charge_db_run(db, &u->count_line, &res, &w) != ST_OK) {
+        charge_db_trouble(db, "cannot count the payments that wait", &w);
+        return;
+    }
+    struct rows rows = {res, 0, PQntuples(res)};
+    metric_set(M_WAITING, row_int(&rows, 0, 0));
+    metric_set(M_OLDEST_WAITING, row_int(&rows, 0, 1));
+    metric_set(M_PACE, u->paced ? row_int(&rows, 0, 2) : 0);
+    PQclear(res);
+}
+
+void charge_upkeep_do(struct charge_upkeep *u, struct charge_db *db) {
+    int64_t now_us = clock_mono_us();
+    if (now_us >= u->forget_at_us) {
+        u->forget_at_us = now_us + FORGET_US;
+        forget_webhooks(u, db);
+    }
+    if (now_us >= u->count_at_us) {
+        u->count_at_us = now_us + COUNT_US;
+        count_returns(u, db);
+        count_line(u, db);
+    }
+}
+
+void charge_upkeep_init(struct charge_upkeep *u, bool paced) {
+    *u = (struct charge_upkeep){.paced = paced};
+    sql_params_init(&u->forget, &sql_forget_webhooks);
+    sql_params_init(&u->count_returns, &sql_count_returns);
+    sql_params_init(&u->count_line, &sql_count_line);
+}
+
+void charge_upkeep_free(struct charge_upkeep *u) {
+    sql_params_free(&u->forget);
+    sql_params_free(&u->count_returns);
+    sql_params_free(&u->count_line);
+}

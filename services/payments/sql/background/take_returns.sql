@@ -1,0 +1,3 @@
+-- Takes PaymentIntents that must not keep their money: functions/take_due.sql.
+select q.* from unnest($1::int4[], $2::int4[], $3::int4[]) as r (most, thousandths, extra)
+ cross join lateral take_returns(r.most, r.thousandths, r.extra) q

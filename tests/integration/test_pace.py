@@ -1,0 +1,245 @@
+"""Payments at a pace: what is beyond it waits in line, and nothing is lost by it. The line in a database of its own; then a burst that is paid
+by two replicas, while Stripe's stand-in refuses and one of them is killed."""
+import itertools
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+import requests
+
+from money import check_books
+from sandbox import Books
+from support import DEADLINE, FRUGAL, Replica, User, list_ticket, stacks, wait_until
+from test_payment_returns import a_return, statement
+from test_payment_rules import USER, charge, database, events, order_event, row, tell
+
+LIMIT = 20_000  # thousandths of a request a second
+
+
+@pytest.fixture
+def db():
+    with database() as connection:
+        yield connection
+
+
+def begin(db, n=1):
+    """Orders whose payments are in line, in this order."""
+    orders = [charge(db, "none") for _ in range(n)]
+    for order in orders:
+        [(verdict,)] = db.execute("""select verdict from begin_attempts(array[%s::uuid], array[%s::uuid], array[%s::uuid], array['pm_a'],
+                                                                        array[null::text], array[3], array['trace'], array[true])""",
+                                  (order, uuid.uuid4(), USER)).fetchall()
+        assert verdict == "started"
+    return orders
+
+
+def passes(db, seconds, lane="payments"):
+    db.execute("update paces set counted_at = counted_at - %s * interval '1 s', slowed_at = slowed_at - %s * interval '1 s',"
+               " not_before = not_before - %s * interval '1 s' where lane = %s", (seconds, seconds, seconds, lane))
+
+
+def still(db):
+    """No turn has come yet; what passes while the test runs counts hardly."""
+    db.execute("update paces set turns = 0, counted_at = now()")
+
+
+def take(db, kind="payments", limit=LIMIT, extra=0):
+    """What is asked now, and whether there may be more."""
+    taken = statement(db, f"background/take_{kind}", [500], [limit], [extra])
+    return [(t["order_id"], t["ask"]) for t in taken if t["ask"] != "wait"], any(t["ask"] == "wait" for t in taken)
+
+
+def line(db, order):
+    return db.execute("select l.ahead, l.seconds from charges c, line_of(c.ask, c.asked, c.place_in_line) l where order_id = %s", (order,)).fetchone()
+
+
+def test_turns_come_at_the_pace(db):
+    orders = begin(db, 30)
+    asked = []
+    for _ in range(200):
+        still(db)
+        passes(db, 0.1)
+        asked += take(db)[0]
+        if len(asked) == 30:
+            break
+    assert asked == [(order, "create") for order in orders], "in the order of the line, each once"
+    passes(db, 3600)
+    assert take(db) == ([], False)
+
+
+def test_turns_are_not_saved_up(db):
+    begin(db, 100)
+    passes(db, 3600)
+    asked, more = take(db)
+    assert 1 <= len(asked) <= 3 and more
+    still(db)
+    passes(db, 0.05)
+    asked, more = take(db, extra=3)
+    assert asked == [] and more, "what was asked besides counts"
+
+
+def test_without_a_limit_all_are_asked(db):
+    orders = begin(db, 30)
+    assert take(db, limit=0) == ([(order, "create") for order in orders], False)
+    begin(db)
+    passes(db, 1)
+    assert take(db)[0], "there is nothing to make up for when there is one"
+
+
+def test_two_replicas_share_the_pace(db):
+    begin(db, 100)
+    passes(db, 3600)
+    with psycopg.connect(db.info.dsn) as beside, ThreadPoolExecutor() as pool:
+        asked, _ = take(beside)
+        other = pool.submit(take, db)
+        with psycopg.connect(db.info.dsn, autocommit=True) as watcher:
+            wait_until(lambda: watcher.execute("select 1 from pg_stat_activity where wait_event_type = 'Lock'").fetchone(), "it waits for the first")
+        beside.commit()
+        again, _ = other.result()
+    assert not set(asked) & set(again)
+
+
+@pytest.mark.parametrize("lane, other", [("payments", "looks"), ("looks", "payments")])
+def test_neither_lane_waits_for_the_other(db, lane, other):
+    payments, looks = begin(db, 20), [charge(db, "action", ask="look") for _ in range(20)]
+    passes(db, 3600), passes(db, 3600, "others")
+    take(db, lane)
+    asked, _ = take(db, other)
+    assert asked and {order for order, _ in asked} <= set(payments if other == "payments" else looks)
+
+
+def test_returns_have_turns_like_looks(db):
+    for _ in range(5):
+        a_return(db)
+    passes(db, 3600, "others")
+    asked, more = take(db, "returns", limit=2000)
+    assert [ask for _, ask in asked] == ["refund"] and more
+
+
+def test_the_line_tells_how_long_it_is(db):
+    orders = begin(db, 30)
+    passes(db, 3600)
+    taken, _ = take(db)
+    assert line(db, taken[0][0]) is None
+    ahead = [line(db, order)[0] for order in orders[len(taken):]]
+    assert ahead == list(range(30 - len(taken)))
+    assert line(db, orders[-1])[1] == -(-(30 - len(taken)) // 20)
+
+
+def test_an_attempt_is_told_when_it_waits_and_when_not(db):
+    [order] = begin(db)
+    assert (row(db, order)["asked"], row(db, order)["key_at"]) == (0, None)
+    passes(db, 3600)
+    take(db)
+    tell(db, order, "limited", 1)
+    assert (row(db, order)["state"], row(db, order)["ask"], row(db, order)["asked"]) == ("started", "create", 0)
+    passes(db, 3600)
+    assert take(db)[0] == [(order, "create")], "with the same key"
+    assert [(type, version, reason) for type, version, _, _, _, reason, _ in events(db, order)] == [
+        ("PaymentStarted", 1, "waiting"), ("PaymentStarted", 2, None), ("PaymentStarted", 3, "waiting"), ("PaymentStarted", 4, None)]
+
+
+def test_one_that_met_the_limit_is_next(db):
+    first, *_ = begin(db, 5)
+    passes(db, 3600)
+    take(db)
+    tell(db, first, "limited", 1)
+    still(db)
+    passes(db, 0.05)
+    assert take(db)[0][0] == (first, "create")
+
+
+def test_stripes_limit_slows_down_and_it_recovers(db):
+    def share():
+        return db.execute("select share from paces where lane = 'payments'").fetchone()[0]
+    begin(db, 50)
+    for _ in range(5):
+        db.execute("select slow_down(0)")
+    assert share() == 0.75, "once a second, however many say so"
+    for _ in range(30):
+        passes(db, 2)
+        db.execute("select slow_down(0)")
+    assert share() == 0.05, "it never stops"
+    still(db)
+    passes(db, 10)
+    take(db)
+    assert 0.5 < share() < 0.6
+    passes(db, 3600)
+    take(db)
+    assert share() == 1
+
+
+def test_stripe_may_ask_for_a_pause(db):
+    begin(db, 50)
+    db.execute("select slow_down(60)")
+    passes(db, 50)
+    assert take(db) == ([], True)
+    passes(db, 20)
+    assert take(db)[0]
+
+
+def test_who_cancels_in_line_is_not_charged(db):
+    [order] = begin(db)
+    order_event(db, order, 2, "cancelled")
+    passes(db, 3600)
+    assert take(db)[0] == [(order, "find")]
+    tell(db, order, "absent", 1)
+    assert [(e[0], e[5]) for e in events(db, order)][-1] == ("PaymentFailed", "order_ended")
+
+
+# --- all of it ---
+
+BUYERS, EACH, HOLD = 20, 10, 15
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with stacks(**FRUGAL) as make:
+        yield make(STRIPE_RATE="20", HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS="1", HASH_MEMORY="16")
+
+
+def buy(stack, buyer, at, ticket):
+    """What was answered to the payment."""
+    order = buyer.place(ticket)
+    pay = User(at, buyer.headers["Authorization"].removeprefix("Bearer "))
+    answer = wait_until(lambda: (a := pay.post("/api/payments", json={"orderId": order["id"], "token": "pm_card_visa"})).status_code != 404 and (a,),
+                        "payments knows the order")[0]
+    assert answer.status_code in (201, 202), answer.text
+    return answer.json()
+
+
+def shown(stack, buyer, order):
+    answer = requests.get(f"{stack.url}/orders/{order}", timeout=DEADLINE, cookies={"session": buyer.headers["Authorization"].removeprefix("Bearer ")})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_a_burst_is_paid_at_its_pace(stack):
+    """Longer than the orders are held, and with grace: Stripe takes nothing at first, then 20 requests a second, and one of two replicas dies."""
+    books, seller, *buyers = Books(stack), *stack.users(BUYERS + 1)
+    tickets = [list_ticket(stack, seller, price="20.50") for _ in range(BUYERS * EACH)]
+    books.settings(rate_limit=1)
+    with Replica(stack, "payments") as replica, ThreadPoolExecutor(8) as pool:
+        replica.wait_ready()
+        where = itertools.cycle([stack.env["PAYMENTS_URL"], replica.url])
+        answers = list(pool.map(buy, itertools.repeat(stack), buyers * EACH, where, tickets))
+        waiting = [a for a in answers if "waiting" in a]
+        assert len(waiting) > len(answers) / 2 and all(a["status"] == "started" and a["waiting"]["seconds"] >= 1 for a in waiting)
+        last = len(answers) - 1
+        assert "which takes about" in shown(stack, (buyers * EACH)[last], answers[last]["orderId"])
+        wait_until(lambda: stack.metric("payments", "onsale_payments_waiting") > 100, "it is counted")
+        wait_until(lambda: stack.sql("orders", "select count(*) from orders where expires_at + interval '2 s' < now()")[0][0] > 150,
+                   "without more time most would have ended", deadline=HOLD + DEADLINE)
+        assert stack.metric("payments", "onsale_stripe_limited_total") + replica.metric("onsale_stripe_limited_total") > 0
+        books.reset()
+        books.settings(requests_per_second=20)
+        wait_until(lambda: stack.sql("orders", "select count(*) from orders where status = 'complete'")[0][0] > 40, "some are paid")
+        replica.kill()
+        wait_until(lambda: stack.sql("orders", "select count(*) from orders where status in ('created', 'awaiting_payment')")[0][0] == 0,
+                   "all have ended", deadline=2 * DEADLINE)
+    assert stack.sql("orders", "select status, count(*) from orders group by 1") == [("complete", len(tickets))]
+    wait_until(lambda: stack.sql("tickets", "select count(*) from tickets where status = 'sold'")[0][0] == len(tickets), "all are sold")
+    assert check_books(stack, books) == len(tickets)
+    assert stack.sql("payments", "select count(*) from returns") == [(0,)]
+    books.reset()
