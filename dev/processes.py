@@ -325,8 +325,8 @@ def prepare_edge(state, services):
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
           "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
-          "WAITING_API", "SANDBOX_KEY",
-          "SANDBOX_PUBLIC_URL", "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
+          "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
+          "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
 SUITABLE = {"LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
