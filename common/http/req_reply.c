@@ -9,7 +9,7 @@
 #include "errors.h"
 #include "h2o_compat.h"
 
-static const char *reason_of(int status) {
+const char *req_reason(int status) {
     switch (status) {
     case 200:
         return "OK";
@@ -136,13 +136,13 @@ void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
     cors_add_headers(rq->h2o);
 }
 
-static void send_answer(struct req *rq, int status, const char *content_type) {
+static void send_answer(struct req *rq, int status, const char *content_type, struct str bytes) {
     static h2o_generator_t generator;
     h2o_req_t *h = rq->h2o;
-    h2o_iovec_t body = {(char *)rq->sent.data, rq->sent.len};
+    h2o_iovec_t body = {(char *)bytes.p, bytes.n};
     req_add_headers(rq, content_type, body.len);
     h->res.status = status;
-    h->res.reason = reason_of(status);
+    h->res.reason = req_reason(status);
     h->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
     if (rq->thread->listener == NULL) h2o_compat_close_after(h); /* draining */
     bool head = h2o_memis(h->method.base, h->method.len, H2O_STRLIT("HEAD"));
@@ -168,7 +168,7 @@ static void answer(struct req *rq, int status, const char *content_type) {
     rq->sent = rq->json.out;
     rq->json = (struct json){0};
     req_note_answer(rq, status, rq->sent.len);
-    if (rq->h2o != NULL) send_answer(rq, status, content_type);
+    if (rq->h2o != NULL) send_answer(rq, status, content_type, buf_str(&rq->sent));
 }
 
 void req_reply(struct req *rq, int status) {
@@ -181,6 +181,13 @@ void req_reply_raw(struct req *rq, int status, const char *content_type, struct 
     buf_add(&rq->json.out, body.p, body.n);
     struct str type = arena_str(&rq->arena, str_of(content_type)); /* sent later than the caller may live */
     answer(rq, status, type.p);
+}
+
+void req_reply_kept(struct req *rq, int status, const char *content_type, struct str body) {
+    if (rq->answered) return;
+    req_note_answer(rq, status, body.n);
+    struct str type = arena_str(&rq->arena, str_of(content_type));
+    if (rq->h2o != NULL) send_answer(rq, status, type.p, body);
 }
 
 void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...) {

@@ -90,13 +90,6 @@ static inline struct http_thread *http_thread_of(const h2o_conn_t *conn) {
 
 void *http_thread_main(void *thread);
 
-/* --- http_bodies.c --- */
-/* How large the body of a request may be. Its path need not be looked at before. */
-size_t http_body_max(const struct http_thread *t, const h2o_req_t *req);
-/* For how long a request may take to arrive, a call a request and sweep; 0: it is to end now. *large counts
- * the large ones of this sweep. */
-int64_t http_reading_ms(const struct http_thread *t, const h2o_req_t *req, int *large);
-
 static inline void http_count_in_flight(struct http_thread *t, int change) {
     int now = atomic_load_explicit(&t->in_flight, memory_order_relaxed); /* only its own thread writes it */
     atomic_store_explicit(&t->in_flight, now + change, memory_order_relaxed);
