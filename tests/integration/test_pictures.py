@@ -85,7 +85,8 @@ def test_a_deleted_draft_has_no_picture(stack, seller, show):
     ("svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "must be a JPEG"), ("html", b"<html></html>", "must be a JPEG"),
     ("gif", b"GIF89a" + bytes(100), "must be a JPEG"), ("cut off", png()[:-20], "damaged"), ("missing rows", png(rows=100), "damaged"),
     ("a zip behind it", png() + b"PK\3\4" + bytes(50), "damaged"), ("a page behind it", png() + b"<script>alert(1)</script>", "damaged"),
-    ("one that moves", png(extra=chunk(b"acTL", bytes(8))), "must not move"), ("small", png(300, 300), "at least 320"), ("a bomb", png(15000, 15000, rows=0), "at most 25 megapixels"),
+    ("one that moves", png(extra=chunk(b"acTL", bytes(8))), "must not move"), ("small", png(300, 300), "at least 320"),
+    ("a bomb", png(15000, 15000, rows=0), "at most 25 megapixels"),
     ("a real bomb", png(5100, 5100), "at most 25 megapixels"), ("a long one", png(70000, 200, rows=0), "at most 25 megapixels")])
 def test_pictures_refused(seller, show, name, picture, words):
     """Whatever they are said to be."""

