@@ -167,7 +167,7 @@ static struct buf lead_back(h2o_req_t *req, struct buf location) {
     char *kept = h2o_compat_alloc(&req->pool, location.len);
     memcpy(kept, location.data, location.len);
     req->res.status = 303;
-    req->res.reason = req_reason(303);
+    req->res.reason = http_reason(303);
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, kept, location.len);
     buf_free(&location);
     return (struct buf){0};

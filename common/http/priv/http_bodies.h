@@ -1,4 +1,4 @@
-/* http_bodies: which requests may have a large body, and how many at a time (http_bodies.c). A sweep counts
+/* http_bodies: which requests may have a large body, and how many at a time (http_large.c). A sweep counts
  * those that are here, judges those that are arriving, and then, after its walk, refuses some of these. On
  * the thread of the connections. */
 #pragma once

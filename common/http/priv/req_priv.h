@@ -77,7 +77,6 @@ const char *errors_too_large(const struct http_thread *t, const h2o_req_t *req);
 void errors_keep_socket(h2o_req_t *req);
 void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this form */
 
-const char *req_reason(int status);
 /* Whose session a request has that may still be arriving. */
 bool req_signed_in(struct http_thread *t, const h2o_req_t *req, struct uuid *user);
 struct str req_cookie(struct str header, struct str name, bool *found);
