@@ -180,7 +180,7 @@ def env(options):
               "POSTGRES_URL": processes.superuser_url(state, processes.POSTGRES)}
     for name in stack.own:
         prefix = name.upper().replace("-", "_")
-        if name in stack.services:
+        if name in ports:
             values[f"{prefix}_URL"] = f"http://127.0.0.1:{ports[name]}"
         if processes.keeps_data(name):
             values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)

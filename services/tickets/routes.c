@@ -303,7 +303,7 @@ const struct route tickets_routes[] = {
     {"POST", "/api/shows/{uuid}/announce", shows_announce, ROUTE_SESSION},
     {"PUT", "/api/shows/{uuid}/phases", phases_put, ROUTE_SESSION},
     {"PUT", "/api/shows/{uuid}/picture", pictures_put, ROUTE_SESSION | ROUTE_LARGE_BODY},
-    {"POST", "/api/shows/{uuid}/picture", pictures_post, ROUTE_LARGE_BODY},
+    {"POST", "/api/shows/{uuid}/picture-form", pictures_post, ROUTE_LARGE_BODY},
     {"GET", "/api/shows/{uuid}/pictures/{text}", pictures_get, 0},
     {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},

@@ -79,8 +79,10 @@ def follow(part):
 
 
 def has_example(media):
-    """It has one itself or by its schema, or that of its items; each form of a choice."""
+    """It has one itself or by its schema, or that of its items; each form of a choice. Bytes need none."""
     schema = follow(media["schema"])
+    if schema.get("format") == "binary":
+        return True
     if "anyOf" in schema:
         return all(has_example({"schema": form}) for form in schema["anyOf"])
     return "example" in media or "examples" in media or "examples" in schema or ("items" in schema and has_example({"schema": schema["items"]}))

@@ -72,7 +72,8 @@ def sold(stack, seller, people):
     buyer = next(people)
     show, [area] = announced(seller, [{"rows": [{"name": "A", "from": 12, "to": 14}]}])
     ticket = {"id": place_id(area, 0, 0)}
-    answer = buyer.post("/api/purchases", json={"ticketIds": [ticket["id"]]})
+    answer = wait_until(lambda: (a := buyer.post("/api/purchases", json={"ticketIds": [ticket["id"]]})).status_code != 404 and (a,),
+                        "orders has heard that it is announced")[0]
     assert answer.status_code == 201, answer.text
     pay(stack, buyer, purchaseId=answer.json()["id"])
     return show, ticket, buyer, code_of(buyer, ticket)

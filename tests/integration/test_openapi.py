@@ -151,6 +151,9 @@ def described():
             for path, item in DOCUMENT["paths"].items() for method, operation in item.items() if method in METHODS}
 
 
+FORMS = {("POST", "/api/shows/{uuid}/picture-form")}  # of pages; programs have the same by another route
+
+
 def implemented():
     """{(method, path)}: whether a session is required; read from the tables of routes."""
     routes = {}
@@ -165,7 +168,8 @@ def implemented():
                 assert read, f"{file}: a route that is not understood: {row}"
                 method, path, flags = read.groups()
                 routes[method, path] = "ROUTE_SESSION" in flags
-    return routes
+    assert FORMS <= routes.keys()
+    return {route: session for route, session in routes.items() if route not in FORMS}
 
 
 def anonymous(path):

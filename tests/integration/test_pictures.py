@@ -117,7 +117,7 @@ def test_no_such_picture(stack, show, name):
 # --- by a form ---
 
 def send(user, show, picture, **headers):
-    return user.post(f"/api/shows/{show['id']}/picture", files={"picture": ("a.png", picture, "image/png")}, headers=headers, allow_redirects=False)
+    return user.post(f"/api/shows/{show['id']}/picture-form", files={"picture": ("a.png", picture, "image/png")}, headers=headers, allow_redirects=False)
 
 
 @pytest.mark.parametrize("name, picture, query", [
@@ -130,8 +130,8 @@ def test_a_form_leads_back(stack, seller, show, name, picture, query):
 
 
 def test_what_is_no_form_and_who_is_a_stranger(stack, seller, show):
-    assert seller.post(f"/api/shows/{show['id']}/picture", data={"picture": "x"}).status_code == 400
-    assert seller.post(f"/api/shows/{show['id']}/picture", files={"other": ("a.png", png(), "image/png")}).status_code == 400
+    assert seller.post(f"/api/shows/{show['id']}/picture-form", data={"picture": "x"}).status_code == 400
+    assert seller.post(f"/api/shows/{show['id']}/picture-form", files={"other": ("a.png", png(), "image/png")}).status_code == 400
     assert send(User(stack.url), show, png()).headers["Location"].startswith(f"/shows/{show['id']}/edit?"), "where one is asked to sign in"
     assert "picture" not in seller.get(f"/api/shows/{show['id']}").json()
 

@@ -55,7 +55,7 @@ def test_what_became_of_a_picture(web, query, words):
     seller = Browser(web, token=True)
     answer = seller.go(serve_show(web, show(seller=seller.id)) + "/edit?" + query)
     [form] = [f for f in answer.page.iter("form") if f.get("enctype") == "multipart/form-data"]
-    assert form.get("action").startswith("/api/shows/") and form.get("action").endswith("/picture") and form.get("method") == "post"
+    assert form.get("action").startswith("/api/shows/") and form.get("action").endswith("/picture-form") and form.get("method") == "post"
     assert (words or "Another picture") in answer.words or words is None
     wrong = [text_of(e) for e in answer.page.iter() if e.get("id") == "picture-error"]
     assert wrong == ([words] if query == "picture=small" else [])
