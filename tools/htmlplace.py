@@ -18,6 +18,7 @@ URLS = {"href", "src", "action", "formaction", "poster", "cite", "data", "backgr
 # Where a value is only text, whatever the element; data-* and aria-* too.
 TEXTS = {"id", "class", "value", "name", "title", "alt", "for", "placeholder", "content", "lang", "datetime", "role", "min", "max",
          "step", "maxlength", "minlength", "autocomplete", "inputmode", "type", "width", "height", "label", "d", "x", "y", "viewbox"}
+SAID = {"alt", "title", "placeholder", "label", "aria-label", "aria-description", "aria-roledescription", "aria-valuetext"}
 TEXT, TAG, VALUE, VERBATIM, SCRIPT, JSON = "text", "tag", "value", "verbatim", "script", "json"
 
 
@@ -53,8 +54,14 @@ def squeezed(space):
 class Cursor:
     """Over one piece of HTML: takes patterns off its front, keeps what is to be written."""
 
-    def __init__(self, text):
-        self.text, self.at, self.out = text, 0, []
+    def __init__(self, text, names):
+        self.text, self.at, self.out, self.names = text, 0, [], names
+
+    def check_words(self, text, pattern=r"[^\W\d_]{2,}"):
+        """Words in a template are in one language."""
+        words = [word for word in re.findall(pattern, re.sub(r"&\w+;", "", text)) if self.names is not None and word not in self.names]
+        if words:
+            raise Refused(f"“{words[0]}” is in one language: words are {{{{text.KEY}}}}")
 
     def take(self, pattern):
         found = re.compile(pattern, re.S).match(self.text, self.at)
@@ -67,9 +74,10 @@ class Cursor:
         return self.at >= len(self.text)
 
 
-def advance(place, text):
-    """(The place behind text, text as it is to be written.) Refused carries where in text it was."""
-    cursor = Cursor(text)
+def advance(place, text, names=None):
+    """(The place behind text, text as it is to be written.) Refused carries where in text it was. With `names`, words that are
+    the same in all languages, others are refused where people read or hear them."""
+    cursor = Cursor(text, names)
     try:
         while not cursor.done:
             place = STEPS[place.mode](place, cursor)
@@ -83,6 +91,7 @@ def in_text(place, cursor):
         if not (cursor.out and cursor.out[-1] == "\n"):
             cursor.out.append(squeezed(found[0]))
     elif found := cursor.take(r"[^<\s]+"):
+        cursor.check_words(found[0])
         cursor.out.append(found[0])
     elif cursor.take(r"<!--.*?-->"):
         pass
@@ -164,6 +173,10 @@ def opened(place, closes_itself):
 def in_value(place, cursor):
     if found := cursor.take(rf"[^{place.quote}]+"):
         cursor.out.append(found[0])
+        if place.attribute in SAID:
+            cursor.check_words(found[0])
+        if (place.element, place.attribute) == ("meta", "content"):
+            cursor.check_words(found[0], "[A-Z][a-z]+")  # others are settings
         if place.attribute not in URLS and place.element != "script":
             return place
         url = place.url + found[0]
@@ -185,6 +198,7 @@ def in_verbatim(place, cursor):
     if cursor.take("<"):
         raise Refused(f"< within <{place.element}> is written &lt;")
     cursor.out.append(cursor.take(r"[^<]+")[0])
+    cursor.check_words(cursor.out[-1])
     return place
 
 

@@ -34,6 +34,7 @@ from templatetree import C_WORDS, NAME, PATH, Reader, Template, Type, World, Wro
 from texts import Texts
 
 FILTERS = {("price", "amount"): "amount", ("price", "currency"): "currency", ("time", "iso"): "iso"}
+NAMES = {"Onsale"}  # with TEXTS, other words of a page are there
 BY_REFERENCE = {"uuid", "price", "amount", "currency"}
 TEXT_LITERAL = r'"(?:[^"\\{}]|\\["\\])*"'
 
@@ -95,9 +96,14 @@ class Writer:
                 raise Wrong(node.line + (refused.args[1] if len(refused.args) > 1 else 0), refused.args[0]) from None
 
     def write_html(self, node):
-        place, text = htmlplace.advance(self.place, node.data)
+        place, text = htmlplace.advance(self.place, node.data, NAMES if self.world.texts.languages else None)
         self.text(text)
         self.place = place
+
+    def write_words(self, node):
+        """Of TEXTS."""
+        self.place, text = htmlplace.advance(self.place, node.data)
+        self.text(text)
 
     def write_static(self, node):
         name = node.data.strip('"')

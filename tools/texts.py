@@ -65,7 +65,7 @@ class Texts:
                 path, _, chosen = values[piece].partition("|")
                 nodes.append(Node("value", line, (path, chosen or None)))
             elif piece:
-                nodes.append(Node("html", line, html.escape(piece)))
+                nodes.append(Node("words", line, html.escape(piece)))
         return nodes
 
     def header(self):

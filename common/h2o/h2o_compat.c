@@ -349,11 +349,16 @@ void h2o_compat_gzip(h2o_pathconf_t *path, size_t min_size, int quality) {
 h2o_ostream_t **h2o_compat_send_instead(h2o_req_t *req, h2o_ostream_t **slot, struct str body) {
     h2o_ostream_t *out = add_ostream(req, sizeof *out + body.n, slot);
     out->do_send = send_instead;
-    memcpy(out + 1, body.p, body.n);
+    if (body.n > 0) memcpy(out + 1, body.p, body.n);
     req->res.content_length = body.n;
     return &out->next;
 }
 
 int h2o_compat_socket_of(const h2o_req_t *req) {
     return h2o_socket_get_fd(socket_of(req));
+}
+
+void h2o_compat_close_reading(h2o_req_t *req) {
+    h2o_socket_t *sock = socket_of(req);
+    if (sock->_cb.read != NULL) sock->_cb.read(sock, "ended by the server");
 }

@@ -89,5 +89,10 @@ size_t h2o_compat_received(const h2o_req_t *req);
 /* The connection's descriptor, to shut the connection down. h2o has no call for that. */
 int h2o_compat_socket_of(const h2o_req_t *req);
 
+/* Ends a connection whose request is still arriving, as if reading from it had failed; not within a walk over
+ * the connections. h2o has no call for that, and shutting its socket down would take what was just written
+ * there. */
+void h2o_compat_close_reading(h2o_req_t *req);
+
 /* The connection ends after the answer to this request. h2o offers this as a field only. */
 void h2o_compat_close_after(h2o_req_t *req);

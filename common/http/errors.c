@@ -1,7 +1,7 @@
 #include "errors.h"
 
 #include "h2o_compat.h"
-#include "priv/http_thread.h"
+#include "priv/http_bodies.h"
 #include "priv/req_priv.h"
 
 #include <ctype.h>
@@ -138,7 +138,7 @@ static void on_answered(void *spare) {
     if (s->fd >= 0) linger_begin(&s->thread->linger, s->fd);
 }
 
-static void keep_socket(h2o_req_t *req) {
+void errors_keep_socket(h2o_req_t *req) {
     struct spare_socket *s = h2o_mem_alloc_shared(&req->pool, sizeof *s, on_answered);
     s->thread = http_thread_of(req->conn);
     s->fd = dup(h2o_compat_socket_of(req));
@@ -162,18 +162,36 @@ static const char *message_of(const h2o_req_t *req) {
     }
 }
 
+/* Returns the answer's body. */
+static struct buf lead_back(h2o_req_t *req, struct buf location) {
+    char *kept = h2o_compat_alloc(&req->pool, location.len);
+    memcpy(kept, location.data, location.len);
+    req->res.status = 303;
+    req->res.reason = http_reason(303);
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_LOCATION, NULL, kept, location.len);
+    buf_free(&location);
+    return (struct buf){0};
+}
+
+static struct buf describe(h2o_req_t *req) {
+    struct json j = {0};
+    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req));
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    return j.out;
+}
+
 static void shape(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot) {
     (void)filter;
-    struct json j = {0};
+    struct http_thread *t = http_thread_of(req->conn);
+    struct buf location = {0};
     req->res.headers.size = 0;
-    const char *type = errors_write(&j, req, req->res.status, NULL, message_of(req));
-    h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&j.out));
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    bool leads = http_body_leads_back(t, req, req->res.status, &location);
+    struct buf body = leads ? lead_back(req, location) : describe(req);
+    h2o_ostream_t **next = h2o_compat_send_instead(req, slot, buf_str(&body));
     cors_add_headers(req);
-    keep_socket(req);
-    struct answer answer = {.status = req->res.status, .bytes = j.out.len};
-    http_stats_note(http_thread_of(req->conn), &answer);
-    buf_free(&j.out);
+    errors_keep_socket(req);
+    http_stats_note(t, &(struct answer){.status = req->res.status, .bytes = body.len});
+    buf_free(&body);
     h2o_setup_next_ostream(req, next);
 }
 

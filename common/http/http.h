@@ -40,6 +40,11 @@ struct http_error_page {
     void (*render)(struct buf *out, int status, struct str accept_language);
 };
 
+/* Where a page's form leads whose body was refused before its handler was called (401, 413, 503): writes the
+ * Location of a 303. `first`: of the path's ids. false: the route is no form's. On any of the threads. */
+typedef bool http_lead_back(struct buf *location, const struct route *route, const struct uuid *first,
+                            int status);
+
 struct http_options {
     const char *service;
     const char *address; /* "127.0.0.1" */
@@ -48,6 +53,7 @@ struct http_options {
     req_handler *missing;       /* answers paths that no route has; NULL: 404 in the shape above */
     const struct http_error_page *error_page; /* NULL: browsers, too, get the shape above */
     size_t large_body;                        /* of routes with ROUTE_LARGE_BODY; 0: there are none */
+    http_lead_back *lead_back;                /* may be NULL */
     bool compress;        /* answers with status 200 whose content type says that it pays */
     void *state;          /* the service's own, for req_service */
     struct db_options db; /* statements NULL: no database */
@@ -132,6 +138,9 @@ void req_after(struct req *rq, int ms, req_handler *then);
 void req_hold(struct req *rq); /* keep rq alive until req_resume */
 /* From any thread: runs then(rq, arg) on the request's thread and gives the hold back. */
 void req_resume(struct req *rq, void (*then)(struct req *rq, void *arg), void *arg);
+/* Whether the client has gone, or will send nothing more: looks at the connection. On the request's thread.
+ */
+bool req_left(const struct req *rq);
 /* The service's own pointer (struct service.state), for handlers. */
 void *req_service(const struct req *rq);
 
@@ -153,6 +162,8 @@ struct str req_link_next(struct req *rq, const struct req_page *page, struct uui
 void req_reply(struct req *rq, int status); /* with what req_json wrote, or no body */
 void req_reply_raw(struct req *rq, int status, const char *content_type,
                    struct str body); /* body is copied */
+/* The same without a copy, for what is large: body stays as it is until the request is over (req_at_end). */
+void req_reply_kept(struct req *rq, int status, const char *content_type, struct str body);
 void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void req_retry_after(struct req *rq, int status, int seconds, const char *message); /* 429, 503 */

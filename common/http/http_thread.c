@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "priv/http_bodies.h"
 #include "priv/req_priv.h"
 
 enum {
@@ -81,25 +82,42 @@ static int64_t lasting_ms(const h2o_req_t *req, const struct timeval *begun, boo
 }
 
 struct sweep {
-    int connections, large;
+    int connections;
+    struct http_bodies bodies;
 };
+
+static int count_body(h2o_req_t *req, void *arg) {
+    struct sweep *sweep = arg;
+    sweep->bodies.count += h2o_compat_is_read(req) && http_body_is_large(req);
+    return 0;
+}
+
+/* For how long an answer may be on its way. */
+static int64_t may_send_ms(const h2o_req_t *req) {
+    size_t n = req->res.content_length;
+    if (n == SIZE_MAX || n <= HTTP_QUICK_ANSWER) return HTTP_SLOW_MS;
+    return HTTP_SLOW_MS + (int64_t)(n - HTTP_QUICK_ANSWER) / HTTP_SLOWEST_BYTES_A_MS;
+}
 
 static int sweep_one(h2o_req_t *req, void *arg) {
     struct sweep *sweep = arg;
-    int64_t may_read = http_reading_ms(http_thread_of(req->conn), req, &sweep->large);
+    bool some_large = http_thread_of(req->conn)->http->options.large_body > 0;
+    int64_t may_read = some_large ? http_body_judge(&sweep->bodies, req) : HTTP_SLOW_MS;
     sweep->connections++;
     int64_t reading = lasting_ms(req, &req->timestamps.request_begin_at, h2o_compat_is_read(req));
     int64_t sending =
         lasting_ms(req, &req->timestamps.response_start_at, req->timestamps.response_end_at.tv_sec != 0);
     if (req_is_stream(req)) return 0;
-    if (reading > may_read || may_read == 0 || sending > HTTP_SLOW_MS) hang_up(req, SHUT_RDWR);
+    if (reading > may_read || sending > may_send_ms(req)) hang_up(req, SHUT_RDWR);
     return 0;
 }
 
 static void sweep(struct http_thread *t) {
     t->swept_ms = h2o_now(t->ctx.loop);
     struct sweep swept = {0};
+    if (t->http->options.large_body > 0) h2o_compat_for_each_connection(&t->ctx, count_body, &swept);
     h2o_compat_for_each_connection(&t->ctx, sweep_one, &swept);
+    http_bodies_refuse(&swept.bodies);
     atomic_store_explicit(&t->connections, swept.connections, memory_order_relaxed);
     req_streams_look_after(t);
     if (t->listener != NULL && !h2o_socket_is_reading(t->listener))

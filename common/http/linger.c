@@ -5,7 +5,7 @@
 
 #include "mem.h"
 
-enum { LINGER_MS = 2000, LINGER_BYTES = 8 * 1024 * 1024 };
+enum { LINGER_MS = 2000, LINGER_BYTES = 32 * 1024 * 1024 };
 
 struct lingering {
     h2o_linklist_t link;

@@ -1,4 +1,5 @@
 #include "h2o_compat.h"
+#include "priv/http_bodies.h"
 #include "priv/req_priv.h"
 
 /* What h2o lets pass and a strict server should not (RFC 9112, 3.2 and 6.3): two readings of where a request

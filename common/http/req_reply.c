@@ -9,61 +9,6 @@
 #include "errors.h"
 #include "h2o_compat.h"
 
-static const char *reason_of(int status) {
-    switch (status) {
-    case 200:
-        return "OK";
-    case 201:
-        return "Created";
-    case 202:
-        return "Accepted";
-    case 204:
-        return "No Content";
-    case 302:
-        return "Found";
-    case 303:
-        return "See Other";
-    case 304:
-        return "Not Modified";
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 402:
-        return "Payment Required";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 412:
-        return "Precondition Failed";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 422:
-        return "Unprocessable Content";
-    case 429:
-        return "Too Many Requests";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 500:
-        return "Internal Server Error";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    default:
-        return "Unknown";
-    }
-}
-
 struct json *req_json(struct req *rq) {
     return &rq->json;
 }
@@ -136,13 +81,13 @@ void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
     cors_add_headers(rq->h2o);
 }
 
-static void send_answer(struct req *rq, int status, const char *content_type) {
+static void send_answer(struct req *rq, int status, const char *content_type, struct str bytes) {
     static h2o_generator_t generator;
     h2o_req_t *h = rq->h2o;
-    h2o_iovec_t body = {(char *)rq->sent.data, rq->sent.len};
+    h2o_iovec_t body = {(char *)bytes.p, bytes.n};
     req_add_headers(rq, content_type, body.len);
     h->res.status = status;
-    h->res.reason = reason_of(status);
+    h->res.reason = http_reason(status);
     h->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
     if (rq->thread->listener == NULL) h2o_compat_close_after(h); /* draining */
     bool head = h2o_memis(h->method.base, h->method.len, H2O_STRLIT("HEAD"));
@@ -168,7 +113,7 @@ static void answer(struct req *rq, int status, const char *content_type) {
     rq->sent = rq->json.out;
     rq->json = (struct json){0};
     req_note_answer(rq, status, rq->sent.len);
-    if (rq->h2o != NULL) send_answer(rq, status, content_type);
+    if (rq->h2o != NULL) send_answer(rq, status, content_type, buf_str(&rq->sent));
 }
 
 void req_reply(struct req *rq, int status) {
@@ -181,6 +126,13 @@ void req_reply_raw(struct req *rq, int status, const char *content_type, struct 
     buf_add(&rq->json.out, body.p, body.n);
     struct str type = arena_str(&rq->arena, str_of(content_type)); /* sent later than the caller may live */
     answer(rq, status, type.p);
+}
+
+void req_reply_kept(struct req *rq, int status, const char *content_type, struct str body) {
+    if (rq->answered) return;
+    req_note_answer(rq, status, body.n);
+    struct str type = arena_str(&rq->arena, str_of(content_type));
+    if (rq->h2o != NULL) send_answer(rq, status, type.p, body);
 }
 
 void req_fail(struct req *rq, int status, const char *field_or_null, const char *fmt, ...) {

@@ -30,40 +30,52 @@ struct str req_cookie(struct str header, struct str name, bool *found) {
     return (struct str){0};
 }
 
-bool req_get_cookie(const struct req *rq, const char *name, struct str *out) {
+static bool find_cookie(const h2o_req_t *req, struct str name, struct str *out) {
     bool found = false;
-    if (rq->h2o == NULL) return false;
-    const h2o_headers_t *headers = &rq->h2o->headers;
+    const h2o_headers_t *headers = &req->headers;
     for (ssize_t i = -1; !found && (i = h2o_find_header(headers, H2O_TOKEN_COOKIE, i)) >= 0;)
-        *out = req_cookie((struct str){headers->entries[i].value.base, headers->entries[i].value.len},
-                          str_of(name), &found);
+        *out = req_cookie((struct str){headers->entries[i].value.base, headers->entries[i].value.len}, name,
+                          &found);
     return found;
 }
 
-/* Bearer comes first: it is sent on purpose, while a browser sends its cookie with every request. */
-static bool find_token(const struct req *rq, struct str *token) {
-    struct str value;
-    if (req_header(rq, "authorization", &value) && value.n > 7 &&
-        h2o_lcstris(value.p, 7, H2O_STRLIT("bearer "))) {
-        *token = trim((struct str){value.p + 7, value.n - 7});
-        return true;
-    }
-    return req_get_cookie(rq, "session", token);
+bool req_get_cookie(const struct req *rq, const char *name, struct str *out) {
+    return rq->h2o != NULL && find_cookie(rq->h2o, str_of(name), out);
 }
 
-static bool verify(struct req *rq) {
-    struct str token;
-    if (rq->h2o == NULL || rq->thread->sessions == NULL || !find_token(rq, &token)) return false;
-    struct why w;
-    if (session_verify(rq->thread->sessions, token, &rq->user, &w) != ST_OK) {
-        log_debug("http", "a session was refused: %s", w.text);
-        return false;
+/* Bearer comes first: it is sent on purpose, while a browser sends its cookie with every request. */
+static bool find_token(const h2o_req_t *req, struct str *token) {
+    ssize_t i = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
+    h2o_iovec_t value = i < 0 ? (h2o_iovec_t){0} : req->headers.entries[i].value;
+    if (value.len > 7 && h2o_lcstris(value.base, 7, H2O_STRLIT("bearer "))) {
+        *token = trim((struct str){value.base + 7, value.len - 7});
+        return true;
     }
-    rq->user.email = arena_str(&rq->arena, rq->user.email); /* the cache's lives until its next call */
-    return true;
+    return find_cookie(req, STR("session"), token);
+}
+
+static bool verify(struct http_thread *t, const h2o_req_t *req, struct identity *out) {
+    struct str token;
+    if (req == NULL || t->sessions == NULL || !find_token(req, &token)) return false;
+    struct why w;
+    if (session_verify(t->sessions, token, out, &w) == ST_OK) return true;
+    log_debug("http", "a session was refused: %s", w.text);
+    return false;
+}
+
+bool req_signed_in(struct http_thread *t, const h2o_req_t *req, struct uuid *user) {
+    struct identity identity;
+    bool known = verify(t, req, &identity);
+    if (known) *user = identity.user;
+    return known;
 }
 
 const struct identity *req_user(struct req *rq) {
-    if (rq->user_state == USER_UNCHECKED) rq->user_state = verify(rq) ? USER_SIGNED_IN : USER_NONE;
+    if (rq->user_state == USER_UNCHECKED) {
+        rq->user_state = verify(rq->thread, rq->h2o, &rq->user) ? USER_SIGNED_IN : USER_NONE;
+        if (rq->user_state == USER_SIGNED_IN)
+            rq->user.email =
+                arena_str(&rq->arena, rq->user.email); /* the cache's lives until its next call */
+    }
     return rq->user_state == USER_SIGNED_IN ? &rq->user : NULL;
 }

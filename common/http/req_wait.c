@@ -1,6 +1,7 @@
 #include "priv/req_priv.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -129,6 +130,13 @@ void req_stop_waiting(struct req *rq) {
     h2o_compat_timer_stop(&rq->later);
     rq->waits--;
     req_release(rq);
+}
+
+/* h2o does not read from a connection whose request is being handled, so it does not see its end. */
+bool req_left(const struct req *rq) {
+    if (rq->h2o == NULL || rq->answered) return true;
+    struct pollfd client = {.fd = h2o_compat_socket_of(rq->h2o), .events = POLLRDHUP};
+    return poll(&client, 1, 0) == 1;
 }
 
 /* --- for other threads --- */

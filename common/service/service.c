@@ -109,6 +109,7 @@ static bool start_http(struct process *p, struct why *w) {
         .error_page = p->service->error_page,
         .compress = p->service->compress,
         .large_body = p->service->large_body,
+        .lead_back = p->service->lead_back,
         .state = p->state,
         .db = {.url = p->settings->database_url,
                .statements = p->service->statements,

@@ -39,10 +39,11 @@ struct service {
     const struct migrate_set *schema;    /* may be NULL */
     const struct sql *const *statements; /* NULL: no database */
     const struct route *routes;          /* NULL: no API */
-    req_handler *missing;                /* these four: as in http_options */
+    req_handler *missing;                /* these five: as in http_options */
     const struct http_error_page *error_page;
     bool compress;
     size_t large_body;
+    http_lead_back *lead_back;
     bool no_sessions;                      /* no routes for users who are signed in: no JWKS_URL */
     const struct publisher_log *publishes; /* ends with {0}; may be NULL */
     const struct reaction *reactions;      /* may be NULL */

@@ -9,6 +9,7 @@
 #include "events.h"
 #include "fields.h"
 #include "making.h"
+#include "picture_reads.h"
 #include "pictures.h"
 #include "queries.h"
 #include "reactions.h"
@@ -56,6 +57,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (tickets.codes == NULL) return ST_INVALID;
     tickets.making = making_start(settings->database_url);
     tickets.pictures = pictures_start(*picture_program == '\0' ? beside_this() : picture_program);
+    tickets.picture_reads = picture_reads_start(settings->database_url);
     tickets.recent = recent_new((int)settings->threads);
     *state = &tickets;
     return ST_OK;
@@ -65,6 +67,7 @@ static void stop(void *state) {
     (void)state;
     making_free(tickets.making);
     pictures_free(tickets.pictures);
+    picture_reads_free(tickets.picture_reads);
     recent_free(tickets.recent);
     codes_free(tickets.codes);
 }
@@ -85,6 +88,7 @@ int main(int argc, char **argv) {
                             .statements = tickets_statements,
                             .routes = tickets_routes,
                             .large_body = LARGE_BODY,
+                            .lead_back = pictures_lead_back,
                             .publishes = tickets_logs,
                             .reactions = tickets_reactions,
                             .start = start,

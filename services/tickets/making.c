@@ -14,18 +14,19 @@
 enum {
     LOOK_US = 1000 * 1000, /* how often it looks without being woken */
     BUSY_US = 20 * 1000,   /* and when another replica, or the consumer, is at what there is to do */
-    BLOCKS = 64,           /* of a statement: up to 3,840 tickets, some 50 ms */
+    MOST = 64,             /* of a statement: as blocks up to 3,840 tickets, some 50 ms */
     STATEMENT_MS = 60 * 1000,
     FIRST_RETRY_MS = 200, /* after the database was lost */
     LAST_RETRY_MS = 2000,
 };
 
-/* A statement that takes how many blocks to do, and answers how many it did, and how many areas it found. */
+/* A statement that takes how many blocks (or pictures) to do, and answers how many it did, and how many areas
+ * it found. */
 struct job {
     struct sql_params params;
     struct metric *done;
 };
-enum { MAKE, WITHDRAW, JOBS };
+enum { MAKE, WITHDRAW, FORGET, JOBS };
 
 struct making {
     char *database_url;
@@ -59,7 +60,7 @@ static enum found do_some(struct making *making, struct job *job) {
     struct why w = {0};
     PGresult *res;
     sql_params_reset(&job->params);
-    put_int(&job->params, BLOCKS);
+    put_int(&job->params, MOST);
     if (run(making, &job->params, &res, &w) != ST_OK) {
         if (log_news(&making->said, &w)) log_warn("making", "%s: %s", job->params.sql->name, w.text);
         return TROUBLE;
@@ -131,6 +132,8 @@ struct making *making_start(const char *database_url) {
     making->jobs[MAKE].done = M_BLOCKS_MADE;
     sql_params_init(&making->jobs[WITHDRAW].params, &sql_withdraw_places);
     making->jobs[WITHDRAW].done = M_BLOCKS_WITHDRAWN;
+    sql_params_init(&making->jobs[FORGET].params, &sql_forget_pictures);
+    making->jobs[FORGET].done = M_PICTURES_FORGOTTEN;
     pthread_mutex_init(&making->lock, NULL);
     thread_cond_init(&making->changed);
     making->thread = thread_start("making", making_main, making);

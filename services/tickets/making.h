@@ -1,5 +1,5 @@
-/* making: makes the tickets of areas, and withdraws those of shows that were cancelled, on a thread of its
- * own with a connection of its own.
+/* making: makes the tickets of areas, withdraws those of shows that were cancelled, and forgets pictures that
+ * nobody needs any more, on a thread of its own with a connection of its own.
  *
  * Where it is stands in the database: each statement does a few thousand tickets and says so in the same
  * transaction. So a process may end at any moment, and any number of replicas work at once. Each looks once

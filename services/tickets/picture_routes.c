@@ -1,9 +1,11 @@
 /* The routes of shows' pictures; declared in pictures.h. */
 #include <stdio.h>
+#include <string.h>
 
 #include "buf.h"
 #include "hex.h"
 #include "multipart.h"
+#include "picture_reads.h"
 #include "pictures.h"
 #include "queries.h"
 #include "routes.h"
@@ -37,13 +39,29 @@ static const struct refusal bytes_refusal = {"picture=bytes", 413, "A picture mu
 static const struct refusal none_refusal = {"picture=none", 400, "There is no picture in what was sent"};
 static const struct refusal busy_refusal = {"picture=failed", 503, "Many pictures are being read, try again"};
 
+static void write_way_back(struct buf *out, const struct uuid *show, const char *query) {
+    char id[UUID_TEXT];
+    uuid_format(show, id);
+    buf_printf(out, "/shows/%.*s/edit?%s#picture", UUID_TEXT, id, query);
+}
+
 static void go_back(struct req *rq, const char *query) {
-    char id[UUID_TEXT], to[128];
+    struct buf to = {0};
     struct uuid show = req_path_uuid(rq, 0);
-    uuid_format(&show, id);
-    int n = snprintf(to, sizeof to, "/shows/%.*s/edit?%s#picture", UUID_TEXT, id, query);
-    req_set_header(rq, "location", (struct str){to, (size_t)n});
+    write_way_back(&to, &show, query);
+    req_set_header(rq, "location", buf_str(&to));
+    buf_free(&to);
     req_reply(rq, 303);
+}
+
+bool pictures_lead_back(struct buf *location, const struct route *route, const struct uuid *show,
+                        int status) {
+    if (route->handle != pictures_post) return false;
+    const struct refusal *why = status == 413   ? &bytes_refusal
+                                : status == 401 ? &none_refusal /* where one is asked to sign in */
+                                                : &busy_refusal;
+    write_way_back(location, show, why->query);
+    return true;
 }
 
 static void refuse(struct req *rq, const struct refusal *refusal) {
@@ -56,12 +74,21 @@ static void refuse(struct req *rq, const struct refusal *refusal) {
         req_fail(rq, refusal->status, NULL, "%s", refusal->message);
 }
 
-/* false: answered. A page says itself what became of its show. */
+static void go_to_show(struct req *rq) {
+    char id[UUID_TEXT], to[64];
+    struct uuid show = req_path_uuid(rq, 0);
+    uuid_format(&show, id);
+    int n = snprintf(to, sizeof to, "/shows/%.*s", UUID_TEXT, id);
+    req_set_header(rq, "location", (struct str){to, (size_t)n});
+    req_reply(rq, 303);
+}
+
+/* false: answered. A show's page says itself what became of it, and whose it is. */
 static bool may(struct req *rq, struct str verdict) {
     const struct picture_request *p = req_state(rq);
     if (str_eq(verdict, STR("done"))) return true;
     if (p->form)
-        go_back(rq, none_refusal.query);
+        go_to_show(rq);
     else
         shows_fail(rq, verdict);
     return false;
@@ -118,6 +145,10 @@ static void put_file(struct sql_params *item, struct str file) {
 static void on_made(struct req *rq) {
     const struct picture_request *p = req_state(rq);
     const struct picture_job *job = p->job;
+    if (job->late) {
+        refuse(rq, &busy_refusal);
+        return;
+    }
     if (job->verdict != PICTURE_DONE) {
         refuse(rq, &refusals[job->verdict]);
         return;
@@ -132,22 +163,35 @@ static void on_made(struct req *rq) {
         put_file(item, job->files[i]);
 }
 
-static void on_checked(struct req *rq, const struct rows *rows) {
-    const struct tickets *service = req_service(rq);
+/* Empty: there is none, or the client has left, and its body with it. */
+static struct str what_was_sent(struct req *rq) {
     const struct picture_request *p = req_state(rq);
-    if (!may(rq, row_text(rows, 0, 1))) return;
-    if (pictures_give(service->pictures, p->job, on_made) != ST_OK) refuse(rq, &busy_refusal);
+    struct str type, sent = {0};
+    if (!p->form) return req_raw_body(rq);
+    if (req_header(rq, "content-type", &type)) multipart_find(type, req_raw_body(rq), "picture", &sent);
+    return sent;
 }
 
-/* Nobody's picture is read but a seller's. */
-static void begin(struct req *rq, struct str sent) {
+static void on_checked(struct req *rq, const struct rows *rows) {
+    const struct tickets *service = req_service(rq);
     struct picture_request *p = req_state(rq);
-    if (sent.n == 0 || sent.n > PICTURE_SENT_MOST) {
-        refuse(rq, sent.n == 0 ? &none_refusal : &bytes_refusal);
+    if (!may(rq, row_text(rows, 0, 1))) return;
+    struct str sent = what_was_sent(rq);
+    if (sent.n == 0) {
+        refuse(rq, &none_refusal);
         return;
     }
     p->job = pictures_job(rq, sent);
     if (p->job == NULL) return;
+    if (pictures_give(service->pictures, p->job, on_made) != ST_OK) refuse(rq, &busy_refusal);
+}
+
+/* Nobody's picture is copied and read but a seller's. */
+static void begin(struct req *rq, struct str sent) {
+    if (sent.n == 0 || sent.n > PICTURE_SENT_MOST) {
+        refuse(rq, sent.n == 0 ? &none_refusal : &bytes_refusal);
+        return;
+    }
     struct sql_params *item = req_exec(rq, &sql_check_seller, on_checked);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
@@ -189,14 +233,19 @@ void pictures_post(struct req *rq) {
 
 /* --- GET /api/shows/:id/pictures/HASH-WIDTH.webp --- */
 
-static void on_picture(struct req *rq, const struct rows *rows) {
-    if (rows->count == 0 || row_null(rows, 0, 1)) {
+static void on_picture(struct req *rq) {
+    const struct picture_read *read = req_state(rq);
+    if (read->st != ST_OK) {
+        req_retry_after(rq, 503, 1, "Pictures cannot be read right now, try again");
+        return;
+    }
+    if (read->file.n == 0) {
         req_fail(rq, 404, NULL, "No such picture");
         return;
     }
     req_set_header(rq, "cache-control", STR("public, max-age=31536000, immutable"));
     req_set_header(rq, "content-security-policy", STR("default-src 'none'; sandbox"));
-    req_reply_raw(rq, 200, "image/webp", row_text(rows, 0, 1));
+    req_reply_kept(rq, 200, "image/webp", read->file);
 }
 
 /* "-320.webp"; 0: it is none of ours. */
@@ -209,18 +258,25 @@ static uint32_t width_of(struct str end) {
     return 0;
 }
 
+static bool is_hash(const char *p) {
+    for (int i = 0; i < PICTURE_HASH; i++)
+        if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f'))) return false;
+    return true;
+}
+
 void pictures_get(struct req *rq) {
-    enum { HASH = sizeof((struct picture_job *)0)->hash };
+    const struct tickets *service = req_service(rq);
+    struct picture_read *read = req_alloc(rq, sizeof *read);
     struct str name = req_path_text(rq, 0);
-    uint32_t width = 0;
-    if (name.n > HASH) width = width_of((struct str){name.p + HASH, name.n - HASH});
-    if (width == 0) {
+    req_set_state(rq, read);
+    if (name.n > PICTURE_HASH)
+        read->key.width = width_of((struct str){name.p + PICTURE_HASH, name.n - PICTURE_HASH});
+    if (read->key.width == 0 || !is_hash(name.p)) {
         req_fail(rq, 404, NULL, "No such picture");
         return;
     }
-    struct sql_params *item = req_exec(rq, &sql_get_picture, on_picture);
-    if (item == NULL) return;
-    req_put_path_uuid(rq, 0, item);
-    put_text(item, (struct str){name.p, HASH});
-    put_int(item, width);
+    read->key.show = req_path_uuid(rq, 0);
+    memcpy(read->key.hash, name.p, PICTURE_HASH);
+    if (picture_reads_ask(service->picture_reads, rq, read, on_picture) != ST_OK)
+        req_retry_after(rq, 503, 1, "Pictures cannot be read right now, try again");
 }

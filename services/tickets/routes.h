@@ -5,6 +5,7 @@
 
 struct codes;
 struct making;
+struct picture_reads;
 struct pictures;
 struct recent;
 
@@ -13,6 +14,7 @@ struct tickets {
     struct making *making;
     struct recent *recent;
     struct pictures *pictures;
+    struct picture_reads *picture_reads;
     struct codes *codes;
 };
 

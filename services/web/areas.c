@@ -74,7 +74,7 @@ static int write_area(struct req *rq, struct json *body) {
     int wrong = 0;
     json_open(body, '{');
     json_put_text(body, "name", visit_field(rq, "name"));
-    json_put_text(body, "price", visit_field(rq, "price"));
+    json_put_text(body, "price", visit_price(rq, "price"));
     if (visit_trim(visit_field(rq, "places")).n > 0) visit_put_number(rq, body, "places", "places");
     json_key(body, "accessible");
     json_bool(body, visit_field(rq, "accessible").n > 0);

@@ -54,9 +54,7 @@ static void add_verdict(struct req *rq, const struct api_answer *answer, const s
     if (answer->code == 400) {
         struct str code = api_error(answer, "code"), named = api_error(answer, "door");
         view->heading = text_of(TEXT_ADMIT_UNCHECKED);
-        view->words = code.n > 0 ? visit_sentence(rq, code)
-                                 : text_fill(req_arena(rq), TEXT_ADMIT_DOOR_NAME,
-                                             (struct text_hole[]){{"wrong", named}, {0}});
+        view->words = visit_sentence(rq, code.n > 0 ? code : named);
         view->code_error = visit_words(rq, code);
         view->door_error = visit_words(rq, named);
         return;

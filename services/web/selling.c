@@ -104,7 +104,7 @@ static void on_listed(struct req *rq, const struct api_answer *answer) {
 static void write_input(struct req *rq, struct json *body) {
     json_open(body, '{');
     json_put_text(body, "title", visit_field(rq, "title"));
-    json_put_text(body, "price", visit_field(rq, "price"));
+    json_put_text(body, "price", visit_price(rq, "price"));
     json_close(body, '}');
 }
 
@@ -127,15 +127,12 @@ static void render_edit(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct edit_page *p = visit->own;
     const struct ticket *t = &p->ticket;
-    struct buf amount = {0};
-    html_amount(&amount, &t->card.price);
     struct edit_view view = {.page = visit->page,
                              .id = t->card.id,
                              .version = t->card.version,
                              .title = t->card.title,
-                             .price = arena_str(req_arena(rq), buf_str(&amount)),
+                             .price = visit_amount(rq, &t->card.price),
                              .symbol = str_of(view_symbol(t->card.price.currency))};
-    buf_free(&amount);
     if (p->refusal != NULL) {
         visit->status = p->refusal->away ? 503 : p->refusal->code;
         view.title = visit_field(rq, "title");

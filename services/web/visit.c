@@ -127,6 +127,29 @@ struct str visit_field(struct req *rq, const char *name) {
     return value;
 }
 
+struct str visit_price(struct req *rq, const char *name) {
+    struct str typed = visit_field(rq, name);
+    char point = language_form()->point;
+    const char *at = typed.n == 0 ? NULL : memchr(typed.p, point, typed.n);
+    if (at == NULL || point == '.') return typed;
+    size_t before = (size_t)(at - typed.p);
+    /* with both there are thousands, which no price is typed with */
+    if (memchr(typed.p, '.', typed.n) != NULL) return typed;
+    char *copy = (char *)arena_str(req_arena(rq), typed).p;
+    copy[before] = '.';
+    return (struct str){copy, typed.n};
+}
+
+struct str visit_amount(struct req *rq, const struct price *price) {
+    struct buf amount = {0};
+    html_amount(&amount, price);
+    struct str text = arena_str(req_arena(rq), buf_str(&amount));
+    buf_free(&amount);
+    char *point = text.n == 0 ? NULL : memchr(text.p, '.', text.n);
+    if (point != NULL) *point = language_form()->point;
+    return text;
+}
+
 struct str visit_trim(struct str s) {
     while (s.n > 0 && strchr(" \t\r", s.p[0]) != NULL)
         s.p++, s.n--;

@@ -54,7 +54,12 @@ struct str visit_next_page(struct req *rq, const char *path, struct str cursor,
 struct str visit_text(struct req *rq, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */
-struct str visit_trim(struct str s);                      /* without blanks at both ends */
+/* A price as it was typed, with a point where the language has a comma, for the API; and one to be typed
+ * over.
+ */
+struct str visit_price(struct req *rq, const char *name);
+struct str visit_amount(struct req *rq, const struct price *price);
+struct str visit_trim(struct str s); /* without blanks at both ends */
 /* A member of a body: a field's whole number; or else its text, for the service to say what is wrong. */
 void visit_put_number(struct req *rq, struct json *body, const char *member, const char *field);
 int64_t visit_version(struct str text);   /* of a field; 0: none */

@@ -145,6 +145,20 @@ def test_without_javascript(people):
     buyer.sees("You cancelled this order.")
 
 
+def test_a_file_that_is_too_large_is_not_sent(people):
+    """The script says so beside it, before it is sent."""
+    seller = people.user()
+    seller.go(f"{make_show(seller, title())}/edit")
+    file = seller.page.get_by_label("A picture of your show")
+    file.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": bytes(10 * 1024 * 1024 + 1)})
+    expect(file).to_have_js_property("validationMessage", "Must have at most 10 MB.")
+    seller.page.get_by_role("button", name="Use this picture").click()
+    assert seller.path.endswith("/edit")
+    file.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": png(400, 300)})
+    seller.send("Use this picture")
+    seller.sees("Your picture is in place.")
+
+
 def test_a_picture_is_sent_and_seen(people):
     """By its form, without script; and what cannot be used is said beside it."""
     seller, other = people.user(java_script_enabled=False), people.user()

@@ -41,10 +41,26 @@ def test_small_ones_have_fewer_widths_and_the_next_one_takes_the_place(stack, se
     assert (first["width"], first["height"]) == (320, 240)
     second = put(seller, show, png(700, 300)).json()["picture"]["sizes"]
     assert [s["width"] for s in second] == [320, 640]
-    assert requests.get(stack.url + first["url"], timeout=DEADLINE).status_code == 404
     assert requests.get(stack.url + second[0]["url"], timeout=DEADLINE).status_code == 200
+    assert requests.get(stack.url + first["url"], timeout=DEADLINE).content[:4] == b"RIFF", "pages that are open still have it"
     assert requests.get(stack.url + second[0]["url"].replace("-320", "-1280"), timeout=DEADLINE).status_code == 404
+    rows = "select xmin::text from shows where id = %s union all select xmin::text from show_pictures where show_id = %s"
+    before = stack.sql("tickets", rows, show["id"], show["id"])
     assert put(seller, show, png(700, 300)).json()["picture"]["sizes"] == second, "the same picture has the same address"
+    assert stack.sql("tickets", rows, show["id"], show["id"]) == before, "and is not written again"
+    stack.sql("tickets", "update former_pictures set replaced_at = now() - interval '61 minutes' where show_id = %s", show["id"])
+    wait_until(lambda: requests.get(stack.url + first["url"], timeout=DEADLINE).status_code == 404, "the one before is forgotten")
+    assert requests.get(stack.url + second[0]["url"], timeout=DEADLINE).status_code == 200
+
+
+def test_pictures_of_shows_long_over_are_forgotten(stack, seller, show):
+    [size] = put(seller, show, png(400, 300)).json()["picture"]["sizes"]
+    later = make_show(seller)
+    put(seller, later, png(400, 300))
+    stack.sql("tickets", "update shows set starts_at = now() - interval '31 days' where id = %s", show["id"])
+    wait_until(lambda: "picture" not in seller.get(f"/api/shows/{show['id']}").json(), "the picture is forgotten")
+    wait_until(lambda: requests.get(stack.url + size["url"], timeout=DEADLINE).status_code == 404, "and its files")
+    assert "picture" in seller.get(f"/api/shows/{later['id']}").json()
 
 
 def test_lists_have_it(stack, seller):
@@ -60,6 +76,7 @@ def test_a_deleted_draft_has_no_picture(stack, seller, show):
     [size] = put(seller, show, png(400, 300)).json()["picture"]["sizes"]
     assert seller.delete(f"/api/shows/{show['id']}").status_code == 204
     assert requests.get(stack.url + size["url"], timeout=DEADLINE).status_code == 404
+    assert "picture" not in seller.get(f"/api/shows/{show['id']}").json(), "nor does it tell one"
     assert put(seller, show, png(400, 300)).status_code == 409
     assert stack.sql("tickets", "select 1 from show_pictures where show_id = %s", show["id"]) == []
 
@@ -68,7 +85,8 @@ def test_a_deleted_draft_has_no_picture(stack, seller, show):
     ("svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "must be a JPEG"), ("html", b"<html></html>", "must be a JPEG"),
     ("gif", b"GIF89a" + bytes(100), "must be a JPEG"), ("cut off", png()[:-20], "damaged"), ("missing rows", png(rows=100), "damaged"),
     ("a zip behind it", png() + b"PK\3\4" + bytes(50), "damaged"), ("a page behind it", png() + b"<script>alert(1)</script>", "damaged"),
-    ("small", png(300, 300), "at least 320"), ("a bomb", png(15000, 15000, rows=0), "at most 25 megapixels"),
+    ("one that moves", png(extra=chunk(b"acTL", bytes(8))), "must not move"), ("small", png(300, 300), "at least 320"),
+    ("a bomb", png(15000, 15000, rows=0), "at most 25 megapixels"),
     ("a real bomb", png(5100, 5100), "at most 25 megapixels"), ("a long one", png(70000, 200, rows=0), "at most 25 megapixels")])
 def test_pictures_refused(seller, show, name, picture, words):
     """Whatever they are said to be."""
@@ -104,7 +122,7 @@ def send(user, show, picture, **headers):
 
 @pytest.mark.parametrize("name, picture, query", [
     ("good", png(), "done=picture"), ("svg", b"<svg/>", "picture=kind"), ("small", png(200, 200), "picture=small"), ("none", b"", "picture=none"),
-    ("huge", bytes(10 * 1024 * 1024 + 1), "picture=bytes")])
+    ("huge", bytes(10 * 1024 * 1024 + 1), "picture=bytes"), ("more than is read at all", bytes(20 * 1000 * 1000), "picture=bytes")])
 def test_a_form_leads_back(stack, seller, show, name, picture, query):
     answer = send(seller, show, picture)
     assert answer.status_code == 303 and answer.headers["Location"] == f"/shows/{show['id']}/edit?{query}#picture"
@@ -116,6 +134,14 @@ def test_what_is_no_form_and_who_is_a_stranger(stack, seller, show):
     assert seller.post(f"/api/shows/{show['id']}/picture-form", files={"other": ("a.png", png(), "image/png")}).status_code == 400
     assert send(User(stack.url), show, png()).headers["Location"].startswith(f"/shows/{show['id']}/edit?"), "where one is asked to sign in"
     assert "picture" not in seller.get(f"/api/shows/{show['id']}").json()
+
+
+def test_a_form_of_a_show_that_takes_none_leads_to_the_show(stack, seller, other, show):
+    """Whose page says why."""
+    page = f"/shows/{show['id']}"
+    assert send(other, show, png()).headers["Location"] == page
+    assert seller.delete(f"/api/shows/{show['id']}").status_code == 204
+    assert send(seller, show, png()).headers["Location"] == page
 
 
 def test_a_form_of_another_site_is_refused(stack, seller, show):
@@ -137,15 +163,18 @@ def read_by(script, stack, seller, show, tmp_path):
 
 
 def test_the_program_has_nothing_of_tickets(stack, seller, show, tmp_path):
-    """Neither its settings nor its files."""
-    answer = read_by(f"env > {tmp_path}/env\nls /proc/self/fd | wc -l > {tmp_path}/fds\nexit 2", stack, seller, show, tmp_path)
+    """Neither its settings nor its files, nor its log."""
+    answer = read_by(f"env > {tmp_path}/env\nls /proc/self/fd | wc -l > {tmp_path}/fds\nreadlink /proc/$$/fd/2 > {tmp_path}/log\nexit 2",
+                     stack, seller, show, tmp_path)
     assert answer.status_code == 400 and "damaged" in answer.text
     assert {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()} <= {"PWD", "SHLVL", "_", "OLDPWD"}
     assert int((tmp_path / "fds").read_text()) == 4, "in, out, errors, and that of the listing itself"
+    assert (tmp_path / "log").read_text() == "/dev/null\n", "what it says is not said in the log of tickets"
 
 
 @pytest.mark.parametrize("script, status", [
-    ("exit 0", 503), ("printf '\\1\\0\\0\\0\\264\\0\\0\\0\\377\\377\\377\\377'; exit 0", 503), ("kill -9 $$", 400), ("exit 99", 400), ("exit 8", 503)])
+    ("exit 0", 503), ("printf '\\1\\0\\0\\0\\264\\0\\0\\0\\377\\377\\377\\377'; exit 0", 503), ("kill -9 $$", 400), ("exit 99", 400), ("exit 8", 503),
+    ("exit 126", 503), ("exit 127", 503)])
 def test_what_the_program_says_is_not_believed(stack, seller, show, tmp_path, script, status):
     """It may have been taken over by a picture."""
     answer = read_by(script, stack, seller, show, tmp_path)

@@ -461,6 +461,10 @@ def test_texts(tmp_path):
     ("page.html:1: home.left wants all, n", {}, "<p>{{text.home.left}}</p>"),
     ("page.html:1: home.left wants all, n", {}, "{{params n int}}<p>{{say home.left n=n}}</p>"),
     ("page.html:1: there is no x; there are n", {}, "{{params n int}}<p>{{say home.left n=n all=x}}</p>"),
+    ("page.html:1: “Tickets” is in one language", {}, "<p>Onsale: Tickets</p>"),
+    ("page.html:1: “Tickets” is in one language", {}, "<title>Tickets</title>"),
+    ("page.html:1: “the” is in one language", {}, "<p title='the {{text.home.title}}'></p>"),
+    ("page.html:2: “For” is in one language", {}, "\n<meta name='description' content='For you'>"),
     ("page.html:1: {{say KEY NAME=VALUE", {}, "{{params n int}}<p>{{say home.left n}}</p>")])
 def test_texts_refused(tmp_path, message, changes, page):
     assert message in generate_texts(tmp_path, WORDS | changes, page)

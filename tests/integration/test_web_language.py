@@ -56,6 +56,25 @@ def test_a_show_in_german(web):
     assert "Tue 1 Jun 2027, 20:00" in Browser(web).go("/").words
 
 
+def test_prices_are_typed_as_they_are_written(web):
+    """With a comma, in German; a point is taken, too. What cannot be a price reaches the API as it is."""
+    browser = german(web, token=True)
+    web.services.answers["POST /api/tickets"] = (400, refusal("must be a price", "price"))
+    for typed, sent in {"45,50": "45.50", "45.50": "45.50", "45": "45", "1.045,50": "1.045,50", "4,5,0": "4.5,0", "": ""}.items():
+        answer = browser.submit(browser.go("/sell").page, "/sell", title="A seat", price=typed)
+        assert web.services.asked("POST", "/api/tickets")[-1]["body"]["price"] == sent
+        assert browser.fields(answer.page, "/sell")["price"] == typed, "to be typed over"
+    english = Browser(web, token=True)
+    english.submit(english.go("/sell").page, "/sell", title="A seat", price="45,50")
+    assert web.services.asked("POST", "/api/tickets")[-1]["body"]["price"] == "45,50"
+    mine = serve_ticket(web, ticket(browser.id))
+    assert browser.fields(browser.go(f"{mine}/edit").page, f"{mine}/edit")["price"] == "1234,50"
+    path = serve_show(web, show(browser.id, status="draft"))
+    web.services.answers[f"POST /api{path}/areas"] = (202, {})
+    browser.submit(browser.go(path).page, f"{path}/areas", name="Pit", price="20,5", places="15")
+    assert web.services.asked("POST", f"/api{path}/areas")[0]["body"]["price"] == "20.5"
+
+
 def test_what_services_say_is_said_in_german(web):
     """With what is particular about it; what is not known stays as it is."""
     browser = german(web)

@@ -5,14 +5,18 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <png.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <turbojpeg.h>
+#include <unistd.h>
 #include <webp/decode.h>
 #include <webp/encode.h>
 
 #include "orientation.h"
 #include "picture.h"
+#include "sandbox.h"
 
 /* The left half is red and the right half is blue; the upper half is brighter. */
 static uint8_t *pixels(int width, int height) {
@@ -256,6 +260,26 @@ static void nothing_but_pixels_comes_out(void **state) {
     buf_free(&out);
 }
 
+/* Whoever takes the program over has no other file to write to. */
+static void it_writes_to_its_output_alone(void **state) {
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* calls are not limited in these builds */
+#endif
+    int status, files[2];
+    assert_return_code(pipe(files), errno);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(files[1], STDOUT_FILENO);
+        bool limited = sandbox_enter() && write(STDOUT_FILENO, "x", 1) == 1;
+        _exit(limited && write(STDERR_FILENO, "x", 1) < 0 && write(files[1], "x", 1) < 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(files[0]);
+    close(files[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_kinds_are_made_into_their_widths),
@@ -266,6 +290,7 @@ int main(void) {
         cmocka_unit_test(too_many_pixels_are_refused_before_they_are_read),
         cmocka_unit_test(what_has_more_behind_its_end_is_refused),
         cmocka_unit_test(nothing_but_pixels_comes_out),
+        cmocka_unit_test(it_writes_to_its_output_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

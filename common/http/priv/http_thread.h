@@ -2,7 +2,7 @@
  *
  * http.c         starting and ending: configuration, listeners, threads
  * http_thread.c  one thread: its loop, its slow connections, its drain
- * http_bodies.c  which requests may have a large body, and how many at a time
+ * http_bodies.c  which requests may have a large body; http_large.c, how many at a time
  * http_listen.c  sockets and limits; linger.c, closing so that an answer arrives
  * errors.c       h2o's own errors, put into our form
  * http_stats.c   counters by route, and their text for /metrics; http_log.c, the request line
@@ -89,13 +89,7 @@ static inline struct http_thread *http_thread_of(const h2o_conn_t *conn) {
 }
 
 void *http_thread_main(void *thread);
-
-/* --- http_bodies.c --- */
-/* How large the body of a request may be. Its path need not be looked at before. */
-size_t http_body_max(const struct http_thread *t, const h2o_req_t *req);
-/* For how long a request may take to arrive, a call a request and sweep; 0: it is to end now. *large counts
- * the large ones of this sweep. */
-int64_t http_reading_ms(const struct http_thread *t, const h2o_req_t *req, int *large);
+const char *http_reason(int status); /* http_reason.c: the words behind it in a status line */
 
 static inline void http_count_in_flight(struct http_thread *t, int change) {
     int now = atomic_load_explicit(&t->in_flight, memory_order_relaxed); /* only its own thread writes it */

@@ -72,6 +72,11 @@ void cors_add_headers(h2o_req_t *h2o); /* those that every answer carries; none 
  * Returns the content type. */
 const char *errors_write(struct json *j, h2o_req_t *req, int status, const char *field, const char *message);
 const char *errors_too_large(const struct http_thread *t, const h2o_req_t *req); /* what a 413 says */
+/* When h2o closes its socket, what still arrives is thrown away for a while, so that the answer is not lost.
+ */
+void errors_keep_socket(h2o_req_t *req);
 void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this form */
 
+/* Whose session a request has that may still be arriving. */
+bool req_signed_in(struct http_thread *t, const h2o_req_t *req, struct uuid *user);
 struct str req_cookie(struct str header, struct str name, bool *found);

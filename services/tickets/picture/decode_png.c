@@ -81,9 +81,21 @@ static bool has_long_side(struct str sent) {
     return png_get_uint_32(p) > PICTURE_SIDE_MOST || png_get_uint_32(p + 4) > PICTURE_SIDE_MOST;
 }
 
+/* An APNG says so before its pixels. libpng passes over it, and would take its first picture for all. */
+static bool moves(struct str sent) {
+    enum { SIGNATURE = 8, AROUND = 12 }; /* of a chunk: length, name, sum */
+    const unsigned char *p = (const unsigned char *)sent.p;
+    for (size_t at = SIGNATURE; at + AROUND <= sent.n; at += AROUND + png_get_uint_32(p + at)) {
+        if (memcmp(p + at + 4, "acTL", 4) == 0) return true;
+        if (memcmp(p + at + 4, "IDAT", 4) == 0) return false;
+    }
+    return false;
+}
+
 enum picture_verdict decode_png(struct str sent, WebPPicture *out) {
     struct png_job job = {.at = sent.p, .end = sent.p + sent.n, .out = out, .verdict = PICTURE_LIMITS};
     if (has_long_side(sent)) return PICTURE_LARGE;
+    if (moves(sent)) return PICTURE_MOVES;
     job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
     if (job.png != NULL) job.info = png_create_info_struct(job.png);
     if (job.info != NULL) try_to_read(&job);

@@ -1,5 +1,5 @@
-/* sandbox: what this process may do from now on: compute, within limits of memory and time, and write to the
- * files that it has. Linux. */
+/* sandbox: what this process may do from now on: compute, within limits of memory and time, and write to its
+ * standard output. Linux. */
 #pragma once
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@ with req as (
 ), sellers as (
     select distinct on (r.id) r.* from req r join locked l on l.id = r.id and l.user_id = r.user_id order by r.id, r.ordinal
 ), changed as (
-    update shows s set status = 'cancelled', version = next_version(l.version)
+    update shows s set status = 'cancelled', version = next_version(l.version), picture = null
       from locked l join sellers r on r.id = l.id
      where s.id = l.id and l.status = 'draft'
     returning s.*
@@ -19,6 +19,8 @@ with req as (
       from changed c join sellers r on r.id = c.id
 ), without_picture as (
     delete from show_pictures p using changed c where p.show_id = c.id
+), without_former as (
+    delete from former_pictures p using changed c where p.show_id = c.id
 ), locked_areas as (
     select a.id from areas a join changed c on c.id = a.show_id order by a.id for update of a
 ), ended as (

@@ -1,5 +1,5 @@
--- Gives shows their pictures, in place of those before. That is no change of a show for others: it has no event and no new version. Of
--- several pictures of a show in one batch the last one stays.
+-- Gives shows their pictures, in place of those before, which are kept for a while. That is no change of a show for others: it has no event
+-- and no new version. Of several pictures of a show in one batch the last one stays. The picture that is there already is not written again.
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[]) with ordinality
         as r (id, user_id, picture, hash, small, medium, large, ordinal)
@@ -15,15 +15,26 @@ with req as (
 ), last as (
     select distinct on (id) * from judged where verdict = 'done' order by id, ordinal desc
 ), changed as (
-    update shows s set picture = f.picture from last f where s.id = f.id returning s.*
+    update shows s set picture = f.picture from last f where s.id = f.id and s.picture is distinct from f.picture
+), former as (
+    insert into former_pictures (show_id, hash, small, medium, large, replaced_at)
+    select p.show_id, p.hash, p.small, p.medium, p.large, now()
+      from last f
+     cross join lateral (select * from show_pictures n where n.show_id = f.id limit 1) p
+     where p.hash <> f.hash
+     order by p.show_id
+        on conflict (show_id) do update
+       set hash = excluded.hash, small = excluded.small, medium = excluded.medium, large = excluded.large, replaced_at = excluded.replaced_at
 ), kept as (
     insert into show_pictures (show_id, hash, small, medium, large)
     select id, hash, small, medium, large from last order by id
         on conflict (show_id) do update
        set hash = excluded.hash, small = excluded.small, medium = excluded.medium, large = excluded.large
+     where show_pictures.hash <> excluded.hash
 )
-select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,
-       c.version, c.phases, c.picture, j.verdict
+select j.ordinal, l.id, l.title, l.venue, l.city, l.starts_at, l.time_zone, l.description, l.currency, l.status, l.per_user, l.user_id,
+       l.version, l.phases, f.picture, j.verdict
   from judged j
-  left join changed c on c.id = j.id
+  left join locked l on l.id = j.id
+  left join last f on f.id = j.id
  order by j.ordinal

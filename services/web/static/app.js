@@ -361,6 +361,15 @@
         field.after(button);
     }
 
+    // --- files: what is too large is not sent ---
+
+    for (const field of all("input[type=file][data-most]")) {
+        field.addEventListener("change", () => {
+            field.setCustomValidity(field.files[0]?.size > Number(field.dataset.most) ? field.dataset.tooLarge : "");
+            field.reportValidity();
+        });
+    }
+
     // --- seats that are picked ---
 
     const pick = document.getElementById("pick");
