@@ -59,6 +59,14 @@ static inline void uuid_format(const struct uuid *id, char out[UUID_TEXT]) {
     out[8] = out[13] = out[18] = out[23] = '-';
 }
 
+/* When it was made, by the clock of whoever made it; ids that are not of version 7 have any time. */
+static inline int64_t uuid_ms(const struct uuid *id) {
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | id->b[i];
+    return ms;
+}
+
 static inline bool uuid_eq(const struct uuid *a, const struct uuid *b) {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }

@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 #include "arena.h"
 #include "charge_metrics.h"
@@ -9,7 +10,9 @@
 #include "queries.h"
 
 enum {
-    ORDER_WAIT_MS = 300, /* an order just placed may not have come here yet */
+    ORDER_WAIT_MS = 300, /* an order just placed may not have come here yet ... */
+    ORDER_YOUNG_MS = 5000,
+    ORDER_LOOK_MS = 128, /* ... nor for so long, if Kafka is slow: looked for less often */
     POLL_MS = 80,        /* how often whoever waits for what another request began looks */
     SOON_MS = 2000,      /* a payment whose turn is later is answered while it waits in line */
     SETTLE_MS = 1000,    /* what waiting may take beyond Stripe's own time */
@@ -174,6 +177,21 @@ static void refuse(struct req *rq, struct str verdict) {
             req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
 }
 
+static bool is_young(const struct given_id *g) {
+    return g->given && llabs(clock_wall_us() / 1000 - uuid_ms(&g->id)) < ORDER_YOUNG_MS;
+}
+
+/* It may be on its way here, or be nobody's. */
+static void await_order(struct req *rq) {
+    const struct payment_request *p = req_state(rq);
+    if (req_later_within(rq, ask_start, ORDER_WAIT_MS)) return;
+    bool known_soon = is_young(&p->of_order) || is_young(&p->of_purchase);
+    if (known_soon && clock_mono_us() - p->began_us < ORDER_YOUNG_MS * INT64_C(1000))
+        req_after(rq, ORDER_LOOK_MS, ask_start);
+    else
+        req_fail(rq, 404, NULL, "No such order");
+}
+
 static void on_started(struct req *rq, const struct rows *rows) {
     struct charge c;
     charge_read(rows, 0, &c);
@@ -189,7 +207,7 @@ static void on_started(struct req *rq, const struct rows *rows) {
         if (charge_in(&c, "abandoned")) charge_worker_wake(service->worker);
         wait_for_outcome(rq, ask_start);
     } else if (str_eq(c.verdict, STR("missing"))) {
-        if (!req_later_within(rq, ask_start, ORDER_WAIT_MS)) req_fail(rq, 404, NULL, "No such order");
+        await_order(rq);
     } else {
         refuse(rq, c.verdict);
     }

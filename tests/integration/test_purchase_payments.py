@@ -319,6 +319,23 @@ def test_one_of_the_two_ids(buyer):
     refused(pay(buyer, None, purchaseId=missing_id()), 404)
 
 
+def test_an_order_that_comes_late_is_waited_for(stack, buyer, books):
+    """Kafka may need a second between the answer to an order and its event; its id tells that it is new."""
+    purchase = Purchase(buyer.id)
+    purchase.id = uuid.UUID(int=uuid.UUID(missing_id()).int & ~0xf)
+    told = purchase.change()
+    asked = now_ms()
+    with ThreadPoolExecutor() as pool:
+        paying = pool.submit(pay, buyer, purchase)
+        wait_until(lambda: now_ms() > asked + 1000, "a second has passed")
+        assert not paying.done()
+        for event in told:
+            put(stack, event)
+        answer = paying.result()
+    assert answer.status_code == 201, answer.text
+    assert len(money(books, purchase)) == 1
+
+
 def test_partly_known(stack, buyer, books):
     purchase = Purchase(buyer.id)
     first, second, third = purchase.change()

@@ -389,8 +389,9 @@ def test_a_refund_by_hand_of_what_has_to_go_back(stack, buyer, order, books):
     books.settings(refund_refused=1)
     intent = owed(stack, buyer, order, books)
     wait_until(lambda: soon(stack, order) or returned(stack, order)[0][1] >= 2, "it was refused")
-    books.settings(refund_refused=0)
-    stack.sql("payments", "update returns set state = 'stuck', ask = null, ask_at = null where order_id = %s", order["id"])
+    with paused(stack):  # it must not be tried again in between
+        stack.sql("payments", "update returns set state = 'stuck', ask = null, ask_at = null where order_id = %s", order["id"])
+        books.settings(refund_refused=0)
     books.post("/v1/refunds", payment_intent=intent)
     charge_becomes(buyer, order, "refunded")
     assert returned(stack, order)[0][0] == "done" and money(books, order) == [("succeeded", 2050, 2050, 1)]
