@@ -68,12 +68,11 @@ static inline int64_t uuid_ms(const struct uuid *id) {
 }
 
 /* For tables of ids that services make: nobody can choose them to collide. Of the second half, which is
- * random; seats of an area differ in its last three bytes alone, so these count as much as the first. */
+ * random; seats of an area differ in its last three bytes alone, so each byte reaches all bits. */
 static inline uint32_t uuid_hash(const struct uuid *id) {
     uint64_t half;
     memcpy(&half, id->b + 8, sizeof half);
-    half = __builtin_bswap64(
-        half); /* the last byte, which runs fastest, lowest: where a product carries furthest */
+    half = (half ^ half >> 32) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)((half ^ half >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
