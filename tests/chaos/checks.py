@@ -198,22 +198,22 @@ class Checks:
     # --- rule 9 ---
 
     def queue_is_fair(self):
-        """Whoever was told that he has joined has one place, the same in each answer and by the topic. Whose turn it is never falls, from an
-        answer to those that were asked for after it; and nobody has bought before his turn."""
+        """Whoever was told that he has joined has one place, the same in each answer and by the topic. Whose turn it is never falls, at any of
+        those that are asked. Nobody has bought before his turn."""
         [[show]] = self.stack.sql("tickets", "select id::text from shows")
         [queue] = queue_proof.rounds(self.stack, show)
         assert queue.faults == [], f"the queue of show {show}: {queue.faults}"
         for e in self.history.of("join"):
             assert e["outcome"] != OK or e["user"] in queue.joined, f"user {e['user']}, who joined on line {e['line']}, has lost his place"
-        told = [e for e in self.history.of("place") if e["outcome"] == OK]
-        for e in told:
-            place = e["answer"]["place"]
-            assert place is None or place == queue.places[e["user"]], f"user {e['user']}, line {e['line']}: place {place} is {queue.places[e['user']]}"
-        ended, highest = sorted(told, key=lambda e: e["end"]), 0
-        for e in sorted(told, key=lambda e: e["start"]):
-            while ended[0]["end"] < e["start"]:
-                highest = max(highest, ended.pop(0)["answer"]["serving"])
-            assert e["answer"]["serving"] >= highest, f"place {highest} had its turn, and on line {e['line']} it is {e['answer']['serving']}"
+        told = collections.defaultdict(list)
+        for e in self.history.of("place"):
+            if e["outcome"] == OK:
+                place = e["answer"]["place"]
+                assert place is None or place == queue.places[e["user"]], f"user {e['user']}, line {e['line']}: place {place} is {queue.places[e['user']]}"
+                told[e["at"]].append(e)
+        assert sum(map(len, told.values())) > 0, "nobody was told his place: this says nothing"
+        for answers in told.values():
+            self.serving_never_falls(answers)
         bought = self.stack.sql("orders", """
             select e.user_id::text, min(e.id::text) from order_events e join shows w on w.id = e.show_id
              where e.type = 'OrderCreated'
@@ -223,6 +223,15 @@ class Checks:
              group by e.user_id""")
         for user, order in bought:
             assert queue.places.get(user, queue.serving + 1) <= queue.serving, f"order {order}: it was not the turn of {user}"
+
+    @staticmethod
+    def serving_never_falls(answers):
+        """From an answer to those that were asked for after it, at the same address."""
+        ended, highest = sorted(answers, key=lambda e: e["end"]), 0
+        for e in sorted(answers, key=lambda e: e["start"]):
+            while ended[0]["end"] < e["start"]:
+                highest = max(highest, ended.pop(0)["answer"]["serving"])
+            assert e["answer"]["serving"] >= highest, f"place {highest} had its turn, and on line {e['line']} it is {e['answer']['serving']}"
 
     def shows_agree(self):
         """Whichever version of tickets said it, to whichever version of orders."""

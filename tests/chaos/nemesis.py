@@ -20,7 +20,7 @@ from wiring import CLOCKED
 ARMS = 3  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
 HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
-REPLICATED = ("orders", "tickets", "payments")
+REPLICATED = ("orders", "tickets", "payments", "waiting")
 OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales", "waiting")
 FAULTS = {
     "slow": {"latency_ms": 1500, "webhook_delay_ms": 1000},

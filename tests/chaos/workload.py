@@ -31,7 +31,7 @@ class Doors:
 
     def __init__(self, stack):
         self.lock = threading.Lock()
-        self.urls = {service: [stack.url, stack.env[f"{service.upper()}_URL"]] for service in SERVICES.values()} | {"waiting": [stack.url]}
+        self.urls = {service: [stack.url, stack.env[f"{service.upper()}_URL"]] for service in (*SERVICES.values(), "waiting")}
 
     def open(self, service, url):
         with self.lock:
@@ -63,7 +63,7 @@ class Person:
             status, text = 0, {"failure": str(failure)[:200]}
         outcome = OK if 200 <= status < 300 else REFUSED if 400 <= status < 500 else UNKNOWN
         about |= headers or {}
-        self.crowd.history.add(do=do, who=self.name, user=self.id, start=start, end=now_us(), outcome=outcome, status=status, answer=text,
+        self.crowd.history.add(do=do, who=self.name, user=self.id, at=url, start=start, end=now_us(), outcome=outcome, status=status, answer=text,
                                **about)
         return outcome, text
 
