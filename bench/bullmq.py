@@ -1,5 +1,5 @@
 """BullMQ's delayed jobs on Redis, which bench/wheel.py and bench/expiration.py measure beside ours: what stands for timers in systems
-of this kind. It starts a Redis of its own, which writes nothing to disk. Import harness first.
+of this kind. It starts a Redis of its own, which writes nothing to disk unless it is told to. Import harness first.
 """
 import contextlib
 import socket
@@ -28,10 +28,10 @@ def measures(*command):
 
 
 @contextlib.contextmanager
-def redis(work):
+def redis(work, *words):
     port = free_port()
     say(f"starting redis-server on port {port}")
-    with subprocess.Popen([program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", work, "--save", ""],
+    with subprocess.Popen([program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", work, "--save", "", *words],
                           stdout=subprocess.DEVNULL) as server:
         try:
             for _ in range(100):

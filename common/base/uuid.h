@@ -67,6 +67,15 @@ static inline int64_t uuid_ms(const struct uuid *id) {
     return ms;
 }
 
+/* For tables of ids that services make: nobody can choose them to collide. Of the second half, which is
+ * random; seats of an area differ in its last three bytes alone, so each byte reaches all bits. */
+static inline uint32_t uuid_hash(const struct uuid *id) {
+    uint64_t half;
+    memcpy(&half, id->b + 8, sizeof half);
+    half = (half ^ half >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)((half ^ half >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 static inline bool uuid_eq(const struct uuid *a, const struct uuid *b) {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }

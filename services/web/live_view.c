@@ -134,13 +134,8 @@ bool live_view_reaches(const struct live_view *view, struct str place) {
 
 /* --- tickets and orders --- */
 
-/* The last bytes of an id are random, and not of a client's choice: services make the ids that are on topics.
- */
 static struct slot **bucket_of(const struct live_view *view, const struct uuid *id) {
-    uint64_t hash;
-    memcpy(&hash, id->b + 8, sizeof hash);
-    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15); /* its last byte counts as much as its first */
-    return &view->buckets[hash >> 32 & (view->nbuckets - 1)];
+    return &view->buckets[uuid_hash(id) & (view->nbuckets - 1)];
 }
 
 static struct slot **find(const struct live_view *view, const struct uuid *id) {

@@ -48,16 +48,9 @@ void windows_free(struct windows *w) {
 
 /* --- tickets --- */
 
-/* Ids are given out by tickets, and their second half is random: nobody can choose them to collide. */
-static uint32_t home_of(uint32_t mask, const struct uuid *id) {
-    uint64_t half;
-    memcpy(&half, id->b + 8, sizeof half);
-    return (uint32_t)(half * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-}
-
 /* Where it is, or the empty place where it belongs. */
 static struct ticket **slot_of(struct ticket **slots, uint32_t mask, const struct uuid *id) {
-    uint32_t at = home_of(mask, id);
+    uint32_t at = uuid_hash(id) & mask;
     while (slots[at] != NULL && !uuid_eq(&slots[at]->id, id))
         at = (at + 1) & mask;
     return &slots[at];
@@ -93,7 +86,7 @@ static struct ticket *take_out(struct windows *w, uint32_t at) {
     struct ticket *t = w->slots[at];
     w->slots[at] = NULL;
     for (uint32_t next = (at + 1) & w->mask; w->slots[next] != NULL; next = (next + 1) & w->mask) {
-        uint32_t home = home_of(w->mask, &w->slots[next]->id);
+        uint32_t home = uuid_hash(&w->slots[next]->id) & w->mask;
         if (((next - home) & w->mask) < ((next - at) & w->mask)) continue;
         w->slots[at] = w->slots[next];
         w->slots[next] = NULL;

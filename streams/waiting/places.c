@@ -51,7 +51,7 @@ void places_free(struct places *p) {
 
 /* The slot that has this user, or the free one where he belongs. */
 static uint32_t *slot_of(const struct places *p, const struct uuid *user) {
-    uint32_t i = table_hash(user) & p->mask;
+    uint32_t i = uuid_hash(user) & p->mask;
     while (p->slots[i] != 0 && !uuid_eq(&p->people[p->slots[i] - 1].user, user))
         i = (i + 1) & p->mask;
     return &p->slots[i];

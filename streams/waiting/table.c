@@ -6,16 +6,9 @@
 
 enum { FIRST = 16 };
 
-uint32_t table_hash(const struct uuid *id) {
-    uint64_t high, low;
-    memcpy(&high, id->b, 8);
-    memcpy(&low, id->b + 8, 8);
-    return (uint32_t)(((low ^ high) * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
-}
-
 /* Where it is, or the free slot where it belongs. */
 static void **slot_of(const struct table *t, const struct uuid *id) {
-    uint32_t i = table_hash(id) & (t->size - 1);
+    uint32_t i = uuid_hash(id) & (t->size - 1);
     while (t->slots[i] != NULL && !uuid_eq(t->slots[i], id))
         i = (i + 1) & (t->size - 1);
     return &t->slots[i];

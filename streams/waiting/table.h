@@ -11,8 +11,6 @@ struct table {
     uint32_t count, size;
 };
 
-/* The last bits of an id of ours are random; others are mixed in for ids that are not. */
-uint32_t table_hash(const struct uuid *id);
 void *table_find(const struct table *t, const struct uuid *id); /* NULL: not there */
 void table_add(struct table *t, void *thing);                   /* its id is not there yet */
 /* The next thing from *at on, or NULL at the end; *at begins with 0. */

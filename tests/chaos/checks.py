@@ -6,6 +6,7 @@ import subprocess
 import crowd
 import money
 import ownership
+import queue_proof
 from history import OK, REFUSED
 from support import ASKS_SOON, DEADLINE, wait_until
 from workload import PER_USER
@@ -38,6 +39,7 @@ class Checks:
         self.purchases_are_whole()
         self.places_are_kept()
         self.phases_are_kept()
+        self.queue_is_fair()
         self.shows_agree()
         return self.linearizable()
 
@@ -192,6 +194,44 @@ class Checks:
             select c.used, c.uses, count(u.hash) from codes c left join code_uses u on u.hash = c.hash
              group by c.hash having c.used > c.uses or c.used <> count(u.hash)""")
         assert wrong == [], f"codes used, of so many uses, by so many people: {wrong}"
+
+    # --- rule 9 ---
+
+    def queue_is_fair(self):
+        """Whoever was told that he has joined has one place, the same in each answer and by the topic. Whose turn it is never falls, at any of
+        those that are asked. Nobody has bought before his turn."""
+        [[show]] = self.stack.sql("tickets", "select id::text from shows")
+        [queue] = queue_proof.rounds(self.stack, show)
+        assert queue.faults == [], f"the queue of show {show}: {queue.faults}"
+        for e in self.history.of("join"):
+            assert e["outcome"] != OK or e["user"] in queue.joined, f"user {e['user']}, who joined on line {e['line']}, has lost his place"
+        told = collections.defaultdict(list)
+        for e in self.history.of("place"):
+            if e["outcome"] == OK:
+                place = e["answer"]["place"]
+                assert place is None or place == queue.places[e["user"]], f"user {e['user']}, line {e['line']}: place {place} is {queue.places[e['user']]}"
+                told[e["at"]].append(e)
+        assert sum(map(len, told.values())) > 0, "nobody was told his place: this says nothing"
+        for answers in told.values():
+            self.serving_never_falls(answers)
+        bought = self.stack.sql("orders", """
+            select e.user_id::text, min(e.id::text) from order_events e join shows w on w.id = e.show_id
+             where e.type = 'OrderCreated'
+               and exists (select from jsonb_array_elements(w.phases) p
+                            where (p ->> 'queue')::boolean and e.occurred_at >= (p ->> 'opensAt')::timestamptz
+                              and e.occurred_at < (p ->> 'closesAt')::timestamptz)
+             group by e.user_id""")
+        for user, order in bought:
+            assert queue.places.get(user, queue.serving + 1) <= queue.serving, f"order {order}: it was not the turn of {user}"
+
+    @staticmethod
+    def serving_never_falls(answers):
+        """From an answer to those that were asked for after it, at the same address."""
+        ended, highest = sorted(answers, key=lambda e: e["end"]), 0
+        for e in sorted(answers, key=lambda e: e["start"]):
+            while ended[0]["end"] < e["start"]:
+                highest = max(highest, ended.pop(0)["answer"]["serving"])
+            assert e["answer"]["serving"] >= highest, f"place {highest} had its turn, and on line {e['line']} it is {e['answer']['serving']}"
 
     def shows_agree(self):
         """Whichever version of tickets said it, to whichever version of orders."""

@@ -20,8 +20,8 @@ from wiring import CLOCKED
 ARMS = 3  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
 HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
-REPLICATED = ("orders", "tickets", "payments")
-OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales")
+REPLICATED = ("orders", "tickets", "payments", "waiting")
+OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales", "waiting")
 FAULTS = {
     "slow": {"latency_ms": 1500, "webhook_delay_ms": 1000},
     "wrong": {"error_before": 0.2, "error_after": 0.2, "error_kept": 0.1, "rate_limit": 0.1, "drop_before": 0.1, "drop_after": 0.1,
@@ -73,8 +73,8 @@ class Nemesis(Background):
         # The deed, what it may be done to, how often compared with the others.
         self.deeds = [
             (self.kill, [*OURS, *ground, "edge"], 8),
-            (self.kill, ["orders", "tickets", "payments", "expiration"], 6),
-            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", *brokers, *databases], 3),
+            (self.kill, ["orders", "tickets", "payments", "expiration", "waiting"], 6),
+            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", "waiting", *brokers, *databases], 3),
             (self.restart, [*OURS, *brokers, *databases], 3),
             (self.fault, list(FAULTS), 3),
             (self.come, REPLICATED, 2),

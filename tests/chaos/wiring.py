@@ -12,8 +12,8 @@ import stack as dev  # of dev/, as support has made it known
 from processes import kafkas
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-CLOCKED = ("auth", "tickets", "orders", "payments", "expiration", "sales", "stripe-sandbox")
-READERS = ("tickets", "orders", "payments", "expiration", "sales")  # those that are clients of Kafka
+CLOCKED = ("auth", "tickets", "orders", "payments", "expiration", "sales", "waiting", "stripe-sandbox")
+READERS = ("tickets", "orders", "payments", "expiration", "sales", "waiting")  # those that are clients of Kafka
 KEEPERS = ("auth", "tickets", "orders", "payments")
 
 
@@ -105,8 +105,10 @@ class Wiring:
             told["KAFKA_BROKERS"] = brokers[name]
             registry = self.ports["registry"]
             told["SCHEMA_REGISTRY_URL"] = usual["SCHEMA_REGISTRY_URL"].replace(f":{registry}/", f":{self.link(name, 'registry', registry)}/")
-        if name in ("tickets", "orders", "payments"):
+        if name in ("tickets", "orders", "payments", "waiting"):
             told["JWKS_URL"] = f"http://127.0.0.1:{self.link(name, 'auth', self.ports['auth'])}/.well-known/jwks.json"
+        if name == "waiting":
+            told["ORDERS_API"] = f"http://127.0.0.1:{self.link('waiting', 'orders', self.ports['orders'])}"
         if name == "payments":
             told["STRIPE_URL"] = f"http://127.0.0.1:{self.link(name, 'stripe', self.ports['stripe-sandbox'])}"
         if name == "stripe-sandbox":

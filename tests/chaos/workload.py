@@ -20,7 +20,7 @@ CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_a
 SERVICES = {"/api/tickets": "tickets", "/api/shows": "tickets", "/api/orders": "orders", "/api/purchases": "orders", "/api/payments": "payments"}
 AREAS = [{"name": "Stalls", "price": 30, "rows": [{"name": row, "from": 1, "to": 10} for row in "ABC"]}, {"name": "Floor", "price": 20, "places": 30}]
 PER_USER = 6
-# The show is sold to fans first, then for a while to nobody: (opens, closes) in seconds from when it is made.
+# The show is sold to fans first, then for a while to nobody, then to those who come in from its queue: (opens, closes) in seconds from when it is made.
 FANS, EVERYBODY = (-3600, 25), (30, 86_400)
 FANS_PER_USER, CODES, CODE_USES = 3, 3, 4
 SHOW = {"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z", "timeZone": "Europe/Zurich", "perUser": PER_USER}
@@ -31,7 +31,7 @@ class Doors:
 
     def __init__(self, stack):
         self.lock = threading.Lock()
-        self.urls = {service: [stack.url, stack.env[f"{service.upper()}_URL"]] for service in SERVICES.values()}
+        self.urls = {service: [stack.url, stack.env[f"{service.upper()}_URL"]] for service in (*SERVICES.values(), "waiting")}
 
     def open(self, service, url):
         with self.lock:
@@ -42,7 +42,7 @@ class Doors:
             self.urls[service].remove(url)
 
     def choose(self, dice, path):
-        service = next(name for prefix, name in SERVICES.items() if path.startswith(prefix))
+        service = "waiting" if path.endswith("/queue") else next(name for prefix, name in SERVICES.items() if path.startswith(prefix))
         with self.lock:
             return dice.choice(self.urls[service])
 
@@ -63,7 +63,7 @@ class Person:
             status, text = 0, {"failure": str(failure)[:200]}
         outcome = OK if 200 <= status < 300 else REFUSED if 400 <= status < 500 else UNKNOWN
         about |= headers or {}
-        self.crowd.history.add(do=do, who=self.name, user=self.id, start=start, end=now_us(), outcome=outcome, status=status, answer=text,
+        self.crowd.history.add(do=do, who=self.name, user=self.id, at=url, start=start, end=now_us(), outcome=outcome, status=status, answer=text,
                                **about)
         return outcome, text
 
@@ -171,7 +171,7 @@ class Buyer(Person):
     def buy_places(self):
         """Of the show. Always with a key, by which an answer that was lost is found again."""
         body = {"showId": self.crowd.show, "quantity": self.dice.randint(1, 3), "together": self.dice.random() < 0.7}
-        body |= self.code()
+        body |= self.code() | self.admission()
         headers = {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}
         for _ in range(self.dice.randint(2, 5)):
             outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=body["quantity"])
@@ -186,6 +186,14 @@ class Buyer(Person):
         """Each has one of the codes, or none; there are not enough uses of them for all."""
         n = int(self.name.split()[1].rstrip(",")) % (CODES + 1)
         return {"code": self.crowd.codes[n]} if n < CODES else {}
+
+    def admission(self):
+        """His, when it is his turn; before that he joins."""
+        queue = f"/api/shows/{self.crowd.show}/queue"
+        outcome, place = self.ask("place", "GET", queue)
+        if outcome == REFUSED:
+            self.ask("join", "POST", queue)
+        return {"admission": place["admission"]} if outcome == OK and "admission" in place else {}
 
     def key(self, ticket):
         """Of one order; of a few none; and sometimes one that others have, too, for the same ticket."""
@@ -267,7 +275,7 @@ class Crowd(Background):
         self.codes = made["codes"]
         now = datetime.datetime.now(datetime.UTC)
         phases = [{"name": name, "opensAt": (now + datetime.timedelta(seconds=opens)).isoformat(),
-                   "closesAt": (now + datetime.timedelta(seconds=closes)).isoformat(), "perUser": most, "codes": name == "Fans"}
+                   "closesAt": (now + datetime.timedelta(seconds=closes)).isoformat(), "perUser": most, "codes": name == "Fans", "queue": name != "Fans"}
                   for name, (opens, closes), most in (("Fans", FANS, FANS_PER_USER), ("Everybody", EVERYBODY, PER_USER))]
         assert seller.put(f"/api/shows/{show}/phases", json={"phases": phases}).status_code == 200
         wait_until(lambda: seller.post(f"/api/shows/{show}/announce").status_code == 200, "the show is announced")

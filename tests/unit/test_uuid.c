@@ -76,6 +76,27 @@ static void the_rest_is_random(void **state) {
         assert_in_range(ones[bit], N / 2 - 330, N / 2 + 330);
 }
 
+/* Of ids that differ in their last bytes alone, as a show's seats do, and of new ones. */
+static void hashes_spread(void **state) {
+    (void)state;
+    enum { N = 1 << 16, SLOTS = 2 * N };
+    static bool taken[SLOTS];
+    for (int seats = 0; seats < 2; seats++) {
+        int used = 0;
+        struct uuid id = uuid_v7();
+        memset(taken, 0, sizeof taken);
+        for (int i = 0; i < N; i++) {
+            if (!seats) id = uuid_v7();
+            const uint8_t place[] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+            if (seats) memcpy(id.b + 13, place, sizeof place);
+            bool *slot = &taken[uuid_hash(&id) & (SLOTS - 1)];
+            used += !*slot;
+            *slot = true;
+        }
+        assert_in_range(used, N * 3 / 4, N); /* by chance: 79 % */
+    }
+}
+
 static void text_and_back(void **state) {
     (void)state;
     const struct uuid id = {
@@ -130,6 +151,7 @@ int main(void) {
         cmocka_unit_test(it_ascends_within_a_thread),
         cmocka_unit_test(threads_never_make_the_same),
         cmocka_unit_test(the_rest_is_random),
+        cmocka_unit_test(hashes_spread),
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(nothing_else_is_an_id),
     };
