@@ -1,4 +1,4 @@
-"""Requests of many that reach the services at one moment."""
+"""Requests of many that reach the services at one moment, and one that is on its way for as long as a test likes."""
 import asyncio
 import collections
 
@@ -23,3 +23,11 @@ async def all_at_once(urls, tokens, bodies, path="/api/orders"):
     for send, _ in open_ones:
         send()
     return collections.Counter(await asyncio.gather(*(status() for _, status in open_ones)))
+
+
+def begin_order(connection, ticket):
+    """Of somebody else, in orders' database; nobody sees it before the connection commits."""
+    connection.execute("""insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title,
+                                              ticket_version, hold_slot)
+                          select gen_random_uuid(), 1, id, gen_random_uuid(), user_id, 'created', now(), now(), price, currency, title, version, 0
+                            from tickets where id = %s""", [ticket])

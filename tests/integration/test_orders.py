@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from rivals import all_at_once
+from rivals import all_at_once, begin_order
 from support import Replica, User, errors, list_ticket, missing_id, refused, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
@@ -211,6 +211,21 @@ def test_two_thousand_buyers_of_one_ticket(stack, replica, seller):
     assert statuses == {201: 1, 409: 1999}
     [event] = stack.topic("orders").of(ticket["id"], 1)[:1]
     assert event["type"] == "OrderCreated"
+
+
+def test_a_rival_who_is_not_done_yet(stack, seller, buyer):
+    """Nobody sees that he has the ticket; the index does."""
+    ticket = list_ticket(stack, seller)
+    waiting = "select pid from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as rival, ThreadPoolExecutor(1) as pool:
+        begin_order(rival, ticket["id"])
+        asked = pool.submit(buyer.post, "/api/orders", json={"ticketId": ticket["id"]})
+        try:
+            wait_until(lambda: asked.done() or stack.sql("orders", waiting, rival.info.backend_pid), "the request waits for him")
+        finally:
+            rival.commit()
+        refused(asked.result(), 409, "reserved")
+        rival.execute("delete from orders where ticket_id = %s", [ticket["id"]])
 
 
 def held(user):

@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from planning import settings_of_the_service
-from rivals import all_at_once
+from rivals import all_at_once, begin_order
 from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_until
 from venue import Venue
 
@@ -344,10 +344,7 @@ def test_a_rival_by_id_harms_one_request_alone(stack, hall, buyer):
     waiting = "select 1 from pg_stat_activity where wait_event = 'transactionid' and query like '%%write_purchases%%'"
     with batch.connect() as rival, batch.connect() as observer, ThreadPoolExecutor(1) as pool:
         observer.autocommit = True
-        rival.execute("""insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title,
-                                             ticket_version, hold_slot)
-                         select gen_random_uuid(), 1, id, gen_random_uuid(), user_id, 'created', now(), now(), price, currency, title, version, 0
-                           from tickets where id = %s""", [ticket])
+        begin_order(rival, ticket)
         asked = pool.submit(batch.verdicts, {"quantity": 6}, {"tickets": [ticket]}, {"quantity": 2})
         try:
             wait_until(lambda: asked.done() or observer.execute(waiting).fetchall(), "the batch waits for him")
