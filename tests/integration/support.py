@@ -93,8 +93,12 @@ def missing_id():
     return str(uuid.UUID(int=bits & ~(0xf << 76) & ~(3 << 62) | 7 << 76 | 2 << 62))
 
 
+AVRO = ROOT / "schemas/avro"
+TOPICS = {topic["name"]: topic for topic in json.loads((AVRO / "topics.json").read_text())["topics"]}
+
+
 def topic_schema(topic):
-    return json.loads((ROOT / "schemas" / "avro" / f"{topic}.avsc").read_text())
+    return json.loads((AVRO / TOPICS[topic]["schema"]).read_text())
 
 
 def prefix(service):
