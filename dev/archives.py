@@ -1,11 +1,14 @@
 """Class archives: what the JVM keeps of loading Kafka's and the registry's classes once, so that they start with a third of the
 CPU time. The JVM ignores an archive that is missing or does not fit: nothing depends on them but speed."""
+import contextlib
+import json
 import pathlib
 import subprocess
 import tempfile
 import time
+import urllib.request
 
-from common import cache_dir, program, say
+from common import ROOT, cache_dir, program, say
 from fetch import POM, being_made, version
 
 SECONDS = 120  # a start without an archive, on a busy machine
@@ -13,44 +16,93 @@ SECONDS = 120  # a start without an archive, on a busy machine
 
 def directory():
     java = pathlib.Path(program("java")).resolve().parent.parent
-    return cache_dir() / f"classes-{version(POM, java / 'release')}"
+    return cache_dir() / f"classes-{version(POM, java / 'release', pathlib.Path(__file__))}"
 
 
 def flag(name):
     return f"-XX:SharedArchiveFile={directory() / name}.jsa"
 
 
+@contextlib.contextmanager
+def _postgres():
+    """The URL of a server for as long as this lasts."""
+    command = [ROOT / "tools/with-postgres", "sh", "-c", 'echo "$ONSALE_TEST_DATABASE_URL"; cat >/dev/null']
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        yield server.stdout.readline().strip()
+
+
 def make(prepare):
-    """prepare(scratch) gives the processes to start once, in this scratch directory."""
+    """prepare(scratch, database) gives the processes to start once, in this scratch directory and with this database of Postgres."""
     if directory().exists():
         return
     with being_made(directory()) as unfinished, tempfile.TemporaryDirectory(prefix="onsale-classes.") as scratch:
         if unfinished:
             say("letting Java keep the classes it loads, for quick starts (once)")
             unfinished.mkdir()
-            children = []
-            try:
-                for process in prepare(pathlib.Path(scratch)):
-                    children.append((process, _start(process, unfinished)))  # noqa: PERF401 -- those before one that fails are ended
-                for process, child in children:
-                    _stop_when_ready(process, child)
-            finally:
-                for _, child in children:
-                    child.kill()
-                    child.wait()
+            with _postgres() as database:
+                _make_archives(prepare(pathlib.Path(scratch), database), unfinished)
+
+
+def _make_archives(processes, directory):
+    children = []
+    try:
+        for process in processes:
+            children.append((process, _start(process, directory)))  # noqa: PERF401 -- those before one that fails are ended
+        for process, child in children:
+            _await_ready(process, child)
+            ASK[process.name](process)
+            child.terminate()
+            child.wait()
+    finally:
+        for _, child in children:
+            child.kill()
+            child.wait()
 
 
 def _start(process, directory):
-    java, *arguments = (word for word in map(str, process.command) if not word.startswith("-XX:SharedArchiveFile="))
+    java, *arguments = _without_archive(process.command)
     with open(process.log, "w") as log:
         return subprocess.Popen([java, f"-XX:ArchiveClassesAtExit={directory / process.name}.jsa", *arguments],
                                 env={k: str(v) for k, v in process.environment.items()}, stdin=subprocess.DEVNULL,
                                 stdout=log, stderr=log, start_new_session=True)
 
 
-def _stop_when_ready(process, child):
+def _without_archive(command):
+    return [word for word in map(str, command) if not word.startswith("-XX:SharedArchiveFile=")]
+
+
+def _await_ready(process, child):
     deadline = time.monotonic() + SECONDS
     while child.poll() is None and not process.ready() and time.monotonic() < deadline:
         time.sleep(0.1)
-    child.terminate()
-    child.wait()
+
+
+# --- what is asked of each once, so that the classes that answer are kept, too ---
+
+def _ask_kafka(process):
+    """By its own tools: topics, records, a group, transactions."""
+    command, at = _without_archive(process.command), f"127.0.0.1:{process.port}"
+    java = command[:command.index("kafka.Kafka")]
+    for tool, *words in (
+            ("TopicCommand", "--bootstrap-server", at, "--create", "--topic", "asked", "--partitions", "2"),
+            ("TopicCommand", "--bootstrap-server", at, "--create", "--topic", "copied", "--partitions", "2"),
+            ("ProducerPerformance", "--bootstrap-server", at, "--topic", "asked", "--num-records", "100", "--record-size", "100", "--throughput", "-1"),
+            ("TransactionalMessageCopier", "--broker-list", at, "--input-topic", "asked", "--input-partition", "0", "--output-topic", "copied",
+             "--consumer-group", "asks", "--transactional-id", "asks", "--group-mode", "--use-group-metadata", "--max-messages", "50")):
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the archive is the smaller for it
+            subprocess.run([*java, f"org.apache.kafka.tools.{tool}", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, timeout=SECONDS, check=False)
+
+
+def _ask_registry(process):
+    """To register a schema, and for it."""
+    api = f"http://127.0.0.1:{process.port}/apis/ccompat/v7"
+    schema = {"schema": json.dumps({"type": "record", "name": "Asked", "fields": [{"name": "id", "type": "string"}]})}
+    for path, body in (("/subjects/asked-value/versions", schema), ("/subjects/asked-value", schema), ("/subjects/asked-value/versions", schema),
+                       ("/subjects/asked-value/versions/latest", None), ("/schemas/ids/1", None), ("/config", None)):
+        request = urllib.request.Request(api + path, body and json.dumps(body).encode(), {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            answer.read()
+
+
+ASK = {"kafka": _ask_kafka, "registry": _ask_registry}

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import urllib.parse
 import uuid
 
 import archives
@@ -92,12 +93,19 @@ def postgres_bin():
 def postgres(state, name):
     data = state.dir / "data" / name
     port = state.ports[name]
-    pg_isready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     return Process(
         name=name, port=port, log=state.dir / f"log/{name}.log", user="postgres" if IS_ROOT else "",
         command=[postgres_bin() / "postgres", "-D", data, "-p", port], environment=base_environment(),
         stop_signal="INT", stop_seconds=30,  # INT: end the sessions, checkpoint, exit
-        ready=lambda: subprocess.run(pg_isready).returncode == 0)
+        ready=lambda: _accepts(data / "postmaster.pid") and listens(port))
+
+
+def _accepts(file):
+    """As pg_ctl reads it: the eighth line says so. One that was killed leaves its file, so somebody has to listen as well."""
+    try:
+        return file.read_text().splitlines()[7:8] == ["ready   "]
+    except FileNotFoundError:
+        return False
 
 
 def prepare_postgres(state, names):
@@ -144,11 +152,12 @@ def superuser_url(state, server):
 
 
 def create_databases(state, server, names):
-    """A role and a database of its own for each of the names that this server keeps, where missing."""
+    """A role and a database of its own for each of the names that this server keeps, where missing. To copy the template's files takes less of
+    a new server than to write each page of them to its log."""
     script = "".join(f"""
         select 'create role "{name}" login replication password ''{state.password}'''
             where not exists (select from pg_roles where rolname = '{name}')\\gexec
-        select 'create database "{name}" owner "{name}"'
+        select 'create database "{name}" owner "{name}" strategy file_copy'
             where not exists (select from pg_database where datname = '{name}')\\gexec
         revoke connect on database "{name}" from public;
         """ for name in names if server_of(name) == server)
@@ -293,16 +302,17 @@ def apply_sinks(state):
     return done.stdout
 
 
-def java_alone(scratch):
-    """Kafka and the registry by themselves, in memory or a scratch directory: to be started once for their class archives."""
+def java_alone(scratch, database):
+    """Kafka and the registry by themselves, in a scratch directory and a database: to be started once for their class archives."""
     state = State(scratch)
     state.create()
     state.claim_block()
     for name in (POSTGRES, KAFKA, controller_port(KAFKA), "registry"):
         state.choose_port(name)
     prepare_kafka(state)
-    alone = registry(state)
-    alone.environment = {k: v for k, v in alone.environment.items() if not k.startswith("APICURIO_STORAGE")}
+    alone, url = registry(state), urllib.parse.urlsplit(database)
+    alone.environment |= {"APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{url.hostname}:{url.port}{url.path}",
+                          "APICURIO_DATASOURCE_USERNAME": url.username}
     return [kafka(state, KAFKA), alone]
 
 
