@@ -30,6 +30,7 @@ import harness
 import fetch
 import peers
 import support
+import topics
 from common import BUILD, ROOT, program, say
 from stack import build
 
@@ -73,7 +74,7 @@ def payload():
     """One event as its row in the outbox carries it: the wire format of the registry."""
     out, someone = io.BytesIO(b"\0\0\0\0\1"), "0af76519-16cd-43dd-8448-eb211c80319c"
     out.seek(5)
-    fastavro.schemaless_writer(out, fastavro.parse_schema(support.topic_schema("tickets")), {
+    fastavro.schemaless_writer(out, fastavro.parse_schema(topics.topic_schema("tickets")), {
         "type": "TicketCreated", "id": someone, "version": 1, "occurredAt": int(time.time() * 1000), "userId": someone,
         "title": "Row 7, seat 42", "price": 2000, "currency": "EUR", "status": "available", "orderId": None})
     return out.getvalue()

@@ -28,6 +28,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import harness
 import peers
 import support
+import topics
 from common import ROOT, Failed, program, say
 from tally import event
 
@@ -41,7 +42,7 @@ JAVA = ROOT / "bench/sales_streams"
 
 class Load:
     def __init__(self, stack):
-        self.schema, number = fastavro.parse_schema(support.topic_schema("orders")), stack.topic("orders").schema_id()
+        self.schema, number = fastavro.parse_schema(topics.topic_schema("orders")), stack.topic("orders").schema_id()
         self.prefix = b"\0" + number.to_bytes(4, "big")
         self.producer = Producer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "linger.ms": 2, "partitioner": "murmur2_random",
                                   "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000, "log_level": 0})

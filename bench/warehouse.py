@@ -21,6 +21,7 @@ from confluent_kafka import Producer
 
 import harness
 import support
+import topics
 from common import say
 
 RATE = int(os.environ.get("RATE", "2000"))
@@ -54,7 +55,7 @@ class Writer:
     def __init__(self, stack):
         self.producer = Producer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "linger.ms": 5, "partitioner": "murmur2_random",
                                   "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000, "log_level": 0})
-        self.schemas = {topic: (fastavro.parse_schema(support.topic_schema(topic)), stack.topic(topic).schema_id()) for topic in TABLES}
+        self.schemas = {topic: (fastavro.parse_schema(topics.topic_schema(topic)), stack.topic(topic).schema_id()) for topic in TABLES}
 
     def purchases(self, count):
         for _ in range(count):

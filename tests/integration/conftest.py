@@ -10,19 +10,23 @@ from support import FRUGAL, common_stack, stacks
 from webs import running
 
 
+LONG = ("test_openapi.py", "test_clients.py")  # minutes each
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: starts what it needs by itself, and not by make_stack")
 
 
 def pytest_collection_modifyitems(config, items):
     """First the files with stacks of their own: a worker has then one at a time, for it starts the one that the others share when it first
-    needs it. Among these, those of few tests: they are the long ones, and whoever begins with one at the end keeps everybody waiting."""
+    needs it. Among these, those of few tests: they are the long ones, and whoever begins with one at the end keeps everybody waiting. Of the others,
+    too, the long ones begin."""
     for name in config.option.keyword.split(" or "):
         if re.fullmatch(r"[\w.]+", name) and not any(name.lower() in item.nodeid.lower() for item in items):
             raise pytest.UsageError(f"no test of this part is called {name}")
     tests = collections.Counter(item.path for item in items)
     own = {item.path for item in items if "make_stack" in item.fixturenames or item.get_closest_marker("alone")}
-    items.sort(key=lambda item: (item.path not in own, tests[item.path]))
+    items.sort(key=lambda item: (item.path not in own, item.path.name not in LONG, tests[item.path]))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from background import Background
-from support import topic_schema, wait_until
+from support import wait_until
+from topics import topic_schema
 
 GROUP = "onsale-expiration"
 TIMERS = "onsale_expiration_timers"
@@ -207,7 +208,7 @@ class Holds(Background):
 
 
 class Load(Background):
-    """Orders without a pause: most expire after a second or so, every fourth is paid and every fourth cancelled before."""
+    """Orders, two hundred a second: most expire after a second or so, every fourth is paid and every fourth cancelled before."""
 
     def __init__(self, holds, per_round=20, hold_ms=1200, spread_ms=2500):
         super().__init__()
@@ -221,7 +222,7 @@ class Load(Background):
             self.unpaid += placed[:half]
             self.holds.end(placed[half:half + quarter], "OrderCompleted")
             self.holds.end(placed[half + quarter:])
-            self.stopping.wait(0.05)
+            self.stopping.wait(0.1)
 
     def __exit__(self, kind, *_):
         super().__exit__()

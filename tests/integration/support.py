@@ -1,7 +1,6 @@
 """What the integration tests stand on: a running stack, its APIs, its topics and its databases."""
 import base64
 import contextlib
-import io
 import json
 import os
 import pathlib
@@ -12,23 +11,33 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 import uuid
 
-import fastavro
-import psycopg
 import requests
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+import yaml
+from confluent_kafka import KafkaException
+
+import topics
+from databases import ask
+from topics import Topic
+from waits import DEADLINE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "dev"))
+from common import BUILD, tail  # noqa: E402
 from state import State  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
-DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "120"))  # most seconds anything awaited may take, on a machine with no time for us
 GRACE = 30  # seconds that Kubernetes gives a process to end
+
+plain = requests.Session()  # for what is asked often: it looks for no proxy, and keeps no connection that a process would wait for at its end
+plain.trust_env, plain.headers["Connection"] = False, "close"
+
+
+def read_yaml(path):
+    """By the parser in C: the one in Python takes a second for openapi.yaml."""
+    return yaml.load(path.read_text(), yaml.CSafeLoader)
 
 
 def metric_tables():
@@ -49,18 +58,6 @@ def status_of(attempt):
         return attempt.result().status_code
     except requests.ConnectionError:
         return 502
-
-
-def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
-    """Asks condition() until it gives something true, and returns that."""
-    end = time.monotonic() + deadline
-    never = threading.Event()
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < end, f"waited {deadline:.0f} s in vain: {what}"
-        never.wait(pause)
 
 
 def errors(answer, reason=None):
@@ -91,14 +88,6 @@ def missing_id():
     """UUIDv7 as our own: its first 48 bits are the time, and tickets forgets orders of long ago."""
     bits = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     return str(uuid.UUID(int=bits & ~(0xf << 76) & ~(3 << 62) | 7 << 76 | 2 << 62))
-
-
-AVRO = ROOT / "schemas/avro"
-TOPICS = {topic["name"]: topic for topic in json.loads((AVRO / "topics.json").read_text())["topics"]}
-
-
-def topic_schema(topic):
-    return json.loads((AVRO / TOPICS[topic]["schema"]).read_text())
 
 
 def prefix(service):
@@ -138,6 +127,8 @@ class Stack:
         return self
 
     def stop(self):
+        if self.env:
+            topics.forget(self.env)
         self.onsale("stop", check=False, start_new_session=True)  # another Ctrl-C does not reach it
 
     @property
@@ -182,7 +173,7 @@ class Stack:
         wait_until(answers, "Kafka answers")
 
     def admin(self, service, path):
-        return requests.get(self.env[f"{prefix(service)}_ADMIN_URL"] + path, timeout=DEADLINE)
+        return plain.get(self.env[f"{prefix(service)}_ADMIN_URL"] + path, timeout=DEADLINE)
 
     def ready(self, service):
         try:
@@ -207,12 +198,15 @@ class Stack:
         supervisor.stop([name for name in supervisor.names() if name not in names])
 
     def logs(self, service):
-        return self.onsale("logs", service)
+        """As ./onsale logs says them."""
+        return "\n".join([*tail(self.state / f"log/{service}.log", 1000), ""])
 
     # --- people ---
 
     def tokens(self, n):
-        return self.onsale("token", str(n)).split()
+        """As ./onsale token makes them."""
+        program = self.tree / BUILD.relative_to(ROOT) / "token"
+        return subprocess.run([program, self.state / "keys/session.pem", str(n)], check=True, text=True, stdout=subprocess.PIPE).stdout.split()
 
     def user(self):
         return User(self.url, self.tokens(1)[0])
@@ -223,9 +217,7 @@ class Stack:
     # --- data ---
 
     def sql(self, service, query, *args):
-        with psycopg.connect(self.env[f"{prefix(service)}_DATABASE_URL"], autocommit=True) as connection:
-            cursor = connection.execute(query, args)
-            return cursor.fetchall() if cursor.description else []
+        return ask(self.env[f"{prefix(service)}_DATABASE_URL"], query, args)
 
     def topic(self, name):
         return Topic(self.env, name)
@@ -238,12 +230,8 @@ def fresh_state():
     return path
 
 
-# Tests start many stacks and leave several beside each other with nothing to do. What lets records gather at the broker asks it 50 times
-# a second; and half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
-FRUGAL = {"RDKAFKA_FETCH_MIN_BYTES": "1", "RDKAFKA_FETCH_WAIT_MAX_MS": "500", "KAFKA_OPTS": "-XX:TieredStopAtLevel=1",
-          "UNREADABLE_WAIT": "1s"}
-# Who starts reads topics to their ends first, and the broker tells an end when nothing has come for so long. For what lives shortly or starts often.
-PROMPT = {"RDKAFKA_FETCH_WAIT_MAX_MS": "20"}
+# Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
+FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s"}
 
 
 @contextlib.contextmanager
@@ -307,141 +295,6 @@ class User(requests.Session):
         return answer.json()
 
 
-class Event(dict):
-    """A decoded record: its fields, and key, partition, offset, headers beside them."""
-
-    def __init__(self, record, value):
-        super().__init__(value)
-        self.key = record.key().decode() if record.key() else None
-        self.partition, self.offset = record.partition(), record.offset()
-        self.headers = {k: v.decode() for k, v in record.headers() or []}
-        self.timestamp = record.timestamp()[1]
-
-    @property
-    def position(self):
-        lsn, ordinal = self.headers["position"].split("/")
-        return int(lsn, 16), int(ordinal, 16)
-
-
-# Events that requests may carry which a publisher leaves behind when it is killed. A broker that has no time for them for longer than the
-# next publisher looks out for them (common/publisher/priv/published_tail.h) puts these on the topic a second time.
-LATE = 50
-
-
-def seen_by_consumers(events):
-    """They pass over the versions of a key that they have seen."""
-    seen, kept, repeated = {}, [], []
-    for event in events:
-        new = event["version"] > seen.get(event.key, 0)
-        (kept if new else repeated).append(event)
-        seen[event.key] = max(event["version"], seen.get(event.key, 0))
-    assert len(repeated) <= LATE, f"there again: {[(e.key, e['version'], e.partition, e.offset) for e in repeated[:100]]}"
-    return kept
-
-
-class Topic:
-    """One topic, read and written by a foreign client (confluent-kafka and fastavro, through the registry)."""
-
-    schemas = {}
-
-    def __init__(self, env, name):
-        self.name, self.registry = name, env["SCHEMA_REGISTRY_URL"]
-        self.brokers = env["KAFKA_BROKERS"]
-
-    def _schema(self, schema_id):
-        key = self.registry, schema_id
-        if key not in self.schemas:
-            with urllib.request.urlopen(f"{self.registry}/schemas/ids/{schema_id}", timeout=DEADLINE) as answer:
-                self.schemas[key] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
-        return self.schemas[key]
-
-    def decode(self, record):
-        value = record.value()
-        assert value[0] == 0, "not the wire format"
-        schema = self._schema(int.from_bytes(value[1:5], "big"))
-        return Event(record, fastavro.schemaless_reader(io.BytesIO(value[5:]), schema))
-
-    def _consumer(self, **properties):
-        return Consumer({"bootstrap.servers": self.brokers, "group.id": f"test-{uuid.uuid4()}",
-                         "enable.auto.commit": False, "auto.offset.reset": "earliest",
-                         "fetch.wait.max.ms": 20, "enable.partition.eof": False} | properties)
-
-    def ends(self):
-        consumer = self._consumer()
-        try:
-            partitions = consumer.list_topics(self.name, timeout=10).topics[self.name].partitions
-            return {p: consumer.get_watermark_offsets(TopicPartition(self.name, p), timeout=10)[1] for p in partitions}
-        finally:
-            consumer.close()
-
-    def records(self, since=None):
-        """Every record from `since` (what ends() gave) to the end of now."""
-        ends = self.ends()
-        since = since or {}
-        wanted = {p: end for p, end in ends.items() if end > since.get(p, 0)}
-        if not wanted:
-            return []
-        consumer, found = self._consumer(**{"enable.partition.eof": True}), []  # the last offset may be a transaction's end, no record
-        try:
-            consumer.assign([TopicPartition(self.name, p, since.get(p, 0)) for p in wanted])
-            left = dict(wanted)
-            deadline = time.monotonic() + DEADLINE
-            while left:
-                for record in consumer.consume(5000, timeout=0.5):
-                    if record.error() is not None:
-                        assert record.error().code() == KafkaError._PARTITION_EOF, record.error()
-                        if record.offset() >= wanted[record.partition()]:
-                            left.pop(record.partition(), None)
-                        continue
-                    if record.offset() < wanted[record.partition()]:
-                        found.append(record)
-                    if record.offset() + 1 >= wanted[record.partition()]:
-                        left.pop(record.partition(), None)
-                assert time.monotonic() < deadline, f"could not read {self.name}: {left}"
-            return found
-        finally:
-            consumer.close()
-
-    def events(self, since=None):
-        return [self.decode(r) for r in self.records(since)]
-
-    def of(self, key, count, since=None):
-        """The events with this key, once there are `count` of them."""
-        def enough():
-            found = [e for e in self.events(since) if e.key == key]
-            return found if len(found) >= count else None
-        return wait_until(enough, f"{count} events of {key} on {self.name}")
-
-    # --- writing ---
-
-    def schema_id(self):
-        """The id of our schema for this topic, registered if it is not yet."""
-        body = json.dumps({"schema": json.dumps(topic_schema(self.name))}).encode()
-        request = urllib.request.Request(f"{self.registry}/subjects/{self.name}-value/versions", body,
-                                         {"Content-Type": "application/vnd.schemaregistry.v1+json"})
-        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
-            return json.load(answer)["id"]
-
-    def produce(self, *events, key="ticketId", headers=None):
-        """Writes dicts as a service would: Avro by our schema, keyed. Returns when all are acknowledged."""
-        schema, schema_id = fastavro.parse_schema(topic_schema(self.name)), self.schema_id()
-        records = []
-        for event in events:
-            out = io.BytesIO()
-            fastavro.schemaless_writer(out, schema, event)
-            records.append((str(event[key]), b"\0" + schema_id.to_bytes(4, "big") + out.getvalue()))
-        self.produce_raw(*records, headers=headers)
-
-    def produce_raw(self, *records, partition=-1, headers=None):
-        producer = Producer({"bootstrap.servers": self.brokers, "partitioner": "murmur2_random",
-                             "enable.idempotence": True, "linger.ms": 0})
-        failures = []
-        for key, value in records:
-            producer.produce(self.name, key=key, value=value, partition=partition, headers=headers,
-                             on_delivery=lambda error, _: error and failures.append(error))
-        assert producer.flush(DEADLINE) == 0 and not failures, failures
-
-
 class Replica:
     """Another instance of a service, beside the supervised one: the same settings, ports and INSTANCE_ID of its own."""
 
@@ -449,7 +302,7 @@ class Replica:
         with open(f"/proc/{stack.pid(service)}/environ", "rb") as f:
             settings = dict(v.decode().split("=", 1) for v in f.read().split(b"\0") if b"=" in v)
         self.http_port, self.admin_port = free_port(), free_port()
-        self.environment = {**settings, **PROMPT, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
+        self.environment = {**settings, "HTTP_PORT": str(self.http_port), "ADMIN_PORT": str(self.admin_port),
                             "INSTANCE_ID": f"{service}-{self.http_port}", **environment}
         self.binary = os.readlink(f"/proc/{stack.pid(service)}/exe").removesuffix(" (deleted)")  # built anew since
         self.log = open(stack.state / f"{service}-{self.http_port}.log", "a+b")
@@ -474,11 +327,11 @@ class Replica:
 
     def readyz(self):
         try:
-            return requests.get(self.admin_url + "/readyz", timeout=DEADLINE)
+            return plain.get(self.admin_url + "/readyz", timeout=DEADLINE)
         except requests.ConnectionError:
             return None
 
-    def wait_ready(self, pause=0.02):
+    def wait_ready(self, pause=None):
         def ready():
             assert self.process.poll() is None, f"exited with {self.process.returncode}: {self.output()[-2000:]}"
             answer = self.readyz()
@@ -487,7 +340,7 @@ class Replica:
         return self
 
     def metric(self, name):
-        text = requests.get(self.admin_url + "/metrics", timeout=DEADLINE).text
+        text = plain.get(self.admin_url + "/metrics", timeout=DEADLINE).text
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name) and line[len(name)] in " {")
 
     def output(self):

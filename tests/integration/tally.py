@@ -9,7 +9,8 @@ import fastavro
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from background import Background
-from support import topic_schema, wait_until
+from support import wait_until
+from topics import topic_schema
 
 MINUTE = 60_000
 COUNTS = {"OrderCreated": ["placed"], "OrderCompleted": ["sold"], "OrderCancelled": ["cancelled"]}
@@ -120,7 +121,7 @@ class Market:
 
 
 class Crowd(Background):
-    """A market that goes on without a pause."""
+    """A market that goes on and on."""
 
     def __init__(self, market, at_once=20):
         super().__init__()
@@ -129,7 +130,7 @@ class Crowd(Background):
     def go(self, _):
         while not self.stopping.is_set():
             self.market.tell(self.market.happen(self.at_once))
-            self.stopping.wait(0.02)
+            self.stopping.wait(0.05)
         self.market.tell(self.market.rest())
         self.market.flush()
 

@@ -6,15 +6,15 @@ import sys
 
 import fastavro
 import pytest
-import yaml
 
-from support import ROOT, TOPICS, topic_schema
+from support import ROOT, read_yaml
+from topics import TOPICS, topic_schema
 
 sys.path.insert(0, str(ROOT / "dev"))
 import fetch
 
 SCHEMAS = ROOT / "schemas"
-DOCUMENT = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text())
+DOCUMENT = read_yaml(SCHEMAS / "asyncapi.yaml")
 
 
 def follow(part):

@@ -94,10 +94,10 @@ async def shop(number, sale, token, tickets, over, placed):
         assert status in (201, 409, 503), (status, order)
         if status == 201:
             placed.add(order["id"])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
             assert (await buyer.cancel(order["id"]))[0] in (204, 503)
         else:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
     buyer.close()
 
 

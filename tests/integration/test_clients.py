@@ -7,16 +7,15 @@ import sys
 import uuid
 
 import pytest
-import yaml
 
-from support import ROOT, User, wait_until
+from support import ROOT, User, read_yaml, wait_until
 from venue import Venue
 
 sys.path.insert(0, str(ROOT / "dev"))
 import clients
 import fetch
 
-DOCUMENT = yaml.safe_load(clients.OPENAPI.read_text())
+DOCUMENT = read_yaml(clients.OPENAPI)
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values() if isinstance(operation, dict)}
 
 

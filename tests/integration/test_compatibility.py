@@ -8,10 +8,11 @@ import pytest
 import requests
 
 from compatibility import breaks
-from support import AVRO, DEADLINE, topic_schema
-import support
+import topics
+from support import DEADLINE
+from topics import AVRO, topic_schema
 
-TOPICS = [name for name, topic in support.TOPICS.items() if topic["schema"] == f"{name}.avsc"]  # others share one of these
+TOPICS = [name for name, topic in topics.TOPICS.items() if topic["schema"] == f"{name}.avsc"]  # others share one of these
 
 
 def kept(topic):

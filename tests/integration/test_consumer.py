@@ -20,7 +20,9 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from background import Background
-from support import DEADLINE, GRACE, ROOT, Topic, topic_schema, wait_until
+from databases import ask
+from support import DEADLINE, GRACE, ROOT, Topic, wait_until
+from topics import Cluster, topic_schema
 
 sys.path.append(str(ROOT / "dev"))
 from stack import build
@@ -62,6 +64,7 @@ class Feed(Topic):
 
     def delete(self):
         self.kafka.delete_topics([self.name])[self.name].result(30)
+        Cluster.of(self.brokers).producer = None  # which would take the topic that is made anew for the old one
 
     def event(self, ticket, version, type_=None, title="A ticket"):
         return {"type": type_ or ("TicketCreated" if version == 1 else "TicketUpdated"), "id": ticket, "version": version,
@@ -82,9 +85,7 @@ class Feed(Topic):
         self.produce_raw(*records)
 
     def sql(self, query, *args):
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(query, args or None)
-            return cursor.fetchall() if cursor.description else []
+        return ask(self.url, query, args or None)
 
     def one(self, query, *args):
         return self.sql(query, *args)[0][0]
@@ -179,14 +180,14 @@ def feed(ground):
 
 
 class Stream(Background):
-    """Writes to a feed without a pause, while the body of the with statement runs."""
+    """Writes to a feed again and again, while the body of the with statement runs."""
 
     def __init__(self, feed, tickets, burst=20):
         super().__init__()
         self.feed, self.tickets, self.burst = feed, tickets, burst
 
     def go(self, _):
-        while not self.stopping.is_set():
+        while not self.stopping.wait(0.05):
             self.feed.write(self.burst, self.tickets)
 
 
@@ -400,7 +401,8 @@ def await_postgres(feed):
 
 def postgres_answers(feed):
     try:
-        return feed.one("select true")
+        with psycopg.connect(feed.url):  # anew: a session of before may be about to end
+            return True
     except psycopg.OperationalError:
         return False
 

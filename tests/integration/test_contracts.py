@@ -10,7 +10,8 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
-from support import ROOT, TOPICS, topic_schema
+from support import ROOT
+from topics import TOPICS, topic_schema
 
 CONTRACTS = ROOT / "schemas/contracts"
 STANDARD = json.loads(importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text())

@@ -127,10 +127,9 @@ def test_whoever_is_killed(make_stack):
                     acknowledged[order["id"]] = "created"
                     if choose.random() < 0.3 and (await buyer.cancel(order["id"]))[0] == 204:
                         acknowledged[order["id"]] = "cancelled"
-                if status == 503:
-                    await asyncio.sleep(0.01)
             except (OSError, EOFError):
-                await asyncio.sleep(0.01)
+                pass
+            await asyncio.sleep(0.2)  # five hundred orders a second are more than there are tickets for
         for buyer in buyers:
             buyer.close()
 

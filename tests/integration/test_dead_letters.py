@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import fastavro
 import pytest
 
-from support import DEADLINE, Topic, list_ticket, missing_id, topic_schema
+from support import DEADLINE, Topic, list_ticket, missing_id
+from topics import topic_schema
 
 EX_DATAERR, EX_TEMPFAIL = 65, 75
 

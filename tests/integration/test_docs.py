@@ -4,12 +4,11 @@ import re
 import html5lib
 import pytest
 import requests
-import yaml
 
-from support import DEADLINE, ROOT
+from support import DEADLINE, ROOT, read_yaml
 
 TEXT = (ROOT / "schemas/openapi.yaml").read_bytes()
-DOCUMENT = yaml.safe_load(TEXT)
+DOCUMENT = read_yaml(ROOT / "schemas/openapi.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ class Buyer(threading.Thread):
                 self.buy()
             except requests.RequestException:
                 self.crowd.count("no answer")
-            self.crowd.over.wait(self.dice.random() * 0.5)
+            self.crowd.over.wait(self.dice.random() * 1.5)
 
     def buy(self):
         answer = self.user.post("/api/orders", json={"ticketId": self.dice.choice(self.crowd.tickets)})

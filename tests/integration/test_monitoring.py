@@ -8,9 +8,8 @@ import subprocess
 
 import pytest
 import requests
-import yaml
 
-from support import DEADLINE, ROOT, free_port, metric_tables, prefix, wait_until
+from support import DEADLINE, ROOT, free_port, metric_tables, prefix, read_yaml, wait_until
 
 MONITORING = ROOT / "monitoring"
 SERVICE = {"http", "db", "publisher"}
@@ -19,7 +18,7 @@ MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders
            "web": {"http", "live"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}, "state": {"group", "state"},
            "waiting": {"http", "group", "waiting"}}
 PROCESSES = tuple(MODULES)
-RULES = [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
+RULES = [rule for group in read_yaml(MONITORING / "rules.yaml")["groups"] for rule in group["rules"]]
 PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]]
           for panel in json.loads((MONITORING / "dashboard.json").read_text())["panels"]}
 EXPRESSIONS = [rule["expr"] for rule in RULES] + [expr for exprs in PANELS.values() for expr in exprs]

@@ -169,7 +169,7 @@ def test_a_reader_that_has_enough(stack):
 
 
 def test_tokens(stack):
-    tokens = stack.tokens(3)
+    tokens = stack.onsale("token", "3").split()
     assert len(set(tokens)) == 3
     for token in tokens:
         user = User(stack.url, token)
@@ -185,7 +185,7 @@ def test_logs(stack):
             assert any(trace in line for line in follow.stdout)
         finally:
             follow.terminate()
-    assert json.loads(next(line for line in stack.logs("tickets").splitlines() if trace in line))["route"] == "/api/tickets"
+    assert json.loads(next(line for line in stack.onsale("logs", "tickets").splitlines() if trace in line))["route"] == "/api/tickets"
     everything = stack.onsale("logs")
     for name in GROUND | {"auth", "tickets"}:
         assert f"== {name} (" in everything

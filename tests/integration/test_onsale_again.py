@@ -118,7 +118,7 @@ def test_what_is_missing_is_started(stack):
     after = pids(stack)
     assert {name for name in before if before[name] != after[name]} == {"tickets", "postgres-orders", "edge"}
     with open(f"/proc/{after['tickets']}/environ") as file:
-        assert "RDKAFKA_FETCH_WAIT_MAX_MS=500" in file.read().split("\0"), "the settings that it had"
+        assert "UNREADABLE_WAIT=1s" in file.read().split("\0"), "the settings that it had"
 
 
 def test_what_cannot_start_is_said(stack):

@@ -9,12 +9,11 @@ import uuid
 import jsonschema_rs
 import pytest
 import requests
-import yaml
 
-from support import DEADLINE, ROOT, User
+from support import DEADLINE, ROOT, User, read_yaml
 
 HERE = ROOT / "tests" / "integration"
-DOCUMENT = yaml.safe_load((ROOT / "schemas" / "openapi.yaml").read_text())
+DOCUMENT = read_yaml(ROOT / "schemas" / "openapi.yaml")
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from shopping import Shopping
 import support
-from support import PROMPT, Replica, wait_until
+from support import Replica, wait_until
 from tally import MINUTE, NAMES, Crowd, Market, Tally, event, expected
 
 NOON = (time.time_ns() // 1_000_000 - 3_600_000) // MINUTE * MINUTE  # an hour ago or so
@@ -22,7 +22,7 @@ NOON = (time.time_ns() // 1_000_000 - 3_600_000) // MINUTE * MINUTE  # an hour a
 def stack(make_stack):
     """A dead instance is noticed after 6 s, and what it left open is void then."""
     return make_stack(RDKAFKA_SESSION_TIMEOUT_MS="6000", RDKAFKA_TRANSACTION_TIMEOUT_MS="6000", HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3",
-                      SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s", **PROMPT)
+                      SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ import fastavro
 import pytest
 import requests
 
-from support import DEADLINE, ROOT, topic_schema
+from support import DEADLINE, ROOT
+from topics import topic_schema
 
 TOPICS = json.loads((ROOT / "schemas/avro/topics.json").read_text())["topics"]
 NAMES = [topic["name"] for topic in TOPICS]

@@ -4,7 +4,8 @@ import collections
 import pytest
 
 from shows import add_area, area_of, made, make_show, place_id, seats
-from support import LATE, Replica, User, wait_until
+from support import Replica, User, wait_until
+from topics import LATE
 
 PLACES = 60_000
 ROWS = [{"name": f"{n}", "from": 1, "to": 1 + n % 60} for n in range(1200)]

@@ -1,6 +1,7 @@
 """A standby takes over: nothing of what the topic says is lost with the old primary, if the standby is synchronous. Two real servers
 (standby.py), of Debian's version and of a newer one."""
 import contextlib
+import functools
 import signal
 import subprocess
 import threading
@@ -11,11 +12,13 @@ import pytest
 
 from event_log import Log
 from standby import Pair
-from support import ROOT, Replica, User, wait_until
+import support
+from support import ROOT, Replica, User
 from test_tickets import order
 
 VERSIONS = pytest.mark.parametrize("newer", [False, True], ids=["debian", "newer"])
 PUBLISHER = "onsale-publisher"
+wait_until = functools.partial(support.wait_until, pause=0.02)  # some of what is awaited here does not last: a request is refused, then sent again
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ import requests
 
 from shopping import Shopping
 from shows import announced
-from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
+from support import ASKS_SOON, DEADLINE, ROOT, wait_until
+from topics import topic_schema
 from test_entries import admit, buy
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",

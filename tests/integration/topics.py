@@ -1,0 +1,225 @@
+"""Topics as a foreign client reads and writes them (confluent-kafka and fastavro, through the registry)."""
+import functools
+import io
+import json
+import pathlib
+import threading
+import time
+import urllib.request
+import uuid
+
+import fastavro
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from waits import DEADLINE, wait_until
+
+AVRO = pathlib.Path(__file__).resolve().parents[2] / "schemas/avro"
+TOPICS = {topic["name"]: topic for topic in json.loads((AVRO / "topics.json").read_text())["topics"]}
+PATIENCE = 10  # seconds that a broker has for an answer
+
+
+def topic_schema(topic):
+    return json.loads((AVRO / TOPICS[topic]["schema"]).read_text())
+
+
+@functools.cache
+def parsed_schema(topic):
+    return fastavro.parse_schema(topic_schema(topic))
+
+
+class Event(dict):
+    """A decoded record: its fields, and key, partition, offset, headers beside them."""
+
+    def __init__(self, record, value):
+        super().__init__(value)
+        self.key = record.key().decode() if record.key() else None
+        self.partition, self.offset = record.partition(), record.offset()
+        self.headers = {k: v.decode() for k, v in record.headers() or []}
+        self.timestamp = record.timestamp()[1]
+
+    @property
+    def position(self):
+        lsn, ordinal = self.headers["position"].split("/")
+        return int(lsn, 16), int(ordinal, 16)
+
+
+# Events that requests may carry which a publisher leaves behind when it is killed. A broker that has no time for them for longer than the
+# next publisher looks out for them (common/publisher/priv/published_tail.h) puts these on the topic a second time.
+LATE = 50
+
+
+def seen_by_consumers(events):
+    """They pass over the versions of a key that they have seen."""
+    seen, kept, repeated = {}, [], []
+    for event in events:
+        new = event["version"] > seen.get(event.key, 0)
+        (kept if new else repeated).append(event)
+        seen[event.key] = max(event["version"], seen.get(event.key, 0))
+    assert len(repeated) <= LATE, f"there again: {[(e.key, e['version'], e.partition, e.offset) for e in repeated[:100]]}"
+    return kept
+
+
+class Cluster:
+    """What reads and writes the topics of some brokers: the same clients, whoever asks, from any thread. Tests ask again and again, so what was
+    read is kept."""
+
+    known = {}
+
+    @classmethod
+    def of(cls, brokers):
+        if brokers not in cls.known:
+            cls.known[brokers] = cls(brokers)
+        return cls.known[brokers]
+
+    def __init__(self, brokers):
+        self.settings = {"bootstrap.servers": brokers, "log_level": 0, "reconnect.backoff.max.ms": 500}
+        self.admin = AdminClient(self.settings)
+        self.consumer = Consumer(self.settings | {
+            "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20,
+            "enable.partition.eof": True})  # the last offset may be a transaction's end, no record
+        self.producer = None
+        self.kept = {}  # by the topic's id: its records, and per partition how far they go
+        self.lock = threading.Lock()  # of what is kept, and of the consumer
+
+    def ends(self, topic):
+        return self._ends(topic)[1]
+
+    def _ends(self, topic):
+        """The topic's id, and its ends as those see them who wait for transactions."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._ask_ends(topic)
+            except KafkaException:  # a partition's leader may be changing
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def _ask_ends(self, topic):
+        described = self.admin.describe_topics(TopicCollection([topic]), request_timeout=PATIENCE)[topic].result()
+        latest = {TopicPartition(topic, p.id): OffsetSpec.latest() for p in described.partitions}
+        asked = self.admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=PATIENCE)
+        return str(described.topic_id), {place.partition: future.result().offset for place, future in asked.items()}
+
+    def records(self, topic, since):
+        """Every record from `since` (what ends() gave) to the end of now."""
+        topic_id, ends = self._ends(topic)
+        with self.lock:
+            records, read = self.kept.setdefault(topic_id, ([], {}))
+            new = {p: end for p, end in ends.items() if end > read.get(p, 0)}
+            if new:
+                records += self._read(topic, read, new)
+                read.update(new)
+            return [r for r in records if since.get(r.partition(), 0) <= r.offset() < ends.get(r.partition(), 0)]
+
+    def _read(self, topic, begin, ends):
+        self.consumer.assign([TopicPartition(topic, p, begin.get(p, 0)) for p in ends])
+        try:
+            left, found, trouble, deadline = dict(ends), [], None, time.monotonic() + DEADLINE
+            while left:
+                assert time.monotonic() < deadline, f"could not read {topic}: {left}; {trouble}"
+                record = self.consumer.poll(0.5)
+                if record is None:
+                    continue
+                error = record.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    trouble = error  # also of a broker that was away since the last time
+                    continue
+                partition, read_to = record.partition(), record.offset()
+                if error is None and partition in left and read_to < left[partition]:
+                    found.append(record)
+                    read_to += 1
+                if read_to >= left.get(partition, read_to):
+                    left.pop(partition, None)
+            return found
+        finally:
+            self.consumer.unassign()
+
+
+    def write(self, topic, records, **how):
+        """Returns when all are acknowledged."""
+        producer, failures = self.producer or self._new_producer(), []
+        for key, value in records:
+            producer.produce(topic, key=key, value=value, on_delivery=lambda error, _: error and failures.append(error), **how)
+        left = producer.flush(DEADLINE)
+        if left or failures:
+            self.producer = None
+        assert left == 0 and not failures, failures
+
+    def _new_producer(self):
+        self.producer = Producer(self.settings | {"partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 0})
+        return self.producer
+
+
+class Topic:
+    schemas, ids = {}, {}  # by registry and number, and by registry and topic
+
+    def __init__(self, env, name):
+        self.name, self.registry = name, env["SCHEMA_REGISTRY_URL"]
+        self.brokers = env["KAFKA_BROKERS"]
+
+    def _schema(self, schema_id):
+        key = self.registry, schema_id
+        if key not in self.schemas:
+            with urllib.request.urlopen(f"{self.registry}/schemas/ids/{schema_id}", timeout=DEADLINE) as answer:
+                self.schemas[key] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
+        return self.schemas[key]
+
+    def decode(self, record):
+        value = record.value()
+        assert value[0] == 0, "not the wire format"
+        schema = self._schema(int.from_bytes(value[1:5], "big"))
+        return Event(record, fastavro.schemaless_reader(io.BytesIO(value[5:]), schema))
+
+    def ends(self):
+        return Cluster.of(self.brokers).ends(self.name)
+
+    def records(self, since=None):
+        """Every record from `since` (what ends() gave) to the end of now."""
+        return Cluster.of(self.brokers).records(self.name, since or {})
+
+    def events(self, since=None):
+        return [self.decode(r) for r in self.records(since)]
+
+    def of(self, key, count, since=None):
+        """The events with this key, once there are `count` of them."""
+        def enough():
+            found = [r for r in self.records(since) if r.key() == key.encode()]
+            return found if len(found) >= count else None
+        return [self.decode(r) for r in wait_until(enough, f"{count} events of {key} on {self.name}")]
+
+    # --- writing ---
+
+    def schema_id(self):
+        """The id of our schema for this topic, registered if it is not yet."""
+        key = self.registry, self.name
+        if key not in self.ids:
+            body = json.dumps({"schema": json.dumps(topic_schema(self.name))}).encode()
+            request = urllib.request.Request(f"{self.registry}/subjects/{self.name}-value/versions", body,
+                                             {"Content-Type": "application/vnd.schemaregistry.v1+json"})
+            with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+                self.ids[key] = json.load(answer)["id"]
+        return self.ids[key]
+
+    def produce(self, *events, key="ticketId", headers=None):
+        """Writes dicts as a service would: Avro by our schema, keyed. Returns when all are acknowledged."""
+        prefix, records = b"\0" + self.schema_id().to_bytes(4, "big"), []
+        for event in events:
+            out = io.BytesIO()
+            fastavro.schemaless_writer(out, parsed_schema(self.name), event)
+            records.append((str(event[key]), prefix + out.getvalue()))
+        self.produce_raw(*records, headers=headers)
+
+    def produce_raw(self, *records, partition=-1, headers=None):
+        Cluster.of(self.brokers).write(self.name, records, partition=partition, headers=headers)
+
+
+def forget(env):
+    """What was known of a stack that is gone: its ports may be another one's."""
+    cluster = Cluster.known.pop(env["KAFKA_BROKERS"], None)
+    if cluster:
+        cluster.consumer.close()
+    for known in (Topic.schemas, Topic.ids):
+        for key in [key for key in known if key[0] == env["SCHEMA_REGISTRY_URL"]]:
+            known.pop(key, None)
