@@ -1,5 +1,5 @@
-"""What must be true when all is healed and quiet, by rules: of the databases, the topics (read as committed), the ledger of Stripe's stand-in,
-and of everything that was answered. A check raises AssertionError and names the order, ticket or payment that is wrong."""
+"""What must be true when all is healed and quiet, by rules: of the databases, the topics (read as committed), the warehouse, the ledger of Stripe's
+stand-in, and of everything that was answered. A check raises AssertionError and names the order, ticket or payment that is wrong."""
 import collections
 import subprocess
 
@@ -22,8 +22,8 @@ def first_of_each(events):
 
 
 class Checks:
-    def __init__(self, stack, history, books, checker, say):
-        self.stack, self.history, self.books, self.checker, self.say = stack, history, books, checker, say
+    def __init__(self, stack, history, books, checker, rows, say):
+        self.stack, self.history, self.books, self.checker, self.rows, self.say = stack, history, books, checker, rows, say
         self.events = {}
 
     def run(self):
@@ -33,6 +33,8 @@ class Checks:
         self.read_topics()
         self.say("all agree")
         self.topics_are_the_logs()
+        found, aside = self.rows.agree()
+        self.say(f"the warehouse has {found:,} rows" + (f"; {aside} records had been put aside" if aside else ""))
         self.money_adds_up()
         self.nothing_answered_is_lost()
         self.edits_follow_their_versions()
@@ -96,6 +98,7 @@ class Checks:
             "the topic of orders": sum(e["price"] for e in self.events["orders"] if e["type"] == "OrderCompleted"),
             "the topic of payments": sum({"PaymentCreated": 1, "PaymentRefunded": -1}.get(e["type"], 0) * e["amount"]
                                          for e in self.events["payments"]),
+            **self.rows.sums(),
         }
         assert len(set(sums.values())) == 1, f"money does not add up: {sums}"
 
