@@ -182,10 +182,68 @@ def test_stripe_may_ask_for_a_pause(db):
 def test_who_cancels_in_line_is_not_charged(db):
     [order] = begin(db)
     order_event(db, order, 2, "cancelled")
-    passes(db, 3600)
-    assert take(db)[0] == [(order, "find")]
-    tell(db, order, "absent", 1)
     assert [(e[0], e[5]) for e in events(db, order)][-1] == ("PaymentFailed", "order_ended")
+    assert (row(db, order)["state"], row(db, order)["final"]) == ("failed", True)
+    passes(db, 3600)
+    passes(db, 3600, "others")
+    assert take(db) == take(db, "looks") == ([], False), "Stripe knows nothing of it"
+    db.execute("update charges set ask_at = ask_at - interval '1 day'")
+    assert take(db, "looks")[0] == [(order, "find")], "a restored backup may have forgotten that it was sent"
+    tell(db, order, "absent", 1)
+    assert (row(db, order)["state"], row(db, order)["ask"]) == ("failed", None)
+
+
+@pytest.mark.parametrize("sent", ["sent_at", "key_at"])
+def test_who_cancels_after_it_was_sent_is_looked_for(db, sent):
+    """Also by a replica of the version before, which notes sent_at alone."""
+    [order] = begin(db)
+    db.execute(f"update charges set {sent} = now() where order_id = %s", (order,))
+    order_event(db, order, 2, "cancelled")
+    passes(db, 3600)
+    [asked, *_] = statement(db, "background/take_payments", [500], [LIMIT], [0])
+    assert (row(db, order)["state"], asked["ask"]) == ("started", "find") and asked["sent_ago_ms"] < 3_600_000, "a search may be early"
+
+
+def post(db, order, token):
+    """(verdict, ahead)"""
+    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True])
+    return answer["verdict"], answer["ahead"]
+
+
+def test_another_payment_is_told_of_the_one_in_line(db):
+    orders = begin(db, 3)
+    db.execute("update paces set served = (select min(place_in_line) - 1 from charges) where lane = 'payments'")
+    assert post(db, orders[2], "pm_b") == ("busy", 2)
+    passes(db, 3600)
+    assert take(db)[0][0] == (orders[0], "create")
+    assert post(db, orders[0], "pm_b") == ("busy", None), "it is at Stripe"
+
+
+def test_a_decline_after_the_line_is_not_the_end(db):
+    """Orders adds the time in line, and tells of it in a moment."""
+    [order] = begin(db)
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set expires_at = now() where order_id = %s", (order,))
+    tell(db, order, "declined", 1, "card_declined")
+    assert post(db, order, "pm_b")[0] == "busy"
+    db.execute("update charges set expires_at = now() + interval '1 minute' where order_id = %s", (order,))
+    assert post(db, order, "pm_b")[0] == "started"
+    passes(db, 3600)
+    take(db)
+    tell(db, order, "declined", 2, "card_declined")
+    db.execute("update charges set expires_at = now(), changed_at = now() - interval '1 minute' where order_id = %s", (order,))
+    assert post(db, order, "pm_c")[0] == "ended"
+
+
+def test_one_that_met_the_limit_has_waited_since_it_was_sent(db):
+    [order] = begin(db)
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set sent_at = now() - interval '3 s' where order_id = %s", (order,))
+    tell(db, order, "limited", 1)
+    *_, (age,) = db.execute("select extract(epoch from now() - occurred_at)::int from payment_events where order_id = %s order by seq", (order,)).fetchall()
+    assert age == 3
 
 
 # --- all of it ---
