@@ -19,7 +19,8 @@ static int64_t commit_ms, keep_ms;
 
 const struct config_var sales_config[] = {
     {"COMMIT_INTERVAL", CONFIG_DURATION, &commit_ms, "100ms",
-     "How long changes are gathered before what follows from them is published, in one transaction", 1, 10000},
+     "How long changes are gathered before what follows from them is published, in one transaction", 1,
+     10000},
     {"WINDOW_KEEP", CONFIG_DURATION, &keep_ms, "35d",
      "How long a sold ticket is kept in memory; a later change is not counted. Longer than topics are kept",
      60000, INT64_C(3650) * 86400 * 1000},
