@@ -3,7 +3,8 @@ import re
 
 import requests
 
-from support import topic_schema, wait_until
+from support import wait_until
+from topics import topic_schema
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
           "entries": "entry_events", "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
