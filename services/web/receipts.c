@@ -34,6 +34,25 @@ static void answered(struct req *rq, const struct api_answer *failed) {
     page_end(rq);
 }
 
+/* As people know it; a name that is not known here is no help to them. */
+static struct str card_name(struct str brand) {
+    static const struct str names[][2] = {
+        {STR("visa"), STR("Visa")},         {STR("mastercard"), STR("Mastercard")},
+        {STR("discover"), STR("Discover")}, {STR("amex"), STR("American Express")},
+        {STR("jcb"), STR("JCB")},           {STR("diners"), STR("Diners Club")},
+        {STR("maestro"), STR("Maestro")},   {STR("unionpay"), STR("UnionPay")},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(brand, names[i][0])) return names[i][1];
+    return text_of(TEXT_RECEIPT_CARD);
+}
+
+static void read_card(const json_t *card, struct receipt_view *view) {
+    struct str brand;
+    if (read_text(card, "brand", &brand) && read_text(card, "last4", &view->last4))
+        view->card = card_name(brand);
+}
+
 /* The charge, if it moved money. */
 static void on_charges(struct req *rq, const struct api_answer *answer) {
     struct receipt *r = visit_of(rq)->own;
@@ -43,8 +62,17 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
         r->view.refunded = str_eq(status, STR("refunded"));
         if (r->view.refunded || str_eq(status, STR("succeeded")))
             read_time(charge, "changedAt", &r->view.paid_at);
+        read_card(json_object_get(charge, "card"), &r->view);
     }
     answered(rq, answer->code == 200 ? NULL : answer);
+}
+
+/* A show that is not to be seen any more names nobody. */
+static void on_show(struct req *rq, const struct api_answer *answer) {
+    struct receipt *r = visit_of(rq)->own;
+    bool known = answer->code == 200 || answer->code == 404;
+    if (answer->code == 200) read_text(answer->body, "organizer", &r->view.organizer);
+    answered(rq, known ? NULL : answer);
 }
 
 static void on_ticket(struct req *rq, const struct api_answer *answer) {
@@ -70,9 +98,12 @@ static void on_purchase(struct req *rq, const struct api_answer *answer) {
         page_refusal(rq, answer, down);
         return;
     }
-    char id[UUID_TEXT], ticket[UUID_TEXT];
+    char id[UUID_TEXT], ticket[UUID_TEXT], show[UUID_TEXT];
+    static const struct uuid none;
+    bool of_show = !uuid_eq(&o->show, &none);
     uuid_format(&o->id, id);
     uuid_format(&o->ticket.id, ticket);
+    uuid_format(&o->show, show);
     r->view.id = o->id;
     r->view.total = o->ticket.price;
     r->view.tickets = o->tickets;
@@ -81,9 +112,10 @@ static void on_purchase(struct req *rq, const struct api_answer *answer) {
         *one = (struct order_ticket_view){o->ticket.id, o->ticket.title, o->ticket.price};
         r->view.tickets = (struct order_ticket_list){one, 1};
     }
-    r->left = 2;
+    r->left = 2 + of_show;
     visit_ask(rq, API_PAYMENTS, "GET", on_charges, "/api/payments?orderId=%.*s", UUID_TEXT, id);
     visit_ask(rq, API_TICKETS, "GET", on_ticket, "/api/tickets/%.*s", UUID_TEXT, ticket);
+    if (of_show) visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, show);
 }
 
 static void ask_purchase(struct req *rq, struct uuid id) {

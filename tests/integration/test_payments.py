@@ -14,6 +14,7 @@ import requests
 from sandbox import Books
 from support import ASKS_SOON, DEADLINE, Replica, User, errors, list_ticket, missing_id, refused, status_of, wait_until
 
+VISA = {"card": {"brand": "visa", "last4": "4242"}}  # of what is paid, in lists
 STARTED = (1, "PaymentStarted", "started", 1, False, None)
 
 
@@ -82,7 +83,7 @@ def test_pay(stack, buyer, order, books):
                       "amount": 20.5, "currency": "USD", "attempt": 1, "startedAt": charge["startedAt"], "changedAt": charge["changedAt"]}
     assert uuid.UUID(charge["id"]).version == 7
     becomes(buyer, order, "complete")
-    assert listed(buyer, order) == [charge]
+    assert listed(buyer, order) == [charge | VISA]
     assert events(stack, order, 2) == [STARTED, (2, "PaymentCreated", "succeeded", 1, False, None)]
     started, created = stack.topic("payments").of(order["ticket"]["id"], 2)
     assert str(started["id"]) == str(created["id"]) == charge["id"] and str(created["orderId"]) == order["id"]
@@ -259,6 +260,15 @@ def test_one_attempt_where_one_is_allowed(stack, seller, buyer, order):
     becomes(buyer, order, "cancelled")
 
 
+def test_the_card_of_the_attempt_that_paid(buyer, order, books):
+    refused(pay(buyer, order, "pm_card_chargeDeclined"), 402)
+    assert "card" not in listed(buyer, order)[0], "nothing was paid by it"
+    action(buyer, order, "pm_card_threeDSecure2Required")
+    books.settings(drop_after=1)  # only webhooks come through, which do not tell the card
+    pay(buyer, order, "pm_card_amex")
+    assert "card" not in charge_becomes(buyer, order, "succeeded"), "that of the attempt before paid nothing"
+
+
 # --- 3-D Secure ---
 
 def action(buyer, order, card="pm_card_authenticationRequired"):
@@ -278,7 +288,9 @@ def test_confirmed(stack, buyer, order, books):
     assert charge["clientSecret"].startswith(entry["id"])
     books.confirm(entry["id"])
     becomes(buyer, order, "complete")
-    assert "clientSecret" not in listed(buyer, order)[0]
+    [confirmed] = listed(buyer, order)
+    assert "clientSecret" not in confirmed and "card" not in charge
+    assert confirmed["card"] == {"brand": "visa", "last4": "3184"}, "of the answer to the attempt: the webhook does not tell it"
     assert events(stack, order, 3) == [STARTED, (2, "PaymentStarted", "requires_action", 1, False, None),
                                        (3, "PaymentCreated", "succeeded", 1, False, None)]
 

@@ -207,8 +207,12 @@ def soon(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + seconds))
 
 
+def holds(page):
+    return [a for e in page.iter("aside") if e.get("class") == "held" for a in e.iter("a")]
+
+
 def basket(page):
-    return next((a for e in page.iter("aside") if e.get("class") == "held" for a in e.iter("a")), None)
+    return next(iter(holds(page)), None)
 
 
 def test_what_is_held_is_on_every_page_until_it_ends(web):
@@ -227,6 +231,24 @@ def test_what_is_held_is_on_every_page_until_it_ends(web):
     assert basket(browser.go("/").page) is None
 
 
+def test_several_holds_are_told_each(web):
+    browser = Browser(web, True)
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    late, early = order(ticket(title="Käse | <Brot>; 100 %"), expiresAt=soon(900)), order(ticket(title="🎫" * 40), expiresAt=soon(100))
+    for o in (late, early):
+        browser.go(serve_order(web, o))
+    told = [(a.get("href"), text_of(a)) for a in holds(browser.go("/").page)]
+    assert [path for path, _ in told] == [f"/orders/{early['id']}", f"/orders/{late['id']}"], "what ends first is first"
+    assert re.fullmatch(r"Tickets held for you: 2 min left · 🎫{15} Pay now", told[0][1])
+    assert re.fullmatch(r"Tickets held for you: 1[45] min left · Käse \| <Brot>; 100 % Pay now", told[1][1])
+    assert [a.get("href") for a in holds(browser.go(f"/orders/{early['id']}").page)] == [f"/orders/{late['id']}"]
+    browser.go(serve_order(web, late | {"status": "cancelled", "reason": "buyer"}))
+    assert [a.get("href") for a in holds(browser.go("/").page)] == [f"/orders/{early['id']}"]
+    for _ in range(12):
+        browser.go(serve_order(web, order(ticket(title="ü" * 200), expiresAt=soon(600))))
+    assert len(holds(browser.go("/").page)) == 8 and len(browser.cookies["held"]) < 2500
+
+
 def test_who_signs_out_holds_nothing_for_the_next(web):
     browser, o = Browser(web, True), order(ticket(), expiresAt=soon(600))
     browser.go(serve_order(web, o))
@@ -237,7 +259,7 @@ def test_who_signs_out_holds_nothing_for_the_next(web):
 
 
 @pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", f"//evil.example/{SOME_ID}.9999999999",
-                                   f"/orders/{SOME_ID}.x"])
+                                   f"/orders/{SOME_ID}.x", "|||", f"x|/orders/{SOME_ID}.1.t|"])
 def test_nonsense_is_not_held(web, value):
     browser = Browser(web, True)
     browser.cookies.set("held", value, domain="127.0.0.1", path="/")
@@ -300,7 +322,7 @@ def test_editing_a_show(web):
     [sent] = web.services.asked("PUT", f"/api{path}")
     assert sent["headers"]["If-Match"] == '"4"'
     assert sent["body"] == {"title": "New", "venue": "House & Hall", "city": "Basel", "startsAt": "2027-06-01T18:00:00.000Z",
-                            "timeZone": "Europe/Zurich", "description": "", "currency": "USD", "perUser": 8}
+                            "timeZone": "Europe/Zurich", "description": "", "organizer": "", "currency": "USD", "perUser": 8}
     web.services.answers[f"PUT /api{path}"] = (412, refusal("changed"))
     answer = browser.submit(answer.page, f"{path}/edit", title="New")
     assert answer.status_code == 412 and "The show has changed meanwhile" in answer.words
@@ -410,3 +432,23 @@ def test_a_receipt_while_a_service_is_away(web, away):
     web.services.away = {away}
     answer = browser.go(receipt)
     assert answer.status_code == 503 and "Receipts can't be shown at the moment" in answer.words
+
+
+def test_a_receipt_says_who_sold_and_by_which_card(web):
+    browser, s, p = Browser(web, True), show(organizer="Käse & <Co>"), purchase(status="complete")
+    paid = {"id": new_id(), "orderId": p["id"], "status": "succeeded", "changedAt": "2026-11-21T10:40:00.000Z"}
+    for o in p["orders"]:
+        o["showId"] = s["id"]
+    serve_show(web, s, [area()])
+    sold = serve_ticket(web, ticket() | {"id": p["orders"][0]["ticket"]["id"], "showId": s["id"]})
+    receipt = serve_purchase(web, p, charges=[paid]) + "/receipt"
+    words = browser.go(receipt).words
+    assert "SellerKäse & <Co>Account " in words and "Total, paid by card" in words
+    serve_purchase(web, p, charges=[paid | {"card": {"brand": "amex", "last4": "8431"}}])
+    assert "Total, paid with American Express ending in 8431" in browser.go(receipt).words
+    serve_purchase(web, p, charges=[paid | {"status": "refunded", "card": {"brand": "news_of_2030", "last4": "0001"}}])
+    assert "Refunded in full to card ending in 0001" in browser.go(receipt).words
+    serve_show(web, s | {"organizer": None}, [area()])
+    assert "SellerAccount " in browser.go(receipt).words
+    assert "It is a place of a show, which says who sells it." in Browser(web).go(sold).words
+    assert "gives no name" in Browser(web).go(serve_ticket(web, ticket())).words

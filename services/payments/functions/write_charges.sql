@@ -3,7 +3,8 @@
 -- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
 -- One that met Stripe's limit waits since it was sent: the event says so, as that time is not the buyer's.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
-                                         client_secrets text[], next_actions text[], traceparents text[])
+                                         client_secrets text[], next_actions text[], traceparents text[], card_brands text[],
+                                         card_last4s text[])
 returns setof charge_answer language plpgsql as $$
 declare rounds int;
 begin
@@ -11,15 +12,24 @@ begin
     update charges c set ask = null, ask_at = null -- the last look for an attempt that failed has its answer
       from unnest(order_ids, attempts) as i (order_id, attempt)
      where c.order_id = i.order_id and c.attempt = i.attempt and c.state = 'failed' and c.ask = 'find';
+    if card_brands is not null then -- a webhook was faster, which does not tell the card
+        update charges c set card_brand = i.card_brand, card_last4 = i.card_last4
+          from unnest(order_ids, attempts, stripe_ids, card_brands, card_last4s)
+            as i (order_id, attempt, stripe_id, card_brand, card_last4)
+         where c.order_id = i.order_id and c.attempt = i.attempt and c.stripe_id = i.stripe_id and c.card_brand is null
+           and i.card_brand is not null;
+    end if;
     select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
     for round in 1 .. coalesce(rounds, 0) loop
         perform write_returns(order_ids, attempts, inputs, stripe_ids, reasons, round);
         with item as (
             select *, row_number() over (partition by order_id order by ordinal) as nth
-              from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
-                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, ordinal)
+              from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents, card_brands,
+                          card_last4s) with ordinality
+                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, card_brand, card_last4, ordinal)
         ), step as (
-            select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, r.next, r.event, r.ask
+            select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, i.card_brand,
+                   i.card_last4, r.next, r.event, r.ask
               from item i
               join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
               join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled')
@@ -33,6 +43,7 @@ begin
                    final = case s.next when 'failed' then c.attempt >= c.max_attempts or c.order_status = 'cancelled'
                                        else s.next = 'refunded' end,
                    stripe_id = coalesce(s.stripe_id, c.stripe_id),
+                   card_brand = coalesce(s.card_brand, c.card_brand), card_last4 = coalesce(s.card_last4, c.card_last4),
                    client_secret = case s.next when 'action' then s.client_secret end,
                    next_action = case s.next when 'action' then s.next_action end,
                    reason = case when s.next in ('started', 'succeeded') then null
@@ -67,4 +78,13 @@ begin
       from unnest(order_ids, inputs) with ordinality as i (order_id, input, ordinal)
       join charges c on c.order_id = i.order_id
      order by i.ordinal;
+end $$;
+
+-- For inputs that tell of no card, and for replicas of the version before.
+create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
+                                         client_secrets text[], next_actions text[], traceparents text[])
+returns setof charge_answer language plpgsql as $$
+begin
+    return query select * from write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents,
+                                             null::text[], null::text[]);
 end $$;
