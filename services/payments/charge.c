@@ -20,7 +20,9 @@ enum column {
     CHANGED_AT,
     SIZE,
     AHEAD,
-    SECONDS
+    SECONDS,
+    BRAND,
+    LAST4
 };
 
 static struct str optional(const struct rows *rows, int row, int column) {
@@ -43,6 +45,8 @@ void charge_read(const struct rows *rows, int row, struct charge *out) {
     out->action = optional(rows, row, ACTION);
     out->started_us = row_time(rows, row, STARTED_AT);
     out->changed_us = row_time(rows, row, CHANGED_AT);
+    out->brand = optional(rows, row, BRAND);
+    out->last4 = optional(rows, row, LAST4);
     out->waits = !row_null(rows, row, AHEAD);
     if (!out->waits) return;
     out->ahead = row_int(rows, row, AHEAD);
@@ -50,14 +54,15 @@ void charge_read(const struct rows *rows, int row, struct charge *out) {
 }
 
 struct charge *charge_copy(const struct charge *c) {
-    const struct str *from[] = {&c->verdict, &c->state, &c->reason, &c->currency, &c->secret, &c->action};
+    const struct str *from[] = {&c->verdict, &c->state,  &c->reason, &c->currency,
+                                &c->secret,  &c->action, &c->brand,  &c->last4};
     size_t room = 0;
     for (size_t i = 0; i < sizeof from / sizeof *from; i++)
         room += from[i]->n;
     struct charge *copy = mem_alloc(sizeof *copy + room);
     *copy = *c;
-    struct str *to[] = {&copy->verdict,  &copy->state,  &copy->reason,
-                        &copy->currency, &copy->secret, &copy->action};
+    struct str *to[] = {&copy->verdict, &copy->state,  &copy->reason, &copy->currency,
+                        &copy->secret,  &copy->action, &copy->brand,  &copy->last4};
     char *end = (char *)(copy + 1);
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         if (from[i]->n > 0) memcpy(end, from[i]->p, from[i]->n);
@@ -97,6 +102,17 @@ static void write_line(struct json *out, const struct charge *c) {
     json_close(out, '}');
 }
 
+/* By which it was paid. One that is to be confirmed, or was declined, has paid nothing. */
+static void write_card(struct json *out, const struct charge *c) {
+    bool paid = charge_in(c, "succeeded") || charge_in(c, "refunding") || charge_in(c, "refunded");
+    if (!paid || c->brand.n == 0) return;
+    json_key(out, "card");
+    json_open(out, '{');
+    json_put_text(out, "brand", c->brand);
+    json_put_text(out, "last4", c->last4);
+    json_close(out, '}');
+}
+
 void charge_write(struct json *out, const struct charge *c) {
     json_open(out, '{');
     json_put_uuid(out, "id", c->id);
@@ -110,6 +126,7 @@ void charge_write(struct json *out, const struct charge *c) {
     json_put_int(out, "attempt", c->attempt);
     if (charge_in(c, "failed") || charge_in(c, "refunding") || charge_in(c, "refunded"))
         json_put_text(out, "reason", c->reason);
+    write_card(out, c);
     if (c->waits) write_line(out, c);
     if (c->secret.n > 0) json_put_text(out, "clientSecret", c->secret);
     if (c->action.n > 0) {

@@ -10,6 +10,7 @@ struct charge {
     struct uuid id, purchase;
     int size;                                           /* orders of the purchase */
     struct str state, reason, currency, secret, action; /* empty for null */
+    struct str brand, last4;                            /* of the card; likewise */
     int attempt;
     bool final, waits;      /* waits: in line, until its turn comes to be sent to Stripe */
     int64_t ahead, seconds; /* payments before it, and about how long */

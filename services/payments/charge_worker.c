@@ -34,7 +34,7 @@ struct stripe_job {
     int64_t began_us, stripe_us;
     struct stripe_ask ask;
     const char *input; /* NULL: not known */
-    char *intent, *reason, *secret, *action;
+    char *intent, *reason, *secret, *action, *brand, *last4;
     struct charge *charge; /* as it is now */
 };
 
@@ -63,6 +63,8 @@ static void job_free(struct stripe_job *job) {
     free(job->reason);
     free(job->secret);
     free(job->action);
+    free(job->brand);
+    free(job->last4);
     free(job->charge);
     free(job);
 }
@@ -111,6 +113,8 @@ static void put_others(struct charge_worker *worker, const struct stripe_ask *as
         struct stripe_job *job = job_new(worker, &about);
         job->input = other.input;
         job->intent = copy_of(other.intent);
+        job->brand = copy_of(other.brand);
+        job->last4 = copy_of(other.last4);
         inbox_put(&worker->answered, &job->item);
     }
 }
@@ -144,6 +148,8 @@ static void on_result(void *ctx, const struct stripe_ask *ask, const struct stri
     job->reason = copy_of(result->reason);
     job->secret = copy_of(result->secret);
     job->action = copy_of(result->action);
+    job->brand = copy_of(result->brand);
+    job->last4 = copy_of(result->last4);
     inbox_put(&worker->answered, &job->item);
     put_others(worker, ask, result);
 }
@@ -174,6 +180,8 @@ static void put_answer(struct sql_params *params, const struct stripe_job *job) 
     put_optional(params, job->secret);
     put_optional(params, job->action);
     put_optional(params, job->traceparent);
+    put_optional(params, job->brand);
+    put_optional(params, job->last4);
 }
 
 /* Gives each job its charge. What an answer makes due is looked for at once. */

@@ -84,6 +84,7 @@ static void make_create(const struct stripe_ask *ask, struct stripe_request *r) 
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
     put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
     form_put_int(&r->body, "metadata[attempt]", ask->attempt);
+    form_put_text(&r->body, "expand[0]", STR("payment_method")); /* for the card's last digits */
     char id[UUID_TEXT];
     uuid_format(&ask->charge, id);
     snprintf(r->idempotency_key, sizeof r->idempotency_key, "charge-%.*s-%d", UUID_TEXT, id, ask->attempt);
@@ -119,7 +120,8 @@ void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *ou
         make_create(ask, out);
         break;
     case STRIPE_LOOK:
-        snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s", ask->intent);
+        snprintf(out->path, sizeof out->path, "/v1/payment_intents/%s?expand%%5B0%%5D=payment_method",
+                 ask->intent);
         break;
     case STRIPE_FIND:
         make_find(ask, out);

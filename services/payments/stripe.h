@@ -25,7 +25,7 @@ enum stripe_question {
 };
 bool stripe_question_parse(struct str text, enum stripe_question *out); /* "create" ... */
 
-enum { STRIPE_TOKEN_MAX = 255, STRIPE_ID_MAX = 255 };
+enum { STRIPE_TOKEN_MAX = 255, STRIPE_ID_MAX = 255, STRIPE_BRAND_MAX = 40 };
 
 struct stripe_ask {
     enum stripe_question question;
@@ -48,6 +48,7 @@ struct stripe_result {
     struct str reason; /* declined, refund_failed: Stripe's code */
     struct str secret; /* requires_action: what the buyer's browser confirms with */
     struct str action; /* requires_action: what it has to do, as JSON */
+    struct str brand, last4; /* of the card; empty: not known, or it is none */
     const char *error; /* not known: why, for the log */
     bool again;        /* not known: worth another try */
     bool limited;      /* there were too many requests; `after_s`: how long Stripe wants none */

@@ -34,10 +34,20 @@ static const struct {
     {"processing", "processing"},
 };
 
+/* An intent has its payment method as a whole where that was asked for; else its id alone. */
+static void read_card(const json_t *intent, struct stripe_result *result) {
+    const json_t *card = json_object_get(json_object_get(intent, "payment_method"), "card");
+    struct str brand = text_of(card, "brand"), last4 = text_of(card, "last4");
+    if (brand.n == 0 || brand.n > STRIPE_BRAND_MAX || last4.n != 4) return;
+    result->brand = brand;
+    result->last4 = last4;
+}
+
 const char *stripe_intent_read(const json_t *intent, struct stripe_result *result) {
     struct str status = text_of(intent, "status");
     result->intent = text_of(intent, "id");
     result->input = NULL;
+    read_card(intent, result);
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         if (is(status, inputs[i].status)) result->input = inputs[i].input;
     const json_t *error = json_object_get(intent, "last_payment_error");

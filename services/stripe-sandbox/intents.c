@@ -20,9 +20,19 @@ static struct str copy_text(struct call *c, const char *s) {
     return arena_str(req_arena(c->rq), str_of(s));
 }
 
-static struct str intent_json(struct call *c, const struct intent *in) {
+/* Of what Stripe can expand, the sandbox does one. */
+static bool wants_method(const struct call *c) {
+    static const char *const names[] = {"expand[]", "expand[0]"};
+    struct str what;
+    for (int i = 0; i < 2; i++)
+        if (call_param(c, names[i], &what) || req_query(c->rq, names[i], &what))
+            return str_eq(what, STR("payment_method"));
+    return false;
+}
+
+static struct str intent_json(struct call *c, const struct intent *in, bool with_method) {
     struct json out = {0};
-    object_write_intent(&out, in, &c->sandbox->objects);
+    object_write_intent(&out, in, with_method, &c->sandbox->objects);
     return call_take(c, &out);
 }
 
@@ -43,12 +53,12 @@ static void new_charge(struct call *c, struct intent *in) {
 
 /* Commits the outcome of an attempt. decline: how a failed one is answered. */
 static void conclude(struct call *c, struct intent *in, const char *event, int decline) {
-    struct str object = intent_json(c, in);
+    struct str object = intent_json(c, in, false);
     struct act act = {.intent = in, .event = event, .object = object};
     if (in->failure != NULL && decline != 200)
         call_commit(c, decline, decline_json(c, in), &act);
     else
-        call_commit(c, 200, object, &act);
+        call_commit(c, 200, wants_method(c) ? intent_json(c, in, true) : object, &act);
 }
 
 static void fail_payment(struct call *c, struct intent *in, const struct failure *failure, int decline) {
@@ -241,7 +251,7 @@ static void decide_create(struct call *c) {
         return;
     }
     if (in.payment_method.n > 0) in.status = STR("requires_confirmation");
-    call_commit(c, 200, intent_json(c, &in), &(struct act){.intent = &in});
+    call_commit(c, 200, intent_json(c, &in, wants_method(c)), &(struct act){.intent = &in});
 }
 
 void post_intent(struct req *rq) {
@@ -298,7 +308,7 @@ static void decide_cancel(struct call *c) {
     in.status = STR("canceled");
     in.canceled_us = clock_wall_us();
     call_param(c, "cancellation_reason", &in.cancel_reason);
-    struct str object = intent_json(c, &in);
+    struct str object = intent_json(c, &in, false);
     call_commit(c, 200, object,
                 &(struct act){.intent = &in, .event = "payment_intent.canceled", .object = object});
 }
@@ -310,7 +320,7 @@ void post_cancel(struct req *rq) {
 /* --- GET /v1/payment_intents/:id --- */
 
 static void decide_get(struct call *c) {
-    call_reply(c, 200, intent_json(c, &c->intent));
+    call_reply(c, 200, intent_json(c, &c->intent, wants_method(c)));
 }
 
 void get_intent(struct req *rq) {
@@ -328,7 +338,7 @@ static void on_found(struct req *rq, const struct rows *rows) {
     json_open(&out, '[');
     for (int i = 0; i < rows->count; i++) {
         call_read_intent(c, rows, i);
-        object_write_intent(&out, &c->intent, &c->sandbox->objects);
+        object_write_intent(&out, &c->intent, false, &c->sandbox->objects);
     }
     json_close(&out, ']');
     json_key(&out, "has_more");

@@ -143,7 +143,7 @@ void object_write_problem(struct json *out, const struct problem *p, const struc
     if (p->param != NULL) word(out, "param", p->param);
     if (p->intent != NULL) {
         json_key(out, "payment_intent");
-        object_write_intent(out, p->intent, options);
+        object_write_intent(out, p->intent, false, options);
     }
     word(out, "type", p->type);
     json_close(out, '}');
@@ -205,15 +205,19 @@ static void intent_state(struct json *out, const struct intent *in, const struct
     json_key(out, "metadata");
     json_raw(out, in->metadata);
     next_action(out, in, options);
-    method_id(out, "payment_method", in);
     json_put_text(out, "status", in->status);
 }
 
-void object_write_intent(struct json *out, const struct intent *in, const struct objects_options *options) {
+void object_write_intent(struct json *out, const struct intent *in, bool with_method,
+                         const struct objects_options *options) {
     json_open(out, '{');
     json_put_text(out, "id", in->id);
     word(out, "object", "payment_intent");
     intent_state(out, in, options);
+    if (with_method && in->payment_method.n > 0)
+        method_object(out, in);
+    else
+        method_id(out, "payment_method", in);
     word(out, "capture_method", "automatic");
     word(out, "confirmation_method", "automatic");
     flag(out, "livemode", false);

@@ -57,7 +57,8 @@ struct objects_options {
 
 void object_new_id(char out[ID_TEXT], const char *prefix); /* ascending */
 
-void object_write_intent(struct json *out, const struct intent *intent,
+/* with_method: the payment method as a whole, not its id alone. */
+void object_write_intent(struct json *out, const struct intent *intent, bool with_method,
                          const struct objects_options *options);
 void object_write_charge(struct json *out, const struct intent *intent);
 void object_write_refund(struct json *out, const struct refund *refund);

@@ -34,6 +34,25 @@ static void answered(struct req *rq, const struct api_answer *failed) {
     page_end(rq);
 }
 
+/* As people know it; a name that is not known here is no help to them. */
+static struct str card_name(struct str brand) {
+    static const struct str names[][2] = {
+        {STR("visa"), STR("Visa")},         {STR("mastercard"), STR("Mastercard")},
+        {STR("discover"), STR("Discover")}, {STR("amex"), STR("American Express")},
+        {STR("jcb"), STR("JCB")},           {STR("diners"), STR("Diners Club")},
+        {STR("maestro"), STR("Maestro")},   {STR("unionpay"), STR("UnionPay")},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(brand, names[i][0])) return names[i][1];
+    return text_of(TEXT_RECEIPT_CARD);
+}
+
+static void read_card(const json_t *card, struct receipt_view *view) {
+    struct str brand;
+    if (read_text(card, "brand", &brand) && read_text(card, "last4", &view->last4))
+        view->card = card_name(brand);
+}
+
 /* The charge, if it moved money. */
 static void on_charges(struct req *rq, const struct api_answer *answer) {
     struct receipt *r = visit_of(rq)->own;
@@ -43,6 +62,7 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
         r->view.refunded = str_eq(status, STR("refunded"));
         if (r->view.refunded || str_eq(status, STR("succeeded")))
             read_time(charge, "changedAt", &r->view.paid_at);
+        read_card(json_object_get(charge, "card"), &r->view);
     }
     answered(rq, answer->code == 200 ? NULL : answer);
 }

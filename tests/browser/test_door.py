@@ -90,7 +90,7 @@ def test_a_receipt_prints(sold):
     _, purchase, _, buyer, tickets, _ = sold
     buyer.go(f"/tickets/{tickets[1]}")
     buyer.follow("Receipt")
-    for words in (purchase, "$40.00", "row A, seat 12", "row A, seat 13", "$20.00", "Total"):
+    for words in (purchase, "$40.00", "row A, seat 12", "row A, seat 13", "$20.00", "Total, paid with Visa ending in 4242"):
         buyer.sees(words)
     clean(buyer)
     shot(buyer, "receipt-phone")

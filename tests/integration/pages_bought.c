@@ -40,6 +40,9 @@ static void write_receipt(void) {
     struct receipt_view receipt = {
         .page = page(), .tickets = {&ticket, 1}, .total = dollars(6450), .paid_at = NOW};
     RENDER("receipt.html", receipt, &receipt);
+    receipt.card = STR("Visa");
+    receipt.last4 = STR("4242");
+    RENDER("receipt-card.html", receipt, &receipt);
     receipt.refunded = true;
     RENDER("receipt-refunded.html", receipt, &receipt);
 }

@@ -79,7 +79,8 @@ def cancel(buyer, order):
 def test_pay(stack, buyer, order, books):
     charge = paid(buyer, order)
     assert charge == {"id": charge["id"], "orderId": order["id"], "purchaseId": order["id"], "orderIds": [order["id"]], "status": "succeeded",
-                      "amount": 20.5, "currency": "USD", "attempt": 1, "startedAt": charge["startedAt"], "changedAt": charge["changedAt"]}
+                      "amount": 20.5, "currency": "USD", "attempt": 1, "card": {"brand": "visa", "last4": "4242"},
+                      "startedAt": charge["startedAt"], "changedAt": charge["changedAt"]}
     assert uuid.UUID(charge["id"]).version == 7
     becomes(buyer, order, "complete")
     assert listed(buyer, order) == [charge]
@@ -259,6 +260,15 @@ def test_one_attempt_where_one_is_allowed(stack, seller, buyer, order):
     becomes(buyer, order, "cancelled")
 
 
+def test_the_card_of_the_attempt_that_paid(buyer, order, books):
+    refused(pay(buyer, order, "pm_card_chargeDeclined"), 402)
+    assert "card" not in listed(buyer, order)[0], "nothing was paid by it"
+    action(buyer, order, "pm_card_threeDSecure2Required")
+    books.settings(drop_after=1)  # only webhooks come through, which do not tell the card
+    pay(buyer, order, "pm_card_amex")
+    assert "card" not in charge_becomes(buyer, order, "succeeded"), "that of the attempt before paid nothing"
+
+
 # --- 3-D Secure ---
 
 def action(buyer, order, card="pm_card_authenticationRequired"):
@@ -278,7 +288,9 @@ def test_confirmed(stack, buyer, order, books):
     assert charge["clientSecret"].startswith(entry["id"])
     books.confirm(entry["id"])
     becomes(buyer, order, "complete")
-    assert "clientSecret" not in listed(buyer, order)[0]
+    [confirmed] = listed(buyer, order)
+    assert "clientSecret" not in confirmed and "card" not in charge
+    assert confirmed["card"] == {"brand": "visa", "last4": "3184"}, "of the answer to the attempt: the webhook does not tell it"
     assert events(stack, order, 3) == [STARTED, (2, "PaymentStarted", "requires_action", 1, False, None),
                                        (3, "PaymentCreated", "succeeded", 1, False, None)]
 

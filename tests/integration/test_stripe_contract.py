@@ -65,7 +65,7 @@ def test_every_request_is_one_of_stripes(listener):
     asked = [(method, path) for method, path, *_ in seen]
     assert asked.pop()[1].startswith("/v1/payment_intents/pi_"), "what was found is read by its id"
     assert asked == [
-        ("POST", "/v1/payment_intents"), ("GET", "/v1/payment_intents/pi_123"),
+        ("POST", "/v1/payment_intents"), ("GET", "/v1/payment_intents/pi_123?expand%5B0%5D=payment_method"),
         ("POST", "/v1/payment_intents/pi_123/cancel"), ("POST", "/v1/refunds"), ("GET", "/v1/refunds?payment_intent=pi_123&limit=100"),
         ("GET", "/v1/payment_intents/search?query=metadata%5B%27orderId%27%5D%3A%2700000000-0000-0000-0000-000000000000%27&limit=100")]
     for _, path, headers, *_ in seen:

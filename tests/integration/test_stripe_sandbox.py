@@ -67,13 +67,20 @@ def refuses(call, kind, **wanted):
 
 # --- paying ---
 
-@pytest.mark.parametrize("method", ["pm_card_visa", "pm_card_mastercard", "pm_card_amex", "pm_card_visa_debit", "pm_card_jcb"])
+CARDS = {"pm_card_visa": ("visa", "4242"), "pm_card_mastercard": ("mastercard", "4444"), "pm_card_amex": ("amex", "8431"),
+         "pm_card_visa_debit": ("visa", "5556"), "pm_card_jcb": ("jcb", "0505")}
+
+
+@pytest.mark.parametrize("method", CARDS)
 def test_a_card_pays(box, method):
     paid = pay(box, method, 1234, metadata={"orderId": "7", "é \"": "<\\>"}, description="A seat")
     assert (paid.status, paid.amount, paid.amount_received, paid.currency) == ("succeeded", 1234, 1234, "usd")
     assert paid.metadata.to_dict() == {"orderId": "7", "é \"": "<\\>"} and paid.description == "A seat"
     assert paid.latest_charge.startswith("ch_") and paid.last_payment_error is None and paid.next_action is None
     assert box.client().v1.payment_intents.retrieve(paid.id).to_dict() == paid.to_dict()
+    whole = box.client().v1.payment_intents.retrieve(paid.id, {"expand": ["payment_method"]})
+    assert whole.payment_method.id == paid.payment_method and whole.to_dict() | {"payment_method": paid.payment_method} == paid.to_dict()
+    assert (whole.payment_method.card.brand, whole.payment_method.card.last4) == CARDS[method]
     entry = box.entry(paid.id)
     assert (entry["amount"], entry["captured"], entry["refunded"], entry["refunds"]) == (1234, 1234, 0, 0)
     assert entry["metadata"] == {"orderId": "7", "é \"": "<\\>"} and entry["currency"] == "usd"

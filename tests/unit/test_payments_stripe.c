@@ -53,16 +53,17 @@ static void requests(void **state) {
     expect_request(
         &ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
         "amount=2050&currency=usd&confirm=true&payment_method_types%5B0%5D=card&payment_method=pm_card_visa"
-        "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE "&metadata%5Battempt%5D=2");
+        "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE "&metadata%5Battempt%5D=2"
+        "&expand%5B0%5D=payment_method");
     strcpy(ask.token, "tok_visa");
     strcpy(ask.currency, "JPY");
     expect_request(&ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
                    "amount=2050&currency=jpy&confirm=true&payment_method_types%5B0%5D=card"
                    "&payment_method_data%5Btype%5D=card&payment_method_data%5Bcard%5D%5Btoken%5D=tok_visa"
                    "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE
-                   "&metadata%5Battempt%5D=2");
+                   "&metadata%5Battempt%5D=2&expand%5B0%5D=payment_method");
     ask = ask_for(STRIPE_LOOK);
-    expect_request(&ask, "GET", "/v1/payment_intents/pi_1", "", "");
+    expect_request(&ask, "GET", "/v1/payment_intents/pi_1?expand%5B0%5D=payment_method", "", "");
     ask = ask_for(STRIPE_CANCEL);
     expect_request(&ask, "POST", "/v1/payment_intents/pi_1/cancel", "", "");
     ask = ask_for(STRIPE_REFUND);
@@ -214,6 +215,31 @@ static void what_the_buyer_needs(void **state) {
     stripe_answer_read(&ask, 200, STR(INTENT("succeeded", "")), &result, &keep);
     assert_int_equal(result.secret.n, 0);
     json_decref(keep);
+}
+
+#define METHOD(card) ",\"payment_method\":{\"id\":\"pm_1\",\"card\":" card "}"
+
+static void which_card(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *brand, *last4;
+    } intents[] = {
+        {INTENT("succeeded", METHOD("{\"brand\":\"visa\",\"last4\":\"4242\"}")), "visa", "4242"},
+        {INTENT("requires_action", METHOD("{\"brand\":\"visa\",\"last4\":\"3184\"}")), "visa", "3184"},
+        {INTENT("succeeded", METHOD("{\"brand\":\"visa\",\"last4\":\"12345\"}")), "", ""},
+        {INTENT("succeeded", METHOD("{\"last4\":\"4242\"}")), "", ""},
+        {INTENT("succeeded", METHOD("null")), "", ""},
+        {INTENT("succeeded", ",\"payment_method\":\"pm_1\""), "", ""},
+    };
+    struct stripe_ask ask = ask_for(STRIPE_LOOK);
+    for (size_t i = 0; i < sizeof intents / sizeof *intents; i++) {
+        struct stripe_result result;
+        json_t *keep;
+        stripe_answer_read(&ask, 200, str_of(intents[i].body), &result, &keep);
+        assert_true(str_eq(result.brand, str_of(intents[i].brand)));
+        assert_true(str_eq(result.last4, str_of(intents[i].last4)));
+        json_decref(keep);
+    }
 }
 
 /* --- webhooks --- */
@@ -384,7 +410,7 @@ static void waits_as_long_as_it_is_told_to(void **state) {
               FINE);
     assert_string_equal(ask_server(server, 30000, STRIPE_LOOK), "succeeded");
     assert_true(clock_mono_us() - begin >= 1000 * 1000);
-    assert_true(fake_got(server, "GET /v1/payment_intents/pi_1 HTTP/1.1\r\n"));
+    assert_true(fake_got(server, "GET /v1/payment_intents/pi_1?expand%5B0%5D=payment_method HTTP/1.1\r\n"));
 }
 
 /* With a pace, what meets the limit is for whoever asked, and each repetition of the rest is counted. */
@@ -426,6 +452,7 @@ int main(void) {
         cmocka_unit_test(currencies),
         cmocka_unit_test(meanings),
         cmocka_unit_test(what_the_buyer_needs),
+        cmocka_unit_test(which_card),
         cmocka_unit_test(events),
         cmocka_unit_test(words),
         SERVED(asks_again),

@@ -56,8 +56,8 @@ begin
         update charges c
            set id = coalesce(c.id, case when c.size > 1 then with_place(s.charge_id, 1) else s.charge_id end),
                version = next_version(c.version), state = 'started', attempt = c.attempt + 1, max_attempts = s.allowed,
-               final = false, token = s.token, stripe_id = null, reason = null, started_at = coalesce(c.started_at, now()),
-               changed_at = now(), ask = 'create', ask_at = case when s.in_line then now() else ask_again_at(0) end,
+               final = false, token = s.token, stripe_id = null, reason = null, card_brand = null, card_last4 = null,
+               started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = case when s.in_line then now() else ask_again_at(0) end,
                asked = case when s.in_line then 0 else 1 end, key_at = case when s.in_line then null else now() end,
                sent_at = case when s.in_line then null else now() end,
                place_in_line = case when s.in_line then nextval('charge_line') end

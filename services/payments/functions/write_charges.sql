@@ -3,7 +3,8 @@
 -- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
 -- One that met Stripe's limit waits since it was sent: the event says so, as that time is not the buyer's.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
-                                         client_secrets text[], next_actions text[], traceparents text[])
+                                         client_secrets text[], next_actions text[], traceparents text[], card_brands text[],
+                                         card_last4s text[])
 returns setof charge_answer language plpgsql as $$
 declare rounds int;
 begin
@@ -16,10 +17,12 @@ begin
         perform write_returns(order_ids, attempts, inputs, stripe_ids, reasons, round);
         with item as (
             select *, row_number() over (partition by order_id order by ordinal) as nth
-              from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
-                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, ordinal)
+              from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents, card_brands,
+                          card_last4s) with ordinality
+                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, card_brand, card_last4, ordinal)
         ), step as (
-            select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, r.next, r.event, r.ask
+            select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, i.card_brand,
+                   i.card_last4, r.next, r.event, r.ask
               from item i
               join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
               join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled')
@@ -33,6 +36,7 @@ begin
                    final = case s.next when 'failed' then c.attempt >= c.max_attempts or c.order_status = 'cancelled'
                                        else s.next = 'refunded' end,
                    stripe_id = coalesce(s.stripe_id, c.stripe_id),
+                   card_brand = coalesce(s.card_brand, c.card_brand), card_last4 = coalesce(s.card_last4, c.card_last4),
                    client_secret = case s.next when 'action' then s.client_secret end,
                    next_action = case s.next when 'action' then s.next_action end,
                    reason = case when s.next in ('started', 'succeeded') then null
@@ -67,4 +71,13 @@ begin
       from unnest(order_ids, inputs) with ordinality as i (order_id, input, ordinal)
       join charges c on c.order_id = i.order_id
      order by i.ordinal;
+end $$;
+
+-- For inputs that tell of no card, and for replicas of the version before.
+create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
+                                         client_secrets text[], next_actions text[], traceparents text[])
+returns setof charge_answer language plpgsql as $$
+begin
+    return query select * from write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents,
+                                             null::text[], null::text[]);
 end $$;

@@ -1,6 +1,6 @@
 -- A page of a buyer's charges, newest first, of those older than `before`; that of one order's purchase only if an order is given.
 select r.ordinal, 'listed' as verdict, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
-       c.next_action, c.started_at, c.changed_at, c.size, l.ahead, l.seconds
+       c.next_action, c.started_at, c.changed_at, c.size, l.ahead, l.seconds, c.card_brand, c.card_last4
   from unnest($1::uuid[], purchases_of($2::uuid[]), $3::uuid[], $4::int4[]) with ordinality as r (user_id, purchase_id, before, most, ordinal)
  cross join lateral (
     (select * from charges o
