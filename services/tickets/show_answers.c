@@ -54,6 +54,8 @@ void shows_write(struct json *out, const struct rows *rows, int row) {
     json_put_text(out, "timeZone", row_text(rows, row, SHOW_TIME_ZONE));
     if (!row_null(rows, row, SHOW_DESCRIPTION))
         json_put_text(out, "description", row_text(rows, row, SHOW_DESCRIPTION));
+    if (!row_null(rows, row, SHOW_ORGANIZER))
+        json_put_text(out, "organizer", row_text(rows, row, SHOW_ORGANIZER));
     json_put_text(out, "currency", row_text(rows, row, SHOW_CURRENCY));
     json_put_text(out, "status", row_text(rows, row, SHOW_STATUS));
     json_put_int(out, "perUser", row_int(rows, row, SHOW_PER_USER));

@@ -25,6 +25,7 @@ enum show_column {
     SHOW_VERSION,
     SHOW_PHASES,
     SHOW_PICTURE,
+    SHOW_ORGANIZER,
     SHOW_VERDICT,
     SHOW_AREA = SHOW_VERDICT, /* of get_show */
     SHOW_PLACES,              /* this and the next two: of announce_show */

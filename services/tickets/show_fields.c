@@ -41,6 +41,17 @@ static const char *read_description(const json_t *value, void *out, struct arena
     return NULL;
 }
 
+/* Who sells it. An empty one is none. */
+static const char *read_organizer(const json_t *value, void *out, struct arena *arena) {
+    struct str name;
+    const char *error = body_text(value, &name, arena);
+    if (error != NULL) return error;
+    name = fields_trim(name);
+    if (utf8_length(name) > NAME_MAX) return body_message(arena, "must have at most %d characters", NAME_MAX);
+    *(struct str *)out = name;
+    return NULL;
+}
+
 static const char *read_start(const json_t *value, void *out, struct arena *arena) {
     static const int64_t ten_years_us = INT64_C(3653) * 86400 * 1000000;
     int64_t now_us = clock_wall_us(), at_us;
@@ -77,6 +88,7 @@ const struct body_field show_fields[] = {
     {"startsAt", read_start, offsetof(struct show_input, starts_at), true},
     {"timeZone", body_text, offsetof(struct show_input, time_zone), true},
     {"description", read_description, offsetof(struct show_input, description), false},
+    {"organizer", read_organizer, offsetof(struct show_input, organizer), false},
     {"currency", read_currency, offsetof(struct show_input, currency), false},
     {"perUser", show_per_user, offsetof(struct show_input, per_user), false},
     {0},

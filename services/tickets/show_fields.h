@@ -6,7 +6,7 @@
 
 struct show_input {
     struct str title, venue, city, time_zone, currency; /* currency.n is 0 when it was not given */
-    struct str description;                             /* p is NULL when it was not given */
+    struct str description, organizer;                  /* p is NULL when it was not given */
     int64_t starts_at;                                  /* unix microseconds */
     int64_t per_user;                                   /* 0 when it was not given */
 };

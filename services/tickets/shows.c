@@ -60,6 +60,7 @@ static void ask_create(struct req *rq) {
     put_int(item, in->per_user);
     put_optional_text(item, s->key);
     put_text(item, req_traceparent(rq));
+    put_optional_text(item, in->organizer);
 }
 
 void shows_post(struct req *rq) {
@@ -91,21 +92,27 @@ static void put_positive(struct sql_params *item, int64_t v, bool given) {
         put_null(item);
 }
 
+/* An empty one takes away what there is. */
+static void put_given(struct sql_params *item, struct str text) {
+    if (text.p == NULL)
+        put_null(item);
+    else
+        put_text(item, text);
+}
+
 static void ask_update(struct req *rq) {
     const struct show_request *s = req_state(rq);
     const struct show_input *in = &s->input;
     struct sql_params *item = req_exec(rq, &sql_update_show, on_updated);
     if (item == NULL) return;
     put_show(rq, item);
-    if (in->description.p == NULL)
-        put_null(item);
-    else
-        put_text(item, in->description);
+    put_given(item, in->description);
     put_optional_text(item, in->currency);
     put_positive(item, currency_decimals(in->currency), in->currency.n > 0);
     put_positive(item, in->per_user, in->per_user > 0);
     put_positive(item, s->if_version, s->if_version >= 0);
     put_text(item, req_traceparent(rq));
+    put_given(item, in->organizer);
 }
 
 void shows_put(struct req *rq) {

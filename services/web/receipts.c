@@ -67,6 +67,14 @@ static void on_charges(struct req *rq, const struct api_answer *answer) {
     answered(rq, answer->code == 200 ? NULL : answer);
 }
 
+/* A show that is not to be seen any more names nobody. */
+static void on_show(struct req *rq, const struct api_answer *answer) {
+    struct receipt *r = visit_of(rq)->own;
+    bool known = answer->code == 200 || answer->code == 404;
+    if (answer->code == 200) read_text(answer->body, "organizer", &r->view.organizer);
+    answered(rq, known ? NULL : answer);
+}
+
 static void on_ticket(struct req *rq, const struct api_answer *answer) {
     struct receipt *r = visit_of(rq)->own;
     struct ticket ticket;
@@ -90,9 +98,12 @@ static void on_purchase(struct req *rq, const struct api_answer *answer) {
         page_refusal(rq, answer, down);
         return;
     }
-    char id[UUID_TEXT], ticket[UUID_TEXT];
+    char id[UUID_TEXT], ticket[UUID_TEXT], show[UUID_TEXT];
+    static const struct uuid none;
+    bool of_show = !uuid_eq(&o->show, &none);
     uuid_format(&o->id, id);
     uuid_format(&o->ticket.id, ticket);
+    uuid_format(&o->show, show);
     r->view.id = o->id;
     r->view.total = o->ticket.price;
     r->view.tickets = o->tickets;
@@ -101,9 +112,10 @@ static void on_purchase(struct req *rq, const struct api_answer *answer) {
         *one = (struct order_ticket_view){o->ticket.id, o->ticket.title, o->ticket.price};
         r->view.tickets = (struct order_ticket_list){one, 1};
     }
-    r->left = 2;
+    r->left = 2 + of_show;
     visit_ask(rq, API_PAYMENTS, "GET", on_charges, "/api/payments?orderId=%.*s", UUID_TEXT, id);
     visit_ask(rq, API_TICKETS, "GET", on_ticket, "/api/tickets/%.*s", UUID_TEXT, ticket);
+    if (of_show) visit_ask(rq, API_TICKETS, "GET", on_show, "/api/shows/%.*s", UUID_TEXT, show);
 }
 
 static void ask_purchase(struct req *rq, struct uuid id) {

@@ -85,6 +85,8 @@ static void render_ticket(struct req *rq, enum viewer viewer) {
                                                                   .csrf = visit->page.csrf,
                                                                   .key = visit_new_key(rq),
                                                                   .orders_away = visit->status == 503},
+                                                        .place = t->place,
+                                                        .show = t->show,
                                                         .problem = visit->problem});
     page_end(rq);
 }

@@ -59,6 +59,7 @@ static void fill(struct req *rq, const struct form_page *p, struct show_form_vie
                  show == NULL ? (struct str){0} : local_time_write(head.zone, head.starts_at, req_arena(rq)));
     view->zone = field_or(rq, "zone", head.zone);
     view->description = field_or(rq, "description", head.description);
+    view->organizer = field_or(rq, "organizer", head.organizer);
     view->currency = field_or(rq, "currency", show == NULL ? str_of(web->currency) : show->currency);
     view->per_user =
         field_or(rq, "per-user", show == NULL ? STR("8") : visit_text(rq, "%lld", (long long)show->per_user));
@@ -78,6 +79,7 @@ static void add_refusal(struct req *rq, const struct form_page *p, struct show_f
     view->starts_error = wrong_with(rq, p, "startsAt");
     view->zone_error = wrong_with(rq, p, "timeZone");
     view->description_error = wrong_with(rq, p, "description");
+    view->organizer_error = wrong_with(rq, p, "organizer");
     view->currency_error = wrong_with(rq, p, "currency");
     view->per_user_error = wrong_with(rq, p, "perUser");
     visit_of(rq)->status = p->refusal->away || p->refusal->code < 400 ? 503 : p->refusal->code;
@@ -112,8 +114,13 @@ static struct start read_start(struct req *rq) {
     return start;
 }
 
+/* An empty one takes away what a show that is edited has. */
+static void write_optional(struct req *rq, struct json *body, const char *field) {
+    struct str value = visit_field(rq, field);
+    if (value.n > 0 || visit_field(rq, "version").n > 0) json_put_text(body, field, value);
+}
+
 static void write_show(struct req *rq, const struct start *start, struct json *body) {
-    struct str description = visit_field(rq, "description");
     json_open(body, '{');
     json_put_text(body, "title", visit_field(rq, "title"));
     json_put_text(body, "venue", visit_field(rq, "venue"));
@@ -121,8 +128,8 @@ static void write_show(struct req *rq, const struct start *start, struct json *b
     json_key(body, "startsAt");
     json_time(body, start->at_us);
     json_put_text(body, "timeZone", visit_field(rq, "zone"));
-    if (description.n > 0 || visit_field(rq, "version").n > 0)
-        json_put_text(body, "description", description);
+    write_optional(rq, body, "description");
+    write_optional(rq, body, "organizer");
     json_put_text(body, "currency", visit_field(rq, "currency"));
     visit_put_number(rq, body, "perUser", "per-user");
     json_close(body, '}');

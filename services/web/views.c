@@ -103,6 +103,7 @@ bool view_ticket(const json_t *json, struct ticket *out) {
         !read_text(json, "status", &status))
         return false;
     read_uuid(json, "orderId", &out->order);
+    out->place = read_uuid(json, "showId", &out->show);
     int state = read_one_of(status, states, 4);
     out->card.state = (enum ticket_state)state;
     return state >= 0;

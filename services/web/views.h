@@ -10,7 +10,8 @@
 
 struct ticket {
     struct ticket_card_view card;
-    struct uuid seller, order; /* order is zero without one */
+    struct uuid seller, order, show; /* zero without one */
+    bool place;                      /* of that show */
 };
 
 enum { PURCHASE_MOST = 8 }; /* orders */

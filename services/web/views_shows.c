@@ -49,6 +49,7 @@ static bool get_head(const json_t *json, struct arena *arena, struct show_head_v
         !read_time(json, "startsAt", &out->starts_at) || out->starts_at < 0)
         return false;
     read_text(json, "description", &out->description);
+    read_text(json, "organizer", &out->organizer);
     out->starts = view_local_time(out->zone, out->starts_at, arena);
     return true;
 }

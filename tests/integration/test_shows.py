@@ -50,7 +50,8 @@ def sentence(field, message):
     *[(name, value, f"must have 1 to {most} characters") for name, most in (("title", 120), ("venue", 120), ("city", 80))
       for value in ("", " ", "x" * (most + 1))],
     ("title", 5, "must be a string"), ("title", None, "is required"), ("city", None, "is required"), ("timeZone", None, "is required"),
-    ("description", "x" * 4001, "must have at most 4000 characters"),
+    ("description", "x" * 4001, "must have at most 4000 characters"), ("organizer", "x" * 121, "must have at most 120 characters"),
+    ("organizer", 1, "must be a string"),
     ("startsAt", "2020-01-01T00:00:00Z", "must be in the future"), ("startsAt", "2335-06-01T20:00:00Z", "must be within the next ten years"),
     *[("startsAt", at, "must be a date and time like 2027-06-01T20:00:00+02:00")
       for at in ("tomorrow", "", 5, "2035-02-30T20:00:00Z", "2035-06-01T24:00:00Z", "2035-06-01T20:00:00", "2035-06-01T20:00Z")],
@@ -66,7 +67,8 @@ def test_shows_refused(seller, field, value, message):
 
 @pytest.mark.parametrize("change", [
     {"title": "x" * 120}, {"venue": "🎫" * 120}, {"city": "x" * 80}, {"description": "🎫" * 4000}, {"description": ""}, {"timeZone": "UTC"},
-    {"currency": "JPY"}, {"currency": "EUR"}, {"perUser": 1}, {"perUser": 1000}, {"startsAt": "2035-06-01t20:00:00.5z"}, {"description": None}])
+    {"organizer": "🎫" * 120}, {"organizer": None}, {"currency": "JPY"}, {"currency": "EUR"}, {"perUser": 1}, {"perUser": 1000},
+    {"startsAt": "2035-06-01t20:00:00.5z"}, {"description": None}])
 def test_shows_taken(seller, change):
     make_show(seller, **change)
 
@@ -109,6 +111,19 @@ def test_keys_raced(stack, seller):
 
 
 # --- PUT /api/shows/:id ---
+
+def test_who_sells(stack, seller, anybody):
+    show = make_show(seller, organizer="  Käse & Co  ")
+    path = f"/api/shows/{show['id']}"
+    assert show["organizer"] == "Käse & Co"
+    assert seller.put(path, json=SHOW).json()["organizer"] == "Käse & Co", "what is not given stays"
+    assert seller.put(path, json={**SHOW, "organizer": "Brot"}).json()["organizer"] == "Brot"
+    assert "organizer" not in seller.put(path, json={**SHOW, "organizer": "  "}).json()
+    assert [e["organizer"] for e in stack.topic("shows").of(show["id"], 4)] == ["Käse & Co", "Käse & Co", "Brot", None]
+    shown = announced(seller, organizer="Käse & Co")
+    assert anybody.get(f"/api/shows/{shown['id']}").json()["organizer"] == "Käse & Co"
+    assert [s["organizer"] for s in seller.get("/api/shows", params={"mine": "true"}).json() if s["id"] == shown["id"]] == ["Käse & Co"]
+
 
 def test_update(stack, seller, other):
     show = make_show(seller, description="d", perUser=4)
@@ -286,7 +301,7 @@ def test_announce(stack, seller, other, anybody):
     assert {**created, "occurredAt": None} == {
         "type": "ShowCreated", "id": uuid.UUID(show["id"]), "version": 1, "occurredAt": None, "userId": uuid.UUID(seller.id), "title": show["title"],
         "venue": show["venue"], "city": show["city"], "startsAt": datetime.datetime.fromisoformat(show["startsAt"]), "timeZone": show["timeZone"],
-        "description": None, "currency": "USD", "status": "draft", "perUser": 8, "phases": None}
+        "description": None, "currency": "USD", "status": "draft", "perUser": 8, "phases": None, "organizer": None}
     seen = anybody.get(path)
     assert seen.status_code == 200 and [a["free"] for a in seen.json()["areas"]] == [7, 70]
     assert seen.headers["Cache-Control"] == "public, max-age=1"

@@ -300,7 +300,7 @@ def test_editing_a_show(web):
     [sent] = web.services.asked("PUT", f"/api{path}")
     assert sent["headers"]["If-Match"] == '"4"'
     assert sent["body"] == {"title": "New", "venue": "House & Hall", "city": "Basel", "startsAt": "2027-06-01T18:00:00.000Z",
-                            "timeZone": "Europe/Zurich", "description": "", "currency": "USD", "perUser": 8}
+                            "timeZone": "Europe/Zurich", "description": "", "organizer": "", "currency": "USD", "perUser": 8}
     web.services.answers[f"PUT /api{path}"] = (412, refusal("changed"))
     answer = browser.submit(answer.page, f"{path}/edit", title="New")
     assert answer.status_code == 412 and "The show has changed meanwhile" in answer.words
@@ -410,3 +410,23 @@ def test_a_receipt_while_a_service_is_away(web, away):
     web.services.away = {away}
     answer = browser.go(receipt)
     assert answer.status_code == 503 and "Receipts can't be shown at the moment" in answer.words
+
+
+def test_a_receipt_says_who_sold_and_by_which_card(web):
+    browser, s, p = Browser(web, True), show(organizer="Käse & <Co>"), purchase(status="complete")
+    paid = {"id": new_id(), "orderId": p["id"], "status": "succeeded", "changedAt": "2026-11-21T10:40:00.000Z"}
+    for o in p["orders"]:
+        o["showId"] = s["id"]
+    serve_show(web, s, [area()])
+    sold = serve_ticket(web, ticket() | {"id": p["orders"][0]["ticket"]["id"], "showId": s["id"]})
+    receipt = serve_purchase(web, p, charges=[paid]) + "/receipt"
+    words = browser.go(receipt).words
+    assert "Seller Käse & <Co>Account " in words and "Total, paid by card" in words
+    serve_purchase(web, p, charges=[paid | {"card": {"brand": "amex", "last4": "8431"}}])
+    assert "Total, paid with American Express ending in 8431" in browser.go(receipt).words
+    serve_purchase(web, p, charges=[paid | {"status": "refunded", "card": {"brand": "news_of_2030", "last4": "0001"}}])
+    assert "Refunded in full to card ending in 0001" in browser.go(receipt).words
+    serve_show(web, s | {"organizer": None}, [area()])
+    assert "Seller Account " in browser.go(receipt).words
+    assert "It is a place of a show, which says who sells it." in Browser(web).go(sold).words
+    assert "gives no name" in Browser(web).go(serve_ticket(web, ticket())).words

@@ -88,10 +88,10 @@ def test_the_list_of_shows(web):
 # --- a show ---
 
 def test_a_show_for_a_stranger(web):
-    path = serve_show(web, show(description="Two\nlines <b>"), [area(), area(name="Balcony", free=0), area(name="Ramp", accessible=True)])
+    path = serve_show(web, show(description="Two\nlines <b>", organizer="Käse & <Co>"), [area(), area(name="Balcony", free=0), area(name="Ramp", accessible=True)])
     answer = Browser(web).go(path)
     assert answer.status_code == 200 and answer.page.find(".//h1").text == TITLE
-    assert "Tue 1 Jun 2027, 20:00By the clocks at the venue House & HallBasel Two lines <b>" in answer.words
+    assert "Tue 1 Jun 2027, 20:00By the clocks at the venue House & HallBasel Käse & <Co>Sells these tickets, by this name Two lines <b>" in answer.words
     assert [text_of(e) for e in answer.page.find(".//ul[@class='areas']")] == [
         "Stalls <b>40 left · Pick your seats in Stalls <b> $20.50", "BalconySold out $20.50",
         "Ramp Accessible40 left · Pick your seats in Ramp $20.50"]
@@ -348,7 +348,7 @@ def test_the_list_of_purchases(web):
 # --- making a show ---
 
 TYPED = {"title": TITLE, "venue": "Hall", "city": "Basel", "starts": "2027-06-01T20:00", "zone": "Europe/Zurich", "description": "Two\r\nlines",
-         "currency": "CHF", "per_user": "4"}
+         "organizer": "Käse & Co", "currency": "CHF", "per_user": "4"}
 
 
 def test_making_a_show(web):
@@ -361,14 +361,14 @@ def test_making_a_show(web):
     assert answer.headers["Location"] == f"/shows/{s['id']}?done=drafted"
     [sent] = web.services.asked("POST", "/api/shows")
     assert sent["body"] == {"title": TITLE, "venue": "Hall", "city": "Basel", "startsAt": "2027-06-01T18:00:00.000Z",
-                            "timeZone": "Europe/Zurich", "description": "Two\r\nlines", "currency": "CHF", "perUser": 4}
+                            "timeZone": "Europe/Zurich", "description": "Two\r\nlines", "organizer": "Käse & Co", "currency": "CHF", "perUser": 4}
     assert uuid.UUID(sent["headers"]["Idempotency-Key"])
 
 
 def test_a_show_that_is_refused_keeps_what_was_typed(web):
     browser = Browser(web, True)
     page = browser.go("/shows/new").page
-    fields = ["title", "venue", "city", "startsAt", "timeZone", "description", "currency", "perUser"]
+    fields = ["title", "venue", "city", "startsAt", "timeZone", "description", "organizer", "currency", "perUser"]
     web.services.answers["POST /api/shows"] = (400, {"errors": [{"message": f"is wrong in {f}", "field": f} for f in fields]})
     answer = browser.submit(page, "/shows/new", **TYPED)
     assert answer.status_code == 400 and all(f"Is wrong in {f}" in answer.words for f in fields)

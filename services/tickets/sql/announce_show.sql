@@ -32,9 +32,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, traceparent)
+                             phases, organizer, traceparent)
     select 'ShowAnnounced', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, f.traceparent
       from changed c join first f on f.id = c.id
 ), present as (
     select * from changed
@@ -42,7 +42,8 @@ with req as (
     select * from locked where status = 'announced'
 )
 select j.ordinal, p.id, p.title, p.venue, p.city, p.starts_at, p.time_zone, p.description, p.currency, p.status, p.per_user, p.user_id,
-       p.version, p.phases, p.picture, case j.verdict when 'announced' then 'done' else j.verdict end as verdict, j.places, j.made, j.known
+       p.version, p.phases, p.picture, p.organizer,
+       case j.verdict when 'announced' then 'done' else j.verdict end as verdict, j.places, j.made, j.known
   from judged j
   left join present p on p.id = j.id
  order by j.ordinal

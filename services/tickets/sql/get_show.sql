@@ -9,7 +9,7 @@ with req as (
      group by a.id
 )
 select r.ordinal, s.id, s.title, s.venue, s.city, s.starts_at, s.time_zone, s.description, s.currency, s.status, s.per_user, s.user_id,
-       s.version, s.phases, s.picture, a.id, a.name, a.price, s.currency, a.seated, a.accessible, a.rank, a.places, a.made, a.known,
+       s.version, s.phases, s.picture, s.organizer, a.id, a.name, a.price, s.currency, a.seated, a.accessible, a.rank, a.places, a.made, a.known,
        n.free
   from req r
   join shows s on s.id = r.id and (s.status = 'announced' or s.user_id = r.viewer)

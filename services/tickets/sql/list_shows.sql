@@ -27,7 +27,7 @@ with page as materialized (
      group by a.show_id
 )
 select s.ordinal, s.id, s.title, s.venue, s.city, s.starts_at, s.time_zone, s.description, s.currency, s.status, s.per_user, s.user_id,
-       s.version, null::text as phases, s.picture, n.from_price, coalesce(n.free, 0)::int8 as free, s.place_count::int8 as places,
+       s.version, null::text as phases, s.picture, s.organizer, n.from_price, coalesce(n.free, 0)::int8 as free, s.place_count::int8 as places,
        s.phases is not null as phased, case when s.phases is not null then next_opening(s.phases) end as opens_at
   from page s
   left join count n on n.show_id = s.id

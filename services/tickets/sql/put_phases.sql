@@ -26,13 +26,13 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, traceparent)
+                             phases, organizer, traceparent)
     select 'ShowUpdated', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, f.traceparent
       from changed c join first f on f.id = c.id
 )
 select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,
-       c.version, c.phases, c.picture,
+       c.version, c.phases, c.picture, c.organizer,
        case when j.failure is not null then j.failure
             when f.ordinal is not null and c.id is not null then 'done'
             when f.ordinal is not null or j.if_version <> coalesce(c.version, j.old_version) then 'changed'

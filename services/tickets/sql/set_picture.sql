@@ -33,7 +33,7 @@ with req as (
      where show_pictures.hash <> excluded.hash
 )
 select j.ordinal, l.id, l.title, l.venue, l.city, l.starts_at, l.time_zone, l.description, l.currency, l.status, l.per_user, l.user_id,
-       l.version, l.phases, f.picture, j.verdict
+       l.version, l.phases, f.picture, l.organizer, j.verdict
   from judged j
   left join locked l on l.id = j.id
   left join last f on f.id = j.id
