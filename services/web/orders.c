@@ -1,3 +1,4 @@
+#include "held.h"
 #include "routes.h"
 #include "texts.h"
 #include "views.h"
@@ -164,10 +165,11 @@ static void keep_held(struct req *rq, enum order_state state) {
     const struct order_page *p = own(rq);
     char id[UUID_TEXT];
     uuid_format(&p->order.id, id);
+    struct str path = visit_text(rq, "/%s/%.*s", collection(p), UUID_TEXT, id);
     if (state == ORDER_STATE_WAITING || state == ORDER_STATE_PAYING)
-        visit_hold(rq, visit_text(rq, "/%s/%.*s", collection(p), UUID_TEXT, id), p->order.expires_at);
+        held_add(rq, path, p->show.title.n > 0 ? p->show.title : p->order.ticket.title, p->order.expires_at);
     else
-        visit_let_go(rq, visit_text(rq, "/%s/%.*s", collection(p), UUID_TEXT, id));
+        held_drop(rq, path);
 }
 
 static void render_order(struct req *rq) {

@@ -1,3 +1,4 @@
+#include "held.h"
 #include "routes.h"
 
 /* A new session, or none any more: what the accounts' service said is said on. */
@@ -56,7 +57,7 @@ static void on_signed_in(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
     if (answer->code == 200 && answer->session.n > 0) {
         take_session(rq, answer);
-        visit_let_go(rq, (struct str){0});
+        held_drop(rq, (struct str){0});
         leave_to_next(rq);
         return;
     }
@@ -101,7 +102,7 @@ static void on_signed_up(struct req *rq, const struct api_answer *answer) {
         struct str next = visit_next(rq);
         const char *mark = memchr(next.p, '?', next.n) == NULL ? "?" : "&";
         take_session(rq, answer);
-        visit_let_go(rq, (struct str){0});
+        held_drop(rq, (struct str){0});
         page_go(rq, "%.*s%sdone=welcome", (int)next.n, next.p, mark);
     } else {
         render_signup(rq, answer);
@@ -121,7 +122,7 @@ void sign_out(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
     req_set_cookie(rq, "session", STR(""), 0);
-    visit_let_go(rq, (struct str){0});
+    held_drop(rq, (struct str){0});
     page_go(rq, "/?done=out");
 }
 

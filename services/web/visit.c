@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "csrf.h"
+#include "held.h"
 #include "live.h"
 #include "percent.h"
 #include "views.h"
@@ -50,55 +51,6 @@ static struct str notice_of(struct req *rq) {
     return (struct str){0};
 }
 
-/* --- what is held: /orders/ID or /purchases/ID, a dot, and seconds since 1970 --- */
-
-static const char held_cookie[] = "held";
-static const int64_t second_us = 1000000;
-
-static bool is_held_path(struct str path) {
-    static const struct str before[] = {STR("/orders/"), STR("/purchases/")};
-    struct uuid id;
-    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
-        if (path.n == before[i].n + UUID_TEXT && memcmp(path.p, before[i].p, before[i].n) == 0)
-            return uuid_parse((struct str){path.p + before[i].n, UUID_TEXT}, &id);
-    return false;
-}
-
-static bool read_held(struct req *rq, struct str *path, int64_t *until_us) {
-    struct str text;
-    const char *dot = req_get_cookie(rq, held_cookie, &text) ? memchr(text.p, '.', text.n) : NULL;
-    if (dot == NULL) return false;
-    *path = (struct str){text.p, (size_t)(dot - text.p)};
-    int64_t s = 0;
-    for (const char *p = dot + 1; p < text.p + text.n && p < dot + 12 && isdigit((unsigned char)*p); p++)
-        s = s * 10 + (*p - '0');
-    *until_us = s * second_us;
-    return is_held_path(*path);
-}
-
-/* Its own page says it itself. */
-static void tell_held(struct req *rq, struct page_view *page) {
-    struct str path;
-    int64_t until_us;
-    if (!read_held(rq, &path, &until_us) || until_us <= page->now || str_eq(path, page->path)) return;
-    page->held = arena_str(req_arena(rq), path);
-    page->held_until = until_us;
-    page->held_minutes = (until_us - page->now) / second_us / 60 + 1;
-}
-
-void visit_hold(struct req *rq, struct str path, int64_t until_us) {
-    int64_t left_s = (until_us - visit_of(rq)->page.now) / second_us;
-    struct str text = visit_text(rq, "%.*s.%lld", (int)path.n, path.p, (long long)(until_us / second_us));
-    if (left_s > 0) req_set_cookie(rq, held_cookie, text, left_s);
-}
-
-void visit_let_go(struct req *rq, struct str path) {
-    struct str held;
-    int64_t until_us;
-    if (read_held(rq, &held, &until_us) && (path.n == 0 || str_eq(path, held)))
-        req_set_cookie(rq, held_cookie, (struct str){0}, 0);
-}
-
 struct visit *visit_begin(struct req *rq) {
     const struct web *web = req_service(rq);
     struct visit *visit = req_alloc(rq, sizeof *visit);
@@ -117,7 +69,7 @@ struct visit *visit_begin(struct req *rq) {
         .since = live_since(rq, web->live),
         .path = html_own_path(target) ? arena_str(req_arena(rq), page_of_target(target)) : STR("/"),
     };
-    if (visit->user != NULL) tell_held(rq, &visit->page);
+    if (visit->user != NULL) held_tell(rq, &visit->page);
     visit->page.csrf = csrf_token(rq, visit->session);
     return visit;
 }

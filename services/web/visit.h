@@ -32,10 +32,6 @@ struct visit {
     void *own;          /* the handler's */
 };
 
-/* What the visitor holds, and until when, told on every page: in a cookie, so that no page has to ask. */
-void visit_hold(struct req *rq, struct str path, int64_t until_us);
-void visit_let_go(struct req *rq, struct str path); /* empty: whatever it is */
-
 struct visit *visit_begin(struct req *rq); /* first of all */
 struct visit *visit_of(struct req *rq);
 void visit_ask(struct req *rq, enum api_part part, const char *method, api_then *then, const char *path, ...)

@@ -207,8 +207,12 @@ def soon(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + seconds))
 
 
+def holds(page):
+    return [a for e in page.iter("aside") if e.get("class") == "held" for a in e.iter("a")]
+
+
 def basket(page):
-    return next((a for e in page.iter("aside") if e.get("class") == "held" for a in e.iter("a")), None)
+    return next(iter(holds(page)), None)
 
 
 def test_what_is_held_is_on_every_page_until_it_ends(web):
@@ -227,6 +231,24 @@ def test_what_is_held_is_on_every_page_until_it_ends(web):
     assert basket(browser.go("/").page) is None
 
 
+def test_several_holds_are_told_each(web):
+    browser = Browser(web, True)
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, [])}
+    late, early = order(ticket(title="Käse | <Brot>; 100 %"), expiresAt=soon(900)), order(ticket(title="🎫" * 40), expiresAt=soon(100))
+    for o in (late, early):
+        browser.go(serve_order(web, o))
+    told = [(a.get("href"), text_of(a)) for a in holds(browser.go("/").page)]
+    assert [path for path, _ in told] == [f"/orders/{early['id']}", f"/orders/{late['id']}"], "what ends first is first"
+    assert re.fullmatch(r"Tickets held for you: 2 min left · 🎫{15} Pay now", told[0][1])
+    assert re.fullmatch(r"Tickets held for you: 1[45] min left · Käse \| <Brot>; 100 % Pay now", told[1][1])
+    assert [a.get("href") for a in holds(browser.go(f"/orders/{early['id']}").page)] == [f"/orders/{late['id']}"]
+    browser.go(serve_order(web, late | {"status": "cancelled", "reason": "buyer"}))
+    assert [a.get("href") for a in holds(browser.go("/").page)] == [f"/orders/{early['id']}"]
+    for _ in range(12):
+        browser.go(serve_order(web, order(ticket(title="ü" * 200), expiresAt=soon(600))))
+    assert len(holds(browser.go("/").page)) == 8 and len(browser.cookies["held"]) < 2500
+
+
 def test_who_signs_out_holds_nothing_for_the_next(web):
     browser, o = Browser(web, True), order(ticket(), expiresAt=soon(600))
     browser.go(serve_order(web, o))
@@ -236,7 +258,7 @@ def test_who_signs_out_holds_nothing_for_the_next(web):
     assert "held" not in browser.cookies
 
 
-@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", f"//evil.example/{SOME_ID}.9999999999",
+@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", "|||", f"x|/orders/{SOME_ID}.1.t|", f"//evil.example/{SOME_ID}.9999999999",
                                    f"/orders/{SOME_ID}.x"])
 def test_nonsense_is_not_held(web, value):
     browser = Browser(web, True)

@@ -337,7 +337,12 @@
         const until = Date.parse(box.dataset.until);
         const tick = () => {
             const left = Math.ceil((until - now()) / 1000);
-            if (left <= 0) return box.closest(".held").remove();
+            if (left <= 0) {
+                const held = box.closest(".held");
+                box.closest("li").remove();
+                if (!held.querySelector("li")) held.remove();
+                return;
+            }
             box.textContent = say("left", { time: clock(left) });
             setTimeout(tick, 1000 - ((now() - until) % 1000 + 1000) % 1000 + 5);
         };
