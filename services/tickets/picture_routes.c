@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "hex.h"
 #include "multipart.h"
 #include "picture_reads.h"
@@ -37,6 +38,8 @@ static const struct refusal {
 };
 static const struct refusal bytes_refusal = {"picture=bytes", 413, "A picture must have at most 10 MiB"};
 static const struct refusal none_refusal = {"picture=none", 400, "There is no picture in what was sent"};
+static const struct refusal quota_refusal = {
+    "picture=quota", 429, "You have sent as many pictures as one account can in a day: try again tomorrow"};
 static const struct refusal busy_refusal = {"picture=failed", 503, "Many pictures are being read, try again"};
 
 static void write_way_back(struct buf *out, const struct uuid *show, const char *query) {
@@ -64,12 +67,20 @@ bool pictures_lead_back(struct buf *location, const struct route *route, const s
     return true;
 }
 
+/* In UTC. */
+static int seconds_to_tomorrow(void) {
+    enum { DAY_S = 86400 };
+    return (int)(DAY_S - clock_wall_us() / 1000000 % DAY_S);
+}
+
 static void refuse(struct req *rq, const struct refusal *refusal) {
     const struct picture_request *p = req_state(rq);
     if (p->form)
         go_back(rq, refusal->query);
     else if (refusal->status == 503)
         req_retry_after(rq, 503, 1, refusal->message);
+    else if (refusal->status == 429)
+        req_retry_after(rq, 429, seconds_to_tomorrow(), refusal->message);
     else
         req_fail(rq, refusal->status, NULL, "%s", refusal->message);
 }
@@ -175,8 +186,12 @@ static struct str what_was_sent(struct req *rq) {
 static void on_checked(struct req *rq, const struct rows *rows) {
     const struct tickets *service = req_service(rq);
     struct picture_request *p = req_state(rq);
-    if (!may(rq, row_text(rows, 0, 1))) return;
-    struct str sent = what_was_sent(rq);
+    struct str verdict = row_text(rows, 0, 1), sent = what_was_sent(rq);
+    if (str_eq(verdict, STR("quota"))) {
+        refuse(rq, &quota_refusal);
+        return;
+    }
+    if (!may(rq, verdict)) return;
     if (sent.n == 0) {
         refuse(rq, &none_refusal);
         return;
@@ -192,10 +207,12 @@ static void begin(struct req *rq, struct str sent) {
         refuse(rq, sent.n == 0 ? &none_refusal : &bytes_refusal);
         return;
     }
-    struct sql_params *item = req_exec(rq, &sql_check_seller, on_checked);
+    const struct tickets *service = req_service(rq);
+    struct sql_params *item = req_exec(rq, &sql_begin_picture, on_checked);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
+    put_int(item, service->pictures_a_day);
 }
 
 static bool is_picture_type(struct req *rq) {

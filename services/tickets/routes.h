@@ -14,6 +14,7 @@ struct tickets {
     struct making *making;
     struct recent *recent;
     struct pictures *pictures;
+    int64_t pictures_a_day; /* most that an account sends */
     struct picture_reads *picture_reads;
     struct codes *codes;
 };

@@ -40,6 +40,7 @@ static struct str picture_error(struct req *rq) {
         {STR("moves"), TEXT_PICTURE_MOVES},   {STR("colours"), TEXT_PICTURE_COLOURS},
         {STR("limits"), TEXT_PICTURE_LIMITS}, {STR("bytes"), TEXT_PICTURE_BYTES},
         {STR("none"), TEXT_PICTURE_NONE},     {STR("failed"), TEXT_PICTURE_FAILED},
+        {STR("quota"), TEXT_PICTURE_QUOTA},
     };
     struct str what;
     for (size_t i = 0; req_query(rq, "picture", &what) && i < sizeof known / sizeof *known; i++)

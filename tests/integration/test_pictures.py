@@ -114,6 +114,26 @@ def test_no_such_picture(stack, show, name):
     assert requests.get(f"{stack.url}/api/shows/{show['id']}/pictures/{name}", timeout=DEADLINE).status_code == 404
 
 
+def test_an_account_sends_so_many_a_day(stack, people, show):
+    """Also such that cannot be used. Those of the day before do not count."""
+    sender = next(people)
+    mine, form = make_show(sender), lambda: send(sender, mine, png()).headers["Location"]
+    with Replica(stack, "tickets", PICTURES_PER_DAY="3") as strict:
+        strict.wait_ready()
+        by = User(strict.url, sender.headers["Authorization"].removeprefix("Bearer "))
+        assert [put(by, mine, p).status_code for p in (b"no picture", png(), png())] == [400, 200, 200]
+        refusal = put(by, mine, png())
+        assert refusal.status_code == 429 and "try again tomorrow" in errors(refusal)[0][1] and 0 < int(refusal.headers["Retry-After"]) <= 86400
+        assert put(by, show, png()).status_code == 404, "a stranger's draft is not told by the quota"
+        answer = send(by, mine, png())
+        assert answer.headers["Location"] == f"/shows/{mine['id']}/edit?picture=quota#picture"
+        stack.sql("tickets", "update picture_days set day = day - 1 where user_id = %s", sender.id)
+        assert put(by, mine, png()).status_code == 200
+    assert form().endswith("?done=picture#picture"), "others allow more"
+    stack.sql("tickets", "update picture_days set day = day - 3 where user_id = %s and sent > 3", sender.id)
+    wait_until(lambda: stack.sql("tickets", "select count(*) from picture_days where user_id = %s", sender.id) == [(1,)], "old counts are forgotten")
+
+
 # --- by a form ---
 
 def send(user, show, picture, **headers):
