@@ -2,9 +2,9 @@
 """The home page rendered, by web and by a production build of Next.js that shows the same tickets from the same API; and what a
 browser has to transfer for it. Then a show's page, by both. Next.js comes into onsale's cache.
 
-Next.js gets its pages without our icons, and a show's without its cover and plan, which is to its advantage. Each is one process on one thread. They take turns; what counts is the
-median of the rounds' ratios (BENCH_ROUNDS, BENCH_SECONDS). Fails below 10 times, above 30 KB compressed, or
-below 3,000 pages of a show a second.
+Next.js gets its pages without our icons, and a show's without its cover and plan, which is to its advantage. Each is one process on
+one thread. They take turns; what counts is the median of the rounds' ratios (BENCH_ROUNDS, BENCH_SECONDS). Fails below 10 times,
+above 30 KB compressed, or below 3,000 pages of a show a second.
 """
 import contextlib
 import gzip

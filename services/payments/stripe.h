@@ -43,15 +43,15 @@ struct stripe_ask {
 
 /* What an answer of Stripe means for a charge. */
 struct stripe_result {
-    const char *input; /* of the rules; NULL: it is not known what became of it */
-    struct str intent; /* may be empty */
-    struct str reason; /* declined, refund_failed: Stripe's code */
-    struct str secret; /* requires_action: what the buyer's browser confirms with */
-    struct str action; /* requires_action: what it has to do, as JSON */
+    const char *input;       /* of the rules; NULL: it is not known what became of it */
+    struct str intent;       /* may be empty */
+    struct str reason;       /* declined, refund_failed: Stripe's code */
+    struct str secret;       /* requires_action: what the buyer's browser confirms with */
+    struct str action;       /* requires_action: what it has to do, as JSON */
     struct str brand, last4; /* of the card; empty: not known, or it is none */
-    const char *error; /* not known: why, for the log */
-    bool again;        /* not known: worth another try */
-    bool limited;      /* there were too many requests; `after_s`: how long Stripe wants none */
+    const char *error;       /* not known: why, for the log */
+    bool again;              /* not known: worth another try */
+    bool limited;            /* there were too many requests; `after_s`: how long Stripe wants none */
     int after_s;
     const struct json_t *found; /* find: all intents of the order, an array; else NULL. Of stripe_answer_read:
                                    as the search shows them, which may be older than they are */

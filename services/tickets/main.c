@@ -32,7 +32,8 @@ static const struct config_var tickets_config[] = {
     {"PICTURE_PROGRAM", CONFIG_TEXT, &picture_program, "",
      "The program that reads the pictures of shows; without one, the one beside this program", 0, 0},
     {"PICTURES_PER_DAY", CONFIG_INT, &tickets.pictures_a_day, "100",
-     "Most pictures of shows that an account sends in a day (in UTC), also such that cannot be used", 1, 1000000},
+     "Most pictures of shows that an account sends in a day (in UTC), also such that cannot be used", 1,
+     1000000},
     {0},
 };
 

@@ -1,5 +1,4 @@
-/* The cookie: holds with a bar between, each PATH.SECONDS.TITLE: seconds since 1970, and the title as in a URL.
- */
+/* The cookie: holds with bars between, PATH.SECONDS.TITLE each; seconds since 1970, titles as in URLs. */
 #include "held.h"
 
 #include <ctype.h>

@@ -193,9 +193,11 @@ static void write_seats(void) {
 
 static void write_texts(void) {
     struct page_view page = page_at("/help", "mara@example.com", NULL);
-    page.held = STR("/purchases/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e40");
-    page.held_until = NOW + 807 * SECONDS;
-    page.held_minutes = 14;
+    static const struct held_view holds[] = {
+        {STR("/purchases/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e40"), STR("Die <b>Zauberflöte</b>"),
+         NOW + 807 * SECONDS, 14},
+        {STR("/orders/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e41"), STR(""), NOW + 899 * SECONDS, 15}};
+    page.held = (struct held_list){holds, 2};
     WRITE(help, "help", .page = page);
     WRITE(terms, "terms", .page = page_at("/terms", NULL, NULL));
     WRITE(privacy, "privacy", .page = page_at("/privacy", NULL, NULL));

@@ -258,8 +258,8 @@ def test_who_signs_out_holds_nothing_for_the_next(web):
     assert "held" not in browser.cookies
 
 
-@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", "|||", f"x|/orders/{SOME_ID}.1.t|", f"//evil.example/{SOME_ID}.9999999999",
-                                   f"/orders/{SOME_ID}.x"])
+@pytest.mark.parametrize("value", ["", ".", "/orders/x.9999999999", f"/orders/{SOME_ID}", f"/orders/{SOME_ID}.1", f"//evil.example/{SOME_ID}.9999999999",
+                                   f"/orders/{SOME_ID}.x", "|||", f"x|/orders/{SOME_ID}.1.t|"])
 def test_nonsense_is_not_held(web, value):
     browser = Browser(web, True)
     browser.cookies.set("held", value, domain="127.0.0.1", path="/")
@@ -443,12 +443,12 @@ def test_a_receipt_says_who_sold_and_by_which_card(web):
     sold = serve_ticket(web, ticket() | {"id": p["orders"][0]["ticket"]["id"], "showId": s["id"]})
     receipt = serve_purchase(web, p, charges=[paid]) + "/receipt"
     words = browser.go(receipt).words
-    assert "Seller Käse & <Co>Account " in words and "Total, paid by card" in words
+    assert "SellerKäse & <Co>Account " in words and "Total, paid by card" in words
     serve_purchase(web, p, charges=[paid | {"card": {"brand": "amex", "last4": "8431"}}])
     assert "Total, paid with American Express ending in 8431" in browser.go(receipt).words
     serve_purchase(web, p, charges=[paid | {"status": "refunded", "card": {"brand": "news_of_2030", "last4": "0001"}}])
     assert "Refunded in full to card ending in 0001" in browser.go(receipt).words
     serve_show(web, s | {"organizer": None}, [area()])
-    assert "Seller Account " in browser.go(receipt).words
+    assert "SellerAccount " in browser.go(receipt).words
     assert "It is a place of a show, which says who sells it." in Browser(web).go(sold).words
     assert "gives no name" in Browser(web).go(serve_ticket(web, ticket())).words

@@ -88,7 +88,8 @@ def test_the_list_of_shows(web):
 # --- a show ---
 
 def test_a_show_for_a_stranger(web):
-    path = serve_show(web, show(description="Two\nlines <b>", organizer="Käse & <Co>"), [area(), area(name="Balcony", free=0), area(name="Ramp", accessible=True)])
+    path = serve_show(web, show(description="Two\nlines <b>", organizer="Käse & <Co>"),
+                      [area(), area(name="Balcony", free=0), area(name="Ramp", accessible=True)])
     answer = Browser(web).go(path)
     assert answer.status_code == 200 and answer.page.find(".//h1").text == TITLE
     assert "Tue 1 Jun 2027, 20:00By the clocks at the venue House & HallBasel Käse & <Co>Sells these tickets, by this name Two lines <b>" in answer.words
