@@ -161,6 +161,22 @@ def test_inputs_at_once_are_taken_one_after_the_other(db):
     assert row(db, order)["state"] == "succeeded"
 
 
+def test_the_card_comes_with_the_answer(db):
+    """Before a webhook or after it, which does not tell it; of the intent and the attempt that the charge is of."""
+    def answer(order, stripe_id, last4, attempt=1):
+        db.execute("""select write_charges(array[%s::uuid], array[%s::int], array['succeeded'], array[%s], array[null], array[null], array[null],
+                                           array[null], array['visa'], array[%s])""", (order, attempt, stripe_id, last4))
+        return row(db, order)["card_last4"]
+
+    first, after = charge(db, "started"), charge(db, "started")
+    assert answer(first, "pi_1", "0001") == "0001" and answer(first, "pi_1", "0002") == "0001"
+    tell(db, after, "succeeded", attempt=1)
+    assert row(db, after)["card_last4"] is None
+    assert answer(after, "pi_2", "0002") is None and answer(after, "pi_1", "0003", attempt=2) is None
+    assert answer(after, "pi_1", "0004") == "0004"
+    assert [e[0] for e in events(db, after)] == ["PaymentCreated"], "that is no change for others"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_history(db, seed):
     """Whatever comes in whatever order: paid at most once, given back at most once and only if the order ended, no gap in versions."""
