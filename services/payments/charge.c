@@ -54,15 +54,15 @@ void charge_read(const struct rows *rows, int row, struct charge *out) {
 }
 
 struct charge *charge_copy(const struct charge *c) {
-    const struct str *from[] = {&c->verdict, &c->state,  &c->reason, &c->currency,
-                                &c->secret,  &c->action, &c->brand,  &c->last4};
+    const struct str *from[] = {&c->verdict, &c->state, &c->reason, &c->currency, &c->secret, &c->action};
     size_t room = 0;
     for (size_t i = 0; i < sizeof from / sizeof *from; i++)
         room += from[i]->n;
     struct charge *copy = mem_alloc(sizeof *copy + room);
     *copy = *c;
-    struct str *to[] = {&copy->verdict, &copy->state,  &copy->reason, &copy->currency,
-                        &copy->secret,  &copy->action, &copy->brand,  &copy->last4};
+    copy->brand = copy->last4 = (struct str){0}; /* a list's alone */
+    struct str *to[] = {&copy->verdict,  &copy->state,  &copy->reason,
+                        &copy->currency, &copy->secret, &copy->action};
     char *end = (char *)(copy + 1);
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         if (from[i]->n > 0) memcpy(end, from[i]->p, from[i]->n);

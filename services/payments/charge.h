@@ -1,5 +1,6 @@
 /* charge: a buyer's attempts to pay a purchase, read from the rows of a statement (type charge_answer, then
- * the purchase's size and its place in line), and written as JSON. No state; any thread. */
+ * the purchase's size, its place in line and the card), and written as JSON. A list alone has the card:
+ * answers to the same attempt are alike, and one may be given before it is known. No state; any thread. */
 #pragma once
 
 #include "json.h"
@@ -19,6 +20,6 @@ struct charge {
 
 /* strs are the rows'. Of an order that is not known, or not paid for yet, there is only a verdict. */
 void charge_read(const struct rows *rows, int row, struct charge *out);
-struct charge *charge_copy(const struct charge *c); /* with its strs; free() it */
+struct charge *charge_copy(const struct charge *c); /* with its strs, but the card's; free() it */
 void charge_write(struct json *out, const struct charge *c);
 bool charge_in(const struct charge *c, const char *state);

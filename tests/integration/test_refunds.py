@@ -6,7 +6,7 @@ import pytest
 
 from sandbox import Books
 from support import refused, wait_until
-from test_payments import action, becomes, cancel, charge_becomes, events, listed, money, paid, pay, place
+from test_payments import VISA, action, becomes, cancel, charge_becomes, events, listed, money, paid, pay, place
 
 DAY = 24 * 3600
 PAID = [(1, "PaymentStarted", "started", 1, False, None), (2, "PaymentCreated", "succeeded", 1, False, None)]
@@ -109,7 +109,7 @@ def test_what_was_charged_twice_goes_back_once(stack, buyer, order, books):
     books.post("/v1/payment_intents", amount=2050, currency="usd", confirm="true", payment_method="pm_card_visa", **metadata)
     wait_until(lambda: money(books, order) == [("succeeded", 2050, 0, 0), ("succeeded", 2050, 2050, 1)], "the second goes back")
     returned_as(stack, order, "done")
-    assert listed(buyer, order) == [charge] and events(stack, order, 2) == PAID
+    assert listed(buyer, order) == [charge | VISA] and events(stack, order, 2) == PAID
 
 
 def test_a_day_later_every_match_is_found(stack, buyer, order, books):
@@ -374,7 +374,7 @@ def test_a_refund_by_hand(stack, buyer, order, books):
     books.post("/v1/refunds", payment_intent=intent, amount=1000)
     wait_until(lambda: [r[0] for r in returned(stack, order)] == ["foreign"] and
                stack.sql("payments", "select 1 from returns where ask is null and order_id = %s", order["id"]), "the part is known")
-    assert listed(buyer, order) == [charge], "a part changes nothing"
+    assert listed(buyer, order) == [charge | VISA], "a part changes nothing"
     books.post("/v1/refunds", payment_intent=intent)
     assert charge_becomes(buyer, order, "refunded")["reason"] == "refunded_outside"
     assert events(stack, order, 3) == [*PAID, (3, "PaymentRefunded", "refunded", 1, True, "refunded_outside")]

@@ -120,7 +120,7 @@ def test_who_sells(stack, seller, anybody):
     assert seller.put(path, json={**SHOW, "organizer": "Brot"}).json()["organizer"] == "Brot"
     assert "organizer" not in seller.put(path, json={**SHOW, "organizer": "  "}).json()
     assert [e["organizer"] for e in stack.topic("shows").of(show["id"], 4)] == ["Käse & Co", "Käse & Co", "Brot", None]
-    shown = announced(seller, organizer="Käse & Co")
+    shown, _ = announced(seller, organizer="Käse & Co")
     assert anybody.get(f"/api/shows/{shown['id']}").json()["organizer"] == "Käse & Co"
     assert [s["organizer"] for s in seller.get("/api/shows", params={"mine": "true"}).json() if s["id"] == shown["id"]] == ["Käse & Co"]
 
