@@ -18,7 +18,7 @@ OWNERS = {  # the program that writes the topic
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
 IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": []}
 STATES = ("tickets-state", "orders-state", "shows-state")
-FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "door"}  # written by people: it may hold anything
+FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything
 TYPES = {"string": "string", "long": "integer", "int": "integer", "boolean": "boolean", "double": "number"}
 DAY_MS = 86_400_000
 
