@@ -40,10 +40,11 @@ static void both_read_the_same_values(void **state) {
     (void)state;
     struct dice d = {.state = 12};
     uint8_t bytes[RECORD_MAX];
-    int changed = 0;
+    int changed = 0, topics = 0;
     for (int t = 0; event_topics[t] != NULL; t++) {
         const struct avro_type *type = event_topics[t]->type;
         struct peer *p = peer_new(type);
+        topics++;
         void *event = malloc(type->size), *theirs = malloc(type->size);
         for (int i = 0; i < ROUNDS; i++) {
             memset(event, 0, type->size);
@@ -62,7 +63,7 @@ static void both_read_the_same_values(void **state) {
         free(theirs);
         peer_free(p);
     }
-    assert_in_range(changed, 500, 5 * ROUNDS / 2); /* many changes only make another valid record */
+    assert_in_range(changed, 500, topics * ROUNDS / 2); /* many changes only make another valid record */
     arena_free(&d.arena);
 }
 
