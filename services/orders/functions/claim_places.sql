@@ -128,8 +128,8 @@ end
 $$;
 
 -- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request
--- does not ask for that; standing places need not be, but are of one area. Rows of seats that another transaction has locked are passed over. Their bits are
--- believed (tickets_gone).
+-- does not ask for that; standing places need not be, but are of one area. Rows of seats that another transaction has locked are passed
+-- over. Their bits are believed (tickets_gone).
 create or replace function claim_places(r purchase_request) returns uuid[] language plpgsql as $$
 declare
     tickets uuid[] := '{}';
