@@ -12,7 +12,7 @@ import zipfile
 
 import psycopg
 
-from support import FRUGAL, Stack, processes_of
+from support import FRUGAL, Stack, fresh_state, processes_of
 from waits import wait_until
 
 import clients  # as the next ones, of dev/: support.py knows where that is
@@ -51,31 +51,32 @@ def agent():
 class Ground:
     """At most one, that nobody stands on."""
 
-    doubtful = False  # a test failed: who knows what it left
+    failures = 0  # of tests: who knows what they leave
 
     def __init__(self):
         self.state = None
+        self.began = {}  # by the state directory of a stack: the failures before it
 
     def settings(self):
         """Of a stack that stands on it."""
         return {"KAFKA_OPTS": f"{FRUGAL['KAFKA_OPTS']} {agent()}"}
 
     def take(self):
-        """A state directory whose servers run, or None. A broker begins in it."""
-        Ground.doubtful = False
+        """A state directory: that one, with a broker that begins, or a fresh one."""
         state, self.state = self.state, None
-        if state is None:
-            return None
         try:
-            begin_broker(State(state))
+            if state:
+                begin_broker(State(state))
         except Exception as reason:  # whatever it is, another start is the answer
             discard(state, reason)
-            return None
+            state = None
+        state = state or fresh_state()
+        self.began[state] = Ground.failures
         return state
 
     def keep(self, state):
         """Whether what stood on this is gone, and the next one may have it."""
-        if self.doubtful or self.state:
+        if Ground.failures > self.began[state] or self.state:
             return False
         try:
             clear(state)

@@ -246,7 +246,7 @@ def stacks(tree=ROOT, ground=None, last=False, **settings):
 
     def make(*words, **environment):
         stands = ground is not None and not words
-        stack = Stack((stands and ground.take()) or fresh_state(), **{**settings, **environment, **(ground.settings() if stands else {})})
+        stack = Stack(ground.take() if stands else fresh_state(), **{**settings, **environment, **(ground.settings() if stands else {})})
         stack.tree, stack.stands = tree, stands
         started.append(stack)
         return stack.start(*words)

@@ -81,9 +81,9 @@ def test_what_is_not_as_it_should_be_is_not_used_again(kept_ground, monkeypatch,
     monkeypatch.setattr(ground, "SOON", 1)
     with stacks(ground=kept_ground, **FRUGAL) as make:
         stack = make()
-        Ground.doubtful = True
+        monkeypatch.setattr(Ground, "failures", Ground.failures + 1)
         assert not kept_ground.keep(stack.state), "a test failed"
-        Ground.doubtful = False
+        monkeypatch.setattr(Ground, "failures", Ground.failures - 1)
         with subprocess.Popen(["sleep", "1000"], env={**os.environ, "KEYS": f"{stack.state}/keys"}) as forgotten:
             assert not kept_ground.keep(stack.state)
             forgotten.kill()
