@@ -6,7 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from ground import Ground
+from kept_ground import Ground
 from support import FRUGAL, common_stack, stacks
 from webs import running
 

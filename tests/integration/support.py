@@ -241,7 +241,7 @@ FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s"}
 @contextlib.contextmanager
 def stacks(tree=ROOT, ground=None, last=False, **settings):
     """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run.
-    tree: the checkout that it is made of. ground: what those without words stand on (ground.py). last: nobody will after this."""
+    tree: the checkout that it is made of. ground: what those without words stand on (kept_ground.py). last: nobody will after this."""
     started = []
 
     def make(*words, **environment):

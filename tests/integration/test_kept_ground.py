@@ -1,5 +1,5 @@
-"""Stacks that stand on the same servers, one after the other (ground.py): the next one finds nothing of the one before, and nobody stands on what is
-not as it should be."""
+"""Stacks that stand on the same servers, one after the other (kept_ground.py): the next one finds nothing of the one before, and nobody stands on
+what is not as it should be."""
 import json
 import os
 import subprocess
@@ -9,8 +9,7 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-import ground
-from ground import KEPT, Ground
+from kept_ground import KEPT, Ground
 from support import FRUGAL, stacks
 from topics import TOPICS
 
@@ -78,7 +77,7 @@ def test_the_next_one_finds_nothing(kept_ground):
 
 
 def test_what_is_not_as_it_should_be_is_not_used_again(kept_ground, monkeypatch, capsys):
-    monkeypatch.setattr(ground, "SOON", 1)
+    monkeypatch.setattr("kept_ground.SOON", 1)
     with stacks(ground=kept_ground, **FRUGAL) as make:
         stack = make()
         monkeypatch.setattr(Ground, "failures", Ground.failures + 1)
