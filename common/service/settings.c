@@ -37,7 +37,8 @@ static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "URL of the keys by which sessions are verified: a JWKS", 0, 0},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
-     "Whether browsers send our cookies over https only", 0, 0},
+     "Whether we are reached by https: Secure cookies with `__Host-` names, and browsers use https alone", 0,
+     0},
     {0},
 };
 

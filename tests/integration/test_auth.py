@@ -278,9 +278,9 @@ def test_cookies_are_secure_unless_told_otherwise(stack, known):
         replica.start().wait_ready()
         answer = sign_in(replica.url, known.email)
         lasting = {"path": "/", "httponly": True, "samesite": "Lax", "secure": True}
-        assert cookie(answer)[2] == lasting | {"max-age": "90"}
+        assert (cookie(answer)[0], cookie(answer)[2]) == ("__Host-session", lasting | {"max-age": "90"})
         out = User(replica.url).post("/api/users/signout")
-        assert cookie(out) == ("session", "", lasting | {"max-age": "0"})
+        assert cookie(out) == ("__Host-session", "", lasting | {"max-age": "0"})
 
 
 def test_hash_parameters(stack):

@@ -81,7 +81,7 @@ def test_what_the_services_are_told(web):
     browser.cookies.set("other", "secret", domain="127.0.0.1", path="/")
     browser.go("/", headers={"X-Forwarded-For": "203.0.113.9", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
     headers = web.services.seen[0]["headers"]
-    assert headers["Cookie"] == f"session={browser.cookies['session']}"
+    assert headers["Authorization"] == f"Bearer {browser.cookies['session']}" and "Cookie" not in headers
     assert headers["X-Forwarded-For"] == "203.0.113.9" and headers["traceparent"].split("-")[1] == "a" * 32
 
 
