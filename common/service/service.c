@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -267,6 +268,13 @@ static void allow_many_files(void) {
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Its memory has keys, passwords and sessions. A pattern that pipes core dumps ignores the limit, but not
+ * that the process is not dumpable. */
+static void forbid_core_dumps(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
@@ -275,6 +283,7 @@ static int run(const struct service *service) {
     struct why w = {0};
     p.settings = settings_load(service, RUN_SERVICE, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
+    if (!p.settings->core_dumps) forbid_core_dumps();
     log_setup(service->name, p.settings->log_level);
     add_probe(&p, "service", process_ready, &p);
     p.loop = h2o_evloop_create();

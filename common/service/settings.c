@@ -15,6 +15,8 @@ static const struct config_var base[] = {
 };
 
 static const struct config_var running[] = {
+    {"CORE_DUMPS", CONFIG_BOOL, &settings.core_dumps, "false",
+     "Whether a crash may leave the memory on the disk, keys and secrets in it, and a debugger attach", 0, 0},
     {"HTTP_ADDRESS", CONFIG_TEXT, &settings.address, "127.0.0.1",
      "IP address to listen on, also for the admin port", 0, 0},
     {"ADMIN_PORT", CONFIG_INT, &settings.admin_port, NULL, "Port of /healthz, /readyz and /metrics", 1,

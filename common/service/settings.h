@@ -22,7 +22,7 @@ struct settings {
     const char *address;
     int64_t port, admin_port, threads, drain_delay_ms;
     const char *jwks_url, *trusted_proxies, *cors_origins;
-    bool secure_cookies;
+    bool secure_cookies, core_dumps;
 };
 
 /* What a process is started for. */

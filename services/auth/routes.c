@@ -12,11 +12,13 @@
 struct auth_request {
     struct credentials in; /* PATCH: the new ones, empty where they stay */
     struct str key;        /* Idempotency-Key */
+    struct str address;    /* who sends it: the client may leave before the answer */
     struct hash_job job;
 };
 
 static struct auth_request *new_state(struct req *rq) {
     struct auth_request *a = req_alloc(rq, sizeof *a);
+    a->address = req_client_address(rq);
     req_set_state(rq, a);
     return a;
 }
@@ -58,7 +60,7 @@ static void ask_attempt(struct req *rq, struct str what, int64_t most, const str
     if (item == NULL) return;
     put_text(item, what);
     put_int(item, most);
-    put_text(item, req_client_address(rq));
+    put_text(item, a->address);
     if (user == NULL) {
         put_text(item, a->in.email);
         put_null(item);
@@ -150,6 +152,7 @@ static void on_hashed(struct req *rq, void *done) {
     put_uuid(item, &job->session.user);
     put_text(item, a->in.email);
     put_text(item, str_of(job->hash));
+    put_text(item, a->address);
     put_optional_text(item, a->key);
     put_text(item, req_traceparent(rq));
 }

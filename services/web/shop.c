@@ -95,8 +95,13 @@ static void on_holder(struct req *rq, const struct api_answer *answer) {
 }
 
 static void ask_holder(struct req *rq) {
+    static const struct uuid not_told;
     const struct ticket *t = visit_of(rq)->own;
     char order[UUID_TEXT];
+    if (uuid_eq(&t->order, &not_told)) {
+        render_ticket(rq, VIEWER_BUYER);
+        return;
+    }
     uuid_format(&t->order, order);
     visit_ask(rq, API_ORDERS, "GET", on_holder, "/api/orders/%.*s", UUID_TEXT, order);
 }
