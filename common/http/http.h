@@ -155,6 +155,12 @@ int req_thread(const struct req *rq); /* which of them a request is on, from 0 *
  * of these calls and those of req_resume. */
 void http_tell(struct http *http, int thread, void (*then)(void *arg), void *arg);
 
+/* From any thread, as http_tell: these sessions have ended, and whoever comes with one is signed in no more.
+ */
+void http_end_sessions(struct http *http, const struct session_end *ends, int count);
+/* For what lasts: whether who is asking still is who he was (req_user). */
+bool req_still_signed_in(struct req *rq);
+
 /* --- answering, once --- */
 struct json *req_json(struct req *rq); /* the writer of this request's answer */
 void req_set_header(struct req *rq, const char *lower_name, struct str value); /* value is copied */

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "dead_letters.h"
 #include "h2o_compat.h"
+#include "session_ends.h"
 #include "thread.h"
 
 enum {
@@ -34,6 +35,7 @@ struct process {
     struct admin *admin;
     struct http *http;
     struct session_keys *keys;
+    struct session_ends *session_ends;
     struct publisher *publisher;
     struct consumer *consumer;
     void *stream;
@@ -128,6 +130,17 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
+static void start_session_ends(struct process *p, struct why *w) {
+    if (p->service->routes == NULL || p->service->no_sessions) return;
+    p->session_ends =
+        session_ends_start(&(struct session_ends_options){.brokers = p->settings->brokers,
+                                                          .registry_url = p->settings->registry_url,
+                                                          .session_ms = p->settings->session_ms,
+                                                          .http = p->http},
+                           w);
+    if (p->session_ends == NULL) die(p->service, EX_CONFIG, w->text);
+}
+
 static struct consumer_options consumer_options(const struct service *service,
                                                 const struct settings *settings) {
     return (struct consumer_options){.service = service->name,
@@ -184,6 +197,7 @@ static void start(struct process *p) {
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
+    start_session_ends(p, &w);
     start_events(p, &w);
     start_stream(p, &w);
     if (p->http != NULL)
@@ -203,6 +217,7 @@ static void *stop_parts(void *process) {
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     clock_wait(-1, clock_mono_us() + p->settings->drain_delay_ms * 1000);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
+    session_ends_stop(p->session_ends);
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));

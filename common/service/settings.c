@@ -38,6 +38,9 @@ static const struct config_var serving[] = {
 static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "URL of the keys by which sessions are verified: a JWKS", 0, 0},
+    {"SESSION_TTL", CONFIG_DURATION, &settings.session_ms, "12h",
+     "How long a session lives: auth signs them for so long, all read back so far which have ended", 1000,
+     INT64_C(604800000)},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
      "Whether we are reached by https: Secure cookies with `__Host-` names, and browsers use https alone", 0,
      0},
@@ -114,7 +117,8 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (to_run && s->routes != NULL && !s->no_sessions && s->error_page == NULL) tables[n++] = shared;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
-    bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics;
+    bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics ||
+                     (s->routes != NULL && !s->no_sessions);
     if (to_run && has_kafka) tables[n++] = kafka;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
