@@ -3,7 +3,7 @@
 
     avrogen.py SCHEMAS OUT
 
-Reads SCHEMAS/topics.json and the .avsc files it names, and writes OUT/events.h and OUT/events.c (see common/kafka/avro.h).
+Reads SCHEMAS/topics.json and the .avsc files it names, and writes OUT/events.h and OUT/events.c (see common/kafka/avro.h). Topics may share a schema.
 A schema is a flat record: fields of plain types, enums, or a union of null and one of these. Names become snake_case;
 the symbols of the enum of a field `type` become constants as they are (TicketCreated: TICKET_CREATED), those of any
 other enum get its name in front (available of TicketStatus: TICKET_STATUS_AVAILABLE).
@@ -275,18 +275,18 @@ def write(path, text):
 def main():
     source, out = map(pathlib.Path, sys.argv[1:])
     entries = json.loads((source / "topics.json").read_text())["topics"]
-    records = [Record(source / entry["schema"]) for entry in entries]
-    check_constants(records)
+    records = {schema: Record(source / schema) for schema in dict.fromkeys(entry["schema"] for entry in entries)}
+    check_constants(records.values())
     names = [topic_name(entry) for entry in entries]
 
     header = ["/* Made by tools/avrogen.py from schemas/avro, where the meaning of every field is written. */",
               "#pragma once", "", '#include "avro.h"', ""]
-    header += [r.header() for r in records]
+    header += [r.header() for r in records.values()]
     header += [f"extern const struct topic {', '.join(names)};",
                "extern const struct topic *const event_topics[]; /* all of them, then NULL */", ""]
     body = ['#include "events.h"', "", '#include "avro_wire.h"', ""]
-    body += [r.body() for r in records]
-    body += [topic(source / "topics.json", e, r) for e, r in zip(entries, records)]
+    body += [r.body() for r in records.values()]
+    body += [topic(source / "topics.json", e, records[e["schema"]]) for e in entries]
     body += [f"const struct topic *const event_topics[] = {{{', '.join('&' + n for n in names)}, NULL}};", ""]
 
     out.mkdir(parents=True, exist_ok=True)

@@ -179,6 +179,8 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
 void req_retry_after(struct req *rq, int status, int seconds, const char *message); /* 429, 503 */
 /* A refusal whose cause a program has to know: beside the errors it has a word as its `reason`. */
 void req_refuse(struct req *rq, int status, const char *reason, const char *message);
+/* The same, left open for further members; the caller closes it and replies. */
+struct json *req_problem(struct req *rq, const char *reason, const char *message);
 /* Begins a 200 that goes on until req_stream_end, until its client leaves, or until the drain, which ends it
  * in order. A client that does not keep up is dropped, not waited for: more than `limit` bytes wait for it,
  * or it takes none for HTTP_SLOW_MS. In each case req_at_end's functions are called. false: it has been

@@ -152,13 +152,17 @@ void req_fail(struct req *rq, int status, const char *field_or_null, const char 
     answer(rq, status, type);
 }
 
-void req_refuse(struct req *rq, int status, const char *reason, const char *message) {
+struct json *req_problem(struct req *rq, const char *reason, const char *message) {
     struct json *out = req_json(rq);
     errors_open(out);
     errors_add(out, NULL, message);
     json_close(out, ']');
     json_put_text(out, "reason", str_of(reason));
-    json_close(out, '}');
+    return out;
+}
+
+void req_refuse(struct req *rq, int status, const char *reason, const char *message) {
+    json_close(req_problem(rq, reason, message), '}');
     req_reply(rq, status);
 }
 

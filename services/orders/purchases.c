@@ -1,5 +1,6 @@
 #include "purchases.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "admission.h"
@@ -117,23 +118,32 @@ void purchases_fail_limit(struct req *rq) {
              (long long)service->max_holds);
 }
 
+/* "left": for a program that asks for fewer. */
 static void fail_none(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
     int64_t left = row_int(rows, 0, REMAINING);
+    char message[96];
+    const char *reason = left == 0 ? "sold_out" : left < b->wanted.quantity ? "too_few" : "not_together";
     if (left == 0)
-        req_fail(rq, 409, NULL, "Sold out");
+        snprintf(message, sizeof message, "%s",
+                 b->wanted.max_price == INT64_MAX ? "Sold out" : "No place is left at this price");
     else if (left < b->wanted.quantity)
-        req_fail(rq, 409, NULL, left == 1 ? "Only %lld place is left" : "Only %lld places are left",
+        snprintf(message, sizeof message, left == 1 ? "Only %lld place is left" : "Only %lld places are left",
                  (long long)left);
     else
-        req_fail(rq, 409, NULL, "There are not %d places side by side any more; %lld are left",
+        snprintf(message, sizeof message, "There are not %d places side by side any more; %lld are left",
                  b->wanted.quantity, (long long)left);
+    struct json *out = req_problem(rq, reason, message);
+    json_put_int(out, "left", left);
+    json_close(out, '}');
+    req_reply(rq, 409);
 }
 
 static void fail_refused(struct req *rq, struct str verdict) {
     static const struct refusal refusals[] = {
         {"no area", 404, "This show has no such area", NULL},
         {"accessible", 409, "These places are kept for people who need their accessibility", NULL},
+        {"not accessible", 409, "There are no places there for people who need accessibility", NULL},
         {"withdrawn", 409, "One of these tickets has been withdrawn", NULL},
         {"sold", 409, "One of these tickets is sold", NULL},
         {"reserved", 409, "One of these tickets is reserved", NULL},

@@ -44,6 +44,7 @@ static void bind_show(struct sql_params *item, const void *event, struct str tra
     put_text(item, str_of(show_event_status_symbols[show->status]));
     put_int(item, show->per_user);
     put_optional_text(item, show->phases);
+    put_time(item, show->starts_at);
 }
 
 static void bind_expiration(struct sql_params *item, const void *event, struct str traceparent) {

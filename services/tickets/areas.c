@@ -128,17 +128,28 @@ static struct str map_key(struct req *rq) {
     return (struct str){(const char *)ids, 2 * sizeof *ids};
 }
 
+/* Answered, or to be looked at again: a million who look at a map ask the database for it once. */
 static bool reply_kept(struct req *rq) {
     const struct tickets *service = req_service(rq);
     struct recent_answer answer;
-    if (!recent_find(service->recent, req_thread(rq), map_key(rq), clock_mono_us(), &answer)) return false;
+    switch (recent_find(service->recent, req_thread(rq), map_key(rq), clock_mono_us(), &answer)) {
+    case RECENT_MISSING:
+        return false;
+    case RECENT_ASKED:
+        req_later(rq, areas_get_seats);
+        return true;
+    case RECENT_FOUND:
+        break;
+    }
     set_cache_control(rq, true);
     req_reply_raw(rq, 200, "application/json", answer.body);
     return true;
 }
 
 static void on_seats(struct req *rq, const struct rows *rows) {
+    const struct tickets *service = req_service(rq);
     if (rows->count == 0) {
+        recent_drop(service->recent, req_thread(rq), map_key(rq));
         req_fail(rq, 404, NULL, "No such area");
         return;
     }
@@ -153,10 +164,11 @@ static void on_seats(struct req *rq, const struct rows *rows) {
         write_block(out, rows, i);
     json_close(out, ']');
     json_close(out, '}');
-    const struct tickets *service = req_service(rq);
     if (announced)
         recent_put(service->recent, req_thread(rq), map_key(rq), clock_mono_us(),
                    (struct recent_answer){.body = buf_str(&out->out)});
+    else
+        recent_drop(service->recent, req_thread(rq), map_key(rq));
     req_reply(rq, 200);
 }
 

@@ -5,9 +5,9 @@
 #include "buf.h"
 #include "mem.h"
 
-/* A thread's part takes 16 MiB at most. The largest seated area that fits a request has a map of 256 KiB or
- * so; standing areas of a million have more, and nobody looks at these. */
-enum { SLOTS = 64, BODY_MOST = 256 * 1024, KEY_MOST = 1024 };
+/* A thread's part takes 24 MiB at most. The largest seated area that fits a request has a map of 256 KiB or
+ * so; a standing area of a million places has one of 1.4 MiB. */
+enum { SLOTS = 64, BODY_MOST = 2 << 20, LARGE = 256 << 10, LARGE_MOST = 4, KEY_MOST = 1024 };
 
 /* For FRESH_US an answer is given as it is. After that the first who asks gets a new one from the database,
  * and another one each WAIT_US until there is one; the others get the old one meanwhile, up to LAST_US. That
@@ -48,29 +48,68 @@ static size_t slot_of(int thread, struct str key) {
     return (size_t)thread * SLOTS + (hash ^ hash >> 32) % SLOTS;
 }
 
-bool recent_find(struct recent *recent, int thread, struct str key, int64_t now_us,
-                 struct recent_answer *out) {
-    struct slot *slot = &recent->slots[slot_of(thread, key)];
-    if (slot->body.len == 0 || !str_eq(buf_str(&slot->key), key)) return false;
-    *out = (struct recent_answer){buf_str(&slot->body), buf_str(&slot->link)};
-    int64_t age_us = now_us - slot->kept_us;
-    if (age_us < FRESH_US || (age_us < LAST_US && now_us - slot->asked_us < WAIT_US)) return true;
-    slot->asked_us = now_us;
-    return false;
-}
-
 static void replace(struct buf *out, struct str text) {
     out->len = 0;
     buf_add(out, text.p, text.n);
 }
 
+static struct slot *slot_with(struct recent *recent, int thread, struct str key) {
+    struct slot *slot = &recent->slots[slot_of(thread, key)];
+    return str_eq(buf_str(&slot->key), key) ? slot : NULL;
+}
+
+enum recent_look recent_find(struct recent *recent, int thread, struct str key, int64_t now_us,
+                             struct recent_answer *out) {
+    if (key.n > KEY_MOST) return RECENT_MISSING;
+    struct slot *slot = slot_with(recent, thread, key);
+    if (slot == NULL) { /* it takes over the slot of another */
+        slot = &recent->slots[slot_of(thread, key)];
+        replace(&slot->key, key);
+        slot->body.len = 0;
+        slot->asked_us = 0;
+    }
+    int64_t age_us = slot->body.len > 0 ? now_us - slot->kept_us : INT64_MAX;
+    bool asked = slot->asked_us > 0 && now_us - slot->asked_us < WAIT_US;
+    if (age_us < FRESH_US || (age_us < LAST_US && asked)) {
+        *out = (struct recent_answer){buf_str(&slot->body), buf_str(&slot->link)};
+        return RECENT_FOUND;
+    }
+    if (asked) return RECENT_ASKED;
+    slot->asked_us = now_us;
+    return RECENT_MISSING;
+}
+
+/* For one more large body: the oldest of them goes. */
+static void make_room(struct recent *recent, int thread) {
+    struct slot *slots = &recent->slots[(size_t)thread * SLOTS], *oldest = NULL;
+    int count = 0;
+    for (int i = 0; i < SLOTS; i++) {
+        if (slots[i].body.cap <= LARGE) continue;
+        count++;
+        if (oldest == NULL || slots[i].kept_us < oldest->kept_us) oldest = &slots[i];
+    }
+    if (count >= LARGE_MOST) buf_free(&oldest->body);
+}
+
 void recent_put(struct recent *recent, int thread, struct str key, int64_t now_us,
                 struct recent_answer answer) {
+    if (key.n > KEY_MOST) return;
+    if (answer.body.n > BODY_MOST) {
+        recent_drop(recent, thread, key);
+        return;
+    }
     struct slot *slot = &recent->slots[slot_of(thread, key)];
-    if (answer.body.n > BODY_MOST || key.n > KEY_MOST) return;
+    if (answer.body.n > LARGE && slot->body.cap <= LARGE) make_room(recent, thread);
     slot->kept_us = now_us;
     slot->asked_us = 0;
     replace(&slot->key, key);
     replace(&slot->body, answer.body);
     replace(&slot->link, answer.link);
+}
+
+void recent_drop(struct recent *recent, int thread, struct str key) {
+    struct slot *slot = slot_with(recent, thread, key);
+    if (slot == NULL) return;
+    slot->body.len = 0;
+    slot->asked_us = 0;
 }

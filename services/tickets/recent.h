@@ -17,9 +17,18 @@ struct recent_answer {
     struct str body, link; /* link: of the header, may be empty */
 };
 
+enum recent_look {
+    RECENT_FOUND,
+    RECENT_MISSING, /* or too old: it is for the caller to ask the database, and to put or to drop what comes
+                     */
+    RECENT_ASKED,   /* another request of this thread asks at this moment: look again soon */
+};
+
 /* The answer that this thread (from 0) kept for the key a moment ago, at most 3 s; valid until its next call.
- * false: there is none, or it is for the caller to get a new one. */
-bool recent_find(struct recent *recent, int thread, struct str key, int64_t now_us,
-                 struct recent_answer *out);
+ */
+enum recent_look recent_find(struct recent *recent, int thread, struct str key, int64_t now_us,
+                             struct recent_answer *out);
 void recent_put(struct recent *recent, int thread, struct str key, int64_t now_us,
-                struct recent_answer answer); /* copied; one that is too large is not kept */
+                struct recent_answer answer); /* copied; one that is too large is dropped */
+/* What was asked for is not for everybody: who looks for it next asks himself. */
+void recent_drop(struct recent *recent, int thread, struct str key);

@@ -99,7 +99,8 @@ static struct str key_of(struct req *rq, const struct list *list) {
 static bool reply_kept(struct req *rq, const struct list *list) {
     const struct tickets *service = req_service(rq);
     struct recent_answer answer;
-    if (!recent_find(service->recent, req_thread(rq), key_of(rq, list), clock_mono_us(), &answer))
+    if (recent_find(service->recent, req_thread(rq), key_of(rq, list), clock_mono_us(), &answer) !=
+        RECENT_FOUND)
         return false;
     if (answer.link.n > 0) req_set_header(rq, "link", answer.link);
     req_set_header(rq, "cache-control", STR("public, max-age=1"));

@@ -7,7 +7,6 @@
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
 #include "stream.h"
-#include "wire.h"
 
 enum {
     LOOK_MS = 100,  /* most time without a look around */
@@ -20,7 +19,8 @@ static int64_t commit_ms, keep_ms;
 
 const struct config_var sales_config[] = {
     {"COMMIT_INTERVAL", CONFIG_DURATION, &commit_ms, "100ms",
-     "How long changes are gathered before their rows are published, in one transaction", 1, 10000},
+     "How long changes are gathered before what follows from them is published, in one transaction", 1,
+     10000},
     {"WINDOW_KEEP", CONFIG_DURATION, &keep_ms, "35d",
      "How long a sold ticket is kept in memory; a later change is not counted. Longer than topics are kept",
      60000, INT64_C(3650) * 86400 * 1000},
@@ -29,7 +29,7 @@ const struct config_var sales_config[] = {
 
 /* Nothing in memory is of worth any more. */
 static void forget(struct sales *x) {
-    changelog_close(x->changelog);
+    replay_close(x->changelog);
     x->changelog = NULL;
     if (x->member != NULL) rd_kafka_consumer_group_metadata_destroy(x->member);
     x->member = NULL;
@@ -160,48 +160,25 @@ static void step(void *sales) {
     if (group_state(x->thread.group) == GROUP_HELD) try_to_fetch(x);
     commit_if_due(x);
     if (x->rebuilding) sales_look_at_rebuilding(x);
-    output_poll(x->output);
+    transactions_poll(x->output.transactions);
     tick(x);
-}
-
-static bool prepare_output(struct sales *x) {
-    struct why w = {0};
-    topic_thread_say_waiting(&x->thread, "waiting for Kafka's leave to write transactions");
-    while (!topic_thread_stopping(&x->thread)) {
-        if (output_init(x->output, &w) == ST_OK) return true;
-        output_poll(x->output);
-        topic_thread_say_waiting(&x->thread, w.text);
-    }
-    return false;
 }
 
 static bool prepare(void *sales) {
     struct sales *x = sales;
     int32_t schema_id;
     if (!topic_thread_register(&x->thread, &topic_sales_by_minute, &schema_id)) return false;
-    output_use_schema(x->output, schema_id);
-    return prepare_output(x);
+    wire_header(x->output.wire, schema_id);
+    return transactions_prepare(x->output.transactions, &x->thread);
 }
 
 /* --- starting and stopping --- */
 
-/* Transactions are of an instance that comes back by its name, or of a stranger. */
-static struct output *open_output(const struct stream_options *options, struct why *w) {
-    char owner[320], text[UUID_TEXT]; /* an INSTANCE_ID is 255 at the most: Kafka's own limit */
-    struct uuid id = uuid_v7();
-    uuid_format(&id, text);
-    if (options->instance != NULL && options->instance[0] != '\0')
-        snprintf(owner, sizeof owner, "%s-%s", options->name, options->instance);
-    else
-        snprintf(owner, sizeof owner, "%s-%.*s", options->name, UUID_TEXT, text);
-    return output_open(options->brokers, owner, w);
-}
-
 static enum status sales_open(void *sales, const struct stream_options *options, struct why *w) {
     struct sales *x = sales;
     metrics_register(sales_metrics);
-    x->output = open_output(options, w);
-    if (x->output == NULL) return ST_INVALID;
+    x->output.transactions = transactions_open(options->brokers, options->name, options->instance, w);
+    if (x->output.transactions == NULL) return ST_INVALID;
     x->brokers = options->brokers;
     x->due_at_us = INT64_MAX;
     x->keep_minutes = (uint32_t)(keep_ms / 60000);
@@ -212,7 +189,7 @@ static enum status sales_open(void *sales, const struct stream_options *options,
 static void sales_close(void *sales) {
     struct sales *x = sales;
     forget(x);
-    output_free(x->output);
+    transactions_free(x->output.transactions);
     wire_decoder_free(x->decoder);
     buf_free(&x->scratch);
     topic_thread_free(&x->thread);

@@ -15,7 +15,7 @@ struct writing {
 
 static void write_row(void *writing, const struct sales_event *row) {
     struct writing *k = writing;
-    if (k->st == ST_OK) k->st = output_row(k->sales->output, k->partition->number, row, k->w);
+    if (k->st == ST_OK) k->st = output_row(&k->sales->output, k->partition->number, row, k->w);
     k->rows++;
 }
 
@@ -28,7 +28,7 @@ static void write_ticket(void *writing, const struct ticket *t) {
         if (!t->windows[i].changed) continue;
         size_t n = state_window_key(key, t, &t->windows[i]);
         state_window_value(value, t, &t->windows[i]);
-        k->st = output_state(k->sales->output, k->partition->number, (struct str){(char *)key, n},
+        k->st = output_state(&k->sales->output, k->partition->number, (struct str){(char *)key, n},
                              buf_str(value), k->w);
     }
 }
@@ -39,7 +39,7 @@ static void write_gone(void *writing, const struct ticket *t) {
     uint8_t key[STATE_KEY_MOST];
     for (uint32_t i = 0; i < t->nwindows && k->st == ST_OK; i++) {
         size_t n = state_window_key(key, t, &t->windows[i]);
-        k->st = output_state(k->sales->output, k->partition->number, (struct str){(char *)key, n},
+        k->st = output_state(&k->sales->output, k->partition->number, (struct str){(char *)key, n},
                              (struct str){NULL, 0}, k->w);
     }
 }
@@ -55,7 +55,7 @@ static enum status write_partition(struct writing *k, const struct partition *p)
     size_t n = state_position_key(key);
     state_position_value(value, p->position, windows_size(p->windows).windows);
     return k->st =
-               output_state(k->sales->output, p->number, (struct str){(char *)key, n}, buf_str(value), k->w);
+               output_state(&k->sales->output, p->number, (struct str){(char *)key, n}, buf_str(value), k->w);
 }
 
 static enum status write_all(struct sales *x, int *rows, struct why *w) {
@@ -68,9 +68,9 @@ static enum status write_all(struct sales *x, int *rows, struct why *w) {
         rd_kafka_topic_partition_list_add(offsets, sales_topics[0], p->number)->offset = p->position;
     }
     if (k.st == ST_OK)
-        k.st = output_commit(x->output, offsets, x->member, w);
+        k.st = transactions_commit(x->output.transactions, offsets, x->member, w);
     else
-        output_abort(x->output);
+        transactions_abort(x->output.transactions);
     rd_kafka_topic_partition_list_destroy(offsets);
     *rows = k.rows;
     return k.st;
@@ -95,7 +95,7 @@ static void committed(struct sales *x, int rows) {
 enum status sales_commit(struct sales *x, struct why *w) {
     int rows = 0;
     if (x->due_at_us == INT64_MAX) return ST_OK;
-    enum status st = output_begin(x->output, w);
+    enum status st = transactions_begin(x->output.transactions, w);
     if (st == ST_OK) st = write_all(x, &rows, w);
     if (st == ST_OK)
         committed(x, rows);

@@ -17,18 +17,19 @@ static enum status begin_rebuilding(struct sales *x, struct why *w) {
     int count;
     struct group_partition *p = group_partitions(x->thread.group, &count);
     int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
-    int32_t *numbers = mem_alloc((size_t)(count + 1) * sizeof *numbers);
+    struct replay_part *parts = mem_alloc((size_t)(count + 1) * sizeof *parts);
     enum status st = group_committed(x->thread.group, w);
     if (st == ST_OK) st = group_ends(x->thread.group, ends, w);
     if (st == ST_OK) partitions_begin(&x->partitions, count, x->keep_minutes);
     for (int i = 0; st == ST_OK && i < count; i++) {
-        x->partitions.all[i].number = numbers[i] = p[i].partition;
+        parts[i] = (struct replay_part){changelog_topic, topic_orders.partitions, p[i].partition, 0};
+        x->partitions.all[i].number = p[i].partition;
         x->partitions.all[i].committed = p[i].next;
         x->partitions.all[i].end = ends[i];
     }
-    if (st == ST_OK && (x->changelog = changelog_open(x->brokers, numbers, count, w)) == NULL) st = ST_FAILED;
+    if (st == ST_OK && (x->changelog = replay_open(x->brokers, parts, count, w)) == NULL) st = ST_FAILED;
     free(ends);
-    free(numbers);
+    free(parts);
     return st;
 }
 
@@ -65,7 +66,7 @@ static enum status begin_reading(struct sales *x, struct why *w) {
     }
     for (int i = 0; i < count; i++)
         g[i].gone = false;
-    changelog_close(x->changelog);
+    replay_close(x->changelog);
     x->changelog = NULL;
     group_fetch(x->thread.group);
     metric_set(M_CONSUMER_PARTITIONS, count);
@@ -82,7 +83,7 @@ static bool all_whole(const struct sales *x) {
 static enum status read_changelog(struct sales *x, struct why *w) {
     enum status st = ST_OK;
     for (int i = 0; i < SLICE && st == ST_OK; i++) {
-        rd_kafka_message_t *m = changelog_next(x->changelog, i == 0 ? LOOK_MS : 0);
+        rd_kafka_message_t *m = replay_next(x->changelog, i == 0 ? LOOK_MS : 0);
         if (m == NULL) break;
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             st = why(w, ST_LOST, "cannot read sales-changelog: %s", rd_kafka_message_errstr(m));
@@ -110,7 +111,7 @@ static int64_t left_to_read(const struct sales *x) {
     for (int i = 0; i < x->partitions.count; i++) {
         const struct partition *p = &x->partitions.all[i];
         if (x->changelog != NULL)
-            left += changelog_left(x->changelog, p->number, p->next);
+            left += replay_left(x->changelog, changelog_topic, p->number, p->next);
         else if (p->position < p->end)
             left += p->end - p->position;
     }

@@ -21,6 +21,7 @@ from footprint import Footprints
 from history import History
 from nemesis import OURS, Nemesis
 from processes import postgres_bin
+from rows import Rows
 from sandbox import Books
 from successor import Successor
 from support import FRUGAL, ROOT, Topic, stacks
@@ -49,39 +50,40 @@ class Run:
         print(f"seed {self.seed}: {self.seconds} s, {self.brokers} broker(s), {self.replicas} of each replicated service"
               + (f", from {self.revision} to this tree" if self.revision else ""), flush=True)
         with stacks(upgrade.before(self.revision) if self.revision else ROOT, **FRUGAL) as make:
-            self.stack = make(*(["--brokers", str(self.brokers)] if self.brokers > 1 else []), **SETTINGS)
+            self.stack = make("--analytics", *(["--brokers", str(self.brokers)] if self.brokers > 1 else []), **SETTINGS)
             self.say("a stack runs")
-            try:
-                with self.wired() as (wiring, successor):
-                    footprints = Footprints(self.stack)
-                    with footprints:
-                        self.disturb(wiring, successor)
-                    checks = Checks(self.stack, self.history, Books(self.stack), self.checker, self.say)
-                    said = checks.run()
-                    print(f"before, at most, and afterwards: {footprints.check()}", flush=True)
-                print(f"{dict(sorted(checks.counts().items()))}\nwho owns each ticket: {said}", flush=True)
-            except BaseException:
-                self.keep_evidence()
-                raise
+            with self.wired() as (wiring, successor):
+                footprints = Footprints(self.stack)
+                with footprints:
+                    self.disturb(wiring, successor)
+                rows = Rows(self.stack, wiring.dev.state)
+                checks = Checks(self.stack, self.history, Books(self.stack), self.checker, rows, self.say)
+                said = checks.run()
+                print(f"before, at most, and afterwards: {footprints.check()}", flush=True)
+            print(f"{dict(sorted(checks.counts().items()))}\nwho owns each ticket: {said}", flush=True)
 
     @contextlib.contextmanager
     def wired(self):
         """With what can be disturbed between its processes, and a server of Postgres that takes over from another."""
         with contextlib.ExitStack() as closing:
-            upgrade.run_of(self.stack.tree)
-            wiring = Wiring(self.stack, self.proxy)
-            closing.callback(wiring.close)
-            service = random.Random(self.seed).choice(["orders", "tickets", "payments"])
-            successor = Successor(self.stack, service, wiring.dev.state)
-            closing.callback(successor.close)
-            wiring.rewire({service: successor.ports})
-            key = f"{service.upper()}_DATABASE_URL"
-            self.stack.env[key] = successor.url(self.stack.env[key])
-            self.say(f"its network and clocks are in our hands, and {successor.name} has a standby")
-            if self.revision:
-                upgrade.run_of(ROOT)
-                wiring.dev.create_topics()
-            yield wiring, successor
+            try:
+                upgrade.run_of(self.stack.tree)
+                wiring = Wiring(self.stack, self.proxy)
+                closing.callback(wiring.close)
+                service = random.Random(self.seed).choice(["orders", "tickets", "payments"])
+                successor = Successor(self.stack, service, wiring.dev.state)
+                closing.callback(successor.close)
+                wiring.rewire({service: successor.ports})
+                key = f"{service.upper()}_DATABASE_URL"
+                self.stack.env[key] = successor.url(self.stack.env[key])
+                self.say(f"its network and clocks are in our hands, and {successor.name} has a standby")
+                if self.revision:
+                    upgrade.run_of(ROOT)
+                    wiring.dev.create_topics()
+                yield wiring, successor
+            except BaseException:
+                self.keep_evidence()  # while the server that took over is there to be asked
+                raise
 
     def disturb(self, wiring, successor):
         crowd = Crowd(self.stack, self.history, self.seed, HOLD)
@@ -103,7 +105,7 @@ class Run:
     def keep_evidence(self):
         for log in (path for folder in ("", "log", "data/standby") for path in (self.stack.state / folder).glob("*.log")):
             shutil.copy(log, self.evidence)
-        for service in KEEPERS:
+        for service in (*KEEPERS, "warehouse"):
             with open(self.evidence / f"{service}.sql", "w") as file:
                 subprocess.run([postgres_bin() / "pg_dump", "--data-only", self.stack.env[f"{service.upper()}_DATABASE_URL"]], stdout=file, check=False)
         for name in TOPICS:

@@ -13,6 +13,7 @@ import requests
 from background import Background
 from common import Failed
 from history import now_us
+from processes import CONNECT
 from sandbox import Books
 from support import Replica, wait_until
 from wiring import CLOCKED
@@ -69,13 +70,13 @@ class Nemesis(Background):
                 self.add_replica(service)
         brokers = [name for name in self.names if name.startswith("kafka")]
         databases = [name for name in self.names if name.startswith("postgres")]
-        ground = [*brokers, *databases, "registry", "stripe-sandbox"]
+        ground = [*brokers, *databases, "registry", "stripe-sandbox", CONNECT]
         # The deed, what it may be done to, how often compared with the others.
         self.deeds = [
             (self.kill, [*OURS, *ground, "edge"], 8),
             (self.kill, ["orders", "tickets", "payments", "expiration", "waiting"], 6),
-            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", "waiting", *brokers, *databases], 3),
-            (self.restart, [*OURS, *brokers, *databases], 3),
+            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", "waiting", CONNECT, *brokers, *databases], 3),
+            (self.restart, [*OURS, CONNECT, *brokers, *databases], 3),
             (self.fault, list(FAULTS), 3),
             (self.come, REPLICATED, 2),
             (self.go_away, REPLICATED, 2),

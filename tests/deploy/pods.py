@@ -14,7 +14,7 @@ from images import IMAGE
 from support import free_port, wait_until
 
 SERVICES = ("auth", "tickets", "orders", "payments", "web", "waiting")
-STREAMS = ("expiration", "sales")
+STREAMS = ("expiration", "sales", "state")
 COMPONENTS = SERVICES + STREAMS
 TO_LEAVE = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports"}
 

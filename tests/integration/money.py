@@ -32,7 +32,7 @@ def check_books(stack, books):
         if captured == 0:
             assert status in ("canceled", "requires_payment_method") and refunded == 0, (intent, status)
         elif refunded == 0:
-            assert order_status == "complete", f"{intent} is kept, and its order is {order_status}"
+            assert order_status == "complete", f"{intent} is kept, and its order {paid_for[0]} is {order_status}"
             assert captured == price, intent
             kept.update({o: orders[o][1] for o in paid_for})
         else:

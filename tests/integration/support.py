@@ -64,10 +64,12 @@ def wait_until(condition, what, deadline=DEADLINE, pause=0.02):
 
 
 def errors(answer, reason=None):
-    """The contract's error shape: [(field, message)]; for some with a reason."""
+    """The contract's error shape: [(field, message)]; for some with a reason, and of those that are out of places with how many are left."""
     assert answer.headers["Content-Type"].startswith("application/json")
     body = answer.json()
-    assert set(body) == {"errors"} | ({"reason"} if reason else set()) and body["errors"] and body.get("reason") == reason
+    more = {"reason"} if reason else set()
+    more |= {"left"} if reason in ("sold_out", "too_few", "not_together") else set()
+    assert set(body) == {"errors"} | more and body["errors"] and body.get("reason") == reason
     for error in body["errors"]:
         assert set(error) <= {"message", "field"} and error["message"]
     return [(e.get("field"), e["message"]) for e in body["errors"]]
@@ -91,8 +93,12 @@ def missing_id():
     return str(uuid.UUID(int=bits & ~(0xf << 76) & ~(3 << 62) | 7 << 76 | 2 << 62))
 
 
+AVRO = ROOT / "schemas/avro"
+TOPICS = {topic["name"]: topic for topic in json.loads((AVRO / "topics.json").read_text())["topics"]}
+
+
 def topic_schema(topic):
-    return json.loads((ROOT / "schemas" / "avro" / f"{topic}.avsc").read_text())
+    return json.loads((AVRO / TOPICS[topic]["schema"]).read_text())
 
 
 def prefix(service):

@@ -104,7 +104,7 @@ def test_the_best_rank_first(stack, venue, people):
 
 def test_not_together(stack, hall, people):
     hall.buy(next(people), 5)
-    refused(next(people).post("/api/purchases", json={"showId": hall.id, "quantity": 7}), 409, "not 7 places side by side any more; 7 are left")
+    refused(next(people).post("/api/purchases", json={"showId": hall.id, "quantity": 7}), 409, "not 7 places side by side any more; 7 are left", "not_together")
     purchase = hall.buy(next(people), 7, together=False)
     assert sorted(seats(purchase)) == [("A", 6)] + [("B", n) for n in range(1, 7)]
     assert purchase["seats"] == "Stalls, row B, seats 1–6; row A, seat 6"
@@ -122,7 +122,7 @@ def test_standing(stack, venue, people):
     got = [venue.buy(next(people), n) for n in [8] * 7 + [7, 7]]
     assert {p["seats"] for p in got} == {"Floor, 8 places", "Floor, 7 places"}
     assert venue.free() == 0
-    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out", "sold_out")
 
 
 def test_an_area_and_a_price(stack, venue, people):
@@ -133,14 +133,14 @@ def test_an_area_and_a_price(stack, venue, people):
     assert places(venue.buy(next(people), 1, maxPrice=10))[0][0] == "Cheap"
     assert places(venue.buy(next(people), 1, maxPrice=89.99))[0][0] == "Cheap"
     assert places(venue.buy(next(people), 1, maxPrice=90, areaId=dear))[0][0] == "Dear"
-    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "maxPrice": 9.99}), 409, "Sold out")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "maxPrice": 9.99}), 409, "No place is left at this price", "sold_out")
 
 
 def test_accessible_places_are_for_those_who_ask(stack, venue, people):
     kept = venue.add("Wheelchairs", rows=[4], accessible=True)
     venue.add("Stalls", rows=[2])
     assert places(venue.buy(next(people), 2))[0][0] == "Stalls"
-    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "Sold out", "sold_out")
     refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 1, "areaId": kept}), 409, "kept for people")
     for body in ({"ticketIds": [venue.ticket("Wheelchairs", "A", 1)]}, {"ticketId": venue.ticket("Wheelchairs", "A", 1)}):
         refused(next(people).post("/api/purchases" if "ticketIds" in body else "/api/orders", json=body), 409, "kept for people")
@@ -153,9 +153,9 @@ def test_accessible_places_are_for_those_who_ask(stack, venue, people):
 def test_few_are_left(stack, venue, people):
     venue.add("Box", rows=[4])
     venue.buy(next(people), 2)
-    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 2 places are left")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 2 places are left", "too_few")
     venue.buy(next(people), 1)
-    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 1 place is left")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 3}), 409, "Only 1 place is left", "too_few")
 
 
 def test_by_ids(stack, hall, seller, buyer, other):
@@ -253,6 +253,91 @@ def test_how_many_of_a_show(stack, seller, buyer):
     refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", 20)]}), 409, "one person", "limit")
     assert buyer.delete(f"/api/purchases/{first['id']}").status_code == 204
     venue.buy(buyer, 3)
+    venue.check()
+
+
+def test_what_is_paid_counts_as_well(stack, seller, buyer):
+    """Or one account could buy the house."""
+    venue = Venue(stack, seller, per_user=4)
+    venue.add("Stalls", rows=[20])
+    first = venue.buy(buyer, 3)
+    assert buyer.post("/api/payments", json={"purchaseId": first["id"], "token": "pm_card_visa"}).status_code == 201
+    wait_until(lambda: buyer.get(f"/api/purchases/{first['id']}").json()["status"] == "complete", "it is paid")
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person", "limit")
+    refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", n) for n in (19, 20)]}), 409, "one person", "limit")
+    venue.buy(buyer, 1)
+    venue.check()
+
+
+def test_standing_together_is_in_one_area(stack, seller, people):
+    """Two here and two there, at two prices, are not together."""
+    venue = Venue(stack, seller)
+    venue.add("Floor", places=2, price=2000)
+    venue.add("Gallery", places=2, price=6000)
+    wish = {"showId": venue.id, "quantity": 4}
+    answer = next(people).post("/api/purchases", json=wish)
+    refused(answer, 409, "4 places side by side", "not_together")
+    assert answer.json()["left"] == venue.free() == 4
+    venue.add("Balcony", places=63, price=1000)  # a block of 60 and one of 3
+    venue.buy(next(people), 8, areaId=venue.areas["Balcony"])
+    for _ in range(6):
+        venue.buy(next(people), 8, areaId=venue.areas["Balcony"])
+    assert {o["ticket"]["title"] for o in venue.buy(next(people), 4)["orders"]} == {"A show, Balcony"}  # of both blocks, perhaps
+    venue.buy(next(people), 4, together=False)
+    venue.check()
+
+
+def test_accessible_places_where_there_are_none(stack, seller, buyer):
+    venue = Venue(stack, seller)
+    venue.add("Stalls", rows=[20])
+    wish = {"showId": venue.id, "quantity": 1, "accessible": True}
+    refused(buyer.post("/api/purchases", json=wish), 409, "no places there for people who need accessibility")
+    venue.add("Boxes", rows=[2], accessible=True)
+    refused(buyer.post("/api/purchases", json=wish | {"areaId": venue.areas["Stalls"]}), 409, "no places there")
+    venue.buy(buyer, 1, accessible=True)
+    ticket = venue.ticket("Boxes", "A", 2)
+    refused(buyer.post("/api/purchases", json={"ticketIds": [ticket]}), 409, "accessibility")
+    assert buyer.post("/api/purchases", json={"ticketIds": [ticket], "accessible": True}).status_code == 201
+
+
+def test_a_show_that_took_place_is_not_sold(stack, seller, buyer):
+    venue = Venue(stack, seller, starts_in=-13 * 3600)
+    venue.add("Stalls", rows=[20])
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 1}), 409, "over", "over")
+    refused(buyer.post("/api/orders", json={"ticketId": venue.ticket("Stalls", "A", 1)}), 409, "over", "over")
+    last_night = Venue(stack, seller, starts_in=-11 * 3600)
+    last_night.add("Stalls", rows=[20])
+    last_night.buy(buyer, 1)
+
+
+def test_at_most_that_price(stack, seller, people):
+    """Below the cheapest place nobody gets one, whatever was refused before; above it he does."""
+    venue = Venue(stack, seller)
+    venue.add("Stalls", rows=[4], price=6000)
+    venue.add("Balcony", rows=[4], price=2000)
+    for price, status in ((19.99, 409), (0.5, 409), (19.99, 409), (20, 201), (59.99, 201), (60, 201), (19.99, 409)):
+        answer = next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 2, "maxPrice": price})
+        assert answer.status_code == status, (price, answer.text)
+        if status == 409:
+            refused(answer, 409, "No place is left at this price", "sold_out")
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 2, "maxPrice": 59.99}), 409, "at this price", "sold_out")
+    venue.buy(next(people), 2)
+    refused(next(people).post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "Sold out", "sold_out")
+    venue.check()
+
+
+def test_a_cancellation_waits_for_nobody(stack, seller, buyer):
+    """Neither for consumers, who take turns, nor for a row of seats that another transaction has."""
+    venue = Venue(stack, seller)
+    venue.add("Stalls", rows=[20, 20])
+    first, second = venue.buy(buyer, 3), venue.buy(buyer, 3)
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as db:
+        db.execute("select pg_advisory_xact_lock(hashtextextended('lock_purchases', 0))")
+        assert buyer.delete(f"/api/purchases/{first['id']}").status_code == 204
+    with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as db:
+        db.execute("select from seat_rows where show_id = %s for update", [venue.id])
+        refused(buyer.delete(f"/api/purchases/{second['id']}"), 503)
+    assert buyer.delete(f"/api/purchases/{second['id']}").status_code == 204
     venue.check()
 
 
@@ -515,7 +600,7 @@ def test_a_place_that_is_not_sold_any_more(stack, venue, buyer, other):
         stack.topic("tickets").produce(venue.event(ticket, type="TicketUpdated", status=status, version=version), key="id")
         wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s and version = %s", ticket["id"], version), "orders knows")
     tell("sold", 2)
-    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409)
+    refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "Only 1 place", "too_few")
     assert venue.free() == 1
     tell("available", 3)
     assert venue.free() == 2

@@ -52,7 +52,7 @@ def test_from_its_making_to_its_last_seat(stack, seller, people):
     for n, quantity in enumerate([8] * 16 + [2]):
         answer = next(people).post("/api/purchases", json={"showId": show["id"], "quantity": quantity, "areaId": areas_of(show)["Floor"]["id"]})
         assert answer.status_code == 201, (n, answer.text)
-    refused(buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 1, "maxPrice": 20}), 409, "Sold out")
+    refused(buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 1, "maxPrice": 20}), 409, "No place is left at this price", "sold_out")
     wait_until(lambda: areas_of(buyer.get(path).json())["Floor"]["free"] == 0, "tickets knows that it is sold out")
 
 

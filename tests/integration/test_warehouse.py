@@ -20,11 +20,7 @@ from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, topic_schema, wait_until
 from test_entries import admit, buy
-
-TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
-          "entries": "entry_events", "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
-ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
-KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
+from warehouse import ERASABLE, TABLES, connect, loaded, reached, read_again, snake, told
 
 
 @pytest.fixture(scope="module")
@@ -44,39 +40,6 @@ def apply(stack):
     """What connect/apply says: {what: state}"""
     said = subprocess.run([ROOT / "connect/apply"], env={**stack.environment, **stack.env}, check=True, stdout=subprocess.PIPE, text=True)
     return dict(line.split(": ", 1) for line in said.stdout.splitlines())
-
-
-def connect(stack, method, path, **kwargs):
-    def answer():  # a worker that takes up its work says 409 or 500
-        got = requests.request(method, stack.env["CONNECT_URL"] + path, timeout=60, **kwargs)
-        return got if got.status_code < 300 else None
-    got = wait_until(answer, f"{method} {path}")
-    return got.json() if got.content else None
-
-
-def snake(name):
-    return re.sub("([A-Z])", r"_\1", name).lower()
-
-
-def told(stack, topic):
-    """The rows that a topic has to become: {identity: row}"""
-    rows = {}
-    for record in stack.topic(topic).records():
-        try:
-            event = stack.topic(topic).decode(record)
-        except Exception:
-            continue  # one of the bad ones, which have a test of their own
-        if set(event) >= {field["name"] for field in topic_schema(topic)["fields"]}:
-            row = {snake(name): value for name, value in event.items() if name not in ERASABLE.get(topic, ())}
-            rows[tuple(event[name] for name in KEYS[topic])] = row | {"kafka_partition": event.partition, "kafka_offset": event.offset}
-    return rows
-
-
-def loaded(ask, topic):
-    names = [name for name, in ask("select column_name from information_schema.columns where table_name = %s", TABLES[topic])
-             if name != "loaded_at"]
-    rows = [dict(zip(names, row)) for row in ask(f"select {', '.join(names)} from {TABLES[topic]}")]
-    return {tuple(row[snake(name)] for name in KEYS[topic]): row for row in rows}
 
 
 def settled(stack):
@@ -274,17 +237,13 @@ def test_applying_puts_back_what_was_changed(shopped):
 def test_read_again_from_the_beginning_each_event_meets_its_own_row(shopped, ask):
     wait_loaded(shopped, ask, "orders")
     before = ask("select * from order_events order by id, version")
-    connect(shopped, "PUT", "/connectors/warehouse-orders/stop")
-    connect(shopped, "DELETE", "/connectors/warehouse-orders/offsets")
-    connect(shopped, "PUT", "/connectors/warehouse-orders/resume")
+    read_again(shopped, "orders")
 
     def read():
         tasks = connect(shopped, "GET", "/connectors/warehouse-orders/status")["tasks"]
         assert "FAILED" not in [task["state"] for task in tasks], tasks
-        found = connect(shopped, "GET", "/connectors/warehouse-orders/offsets")["offsets"]
-        reached = {o["partition"]["kafka_partition"]: o["offset"]["kafka_offset"] for o in found}
-        ends = shopped.topic("orders").ends()
-        return {p: reached.get(p, 0) for p in ends} == ends
+        found, ends = reached(shopped, "orders"), shopped.topic("orders").ends()
+        return {p: found.get(p, 0) for p in ends} == ends
     wait_until(read, "the topic was read again")
     assert ask("select * from order_events order by id, version") == before
 

@@ -13,8 +13,9 @@ def now_ms():
 class Venue:
     """A show with areas. Rows of seats have places 0 and up, numbered from 1; standing places come in blocks of 60."""
 
-    def __init__(self, stack, seller, title="A show", per_user=8, status="announced", phases=None):
+    def __init__(self, stack, seller, title="A show", per_user=8, status="announced", phases=None, starts_in=86_400):
         self.stack, self.seller, self.title, self.per_user = stack, seller, title, per_user
+        self.starts_at = now_ms() + starts_in * 1000
         self.phases = phases and json.dumps(phases)
         self.id, self.version, self.areas, self.tickets = str(uuid.uuid4()), 0, {}, {}
         self.tell(status)
@@ -24,7 +25,7 @@ class Venue:
         kind = {"draft": "ShowCreated", "announced": "ShowAnnounced", "cancelled": "ShowCancelled"}[status]
         self.stack.topic("shows").produce(
             {"type": kind, "id": self.id, "version": self.version, "occurredAt": now_ms(), "userId": self.seller.id, "title": self.title,
-             "venue": "A house", "city": "Basel", "startsAt": now_ms() + 86_400_000, "timeZone": "Europe/Zurich", "description": None,
+             "venue": "A house", "city": "Basel", "startsAt": self.starts_at, "timeZone": "Europe/Zurich", "description": None,
              "currency": "USD", "status": status, "perUser": self.per_user, "phases": self.phases}, key="id")
         wait_until(lambda: self.stack.sql("orders", "select 1 from shows where id = %s and version = %s", self.id, self.version),
                    "orders knows the show")

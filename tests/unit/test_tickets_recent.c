@@ -19,14 +19,14 @@ static void finds_what_its_thread_kept(void **state) {
     (void)state;
     struct recent *recent = recent_new(2);
     struct recent_answer found;
-    assert_false(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    assert_int_not_equal(recent_find(recent, 1, STR("a"), NOW_US, &found), RECENT_FOUND);
     recent_put(recent, 1, STR("a"), NOW_US, (struct recent_answer){STR("{\"rows\":[]}"), STR("<next>")});
-    assert_true(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    assert_int_equal(recent_find(recent, 1, STR("a"), NOW_US, &found), RECENT_FOUND);
     assert_true(str_eq(found.body, STR("{\"rows\":[]}")));
     assert_true(str_eq(found.link, STR("<next>")));
-    assert_false(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    assert_int_not_equal(recent_find(recent, 0, STR("a"), NOW_US, &found), RECENT_FOUND);
     recent_put(recent, 1, STR("a"), NOW_US, body("{}"));
-    assert_true(recent_find(recent, 1, STR("a"), NOW_US, &found));
+    assert_int_equal(recent_find(recent, 1, STR("a"), NOW_US, &found), RECENT_FOUND);
     assert_true(str_eq(found.body, STR("{}")));
     assert_int_equal(found.link.n, 0);
     recent_free(recent);
@@ -34,7 +34,7 @@ static void finds_what_its_thread_kept(void **state) {
 
 static bool found(struct recent *recent, int64_t after_us) {
     struct recent_answer answer;
-    return recent_find(recent, 0, STR("a"), NOW_US + after_us, &answer);
+    return recent_find(recent, 0, STR("a"), NOW_US + after_us, &answer) == RECENT_FOUND;
 }
 
 static void one_request_asks_for_a_new_one(void **state) {
@@ -57,6 +57,47 @@ static void one_request_asks_for_a_new_one(void **state) {
     recent_free(recent);
 }
 
+static enum recent_look look(struct recent *recent, const char *key, int64_t after_us) {
+    struct recent_answer answer;
+    return recent_find(recent, 0, str_of(key), NOW_US + after_us, &answer);
+}
+
+static void the_first_asks_and_others_wait(void **state) {
+    (void)state;
+    struct recent *recent = recent_new(1);
+    assert_int_equal(look(recent, "a", 0), RECENT_MISSING);
+    assert_int_equal(look(recent, "a", 0), RECENT_ASKED);
+    assert_int_equal(look(recent, "a", 199999), RECENT_ASKED);
+    assert_int_equal(look(recent, "a", 200000), RECENT_MISSING); /* no answer came: the next one asks */
+    recent_put(recent, 0, STR("a"), NOW_US + 200001, body("a"));
+    assert_int_equal(look(recent, "a", 200002), RECENT_FOUND);
+    assert_int_equal(look(recent, "b", 0), RECENT_MISSING);
+    recent_drop(recent, 0, STR("b")); /* not for everybody */
+    assert_int_equal(look(recent, "b", 0), RECENT_MISSING);
+    recent_drop(recent, 0, STR("nobody asked for this"));
+    recent_free(recent);
+}
+
+static void few_large_ones_are_kept(void **state) {
+    (void)state;
+    enum { KEYS = 8, LARGE = 1 << 20 };
+    struct recent *recent = recent_new(1);
+    char key[16], *large = calloc(1, LARGE);
+    int count = 0;
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "large %d", i);
+        recent_put(recent, 0, str_of(key), NOW_US + i, (struct recent_answer){.body = {large, LARGE}});
+    }
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "large %d", i);
+        count += look(recent, key, KEYS) == RECENT_FOUND;
+    }
+    assert_in_range(count, 1, 4);
+    assert_int_equal(look(recent, key, KEYS), RECENT_FOUND); /* the newest */
+    free(large);
+    recent_free(recent);
+}
+
 /* More keys than slots: some are lost, none is taken for another. */
 static void a_slot_is_for_one_key(void **state) {
     (void)state;
@@ -71,7 +112,7 @@ static void a_slot_is_for_one_key(void **state) {
     }
     for (int i = 0; i < KEYS; i++) {
         snprintf(key, sizeof key, "key %d", i);
-        if (!recent_find(recent, 0, str_of(key), NOW_US, &answer)) continue;
+        if (recent_find(recent, 0, str_of(key), NOW_US, &answer) != RECENT_FOUND) continue;
         assert_true(str_eq(answer.body, str_of(key)));
         count++;
     }
@@ -83,24 +124,23 @@ static void what_is_too_large_is_not_kept(void **state) {
     (void)state;
     struct recent *recent = recent_new(1);
     struct recent_answer found;
-    size_t n = 256 * 1024 + 1;
+    size_t n = (2 << 20) + 1;
     char *large = calloc(1, n);
     recent_put(recent, 0, STR("a"), NOW_US, (struct recent_answer){.body = {large, n}});
-    assert_false(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    assert_int_not_equal(recent_find(recent, 0, STR("a"), NOW_US, &found), RECENT_FOUND);
     recent_put(recent, 0, STR("a"), NOW_US, (struct recent_answer){.body = {large, n - 1}});
-    assert_true(recent_find(recent, 0, STR("a"), NOW_US, &found));
+    assert_int_equal(recent_find(recent, 0, STR("a"), NOW_US, &found), RECENT_FOUND);
     recent_put(recent, 0, (struct str){large, n}, NOW_US, body("{}"));
-    assert_false(recent_find(recent, 0, (struct str){large, n}, NOW_US, &found));
+    assert_int_not_equal(recent_find(recent, 0, (struct str){large, n}, NOW_US, &found), RECENT_FOUND);
     free(large);
     recent_free(recent);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_what_its_thread_kept),
-        cmocka_unit_test(one_request_asks_for_a_new_one),
-        cmocka_unit_test(a_slot_is_for_one_key),
-        cmocka_unit_test(what_is_too_large_is_not_kept),
+        cmocka_unit_test(finds_what_its_thread_kept),     cmocka_unit_test(one_request_asks_for_a_new_one),
+        cmocka_unit_test(the_first_asks_and_others_wait), cmocka_unit_test(few_large_ones_are_kept),
+        cmocka_unit_test(a_slot_is_for_one_key),          cmocka_unit_test(what_is_too_large_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

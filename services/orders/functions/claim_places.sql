@@ -3,7 +3,8 @@ create or replace function claim_all(requests purchase_request[], judged text[],
                                      out left_over int[]) language plpgsql as $$
 declare
     r purchase_request;
-    nothing jsonb := '{}'; -- what requests before asked for in vain, and how many places were left
+    -- What requests before asked for in vain: of each kind what the cheapest place costs that is left, of each wish how many are left.
+    nothing jsonb := '{}';
     kind text;
     wish text;
     remaining int;
@@ -17,16 +18,16 @@ begin
     while n <= cardinality(requests) loop
         r := requests[n];
         next := n + 1;
-        -- As soon as no place is left nobody of the same kind gets one; before, nobody with the same wish. (By ids: null.)
-        kind := r.show_id || ' ' || r.accessible || ' ' || r.max_price || ' ' || coalesce(r.area_id::text, '');
-        wish := kind || ' ' || r.quantity || ' ' || r.together;
+        -- As soon as no place is left at a price nobody of the same kind gets one; before, nobody with the same wish. (By ids: null.)
+        kind := r.show_id || ' ' || r.accessible || ' ' || coalesce(r.area_id::text, '');
+        wish := kind || ' ' || r.max_price || ' ' || r.quantity || ' ' || r.together;
         if judged[n] is not null then
             null;
         elsif r.tickets is not null then
             refusals[n] := case when exists (select from unnest(claimed) c where c.tickets && r.tickets) then 'reserved'
                                 when not claim_tickets(r.tickets) then 'again' end;
             claimed := case when refusals[n] is null then claimed || r else claimed end;
-        elsif nothing ?| array[kind, wish] then
+        elsif nothing ? wish or r.max_price < (nothing ->> kind)::bigint then
             refusals[n] := 'none';
             left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
@@ -46,7 +47,8 @@ begin
                     else
                         refusals[n] := 'none';
                         left_over[n] := remaining;
-                        nothing := nothing || jsonb_build_object(case remaining when 0 then kind else wish end, remaining);
+                        nothing := nothing || case remaining when 0 then jsonb_build_object(kind, cheapest_left(r))
+                                                             else jsonb_build_object(wish, remaining) end;
                     end if;
                 end if;
             end if;
@@ -126,7 +128,7 @@ end
 $$;
 
 -- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request
--- does not ask for that; standing places need not be. Rows of seats that another transaction has locked are passed over. Their bits are
+-- does not ask for that; standing places need not be, but are of one area. Rows of seats that another transaction has locked are passed over. Their bits are
 -- believed (tickets_gone).
 create or replace function claim_places(r purchase_request) returns uuid[] language plpgsql as $$
 declare
@@ -141,7 +143,10 @@ begin
             exit when cardinality(tickets) = r.quantity;
             piece := least(piece, r.quantity - cardinality(tickets));
         else
-            piece := least(piece - 1, longest_piece(r));
+            if r.together and tickets = '{}' then
+                r.area_id := standing_area(r);
+            end if;
+            piece := case when not r.together or r.area_id is not null then least(piece - 1, longest_piece(r)) end;
             if piece is null or piece = 0 then
                 perform set_free(row_of(id), 1::bigint << place_of(id), true) from unnest(tickets) as i (id);
                 return null;
@@ -210,6 +215,17 @@ begin
         update seat_rows s set free = s.free & ~b.run, longest = longest_run(s.free & ~b.run) from best b where s.id = b.id
         returning s.id, b.run into row_id, places;
     end if;
+end
+$$;
+
+-- The best standing area that has all places for a request; null: none.
+create or replace function standing_area(r purchase_request) returns uuid language plpgsql stable as $$
+begin
+    return (select s.area_id from seat_rows s
+             where s.show_id = r.show_id and s.accessible = r.accessible and s.rank between r.first_rank and r.last_rank
+               and s.open and suits(s, r) and s.row_name is null
+             group by s.area_id having sum(bit_count(s.free::bit(64))) >= r.quantity
+             order by min(s.rank) limit 1);
 end
 $$;
 

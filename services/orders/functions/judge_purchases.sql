@@ -6,6 +6,12 @@ begin
 end
 $$;
 
+create or replace function has_accessible(of_show uuid) returns boolean language plpgsql stable as $$
+begin
+    return exists (select from areas a where a.show_id = of_show and a.accessible);
+end
+$$;
+
 -- Why each request is refused before places are looked for, in their order; null: it is not. Of those in `locked` the caller has
 -- locked the buyer. admitted: as in write_purchases.
 create or replace function judge_purchases(requests purchase_request[], locked bigint[], admitted uuid[]) returns text[]
@@ -28,6 +34,8 @@ begin
                            when w.user_id = r.user_id then 'own'
                            when r.area_id is not null and a.id is null then 'no area'
                            when a.accessible and not r.accessible then 'accessible'
+                           when r.accessible and not coalesce(a.accessible, has_accessible(w.id)) then 'not accessible'
+                           when w.starts_at + interval '12 hours' < now() then 'over'
                            when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity, admitted[r.ordinal::int])
                            when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
                                 + r.quantity > w.per_user then 'show limit' end as reason
@@ -53,6 +61,7 @@ begin
                         when h.id is not null then 'reserved'
                         when r.max_price > 0 and thousandths(t.price, t.currency) > r.max_price then 'dearer'
                         when s.accessible and not r.accessible then 'accessible'
+                        when w.starts_at + interval '12 hours' < now() then 'over'
                         when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
                         when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
                              + t.of_show > w.per_user then 'show limit' end as reason

@@ -4,27 +4,29 @@
 --
 -- A consumer's transaction has several statements, each of which locks rows of seats and orders that consumers of other partitions
 -- want, too. So of all who lock what is shared one is under way at a time, over all replicas, from the first such lock to its end.
--- With skip that is not waited for: the orders concerned are left out, as are those that another transaction is changing.
+-- With skip nothing is waited for, so no turn is needed: orders that another transaction is changing are left out, as are those whose
+-- row of seats another one has.
 create or replace function lock_purchases(order_ids uuid[], skip boolean default false) returns setof orders language plpgsql as $$
 declare
-    turn constant bigint := hashtextextended('lock_purchases', 0);
     ids uuid[];
     seats uuid[];
+    got uuid[];
+    others uuid[];
     shared boolean;
 begin
     select array_agg(o.id), array_agg(row_of(o.ticket_id)) filter (where o.show_id is not null),
            bool_or(o.show_id is not null or o.purchase_size > 1)
       into ids, seats, shared from orders_with(order_ids) o;
-    if shared and skip and not pg_try_advisory_xact_lock(turn) then
-        ids := array(select o.id from orders o where o.id = any (ids) and o.show_id is null and o.purchase_size = 1);
-        seats := '{}';
-    elsif shared and not skip then
-        perform pg_advisory_xact_lock(turn);
-    end if;
-    perform from seat_rows s where s.id = any (seats) order by s.id for update;
     if skip then
-        return query select o.* from orders o where o.id = any (ids) order by o.ticket_id for update skip locked;
+        got := array(select s.id from seat_rows s where s.id = any (seats) order by s.id for update skip locked);
+        others := array(select s.id from seat_rows s where s.id = any (seats) and s.id <> all (got));
+        return query select o.* from orders o where o.id = any (ids) and (o.show_id is null or row_of(o.ticket_id) <> all (others))
+                      order by o.ticket_id for update skip locked;
     else
+        if shared then
+            perform pg_advisory_xact_lock(hashtextextended('lock_purchases', 0));
+        end if;
+        perform from seat_rows s where s.id = any (seats) order by s.id for update;
         return query select o.* from orders o where o.id = any (ids) order by o.ticket_id for update;
     end if;
 end

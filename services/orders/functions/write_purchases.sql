@@ -1,18 +1,32 @@
 -- Places purchases, in the order of the requests: of each all orders or none. What a request gets is its verdict:
 --     placed       here are its orders
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
---     missing, no area, own, accessible, withdrawn, sold, reserved, dearer, currencies, limit, show limit,
+--     missing, no area, own, accessible, not accessible, withdrawn, sold, reserved, dearer, currencies, limit, show limit,
 --     never sold, not open, over, queue required, which area, code required, codes required: by the phases of the show
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
 -- admitted: of each request, by its ordinal, the show in whose queue it is the buyer's turn.
 create or replace function write_purchases(requests purchase_request[], admitted uuid[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
+declare
+    one record;
+    holds boolean := false; -- tickets by their ids, whose order is by chance: who waits for further ones may wait for whoever waits for these
 begin
     return query select * from try_purchases(requests, admitted);
 exception when unique_violation then -- a rival got one of the tickets by its id just now: nothing of this was done
     for n in 1 .. cardinality(requests) loop
-        return query select * from write_purchase(requests[n], admitted);
+        if holds and requests[n].tickets is not null then
+            return query select requests[n].ordinal, 'again', null::int, null::orders;
+            continue;
+        end if;
+        for one in select * from write_purchase(requests[n], admitted) loop
+            ordinal := one.ordinal;
+            verdict := one.verdict;
+            remaining := one.remaining;
+            placed := one.placed;
+            holds := holds or verdict = 'placed' and requests[n].tickets is not null;
+            return next;
+        end loop;
     end loop;
 end
 $$;

@@ -7,9 +7,9 @@
 #endif
 
 #include "buf.h"
-#include "changelog.h"
 #include "output.h"
 #include "partitions.h"
+#include "replay.h"
 #include "topic_thread.h"
 
 enum {
@@ -19,12 +19,12 @@ enum {
 struct sales {
     struct topic_thread thread;
     const char *brokers;
-    struct output *output;
+    struct output output;
     struct wire_decoder *decoder;
 
     struct partitions partitions;
     uint32_t keep_minutes;
-    struct changelog *changelog; /* while it is being read */
+    struct replay *changelog; /* while it is being read */
     rd_kafka_consumer_group_metadata_t *member;
     bool rebuilding; /* not yet where orders ended when its partitions became ours */
     int64_t placed_at_us;

@@ -1,0 +1,61 @@
+"""The warehouse of a stack that runs with --analytics: what its tables have, what the topics say that they have to have, and Connect between them."""
+import re
+
+import requests
+
+from support import topic_schema, wait_until
+
+TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
+          "entries": "entry_events", "expirations": "expiration_events", "sales-by-minute": "ticket_sales"}
+ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
+KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"]}
+
+
+def snake(name):
+    return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+def told(stack, topic):
+    """The rows that a topic has to become: {identity: row}"""
+    fields = topic_schema(topic)["fields"]
+    came_later = {field["name"]: field["default"] for field in fields if "default" in field}  # writers of before do not know them
+    needed = {field["name"] for field in fields} - came_later.keys()
+    rows = {}
+    for record in stack.topic(topic).records():
+        try:
+            event = stack.topic(topic).decode(record)
+        except Exception:
+            continue  # one of the bad ones, which have a test of their own
+        if set(event) >= needed:
+            row = {snake(name): value for name, value in (came_later | event).items() if name not in ERASABLE.get(topic, ())}
+            rows[tuple(event[name] for name in KEYS[topic])] = row | {"kafka_partition": event.partition, "kafka_offset": event.offset}
+    return rows
+
+
+def loaded(ask, topic):
+    """The rows that there are. ask(query, *args): of the warehouse."""
+    names = [name for name, in ask("select column_name from information_schema.columns where table_name = %s", TABLES[topic])
+             if name != "loaded_at"]
+    rows = [dict(zip(names, row)) for row in ask(f"select {', '.join(names)} from {TABLES[topic]}")]
+    return {tuple(row[snake(name)] for name in KEYS[topic]): row for row in rows}
+
+
+def connect(stack, method, path, **kwargs):
+    def answer():  # a worker that takes up its work says 409 or 500
+        got = requests.request(method, stack.env["CONNECT_URL"] + path, timeout=60, **kwargs)
+        return got if got.status_code < 300 else None
+    got = wait_until(answer, f"{method} {path}")
+    return got.json() if got.content else None
+
+
+def reached(stack, topic):
+    """{partition: the offset up to which its records are rows}, as was committed."""
+    found = connect(stack, "GET", f"/connectors/warehouse-{topic}/offsets")["offsets"]
+    return {o["partition"]["kafka_partition"]: o["offset"]["kafka_offset"] for o in found}
+
+
+def read_again(stack, topic):
+    """From the beginning, as connect/README.md tells after a mistake."""
+    connect(stack, "PUT", f"/connectors/warehouse-{topic}/stop")
+    connect(stack, "DELETE", f"/connectors/warehouse-{topic}/offsets")
+    connect(stack, "PUT", f"/connectors/warehouse-{topic}/resume")
