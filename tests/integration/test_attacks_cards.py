@@ -7,9 +7,10 @@ TESTED = ["pm_card_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFund
           "pm_card_chargeDeclinedExpiredCard", "pm_card_visa_chargeDeclinedStolenCard"]
 
 
-def place_and_pay(stack, seller, person, card):
-    order = person.place(list_ticket(stack, seller))
-    answer = wait_until(lambda: (a := person.post("/api/payments", json={"orderId": order["id"], "token": card})).status_code != 404 and (a,),
+def place_and_pay(stack, seller, person, card, at=None):
+    """At that replica of payments, if one is given."""
+    order, payer = person.place(list_ticket(stack, seller)), by(at, person) if at else person
+    answer = wait_until(lambda: (a := payer.post("/api/payments", json={"orderId": order["id"], "token": card})).status_code != 404 and (a,),
                         "payments knows the order")[0]
     return order, answer
 
@@ -54,7 +55,7 @@ def test_a_tester_goes_on_with_other_orders(stack, seller, buyer, strict):
 
 
 def test_others_pay_meanwhile(stack, seller, people, strict):
-    _, answer = place_and_pay(stack, seller, by(strict, next(people)), "pm_card_visa")
+    _, answer = place_and_pay(stack, seller, next(people), "pm_card_visa", strict)
     assert answer.status_code == 201
 
 
@@ -63,7 +64,7 @@ def test_paid_and_cancelled_in_a_loop(stack, seller, buyer, strict):
     def refund(db_order):
         stack.sql("payments", "update charges set state = 'refunded', reason = 'order_ended' where order_id = %s", db_order)
     for _ in range(3):
-        order, answer = place_and_pay(stack, seller, by(strict, buyer), "pm_card_visa")
+        order, answer = place_and_pay(stack, seller, buyer, "pm_card_visa", strict)
         assert answer.status_code == 201
         refund(order["id"])  # as it becomes when the order is ended before orders knows of the payment
-    refused(place_and_pay(stack, seller, by(strict, buyer), "pm_card_visa")[1], 429)
+    refused(place_and_pay(stack, seller, buyer, "pm_card_visa", strict)[1], 429)
