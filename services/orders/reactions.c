@@ -78,6 +78,7 @@ static void bind_payment(struct sql_params *item, const void *event, struct str 
     put_optional_text(item, traceparent);
     put_bool(item, payment->type == PAYMENT_STARTED && payment->has_reason &&
                        str_eq(payment->reason, STR("waiting")));
+    put_time(item, payment->occurred_at);
 }
 
 static void bind_refund(struct sql_params *item, const void *event, struct str traceparent) {

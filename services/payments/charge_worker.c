@@ -19,7 +19,8 @@ enum {
     TICK_US = 50 * 1000,    /* the same, while some wait for their turn */
     BATCH = 500,            /* answers of one statement */
     MOST_AT_STRIPE = 2000,  /* found by the sweep and not answered: more would only wait in our queue */
-    OF_PAYMENTS = 900,      /* thousandths of the limit; so that neither keeps the other from Stripe */
+    OF_PAYMENTS = 800, /* thousandths of the limit, so that neither keeps the other from Stripe; the rest is
+                          what may have been saved up (functions/take_turns.sql) */
     OF_OTHERS = 100,
 };
 

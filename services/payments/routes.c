@@ -172,6 +172,12 @@ static void repeat(struct req *rq, const struct charge *c) {
         reply_charge(rq, c);
 }
 
+/* A turn that comes in a moment is waited for. */
+static bool waits_long(struct req *rq, const struct charge *c) {
+    const struct payment_request *p = req_state(rq);
+    return c->waits && clock_mono_us() - p->began_us + c->seconds * 1000000 > SOON_MS * 1000;
+}
+
 static void refuse(struct req *rq, struct str verdict) {
     if (str_eq(verdict, STR("too many")))
         req_retry_after(rq, 429, TOO_MANY_S, "Too many payments failed; try again tomorrow");
@@ -206,6 +212,8 @@ static void on_started(struct req *rq, const struct rows *rows) {
         begin(rq, &c);
     } else if (str_eq(c.verdict, STR("repeated"))) {
         repeat(rq, &c);
+    } else if (str_eq(c.verdict, STR("busy")) && waits_long(rq, &c)) {
+        reply_waiting(rq, &c);
     } else if (str_eq(c.verdict, STR("busy"))) {
         if (charge_in(&c, "abandoned")) charge_worker_wake(service->worker);
         wait_for_outcome(rq, ask_start);
@@ -234,14 +242,13 @@ static void ask_start(struct req *rq) {
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {
-    const struct payment_request *p = req_state(rq);
     struct charge c;
     if (rows->count == 0) { /* somebody emptied the table */
         fail_not_known(rq);
         return;
     }
     charge_read(rows, 0, &c);
-    if (c.waits && clock_mono_us() - p->began_us + c.seconds * 1000000 > SOON_MS * 1000)
+    if (waits_long(rq, &c))
         reply_waiting(rq, &c);
     else if (charge_in(&c, "started"))
         wait_for_outcome(rq, ask_attempt);

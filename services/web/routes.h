@@ -24,7 +24,6 @@ req_handler list_shows, show_show, buy_places;
 void go_to_show(struct req *rq, const struct api_answer *refusal);
 struct show;
 struct queue;
-enum viewer show_viewer(const struct visit *visit, const struct show *show);
 /* Why nothing was bought, in the words of the service where it has some. */
 struct str visit_refused_words(struct req *rq, const struct api_answer *refusal);
 /* queue.c: the queue of a show */

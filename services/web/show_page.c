@@ -55,11 +55,6 @@ static void add_refusal(struct req *rq, const struct api_answer *refusal, struct
     view->problem = visit_refused_words(rq, refusal);
 }
 
-enum viewer show_viewer(const struct visit *visit, const struct show *show) {
-    if (visit->user == NULL) return VIEWER_STRANGER;
-    return uuid_eq(&show->seller, &visit->user->user) ? VIEWER_SELLER : VIEWER_BUYER;
-}
-
 struct show_page {
     const struct api_answer *refusal; /* of a form of it; NULL: none was sent */
     struct show show;

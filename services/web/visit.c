@@ -11,6 +11,7 @@
 #include "csrf.h"
 #include "live.h"
 #include "percent.h"
+#include "views.h"
 
 /* --- the start --- */
 
@@ -295,4 +296,9 @@ struct str visit_trouble(struct req *rq, const struct api_answer *answer, enum t
     if (answer->away) return text_of(away);
     if (answer->code == 409 && api_error(answer, NULL).n == 0) return (struct str){0};
     return visit_sentence(rq, api_error(answer, NULL));
+}
+
+enum viewer show_viewer(const struct visit *visit, const struct show *show) {
+    if (visit->user == NULL) return VIEWER_STRANGER;
+    return uuid_eq(&show->seller, &visit->user->user) ? VIEWER_SELLER : VIEWER_BUYER;
 }

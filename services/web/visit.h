@@ -71,3 +71,6 @@ struct str visit_words(struct req *rq, struct str words);
 struct str visit_sentence(struct req *rq, struct str words); /* the same, with a full stop */
 /* What a refused form has to say that is about none of its fields; `away` when the service did not answer. */
 struct str visit_trouble(struct req *rq, const struct api_answer *answer, enum text away);
+
+struct show;
+enum viewer show_viewer(const struct visit *visit, const struct show *show);

@@ -42,16 +42,31 @@ void wheel_free(struct wheel *w) {
 
 /* --- orders --- */
 
+/* Its hold ends at another time than was known. */
+static void move(struct wheel *w, uint32_t i, int64_t due_ms) {
+    struct entry *e = &w->entries.at[i];
+    if (e->due_ms == due_ms) return;
+    e->due_ms = due_ms;
+    e->attempt = 0;
+    wheel_slots_leave(&w->slots, w->entries.at, i);
+    wheel_slots_enter(&w->slots, w->entries.at, i, due_ms);
+}
+
 bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *ticket, int64_t offset,
                int64_t due_ms) {
     assert(!w->firing);
-    uint32_t hash = wheel_index_hash(&w->index, order);
-    if (wheel_index_find(&w->index, hash, order, w->entries.at) != 0) return false;
-    uint32_t i = entries_take(&w->entries);
+    uint32_t hash = wheel_index_hash(&w->index, order),
+             i = wheel_index_find(&w->index, hash, order, w->entries.at);
+    due_ms = within(due_ms, 0, WHEEL_LAST_MS);
+    if (i != 0) {
+        move(w, i, due_ms);
+        return false;
+    }
+    i = entries_take(&w->entries);
     struct entry *e = &w->entries.at[i];
     e->order = *order;
     e->ticket = *ticket;
-    e->due_ms = within(due_ms, 0, WHEEL_LAST_MS);
+    e->due_ms = due_ms;
     e->attempt = 0;
     e->span = wheel_offsets_enter(&w->offsets, offset);
     wheel_slots_enter(&w->slots, w->entries.at, i, e->due_ms);

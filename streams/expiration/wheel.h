@@ -40,7 +40,8 @@ struct wheel *wheel_new(int64_t now_ms);
 void wheel_free(struct wheel *w); /* NULL is fine */
 
 /* A new pending order. due_ms may be past: then it fires in the next wheel_expire. offset is that of the
- * record that says so. False: the order is pending already, and stays as it was. */
+ * record that says so. False: the order is pending already; if it is due at another time than before, it
+ * fires for the first time then. */
 bool wheel_add(struct wheel *w, const struct uuid *order, const struct uuid *ticket, int64_t offset,
                int64_t due_ms);
 /* The order is over: completed or cancelled. False: it was not pending. */

@@ -104,14 +104,14 @@ static int64_t earlier(int64_t at_us, int64_t now_us) {
     return at_us < now_us ? at_us : now_us;
 }
 
-static bool open_room(struct room *r, const struct waiting_event *e) {
+static bool open_room(const struct queues *q, struct room *r, const struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
     if (!e->has_seed || !hex_decode(e->seed, seed, sizeof seed) ||
         !room_open(r, e->round, seed, e->occurred_at))
         return false;
     int64_t now_us = clock_wall_us(), late_us = now_us - r->opens_us;
     r->opened_us = earlier(r->opened_us, now_us);
-    metric_observe_us(M_WAITING_OPENING, late_us > 0 ? late_us : 0);
+    if (q->live) metric_observe_us(M_WAITING_OPENING, late_us > 0 ? late_us : 0);
     return true;
 }
 
@@ -138,7 +138,7 @@ static bool apply(struct queues *q, struct queue *queue, struct round *round, co
     case QUEUE_JOINED:
         return join(&round->room, e);
     case QUEUE_OPENED:
-        return round == &queue->now && open_room(&round->room, e);
+        return round == &queue->now && open_room(q, &round->room, e);
     case QUEUE_SERVING:
         return round == &queue->now && serve(&round->room, e);
     case QUEUE_CLOSED:

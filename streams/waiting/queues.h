@@ -37,6 +37,7 @@ struct queues {
     struct table all;
     struct buyers buyers;              /* of orders that belong to no turn yet */
     const struct admission_keys *keys; /* of seeds */
+    bool live; /* what comes has just been written: an opening is measured once, and not at each start */
 };
 
 void queues_free(struct queues *q); /* all of them; the keys stay */

@@ -295,6 +295,7 @@ static void answer_all(struct waiting *x) {
 static void step(void *waiting) {
     struct waiting *x = waiting;
     if (group_state(x->thread.group) == GROUP_HELD) try_place(x);
+    x->queues.live = x->caught_up;
     int wait_ms = x->caught_up && !x->lead.watches ? IDLE_MS : LEAD_LOOK_MS;
     int records = topic_thread_read(&x->thread, wait_ms, SLICE, take);
     metric_add(M_WAITING_READ, records);

@@ -408,6 +408,10 @@ def shown(user, order):
     return o["status"], o["version"]
 
 
+def now_ms():
+    return int(now().timestamp() * 1000)
+
+
 def pay(stack, order, *kinds, charge=None, first=1, **more):
     charge = charge or missing_id()
     stack.topic("payments").produce(*(payment_event(order, kind, n, charge, **more) for n, kind in enumerate(kinds, first)))
@@ -518,14 +522,14 @@ def test_time_in_line_is_not_the_buyers(stack, replica, buyer, ticket):
     """A payment that payments keeps in line keeps the order, and leaves its buyer the time that he had."""
     def in_line_in_time():
         order = at(replica.url, buyer).place(ticket)
-        charge = pay(stack, order, "PaymentStarted", reason="waiting")
+        charge = pay(stack, order, "PaymentStarted", reason="waiting", occurredAt=now_ms())
         return shown(buyer, order)[0] == "awaiting:payment" and (order, charge)
     order, charge = wait_until(in_line_in_time, "a payment is in line while the order is held")
     wait_until(lambda: stack.sql("orders", "select 1 from orders where id = %s and grace_ends_at < now()", order["id"]), "its grace would be over")
     stack.topic("expirations").produce(expiration_event(order))
     settle(stack)
     assert shown(buyer, order) == ("awaiting:payment", 2)
-    pay(stack, order, "PaymentStarted", charge=charge, first=2)
+    pay(stack, order, "PaymentStarted", charge=charge, first=2, occurredAt=now_ms())
     pay(stack, order, "PaymentFailed", charge=charge, first=3, reason="card_declined")
     now_shown = buyer.get(f"/api/orders/{order['id']}").json()
     due, before = (datetime.datetime.fromisoformat(o["expiresAt"]) for o in (now_shown, order))

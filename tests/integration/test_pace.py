@@ -1,6 +1,7 @@
 """Payments at a pace: what is beyond it waits in line, and nothing is lost by it. The line in a database of its own; then a burst that is paid
 by two replicas, while Stripe's stand-in refuses and one of them is killed."""
 import itertools
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import requests
 
 from money import check_books
 from sandbox import Books
-from support import DEADLINE, FRUGAL, Replica, User, list_ticket, stacks, wait_until
+from support import DEADLINE, FRUGAL, ROOT, Replica, User, list_ticket, stacks, wait_until
 from test_payment_returns import a_return, statement
 from test_payment_rules import USER, charge, database, events, order_event, row, tell
 
@@ -109,6 +110,67 @@ def test_neither_lane_waits_for_the_other(db, lane, other):
     assert asked and {order for order, _ in asked} <= set(payments if other == "payments" else looks)
 
 
+def test_what_ends_a_payment_goes_before_looks(db):
+    """A card that its buyer does not want any more is cancelled at once, though many others are being confirmed."""
+    looks = [charge(db, "action", ask="look") for _ in range(20)]
+    db.execute("update charges set ask_at = now() - interval '1 hour'")
+    ends = [charge(db, "abandoned", ask="cancel"), charge(db, "started", ask="find")]
+    asked = []
+    while not set(ends) <= set(asked):
+        still(db)
+        passes(db, 0.6, "others")
+        asked += [order for order, _ in take(db, "looks", limit=2000)[0]]
+        assert len(asked) <= 3
+    passes(db, 3600, "others")
+    assert take(db, "looks")[0][0][0] in looks
+
+
+def test_others_have_what_payments_leave_over(db):
+    looks, n = [charge(db, "action", ask="look") for _ in range(100)], 0
+    for _ in range(10):
+        passes(db, 3600)
+        assert take(db) == ([], False)
+        n += len(take(db, "looks", limit=2000)[0])
+    assert 10 <= n <= 30
+    assert len(looks) > n
+
+
+def test_others_take_nothing_from_payments_that_wait(db):
+    """Also when the pace is so low that a turn is saved up for longer than a worker waits between two looks."""
+    begin(db, 100)
+    for _ in range(100):
+        charge(db, "action", ask="look")
+    still(db)
+    asked = 0
+    for _ in range(60):
+        passes(db, 0.05), passes(db, 0.05, "others")
+        asked += len(take(db, limit=4000)[0])
+        take(db, "looks", limit=2000)
+    assert asked >= 11, "four a second, for three seconds"
+
+
+@pytest.mark.parametrize("rate", [20, 100])
+def test_all_together_keep_the_limit(db, rate):
+    """In whichever second, also in the first after nothing was asked for long."""
+    worker = (ROOT / "services/payments/charge_worker.c").read_text()
+    payments, others = (rate * int(re.search(rf"{lane} = (\d+)", worker)[1]) for lane in ("OF_PAYMENTS", "OF_OTHERS"))
+    begin(db, 2 * rate)
+    for _ in range(rate):
+        charge(db, "action", ask="look")
+    passes(db, 3600)
+    passes(db, 3600, "others")
+    asked, seconds = len(take(db, "looks", others)[0]) + len(take(db, limit=payments)[0]), 0
+    while True:
+        [before] = db.execute("update paces set counted_at = counted_at - interval '0.05 s' where lane = 'payments' returning counted_at").fetchone()
+        passes(db, 0.05, "others")
+        now = len(take(db, limit=payments)[0]) + len(take(db, "looks", others)[0])
+        seconds += (db.execute("select counted_at from paces where lane = 'payments'").fetchone()[0] - before).total_seconds()
+        if seconds > 1:
+            break
+        asked += now
+    assert 0.8 * rate <= asked <= rate
+
+
 def test_returns_have_turns_like_looks(db):
     for _ in range(5):
         a_return(db)
@@ -125,6 +187,19 @@ def test_the_line_tells_how_long_it_is(db):
     ahead = [line(db, order)[0] for order in orders[len(taken):]]
     assert ahead == list(range(30 - len(taken)))
     assert line(db, orders[-1])[1] == -(-(30 - len(taken)) // 20)
+    db.execute("select slow_down(60)")
+    assert line(db, orders[-1])[1] in (61, 62), "Stripe wants a pause before"
+
+
+def test_one_that_is_refused_for_long_is_the_oldest(db):
+    [order] = begin(db)
+    db.execute("update charges set changed_at = now() - interval '100 s' where order_id = %s", (order,))
+    assert statement(db, "background/count_line", [0])[0]["oldest_s"] == 100
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set key_at = now() - interval '90 s' where order_id = %s", (order,))
+    tell(db, order, "limited", 1)
+    assert statement(db, "background/count_line", [0])[0]["oldest_s"] == 90
 
 
 def test_an_attempt_is_told_when_it_waits_and_when_not(db):
@@ -182,10 +257,68 @@ def test_stripe_may_ask_for_a_pause(db):
 def test_who_cancels_in_line_is_not_charged(db):
     [order] = begin(db)
     order_event(db, order, 2, "cancelled")
-    passes(db, 3600)
-    assert take(db)[0] == [(order, "find")]
-    tell(db, order, "absent", 1)
     assert [(e[0], e[5]) for e in events(db, order)][-1] == ("PaymentFailed", "order_ended")
+    assert (row(db, order)["state"], row(db, order)["final"]) == ("failed", True)
+    passes(db, 3600)
+    passes(db, 3600, "others")
+    assert take(db) == take(db, "looks") == ([], False), "Stripe knows nothing of it"
+    db.execute("update charges set ask_at = ask_at - interval '1 day'")
+    assert take(db, "looks")[0] == [(order, "find")], "a restored backup may have forgotten that it was sent"
+    tell(db, order, "absent", 1)
+    assert (row(db, order)["state"], row(db, order)["ask"]) == ("failed", None)
+
+
+@pytest.mark.parametrize("sent", ["sent_at", "key_at"])
+def test_who_cancels_after_it_was_sent_is_looked_for(db, sent):
+    """Also by a replica of the version before, which notes sent_at alone."""
+    [order] = begin(db)
+    db.execute(f"update charges set {sent} = now() where order_id = %s", (order,))
+    order_event(db, order, 2, "cancelled")
+    passes(db, 3600)
+    [asked, *_] = statement(db, "background/take_payments", [500], [LIMIT], [0])
+    assert (row(db, order)["state"], asked["ask"]) == ("started", "find") and asked["sent_ago_ms"] < 3_600_000, "a search may be early"
+
+
+def post(db, order, token):
+    """(verdict, ahead)"""
+    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True])
+    return answer["verdict"], answer["ahead"]
+
+
+def test_another_payment_is_told_of_the_one_in_line(db):
+    orders = begin(db, 3)
+    db.execute("update paces set served = (select min(place_in_line) - 1 from charges) where lane = 'payments'")
+    assert post(db, orders[2], "pm_b") == ("busy", 2)
+    passes(db, 3600)
+    assert take(db)[0][0] == (orders[0], "create")
+    assert post(db, orders[0], "pm_b") == ("busy", None), "it is at Stripe"
+
+
+def test_a_decline_after_the_line_is_not_the_end(db):
+    """Orders adds the time in line, and tells of it in a moment."""
+    [order] = begin(db)
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set expires_at = now() where order_id = %s", (order,))
+    tell(db, order, "declined", 1, "card_declined")
+    assert post(db, order, "pm_b")[0] == "busy"
+    db.execute("update charges set expires_at = now() + interval '1 minute' where order_id = %s", (order,))
+    assert post(db, order, "pm_b")[0] == "started"
+    passes(db, 3600)
+    take(db)
+    tell(db, order, "declined", 2, "card_declined")
+    db.execute("update charges set expires_at = now(), changed_at = now() - interval '1 minute' where order_id = %s", (order,))
+    assert post(db, order, "pm_c")[0] == "ended"
+
+
+def test_one_that_met_the_limit_has_waited_since_it_was_sent(db):
+    [order] = begin(db)
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set sent_at = now() - interval '3 s' where order_id = %s", (order,))
+    tell(db, order, "limited", 1)
+    *_, (age,) = db.execute("select extract(epoch from now() - occurred_at)::int from payment_events where order_id = %s order by seq", (order,)).fetchall()
+    assert age == 3
 
 
 # --- all of it ---
@@ -228,6 +361,9 @@ def test_a_burst_is_paid_at_its_pace(stack):
         assert len(waiting) > len(answers) / 2 and all(a["status"] == "started" and a["waiting"]["seconds"] >= 1 for a in waiting)
         last = len(answers) - 1
         assert "which takes about" in shown(stack, (buyers * EACH)[last], answers[last]["orderId"])
+        again = requests.post(f"{replica.url}/api/payments", headers=(buyers * EACH)[last].headers, timeout=DEADLINE,
+                              json={"orderId": answers[last]["orderId"], "token": "pm_card_mastercard"})
+        assert again.status_code == 202 and again.json() | {"waiting": 0} == answers[last] | {"waiting": 0}, "the one in line, at once"
         wait_until(lambda: stack.metric("payments", "onsale_payments_waiting") > 100, "it is counted")
         wait_until(lambda: stack.sql("orders", "select count(*) from orders where expires_at + interval '2 s' < now()")[0][0] > 150,
                    "without more time most would have ended", deadline=HOLD + DEADLINE)

@@ -29,8 +29,8 @@ def tell(db, *items):
                (list(orders), list(attempts), list(inputs), list(intents), list(reasons), none, none, none))
 
 
-def statement(db, name, *parameters):
-    text = (ROOT / f"services/payments/sql/{name}.sql").read_text().replace("%", "%%")
+def statement(db, name, *parameters, service="payments"):
+    text = (ROOT / f"services/{service}/sql/{name}.sql").read_text().replace("%", "%%")
     for n in range(len(parameters), 0, -1):
         text = text.replace(f"${n}", f"%(p{n})s")
     cursor = db.execute(text, {f"p{n + 1}": value for n, value in enumerate(parameters)})

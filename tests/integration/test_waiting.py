@@ -349,6 +349,7 @@ def test_all_replicas_die_in_mid_sale(stack, seller, people):
     stack.kill("waiting")
     stack.wait_ready("waiting")
     assert queue.places([one]) == {one.id: 1} and queue.numbers()["serving"] == 1
+    assert stack.metric("waiting", "onsale_waiting_opening_seconds_count") == 0, "it opened before, and is not measured again"
     queue.join(two)
     assert queue.turn(two)["place"] == 2
     queue.join(three)

@@ -146,11 +146,29 @@ static void the_past_fires_at_once_the_far_future_never(void **state) {
 static void known_orders_change_nothing(void **state) {
     struct wheel *w = *state;
     assert_true(add(w, 1, 10, T0 + 50));
-    assert_false(add(w, 1, 5, T0 + 20));
+    assert_false(add(w, 1, 5, T0 + 50));
     assert_int_equal(wheel_oldest_offset(w), 10);
     assert_int_equal(wheel_count(w), 1);
     assert_int_equal(expire(w, T0 + 49), 0);
     assert_int_equal(expire(w, T0 + 50), 1);
+    assert_false(add(w, 1, 11, T0 + 50));
+    assert_int_equal(expire(w, T0 + 50), 0);
+}
+
+/* Its payment waited in line for longer than the hold, so its buyer has got more time. */
+static void one_that_is_due_later_now_fires_then(void **state) {
+    struct wheel *w = *state;
+    struct fired f = {.again = T0 + HOUR};
+    add(w, 1, 10, T0 + 50);
+    assert_int_equal(wheel_expire(w, T0 + 60, 9, note, &f), 1);
+    assert_false(add(w, 1, 11, T0 + 1000));
+    assert_int_equal(wheel_oldest_offset(w), 10);
+    assert_int_equal(wheel_expire(w, T0 + 999, 9, note, &f), 0);
+    assert_int_equal(wheel_expire(w, T0 + 1000, 9, note, &f), 1);
+    assert_int_equal(f.last.attempt, 0);
+    assert_int_equal(f.last.due_ms, T0 + 1000);
+    assert_false(add(w, 1, 12, T0 + 1000));
+    assert_int_equal(wheel_expire(w, T0 + 1001, 9, note, &f), 0);
 }
 
 static void no_more_than_max_and_none_twice(void **state) {
@@ -417,7 +435,8 @@ static void model_add(struct model *m) {
     if (draw(m, 10) == 0) offset = (int64_t)draw(m, (uint64_t)offset + 1); /* read again */
     m->next_offset += magnitude(m, 14);
     assert_int_equal(add(m->wheel, n, offset, due), !o->pending);
-    if (o->pending) return;
+    if (o->pending && o->due == due) return;
+    if (o->pending) offset = o->offset;
     *o = (struct order){.pending = true, .offset = offset, .due = due, .tick = most(due, m->wheel_now)};
 }
 
@@ -516,6 +535,7 @@ int main(void) {
                                        T(stays_until_it_is_over),
                                        T(the_past_fires_at_once_the_far_future_never),
                                        T(known_orders_change_nothing),
+                                       T(one_that_is_due_later_now_fires_then),
                                        T(no_more_than_max_and_none_twice),
                                        T(the_clock_may_be_set_back),
                                        T(overdue_by_a_wrong_clock),

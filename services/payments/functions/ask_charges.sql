@@ -10,11 +10,11 @@ create or replace function ask_charges(ids uuid[]) returns setof stripe_question
 begin
     return query
     with question as (
-        select c.order_id, c.sent_at, waits(c) as waited, c.place_in_line is not null and c.key_at is null as never_sent,
+        select c.order_id, c.sent_at, waits(c) as waited, never_sent(c) as never_sent,
                case when c.ask = 'refund' and c.stripe_id is not null then 'return'
                     when c.ask <> 'create' then c.ask
                     when c.order_status = 'cancelled' then 'find'
-                    when waits(c) and c.key_at is null then 'create'
+                    when waits(c) and never_sent(c) then 'create'
                     when c.expires_at < now() - interval '1 hour' or c.asked % 2 = 0 and c.asked > 0
                          or coalesce(c.key_at, c.started_at) < now() - interval '23 hours' then 'find'
                     else 'create' end as ask

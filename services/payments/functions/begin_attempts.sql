@@ -2,7 +2,8 @@
 --     started      it is this caller's to ask Stripe now; paced: it waits in line instead
 --     repeated     this attempt was made before (the same Idempotency-Key, or the same payment method without one): here is how it
 --                  stands; state is 'failed' for one that failed, whatever came after it
---     busy         another attempt is under way: ask again when it is over
+--     busy         another attempt is under way: ask again when it is over; or one has just failed that had waited in line, so that
+--                  orders may be about to give it more time
 --     missing      no such purchase, or not yet, or not yet all of its orders
 --     forbidden    somebody else's
 --     other body   the Idempotency-Key came with another order or payment method before
@@ -24,6 +25,7 @@ begin
                           when c.state = 'action' then case when c.attempt >= c.max_attempts then 'limit' else 'replaced' end
                           when c.state in ('started', 'abandoned') then 'busy'
                           when c.final then 'limit'
+                          when c.expires_at <= now() and c.place_in_line is not null and c.changed_at > now() - interval '5 s' then 'busy'
                           when c.expires_at <= now() then 'ended'
                           when r.failed_most > 0 and failed_tries(r.user_id) >= r.failed_most then 'too many'
                           else 'started' end order by r.ordinal)

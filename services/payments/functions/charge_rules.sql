@@ -12,9 +12,11 @@
 --
 -- Inputs are what Stripe says of the PaymentIntent (succeeded, requires_action, processing, declined, canceled), that there is none
 -- (absent), that the key only repeats an error (replayed), that it takes no more requests now (limited), that all of it went back
--- (refunded), that another card is to be tried instead (replaced), and that the order was cancelled (order_cancelled).
+-- (refunded), that another card is to be tried instead (replaced), and that the order was cancelled (order_cancelled), while Stripe had not
+-- been asked for it yet (unsent).
 -- A failure never undoes a success; a success undoes everything. An attempt fails only when its PaymentIntent can never succeed: one
--- that the buyer has the secret of is cancelled first. One that was absent is looked for once more, a day later: a search can be late.
+-- that the buyer has the secret of is cancelled first. One that was absent or unsent is looked for a day later: a search can be late, and
+-- a restored backup forgets what was sent.
 delete from charge_rules;
 insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   false, 'succeeded',       'succeeded', 'PaymentCreated',  null),
@@ -33,6 +35,7 @@ insert into charge_rules (state, ended, input, next, event, ask) values
     ('started',   true,  'limited',         'started',   'PaymentStarted',  'create'),
     ('started',   false, 'absent',          'failed',    'PaymentFailed',   'find'),
     ('started',   true,  'absent',          'failed',    'PaymentFailed',   'find'),
+    ('started',   true,  'unsent',          'failed',    'PaymentFailed',   'find'),
 
     ('action',    false, 'succeeded',       'succeeded', 'PaymentCreated',  null),
     ('action',    true,  'succeeded',       'refunding', 'PaymentCreated',  'refund'),

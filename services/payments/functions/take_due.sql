@@ -25,37 +25,51 @@ begin
     return query select * from may_wait(coalesce(cardinality(ids), 0), turns, most);
 end $$;
 
--- Charges that are looked at, looked for or cancelled, those due for longest first.
+-- Charges that are cancelled, looked for or given back, those due for longest first; then those that are looked at.
 create or replace function take_looks(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
 declare
-    turns int := least(most, turns_of('others', thousandths, extra));
+    turns int;
     ids uuid[];
     returned int;
 begin
-    select array_agg(order_id), count(*) filter (where ask = 'refund') into ids, returned
+    if extra = 0 and not exists (select from charges c where c.ask <> 'create' and c.ask_at <= now()) then
+        return;
+    end if;
+    turns := least(most, turns_of('others', thousandths, extra));
+    select coalesce(array_agg(order_id), '{}'), count(*) filter (where ask = 'refund') into ids, returned
       from (select c.order_id, c.ask from charges c
-             where c.ask <> 'create' and c.ask_at <= now()
+             where c.ask not in ('create', 'look') and c.ask_at <= now()
              order by c.ask_at
              limit turns
                for update skip locked) t;
-    if ids is not null then
+    ids := ids || array(select c.order_id from charges c
+                         where c.ask = 'look' and c.ask_at <= now()
+                         order by c.ask_at
+                         limit turns - cardinality(ids)
+                           for update skip locked);
+    if cardinality(ids) > 0 then
         perform spend_turns('others', thousandths, cardinality(ids) - returned, null); -- a return is asked about later
         return query select * from ask_charges(ids);
     end if;
-    return query select * from may_wait(coalesce(cardinality(ids), 0), turns, most);
+    return query select * from may_wait(cardinality(ids), turns, most);
 end $$;
 
 -- PaymentIntents that must not keep their money. After an answer to a refund that did not come, and when Stripe may have forgotten its
 -- key, Stripe is asked which refunds there are.
 create or replace function take_returns(most int, thousandths int, extra int) returns setof stripe_question language plpgsql as $$
 declare
-    turns int := least(most, turns_of('others', thousandths, extra));
-    ids text[] := array(select r.stripe_id from returns r
-                         where r.ask is not null and r.ask_at <= now()
-                         order by r.ask_at
-                         limit turns
-                           for update skip locked);
+    turns int;
+    ids text[];
 begin
+    if extra = 0 and not exists (select from returns r where r.ask is not null and r.ask_at <= now()) then
+        return;
+    end if;
+    turns := least(most, turns_of('others', thousandths, extra));
+    ids := array(select r.stripe_id from returns r
+                  where r.ask is not null and r.ask_at <= now()
+                  order by r.ask_at
+                  limit turns
+                    for update skip locked);
     if cardinality(ids) > 0 then
         perform spend_turns('others', thousandths, cardinality(ids), null);
     end if;

@@ -3,32 +3,44 @@
 -- a second, because Stripe counts within a second. extra: requests that were made in between without asking, which count as well.
 --
 -- After a 429 the limit is a share of that, which grows again by a twentieth of the whole each second.
+--
+-- All others may also make what payments have left over, but for one and for what comes in between two looks of a worker (a twentieth of
+-- a second): while payments wait, no more than that is ever there. Payments are looked for first, so it was counted just before.
 create or replace function turns_of(which text, thousandths int, extra int) returns int language plpgsql as $$
 declare
     p paces;
     moment timestamptz;
     passed double precision;
     rate double precision := thousandths / 1000.0;
+    over double precision := 0;
 begin
     if thousandths = 0 then
         return 1000000; -- there is no limit
     end if;
     select * into p from paces where lane = which for update;
+    if which = 'others' then
+        select greatest(0, turns - greatest(1, a_second / 20)) into over from paces where lane = 'payments' for update;
+    end if;
     moment := clock_timestamp(); -- after it was waited for
     passed := greatest(0, extract(epoch from moment - p.counted_at));
     p.share := least(1, p.share + passed / 20);
     rate := rate * p.share;
-    p.turns := least(1 + rate / 10, p.turns + passed * rate) - extra;
+    p.turns := least(greatest(1, rate / 10), p.turns + passed * rate) - extra;
     update paces set share = p.share, turns = p.turns, counted_at = moment, a_second = rate where lane = which;
-    return case when moment < p.not_before then 0 else greatest(0, floor(p.turns)) end;
+    return case when moment < p.not_before then 0 else greatest(0, floor(p.turns + over)) end;
 end $$;
 
 create or replace function spend_turns(which text, thousandths int, spent int, last_place bigint) returns void language plpgsql as $$
+declare lent double precision := 0;
 begin
     if thousandths = 0 then
         return; -- they would be missing once there is a limit
     end if;
-    update paces set turns = turns - spent, served = greatest(served, last_place) where lane = which;
+    if which = 'others' then
+        select greatest(0, spent - greatest(0, turns)) into lent from paces where lane = which;
+        update paces set turns = turns - lent where lane = 'payments' and lent > 0;
+    end if;
+    update paces set turns = turns - spent + lent, served = greatest(served, last_place) where lane = which;
 end $$;
 
 -- Stripe said 429: three quarters of the pace, once a second however many say so; and none at all for as long as it asks for.

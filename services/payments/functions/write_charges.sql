@@ -1,6 +1,7 @@
 -- Takes charges a step on, by the rules. attempt: which one the input is about (null: whichever), as an answer about an earlier
 -- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. What is said of
 -- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
+-- One that met Stripe's limit waits since it was sent: the event says so, as that time is not the buyer's.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[])
 returns setof charge_answer language plpgsql as $$
@@ -18,10 +19,12 @@ begin
               from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents) with ordinality
                 as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, ordinal)
         ), step as (
-            select i.order_id, i.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, r.next, r.event, r.ask
+            select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, r.next, r.event, r.ask
               from item i
               join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
-              join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled') and r.input = i.input
+              join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled')
+                                 and r.input = case when i.input = 'order_cancelled' and c.state = 'started' and never_sent(c) then 'unsent'
+                                                    else i.input end
              where i.nth = round and not is_aside(c, coalesce(i.attempt, c.attempt), i.stripe_id)
         ), changed as (
             update charges c
@@ -33,7 +36,7 @@ begin
                    client_secret = case s.next when 'action' then s.client_secret end,
                    next_action = case s.next when 'action' then s.next_action end,
                    reason = case when s.next in ('started', 'succeeded') then null
-                                 when s.next = 'refunding' or s.input = 'order_cancelled'
+                                 when s.next = 'refunding' or s.input in ('order_cancelled', 'unsent')
                                       or s.input = 'absent' and c.order_status = 'cancelled' then 'order_ended'
                                  when s.input = 'refunded' and c.state = 'succeeded' then 'refunded_outside'
                                  when s.input = 'replaced' then 'replaced'
@@ -42,19 +45,20 @@ begin
                                  else c.reason end,
                    ask = s.ask, asked = 0,
                    ask_at = case when s.ask = 'look' then ask_again_at(0)
-                                 when s.input = 'absent' then now() + interval '1 day'
+                                 when s.input in ('absent', 'unsent') then now() + interval '1 day'
                                  when s.ask is not null then now() end
               from step s
              where c.order_id = s.order_id
-            returning c.order_id, c.state, c.attempt, c.reason, c as charge, s.event, s.traceparent
+            returning c.order_id, c.state, c.attempt, c.reason, c as charge, s.event, s.traceparent,
+                      case s.input when 'limited' then coalesce(c.sent_at, now()) else now() end as since
         ), failed as (
             update attempts a set reason = c.reason
               from changed c
              where c.state = 'failed' and a.order_id = c.order_id and a.attempt = c.attempt
         )
         insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
-                                    stripe_id, reason, traceparent)
-        select e.* from changed c cross join lateral payment_events_of(c.charge, c.event, c.traceparent) e
+                                    stripe_id, reason, traceparent, occurred_at)
+        select e.*, c.since from changed c cross join lateral payment_events_of(c.charge, c.event, c.traceparent) e
          where c.event is not null order by e.ticket_id;
     end loop;
     return query
