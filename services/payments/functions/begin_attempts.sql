@@ -10,7 +10,7 @@
 --     paid, ended, limit
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
 create or replace function begin_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
-                                          most int[], traceparents text[], paced boolean[], failed_most int[])
+                                          most int[], traceparents text[], paced boolean[], failed_most int[] default null)
 returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
