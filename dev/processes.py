@@ -339,7 +339,7 @@ WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROK
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
-SUITABLE = {"LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
+SUITABLE = {"CORE_DUMPS": "true", "LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
 
 
 def found(kind):

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -13,6 +14,7 @@
 #include "clock.h"
 #include "dead_letters.h"
 #include "h2o_compat.h"
+#include "session_ends.h"
 #include "thread.h"
 
 enum {
@@ -33,6 +35,7 @@ struct process {
     struct admin *admin;
     struct http *http;
     struct session_keys *keys;
+    struct session_ends *session_ends;
     struct publisher *publisher;
     struct consumer *consumer;
     void *stream;
@@ -127,6 +130,17 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
+static void start_session_ends(struct process *p, struct why *w) {
+    if (p->service->routes == NULL || p->service->no_sessions) return;
+    p->session_ends =
+        session_ends_start(&(struct session_ends_options){.brokers = p->settings->brokers,
+                                                          .registry_url = p->settings->registry_url,
+                                                          .session_ms = p->settings->session_ms,
+                                                          .http = p->http},
+                           w);
+    if (p->session_ends == NULL) die(p->service, EX_CONFIG, w->text);
+}
+
 static struct consumer_options consumer_options(const struct service *service,
                                                 const struct settings *settings) {
     return (struct consumer_options){.service = service->name,
@@ -183,6 +197,7 @@ static void start(struct process *p) {
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
+    start_session_ends(p, &w);
     start_events(p, &w);
     start_stream(p, &w);
     if (p->http != NULL)
@@ -202,6 +217,7 @@ static void *stop_parts(void *process) {
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     clock_wait(-1, clock_mono_us() + p->settings->drain_delay_ms * 1000);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
+    session_ends_stop(p->session_ends);
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
@@ -267,6 +283,13 @@ static void allow_many_files(void) {
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Its memory has keys, passwords and sessions. A pattern that pipes core dumps ignores the limit, but not
+ * that the process is not dumpable. */
+static void forbid_core_dumps(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
@@ -275,6 +298,7 @@ static int run(const struct service *service) {
     struct why w = {0};
     p.settings = settings_load(service, RUN_SERVICE, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
+    if (!p.settings->core_dumps) forbid_core_dumps();
     log_setup(service->name, p.settings->log_level);
     add_probe(&p, "service", process_ready, &p);
     p.loop = h2o_evloop_create();

@@ -26,6 +26,8 @@ static const struct config_var payments_config[] = {
      24 * 3600 * 1000},
     {"PAYMENT_MAX_ATTEMPTS", CONFIG_INT, &payments.max_attempts, "3",
      "Payments that a buyer may try for an order; the last one that fails ends it", 1, 100},
+    {"PAYMENT_FAILURES", CONFIG_INT, &payments.failed_a_day, "10",
+     "Payments of a person that may come to nothing within a day, over all orders; 0: any number", 0, 100000},
     {0},
 };
 

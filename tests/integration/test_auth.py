@@ -40,7 +40,7 @@ def test_sign_up(stack):
     assert person.get("/api/users/currentuser").json()["currentUser"] == me, "the cookie does what Bearer does"
     [event] = stack.topic("users").of(shown["id"], 1)
     assert {k: str(v) for k, v in event.items() if k != "occurredAt"} == {
-        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"]}
+        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"], "sessionVersion": "1", "sessionId": "None"}
     assert event.key == shown["id"]
     assert event.headers["type"] == "UserCreated"
     assert int(event.headers["epoch"]) > 0 and event.position > (0, 0)
@@ -278,9 +278,9 @@ def test_cookies_are_secure_unless_told_otherwise(stack, known):
         replica.start().wait_ready()
         answer = sign_in(replica.url, known.email)
         lasting = {"path": "/", "httponly": True, "samesite": "Lax", "secure": True}
-        assert cookie(answer)[2] == lasting | {"max-age": "90"}
+        assert (cookie(answer)[0], cookie(answer)[2]) == ("__Host-session", lasting | {"max-age": "90"})
         out = User(replica.url).post("/api/users/signout")
-        assert cookie(out) == ("session", "", lasting | {"max-age": "0"})
+        assert cookie(out) == ("__Host-session", "", lasting | {"max-age": "0"})
 
 
 def test_hash_parameters(stack):
