@@ -30,7 +30,8 @@ static const char TABLES[] =
     " republished boolean not null, since timestamptz not null default now(), timeline text not null);"
     "insert into publisher_epoch (epoch, republished, timeline) values (0, true, '');"
     "create table user_events (seq bigint generated always as identity primary key, type text not null, id uuid not null,"
-    " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text)";
+    " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text,"
+    " session_version int not null default 1, session_id uuid)";
 
 static struct topic topic, more; /* more: of the second log */
 static struct publisher_log logs[3];
