@@ -153,7 +153,7 @@ def fuzz(names):
         kept, dictionary = ROOT / "tests/fuzz/corpus" / name, ROOT / f"tests/fuzz/{name}.dict"
         options = [f"-dict={dictionary}"] if dictionary.exists() else []
         with tempfile.TemporaryDirectory(prefix="onsale-fuzz.") as found:
-            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2048", *options,
+            follow([ROOT / "build/fuzz/tests" / target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=60", "-rss_limit_mb=2048", *options,
                     f"-artifact_prefix={ROOT}/build/fuzz/{target}-", found, *([kept] if kept.exists() else [])], "Done")
     return f"{len(targets)} fuzz targets ran {FUZZ_SECONDS} s each"
 

@@ -62,6 +62,7 @@ create table if not exists show_events (
     primary key (id, version)
 );
 alter table show_events add column if not exists phases text;
+alter table show_events add column if not exists organizer text;
 
 create table if not exists order_events (
     id              uuid        not null,

@@ -155,7 +155,11 @@ class Log:
     def check(self, epoch=None, table="ticket_events", topic=None):
         """What is on the topic (of one epoch) is the log: nothing lost, nothing seen twice, in order for each ticket."""
         rows = self.rows(table)
-        events = seen_by_consumers(e for e in self.published(len(rows), topic) if epoch is None or e.headers["epoch"] == str(epoch))
+        def of_epoch():
+            return [e for e in self.published(len(rows), topic) if epoch is None or e.headers["epoch"] == str(epoch)]
+
+        wait_until(lambda: len(of_epoch()) >= len(rows), f"{len(rows)} events of epoch {epoch}")
+        events = seen_by_consumers(of_epoch())
         found, expected = {}, {}
         for event in events:
             found.setdefault(event.key, []).append(event["version"])

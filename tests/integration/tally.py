@@ -13,6 +13,8 @@ from support import wait_until
 from topics import topic_schema
 
 MINUTE = 60_000
+# For streams that write in transactions: a dead instance is noticed after 6 s, and what it left open is void then.
+SOON_VOID = {"RDKAFKA_SESSION_TIMEOUT_MS": "6000", "RDKAFKA_TRANSACTION_TIMEOUT_MS": "6000"}
 COUNTS = {"OrderCreated": ["placed"], "OrderCompleted": ["sold"], "OrderCancelled": ["cancelled"]}
 NAMES = ["placed", "sold", "cancelled", "expired", "revenue"]
 

@@ -526,7 +526,12 @@ def test_replay_changes_nothing(stack, seller, buyer):
     """Last, when all of the above has happened: the orders' topic again from 0."""
     wait_until(lambda: stack.sql("payments", f"select count(*) from charges where {ASKS_SOON} and ask <> 'look'") == [(0,)],
                "nothing is due")
-    wait_until(lambda: stack.metric("payments", "onsale_publisher_unacked_events") == 0, "all is published")
+    def read(service, topic):
+        read_to = stack.sql(service, "select sum(next_offset) from consumer_offsets where topic = %s", topic)[0][0]
+        return read_to == sum(stack.topic(topic).ends().values())
+
+    wait_until(lambda: all(stack.metric(name, "onsale_publisher_unacked_events") == 0 for name in ("payments", "orders")) and
+               read("orders", "payments") and read("payments", "orders"), "both have told all, and read all")
     stack.supervisor("stop", "payments")
     try:  # while nobody asks Stripe: the answer to a question on its way would change a charge
         stack.sql("payments", "update charges set ask_at = 'infinity' where ask = 'look'")

@@ -92,7 +92,7 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
     ("get_show", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}", "shows_pkey areas_by_show seat_rows_by_area"),
     ("background/get_picture", "array['018f0000-0000-7000-a000-000000000001']::uuid[], array['0'], array[320]", "show_pictures_pkey former_pictures_pkey"),
     ("background/forget_pictures", "array[64]",
-     "shows_with_pictures shows_pkey show_pictures_pkey former_pictures_by_time former_pictures_pkey"),
+     "shows_with_pictures shows_pkey show_pictures_pkey former_pictures_by_time former_pictures_pkey picture_days_by_day"),
     ("begin_picture", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}, array[9]", "shows_pkey"),
     ("get_seats", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], array['018f0000-0000-7000-0000-010000000000']::uuid[], {SOMEBODY}",
      "areas_by_show shows_pkey seat_rows_by_area"),

@@ -153,8 +153,10 @@ def test_charged_for_an_order_that_ended_and_found_later(stack, buyer, order, bo
     cancel(buyer, order)
     knows_the_end(stack, order)
     books.settings(drop_after=0)
-    asked = row(stack, order, "asked")[0]
-    wait_until(lambda: soon(stack, order) or row(stack, order, "asked")[0] > asked + 1, "it was looked for")
+    for _ in range(2):
+        asked = row(stack, order, "asked")[0]
+        soon(stack, order)
+        wait_until(lambda: row(stack, order, "asked")[0] > asked, "it was looked for")
     assert state(stack, order) == "started"
     books.forward(61)
     soon(stack, order)

@@ -13,16 +13,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from shopping import Shopping
 import support
 from support import Replica, wait_until
-from tally import MINUTE, NAMES, Crowd, Market, Tally, event, expected
+from tally import MINUTE, NAMES, SOON_VOID, Crowd, Market, Tally, event, expected
 
 NOON = (time.time_ns() // 1_000_000 - 3_600_000) // MINUTE * MINUTE  # an hour ago or so
 
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    """A dead instance is noticed after 6 s, and what it left open is void then."""
-    return make_stack(RDKAFKA_SESSION_TIMEOUT_MS="6000", RDKAFKA_TRANSACTION_TIMEOUT_MS="6000", HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3",
-                      SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
+    return make_stack(**SOON_VOID, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
 
 
 @pytest.fixture(autouse=True)

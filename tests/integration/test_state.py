@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 import shows
 from shopping import Shopping
 from support import ROOT, Replica, wait_until
-from tally import event
+from tally import SOON_VOID, event
 
 SERVICES = {"tickets": "tickets", "orders": "orders", "shows": "tickets"}  # whose database has the truth
 NOON = 1_750_000_000_000
@@ -22,9 +22,7 @@ NOON = 1_750_000_000_000
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    """A dead instance is noticed after 6 s, and what it left open is void then."""
-    return make_stack(RDKAFKA_SESSION_TIMEOUT_MS="6000", RDKAFKA_TRANSACTION_TIMEOUT_MS="6000", HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3",
-                      SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
+    return make_stack(**SOON_VOID, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
 
 
 @pytest.fixture(autouse=True)

@@ -221,6 +221,15 @@ static void put_long(struct buf *b, size_t at, uint32_t v) {
         b->data[at + (size_t)i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
+/* Its second chunk is as long as would lead back to its own beginning. */
+static void a_chunk_without_end_is_refused(void **state) {
+    (void)state;
+    enum { SECOND = 8 + 25 };
+    struct buf file = png(640, 480, PNG_FORMAT_RGB);
+    put_long(&file, SECOND, UINT32_MAX - 11);
+    refused(file, PICTURE_BROKEN);
+}
+
 /* A small file that says it has millions of pixels. (Of a PNG the checksum has to fit, too.) */
 static void too_many_pixels_are_refused_before_they_are_read(void **state) {
     (void)state;
@@ -287,6 +296,7 @@ int main(void) {
         cmocka_unit_test(what_can_be_seen_through_is_white),
         cmocka_unit_test(what_is_no_picture_is_refused),
         cmocka_unit_test(half_a_picture_is_refused),
+        cmocka_unit_test(a_chunk_without_end_is_refused),
         cmocka_unit_test(too_many_pixels_are_refused_before_they_are_read),
         cmocka_unit_test(what_has_more_behind_its_end_is_refused),
         cmocka_unit_test(nothing_but_pixels_comes_out),

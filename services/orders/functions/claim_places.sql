@@ -3,7 +3,7 @@ create or replace function claim_all(requests purchase_request[], judged text[],
                                      out left_over int[]) language plpgsql as $$
 declare
     r purchase_request;
-    -- What requests before asked for in vain: of each kind what the cheapest place costs that is left, of each wish how many are left.
+    -- What requests before asked for in vain: of each kind the highest price at which none is left, of each wish how many are left.
     nothing jsonb := '{}';
     kind text;
     wish text;
@@ -27,7 +27,7 @@ begin
             refusals[n] := case when exists (select from unnest(claimed) c where c.tickets && r.tickets) then 'reserved'
                                 when not claim_tickets(r.tickets) then 'again' end;
             claimed := case when refusals[n] is null then claimed || r else claimed end;
-        elsif nothing ? wish or r.max_price < (nothing ->> kind)::bigint then
+        elsif nothing ? wish or r.max_price <= (nothing ->> kind)::bigint then
             refusals[n] := 'none';
             left_over[n] := coalesce((nothing ->> wish)::int, 0);
         else
@@ -47,7 +47,7 @@ begin
                     else
                         refusals[n] := 'none';
                         left_over[n] := remaining;
-                        nothing := nothing || case remaining when 0 then jsonb_build_object(kind, cheapest_left(r))
+                        nothing := nothing || case remaining when 0 then jsonb_build_object(kind, price_of_none(r))
                                                              else jsonb_build_object(wish, remaining) end;
                     end if;
                 end if;
@@ -128,8 +128,8 @@ end
 $$;
 
 -- Takes the best places for a request: its tickets, or null if there are not as many. Side by side in one row, unless the request
--- does not ask for that; standing places need not be, but are of one area. Rows of seats that another transaction has locked are passed over. Their bits are
--- believed (tickets_gone).
+-- does not ask for that; standing places need not be, but are of one area. Rows of seats that another transaction has locked are passed
+-- over. Their bits are believed (tickets_gone).
 create or replace function claim_places(r purchase_request) returns uuid[] language plpgsql as $$
 declare
     tickets uuid[] := '{}';

@@ -6,6 +6,11 @@ begin
 end
 $$;
 
+-- As long as the longest show may be, people still come and buy.
+create or replace function took_place(w shows) returns boolean language sql stable as $$
+    select w.starts_at + interval '12 hours' < now()
+$$;
+
 create or replace function has_accessible(of_show uuid) returns boolean language plpgsql stable as $$
 begin
     return exists (select from areas a where a.show_id = of_show and a.accessible);
@@ -35,7 +40,7 @@ begin
                            when r.area_id is not null and a.id is null then 'no area'
                            when a.accessible and not r.accessible then 'accessible'
                            when r.accessible and not coalesce(a.accessible, has_accessible(w.id)) then 'not accessible'
-                           when w.starts_at + interval '12 hours' < now() then 'over'
+                           when took_place(w) then 'over'
                            when w.phases is not null then judge_phase(w, r.user_id, r.area_id, r.quantity, admitted[r.ordinal::int])
                            when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = r.show_id and o.status <> 'cancelled')
                                 + r.quantity > w.per_user then 'show limit' end as reason
@@ -61,7 +66,7 @@ begin
                         when h.id is not null then 'reserved'
                         when r.max_price > 0 and thousandths(t.price, t.currency) > r.max_price then 'dearer'
                         when s.accessible and not r.accessible then 'accessible'
-                        when w.starts_at + interval '12 hours' < now() then 'over'
+                        when took_place(w) then 'over'
                         when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
                         when (select count(*) from orders o where o.user_id = r.user_id and o.show_id = t.show_id and o.status <> 'cancelled')
                              + t.of_show > w.per_user then 'show limit' end as reason

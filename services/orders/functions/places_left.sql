@@ -13,10 +13,10 @@ begin
 end
 $$;
 
--- What the cheapest place costs that is free for a request, whatever it would pay; more than anybody pays: there is none.
-create or replace function cheapest_left(r purchase_request) returns bigint language plpgsql stable as $$
+-- The highest price at which no place is free for a request, whatever it would pay.
+create or replace function price_of_none(r purchase_request) returns bigint language plpgsql stable as $$
 begin
-    return coalesce((select min(s.price) from seat_rows s
+    return coalesce((select min(s.price) - 1 from seat_rows s
                       where s.show_id = r.show_id and s.accessible = r.accessible and s.rank between r.first_rank and r.last_rank
                         and s.open and (r.area_id is null or s.area_id = r.area_id)), 9223372036854775807);
 end

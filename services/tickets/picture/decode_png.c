@@ -85,7 +85,7 @@ static bool has_long_side(struct str sent) {
 static bool moves(struct str sent) {
     enum { SIGNATURE = 8, AROUND = 12 }; /* of a chunk: length, name, sum */
     const unsigned char *p = (const unsigned char *)sent.p;
-    for (size_t at = SIGNATURE; at + AROUND <= sent.n; at += AROUND + png_get_uint_32(p + at)) {
+    for (size_t at = SIGNATURE; at + AROUND <= sent.n; at += AROUND + (size_t)png_get_uint_32(p + at)) {
         if (memcmp(p + at + 4, "acTL", 4) == 0) return true;
         if (memcmp(p + at + 4, "IDAT", 4) == 0) return false;
     }
