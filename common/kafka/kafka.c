@@ -73,10 +73,17 @@ static enum status set_all(rd_kafka_conf_t *conf, const struct kafka_property *p
     return ST_OK;
 }
 
-/* "sasl.password.file": what is in the file. No property of librdkafka ends like this. */
+static bool is_known(const rd_kafka_conf_t *conf, const char *property) {
+    size_t size = 0;
+    return rd_kafka_conf_get(conf, property, NULL, &size) == RD_KAFKA_CONF_OK;
+}
+
+/* "sasl.password.file": what is in the file. Newer versions of librdkafka have properties that end like this.
+ */
 static enum status set_value(rd_kafka_conf_t *conf, char *property, const char *value, struct why *w) {
     char *suffix = strrchr(property, '.');
-    if (suffix == NULL || strcmp(suffix, ".file") != 0) return set(conf, property, value, w);
+    if (suffix == NULL || strcmp(suffix, ".file") != 0 || is_known(conf, property))
+        return set(conf, property, value, w);
     struct why reason;
     const char *secret = config_read_secret(value, &reason);
     if (secret == NULL) return why(w, ST_INVALID, "Kafka property %s: %s", property, reason.text);

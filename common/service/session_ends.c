@@ -16,6 +16,7 @@ enum {
     SLICE = 1000,
     LEAVE_MS = 500,
     STOP_MS = 1000,
+    SLACK_S = 60, /* a token may be signed so much later than its user was read; and clocks differ */
 };
 static const int64_t unreadable_ms =
     15 * 60 * 1000; /* the patience of wire.h: what is passed over ends nothing */
@@ -48,7 +49,7 @@ static enum status place(void *arg, struct why *w) {
     int count;
     struct group_partition *p = group_partitions(ends->thread.group, &count);
     int64_t *from = mem_alloc((size_t)(count + 1) * sizeof *from);
-    int64_t since_ms = clock_wall_us() / 1000 - ends->options.session_ms;
+    int64_t since_ms = clock_wall_us() / 1000 - ends->options.session_ms - SLACK_S * 1000;
     enum status st = group_offsets_for_time(ends->thread.group, since_ms, from, w);
     for (int i = 0; st == ST_OK && i < count; i++) {
         int64_t reached = *reached_in(ends, p[i].partition);
@@ -73,7 +74,7 @@ static enum status take(void *arg, struct group_partition *p, const rd_kafka_mes
     if (st == ST_INVALID && m->len > 0)
         log_error("session", "users/%d@%lld is passed over: %s", m->partition, (long long)m->offset, w->text);
     if (st == ST_OK) {
-        int64_t until_s = e.occurred_at / 1000000 + ends->options.session_ms / 1000 + 1;
+        int64_t until_s = e.occurred_at / 1000000 + ends->options.session_ms / 1000 + SLACK_S;
         if (e.session_version > 1) add(ends, e.id, e.session_version, until_s);
         if (e.has_session_id) add(ends, e.session_id, SESSION_ENDED, until_s);
     }

@@ -179,8 +179,10 @@ static bool waits_long(struct req *rq, const struct charge *c) {
 }
 
 static void refuse(struct req *rq, struct str verdict) {
-    if (str_eq(verdict, STR("too many")))
+    if (str_eq(verdict, STR("too many"))) {
         req_retry_after(rq, 429, TOO_MANY_S, "Too many payments failed; try again tomorrow");
+        return;
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (str_eq(verdict, str_of(refusals[i].verdict)))
             req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);

@@ -28,8 +28,8 @@ def begin(db, n=1):
     """Orders whose payments are in line, in this order."""
     orders = [charge(db, "none") for _ in range(n)]
     for order in orders:
-        [(verdict,)] = db.execute("""select verdict from begin_attempts(array[%s::uuid], array[%s::uuid], array[%s::uuid], array['pm_a'],
-                                                                        array[null::text], array[3], array['trace'], array[true])""",
+        [(verdict,)] = db.execute("""select verdict from start_attempts(array[%s::uuid], array[%s::uuid], array[%s::uuid], array['pm_a'],
+                                                                        array[null::text], array[3], array['trace'], array[true], array[0])""",
                                   (order, uuid.uuid4(), USER)).fetchall()
         assert verdict == "started"
     return orders

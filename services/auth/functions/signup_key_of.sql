@@ -5,6 +5,7 @@ $$;
 
 -- What is kept of a sign-up's Idempotency-Key. Nobody is signed in yet, so keys are told apart by who sends them: otherwise
 -- whoever guesses another's key could take it first. Hashed, so that no address stays with an account.
-create or replace function signup_key_of(address text, key text) returns text language sql immutable parallel safe as $$
-    select encode(sha256(convert_to(subscriber_of(address) || ' ' || key, 'UTF8')), 'base64')
-$$;
+create or replace function signup_key_of(address text, key text) returns text language plpgsql immutable strict parallel safe as $$
+begin
+    return encode(sha256(convert_to(subscriber_of(address) || ' ' || key, 'UTF8')), 'base64');
+end $$;

@@ -9,8 +9,8 @@
 --     other body   the Idempotency-Key came with another order or payment method before
 --     paid, ended, limit
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
-create or replace function begin_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
-                                          most int[], traceparents text[], paced boolean[], failed_most int[] default null)
+create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
+                                          most int[], traceparents text[], paced boolean[], failed_most int[])
 returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
