@@ -427,6 +427,7 @@ REFUSED = [
     ({"kafka": {"secretProperties": ["sasl.password"]}}, "kafka.existingSecret: must be given"),
     ({"defaults": {"autoscaling": {"minReplicas": 9}}}, "minReplicas is more than maxReplicas"),
     ({"edge": {"host": ""}}, "edge.host: must be given"),
+    ({"trustedProxies": ""}, "trustedProxies: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
     ({"connect": {"enabled": True}}, "connect.image: must be given when connect.enabled"),
 ]
