@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from accounts import PASSWORD, account, sign_in, token_of
-from support import Replica, User, refused, wait_until
+from support import ROOT, Replica, User, refused, wait_until
 
 NEW_PASSWORD = f"another horse {uuid.uuid4().hex}"
 # A question to each service that knows sessions; web is asked for a page that needs one.
@@ -100,6 +100,21 @@ def test_many_sign_out_at_once(stack):
         wait_until(lambda: not signed_in(stack.url, token, "orders"), "it has ended")
     versions = stack.sql("auth", "select array_agg(version order by seq) from user_events where id = %s", person.id)
     assert versions == [([1, 2, 3, 4, 5],)]
+
+
+@pytest.mark.parametrize("asked, done, events", [
+    ([(1, False)] * 3, [True] * 3, 1), ([(1, False), (2, False)], [True, False], 1), ([(1, False), (2, True), (3, False)], [True] * 3, 1)])
+def test_one_session_floods_a_batch(stack, asked, done, events):
+    """What ends the same comes with one event, however often it is asked for; only for another session is asked again."""
+    person = account(stack.url)
+    columns = {"$1::uuid[]": [person.id] * len(asked), "$2::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked],
+               "$3::bool[]": [everywhere for _, everywhere in asked], "$4::text[]": [""] * len(asked)}
+    statement = (ROOT / "services/auth/sql/end_sessions.sql").read_text()
+    for parameter, values in columns.items():
+        statement = statement.replace(parameter, "array[" + ", ".join(f"'{value}'" for value in values) + "]" + parameter[2:])
+    assert [row[1] for row in stack.sql("auth", statement)] == done
+    assert stack.sql("auth", "select version from users where id = %s", person.id) == [(1 + events,)]
+    assert len(stack.sql("auth", "select 1 from user_events where id = %s", person.id)) == 1 + events
 
 
 @pytest.mark.parametrize("query", ["everywhere=", "everywhere=1", "everywhere=True"])
