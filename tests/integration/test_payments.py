@@ -210,7 +210,7 @@ def test_two_cards_at_once(buyer, order, books):
 def test_idempotency_key(stack, seller, buyer, order, books):
     key, second = missing_id(), place(stack, seller, buyer)
     declined = pay(buyer, order, "pm_card_chargeDeclinedExpiredCard", key=key)
-    refused(declined, 402, "expired")
+    refused(declined, 402, "Your bank declined")
     again = pay(buyer, order, "pm_card_chargeDeclinedExpiredCard", key=key)
     assert (again.status_code, again.text) == (declined.status_code, declined.text), "not another try"
     refused(pay(buyer, order, "pm_card_visa", key=key), 422, "another body")
