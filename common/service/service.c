@@ -197,9 +197,9 @@ static void start(struct process *p) {
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
-    start_session_ends(p, &w);
     start_events(p, &w);
     start_stream(p, &w);
+    start_session_ends(p, &w); /* last: what those refuse is all that is said then */
     if (p->http != NULL)
         log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));
 }
