@@ -1,11 +1,9 @@
 #include "priv/req_priv.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
-#include "mem.h"
 
 static struct str trim(struct str s) {
     while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
@@ -144,30 +142,4 @@ const struct identity *req_user(struct req *rq) {
 bool req_still_signed_in(struct req *rq) {
     const struct identity *user = req_user(rq);
     return user != NULL && !session_has_ended(rq->thread->sessions, user);
-}
-
-/* --- sessions that have ended --- */
-
-struct ends {
-    struct http_thread *thread;
-    int count;
-    struct session_end items[];
-};
-
-static void on_ends(void *arg) {
-    struct ends *ends = arg;
-    for (int i = 0; i < ends->count; i++)
-        session_cache_end(ends->thread->sessions, &ends->items[i]);
-    free(ends);
-}
-
-void http_end_sessions(struct http *http, const struct session_end *ends, int count) {
-    size_t size = (size_t)count * sizeof *ends;
-    for (int i = 0; i < http->nthreads; i++) {
-        struct ends *copy = mem_alloc(sizeof *copy + size);
-        copy->thread = &http->threads[i];
-        copy->count = count;
-        memcpy(copy->items, ends, size);
-        http_tell(http, i, on_ends, copy);
-    }
 }
