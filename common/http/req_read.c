@@ -80,11 +80,11 @@ struct str req_raw_body(const struct req *rq) {
     return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->entity);
 }
 
-/* application/json with any parameters. Nothing said is taken as JSON too, but from whoever comes by a
- * cookie: that is what a page of another site can send without being asked what it may (CORS). */
+/* application/json with any parameters. Nothing said is taken as JSON too, but not a body from whoever comes
+ * by a cookie: that is what a page of another site can send without being asked what it may (CORS). */
 static bool is_json(const struct req *rq) {
     struct str type;
-    if (!req_header(rq, "content-type", &type)) return !req_by_cookie(rq);
+    if (!req_header(rq, "content-type", &type)) return req_raw_body(rq).n == 0 || !req_by_cookie(rq);
     const char *parameters = type.n == 0 ? NULL : memchr(type.p, ';', type.n);
     struct str essence = {type.p, parameters == NULL ? type.n : (size_t)(parameters - type.p)};
     while (essence.n > 0 && isspace((unsigned char)essence.p[essence.n - 1]))

@@ -45,6 +45,7 @@ def test_a_body_that_says_not_what_it_is(stack, victim):
 def test_our_own_pages_and_programs_may(stack, victim):
     for told in ({}, {"Origin": stack.url}, {"Origin": stack.url, "Sec-Fetch-Site": "same-origin"}):
         assert send(stack, victim, json=TICKET, headers=told).status_code == 201
+    assert send(stack, victim, path=f"/api/shows/{victim.id}/queue").status_code == 404, "where there is no body, none has a type"
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}  # followed from elsewhere
     assert send(stack, victim, "GET", "/api/users/currentuser", headers=link).json()["currentUser"]["id"] == victim.id
     bearer = User(stack.url, victim.cookies["session"])
