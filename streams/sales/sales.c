@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "group_metrics.h"
 #include "log.h"
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
@@ -70,7 +71,8 @@ static bool go_on(struct sales *x) {
     for (int i = 0; i < count; i++)
         if (g[i].gone) return false;
     for (int i = 0; i < count; i++)
-        g[i].next = x->partitions.all[i].position;
+        g[i].next = g[i].topic == TOPIC_ORDERS ? partition_of(&x->partitions, g[i].partition)->position
+                                               : g[i].reached;
     group_fetch(x->thread.group);
     return true;
 }
@@ -97,14 +99,29 @@ static void gather(struct sales *x, const rd_kafka_message_t *m, enum count_resu
 }
 
 static void pass_over(const rd_kafka_message_t *m, const char *reason) {
-    log_warn("sales", "orders/%d@%lld is passed over: %s", m->partition, (long long)m->offset, reason);
+    log_warn("sales", "%s/%d@%lld is passed over: %s", rd_kafka_topic_name(m->rkt), m->partition,
+             (long long)m->offset, reason);
     metric_add(M_SALES_REFUSED, 1);
 }
 
-/* ST_OK, or why the record cannot be judged now. */
-static enum status take(void *sales, struct group_partition *from, const rd_kafka_message_t *m,
-                        struct why *w) {
-    struct sales *x = sales;
+/* A promise about another topic, or about a partition that is not ours, is none. */
+static enum status take_promise(struct sales *x, struct group_partition *from, const rd_kafka_message_t *m,
+                                struct why *w) {
+    struct watermark_event promise;
+    enum status st = wire_decode(x->promises, m->payload, m->len, &promise, w);
+    if (st != ST_OK && st != ST_INVALID) return st;
+    if (st == ST_INVALID) pass_over(m, w->text);
+    struct partition *p = st == ST_OK && str_eq(promise.topic, str_of(sales_topics[TOPIC_ORDERS]))
+                              ? partition_of(&x->partitions, promise.partition)
+                              : NULL;
+    if (p != NULL) partition_promise(p, &promise);
+    metric_add(M_CONSUMED, 1);
+    from->reached = m->offset + 1;
+    return ST_OK;
+}
+
+static enum status take_order(struct sales *x, struct group_partition *from, const rd_kafka_message_t *m,
+                              struct why *w) {
     struct order_event order;
     struct partition *p = partition_of(&x->partitions, m->partition);
     enum status st = wire_decode(x->decoder, m->payload, m->len, &order, w);
@@ -118,15 +135,28 @@ static enum status take(void *sales, struct group_partition *from, const rd_kafk
         pass_over(m, st == ST_OK ? "its time, version or currency cannot be" : w->text);
     if (counted == COUNT_OLD) metric_add(M_SALES_OLD, 1);
     gather(x, m, counted);
+    metric_add(M_SALES_READ, 1);
+    x->read++;
     from->reached = m->offset + 1;
     return ST_OK;
 }
 
-static void read_orders(struct sales *x, int wait_ms) {
+/* ST_OK, or why the record cannot be judged now. */
+static enum status take(void *sales, struct group_partition *from, const rd_kafka_message_t *m,
+                        struct why *w) {
+    return from->topic == TOPIC_ORDERS ? take_order(sales, from, m, w) : take_promise(sales, from, m, w);
+}
+
+static void read_topics(struct sales *x, int wait_ms) {
     int room = COMMIT_MOST - x->gathered;
-    int records = topic_thread_read(&x->thread, wait_ms, room < SLICE ? room : SLICE, take);
-    metric_add(M_SALES_READ, records);
-    x->read += records;
+    topic_thread_read(&x->thread, wait_ms, room < SLICE ? room : SLICE, take);
+}
+
+/* Rows that have become final are to be published. */
+static void look_for_final(struct sales *x) {
+    int64_t due_us = clock_mono_us() + INT64_C(1000) * commit_ms;
+    for (int i = 0; i < x->partitions.count && x->member != NULL; i++)
+        if (due_us < x->due_at_us && partition_has_final(&x->partitions.all[i])) x->due_at_us = due_us;
 }
 
 /* --- the thread --- */
@@ -156,7 +186,8 @@ static int wait_ms(const struct sales *x) {
 
 static void step(void *sales) {
     struct sales *x = sales;
-    read_orders(x, wait_ms(x));
+    read_topics(x, wait_ms(x));
+    look_for_final(x);
     if (group_state(x->thread.group) == GROUP_HELD) try_to_fetch(x);
     commit_if_due(x);
     if (x->rebuilding) sales_look_at_rebuilding(x);
@@ -183,6 +214,7 @@ static enum status sales_open(void *sales, const struct stream_options *options,
     x->due_at_us = INT64_MAX;
     x->keep_minutes = (uint32_t)(keep_ms / 60000);
     x->decoder = wire_decoder_new(x->thread.registry, topic_orders.type, options->unreadable_wait_ms);
+    x->promises = wire_decoder_new(x->thread.registry, topic_watermarks.type, options->unreadable_wait_ms);
     return ST_OK;
 }
 
@@ -191,6 +223,7 @@ static void sales_close(void *sales) {
     forget(x);
     transactions_free(x->output.transactions);
     wire_decoder_free(x->decoder);
+    wire_decoder_free(x->promises);
     buf_free(&x->scratch);
     topic_thread_free(&x->thread);
     free(x);

@@ -11,23 +11,38 @@
 enum {
     SLICE = 1000, /* records read before something else has its turn */
     LOOK_MS = 100,
+    RECENT_MS = 60 * 1000,
 };
+
+/* Our partitions of orders; the changelog's beside them are to be read. */
+static int list_partitions(struct sales *x, const int64_t *ends, struct replay_part *parts) {
+    int count, n = 0;
+    const struct group_partition *g = group_partitions(x->thread.group, &count);
+    for (int i = 0; i < count; i++)
+        n += g[i].topic == TOPIC_ORDERS;
+    partitions_begin(&x->partitions, n, x->keep_minutes);
+    n = 0;
+    for (int i = 0; i < count; i++) {
+        if (g[i].topic != TOPIC_ORDERS) continue;
+        struct partition *p = &x->partitions.all[n];
+        p->number = g[i].partition;
+        p->committed = g[i].next;
+        p->end = ends[i];
+        p->final = (uint32_t)g[i].note;
+        parts[n++] = (struct replay_part){changelog_topic, topic_orders.partitions, p->number, 0};
+    }
+    return n;
+}
 
 static enum status begin_rebuilding(struct sales *x, struct why *w) {
     int count;
-    struct group_partition *p = group_partitions(x->thread.group, &count);
+    group_partitions(x->thread.group, &count);
     int64_t *ends = mem_alloc((size_t)(count + 1) * sizeof *ends);
     struct replay_part *parts = mem_alloc((size_t)(count + 1) * sizeof *parts);
     enum status st = group_committed(x->thread.group, w);
     if (st == ST_OK) st = group_ends(x->thread.group, ends, w);
-    if (st == ST_OK) partitions_begin(&x->partitions, count, x->keep_minutes);
-    for (int i = 0; st == ST_OK && i < count; i++) {
-        parts[i] = (struct replay_part){changelog_topic, topic_orders.partitions, p[i].partition, 0};
-        x->partitions.all[i].number = p[i].partition;
-        x->partitions.all[i].committed = p[i].next;
-        x->partitions.all[i].end = ends[i];
-    }
-    if (st == ST_OK && (x->changelog = replay_open(x->brokers, parts, count, w)) == NULL) st = ST_FAILED;
+    int n = st == ST_OK ? list_partitions(x, ends, parts) : 0;
+    if (st == ST_OK && (x->changelog = replay_open(x->brokers, parts, n, w)) == NULL) st = ST_FAILED;
     free(ends);
     free(parts);
     return st;
@@ -52,24 +67,42 @@ static int64_t go_on_from(const struct partition *p, const struct group_partitio
     return -1;
 }
 
+static enum status place_orders(struct sales *x, struct group_partition *g, struct why *w) {
+    struct partition *p = partition_of(&x->partitions, g->partition);
+    g->next = go_on_from(p, g);
+    if (g->next < 0) p->final = 0; /* its rows are all published again */
+    enum status st = g->next < 0 ? group_earliest(x->thread.group, g, &g->next, w) : ST_OK;
+    p->position = p->published = g->next;
+    return st;
+}
+
+/* Promises come again and again: those of the last minute will do. */
+static enum status place(struct sales *x, struct group_partition *g, int count, struct why *w) {
+    int64_t *recent = mem_alloc((size_t)(count + 1) * sizeof *recent);
+    enum status st = group_offsets_for_time(x->thread.group, clock_wall_us() / 1000 - RECENT_MS, recent, w);
+    for (int i = 0; i < count && st == ST_OK; i++) {
+        if (g[i].topic == TOPIC_ORDERS)
+            st = place_orders(x, &g[i], w);
+        else
+            g[i].next = recent[i];
+    }
+    free(recent);
+    return st;
+}
+
 static enum status begin_reading(struct sales *x, struct why *w) {
     int count;
     struct group_partition *g = group_partitions(x->thread.group, &count);
     x->member = group_membership(x->thread.group);
     if (x->member == NULL) return why(w, ST_AGAIN, "the place in the consumer group is being lost");
-    for (int i = 0; i < count; i++) {
-        struct partition *p = &x->partitions.all[i];
-        g[i].next = go_on_from(p, &g[i]);
-        enum status st = g[i].next < 0 ? group_earliest(x->thread.group, &g[i], &g[i].next, w) : ST_OK;
-        if (st != ST_OK) return st;
-        p->position = p->published = g[i].next;
-    }
+    enum status st = place(x, g, count, w);
+    if (st != ST_OK) return st;
     for (int i = 0; i < count; i++)
         g[i].gone = false;
     replay_close(x->changelog);
     x->changelog = NULL;
     group_fetch(x->thread.group);
-    metric_set(M_CONSUMER_PARTITIONS, count);
+    metric_set(M_CONSUMER_PARTITIONS, x->partitions.count);
     return ST_OK;
 }
 

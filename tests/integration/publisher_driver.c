@@ -77,6 +77,7 @@ int main(int argc, char **argv) {
         .registry_url = argv[4],
         .logs = logs,
         .retention_ms = strtoll(argv[5], NULL, 10),
+        .watermarks = &topic_watermarks,
     };
     struct why w;
     struct publisher *p = publisher_start(&options, &w);

@@ -20,7 +20,7 @@ struct sales {
     struct topic_thread thread;
     const char *brokers;
     struct output output;
-    struct wire_decoder *decoder;
+    struct wire_decoder *decoder, *promises; /* of orders and of watermarks */
 
     struct partitions partitions;
     uint32_t keep_minutes;
@@ -36,7 +36,8 @@ struct sales {
     int64_t due_at_us; /* to commit at the latest; INT64_MAX: nothing */
 };
 
-extern const char *const sales_topics[]; /* what is counted */
+enum { TOPIC_ORDERS, TOPIC_WATERMARKS };
+extern const char *const sales_topics[];
 
 /* Commits what is gathered, in one transaction. Not ST_OK: it is void, and what is in memory is worth
  * nothing. */
