@@ -22,7 +22,8 @@ void emit_init(struct emit *e, const struct publisher_log *logs) {
         e->logs[e->nlogs] = (struct emit_log){.table = log->table,
                                               .topic = log->topic,
                                               .event = mem_alloc(log->topic->type->size),
-                                              .occurred_at = offset_of_time(log->topic->type)};
+                                              .occurred_at = offset_of_time(log->topic->type),
+                                              .early_us = log->early_ms * INT64_C(1000)};
     }
 }
 
@@ -57,13 +58,14 @@ void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us) {
 static void note_time(struct emit *e, const struct emit_log *log) {
     int64_t occurred_us;
     memcpy(&occurred_us, (const uint8_t *)log->event + log->occurred_at, sizeof occurred_us);
-    if (occurred_us >= e->watermark_us) return;
+    int64_t told_us = e->watermark_us - log->early_us;
+    if (occurred_us >= told_us) return;
     metric_add(M_LATE_EVENTS, 1);
     if (e->late_us == e->watermark_us) return;
     e->late_us = e->watermark_us;
     log_error("publisher",
               "an event of %s occurred %lld us before the time up to which all were said to be published",
-              log->table, (long long)(e->watermark_us - occurred_us));
+              log->table, (long long)(told_us - occurred_us));
 }
 
 enum status emit_row(struct emit *e, int number, const struct pgoutput_value *values, int n) {
@@ -92,5 +94,7 @@ void emit_commit(struct emit *e, uint64_t end_lsn) {
 
 void emit_watermark(struct emit *e, int64_t time_us) {
     e->watermark_us = time_us;
-    producer_tell_watermark(&e->producer, time_us);
+    producer_learn_ends(&e->producer);
+    for (int i = 0; i < e->nlogs; i++)
+        producer_tell_watermark(&e->producer, i, time_us - e->logs[i].early_us);
 }

@@ -49,6 +49,8 @@ struct producer_kafka {
     rd_kafka_topic_t *watermarks; /* NULL: none are told */
     int watermarks_partitions;
     uint8_t watermarks_wire[WIRE_HEADER];
+    int watermarks_unacked;
+    bool watermarks_refused; /* the last one was, and it is logged */
     /* the record being sent */
     bool kept_back;
     struct producer_topic *to;
@@ -95,12 +97,25 @@ static void die(const struct producer_topic *t, const char *error) {
     _exit(EX_SOFTWARE);
 }
 
+/* The next one makes good what is lost. */
+static void on_watermark(struct producer_kafka *k, rd_kafka_resp_err_t err) {
+    bool refused = err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (refused && !k->watermarks_refused)
+        log_error("publisher", "Kafka refuses records of topic %s: %s", rd_kafka_topic_name(k->watermarks),
+                  rd_kafka_err2str(err));
+    k->watermarks_refused = refused;
+    k->watermarks_unacked--;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *opaque) {
     (void)rk;
     struct producer *p = opaque;
     if (p->kafka->closing) return;
     struct producer_topic *t = rd_kafka_topic_opaque(record->rkt);
-    if (t == NULL) return; /* a watermark: the next one makes good what is lost */
+    if (t == NULL) {
+        on_watermark(p->kafka, record->err);
+        return;
+    }
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(t, rd_kafka_err2str(record->err));
     struct producer_partition *partition = &t->partitions[record->partition];
     *partition = (struct producer_partition){.known_us = clock_mono_us(), .end = partition->end};
@@ -268,7 +283,9 @@ enum status producer_push(struct producer *p) {
 
 /* --- watermarks --- */
 
-enum { ENDS_MS = 500, WATERMARK_MOST = 512 };
+/* UNACKED_MOST: a fraction of the queue, as those that wait for a partition may not take the room of events.
+ */
+enum { ENDS_MS = 500, WATERMARK_MOST = 512, UNACKED_MOST = 1000 };
 
 static void take_ends(struct producer_topic *t, const rd_kafka_topic_partition_list_t *ends) {
     for (int i = 0; i < ends->cnt; i++) {
@@ -310,27 +327,26 @@ static void tell(struct producer_kafka *k, const struct watermark_event *told) {
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, WIRE_HEADER + n}},
         header("type", type, strlen(type)),
     };
-    rd_kafka_error_destroy(rd_kafka_produceva(k->rk, parts, sizeof parts / sizeof *parts));
+    rd_kafka_error_t *error = rd_kafka_produceva(k->rk, parts, sizeof parts / sizeof *parts);
+    k->watermarks_unacked += error == NULL;
+    rd_kafka_error_destroy(error);
 }
 
-void producer_tell_watermark(struct producer *p, int64_t time_us) {
+void producer_tell_watermark(struct producer *p, int log, int64_t time_us) {
     struct producer_kafka *k = p->kafka;
-    if (k->watermarks == NULL) return;
-    producer_learn_ends(p);
-    for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++) {
-        const struct producer_topic *t = &k->topics[i];
-        for (int32_t partition = 0; partition < t->topic->partitions; partition++) {
-            char source[300]; /* a topic's name has 249 characters at the most */
-            if (!t->partitions[partition].end_known) continue;
-            snprintf(source, sizeof source, "%s/%d", t->topic->name, partition);
-            tell(k, &(struct watermark_event){.type = WATERMARK_REACHED,
-                                              .source = str_of(source),
-                                              .topic = str_of(t->topic->name),
-                                              .partition = partition,
-                                              .occurred_at = time_us,
-                                              .offset = t->partitions[partition].end,
-                                              .epoch = k->epoch_number});
-        }
+    const struct producer_topic *t = &k->topics[log];
+    if (k->watermarks == NULL || k->watermarks_unacked > UNACKED_MOST) return;
+    for (int32_t partition = 0; partition < t->topic->partitions; partition++) {
+        char source[300]; /* a topic's name has 249 characters at the most */
+        if (!t->partitions[partition].end_known) continue;
+        snprintf(source, sizeof source, "%s/%d", t->topic->name, partition);
+        tell(k, &(struct watermark_event){.type = WATERMARK_REACHED,
+                                          .source = str_of(source),
+                                          .topic = str_of(t->topic->name),
+                                          .partition = partition,
+                                          .occurred_at = time_us,
+                                          .offset = t->partitions[partition].end,
+                                          .epoch = k->epoch_number});
     }
 }
 

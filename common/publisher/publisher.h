@@ -27,6 +27,7 @@ enum { PUBLISHER_MAX_LOGS = 8 };
 struct publisher_log {
     const char *table;
     const struct topic *topic;
+    int early_ms; /* most by which an event's time is before its transaction's beginning */
 };
 
 struct publisher_options {

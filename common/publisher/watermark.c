@@ -9,9 +9,10 @@
 static const int64_t LOOK_US = 1000 * 1000;
 
 /* The end of the log last, as it is asked for a row that is there by then. Sessions that stream the log show
- * the time of their command. */
+ * the time of their command. Where sessions do not show what they do, the oldest may be any: 0. */
 static const char LOOK[] =
-    "select (extract(epoch from clock_timestamp()) * 1000000)::bigint, oldest,"
+    "select (extract(epoch from clock_timestamp()) * 1000000)::bigint,"
+    "       case when current_setting('track_activities')::boolean then oldest else 0 end,"
     "       (pg_current_wal_insert_lsn() - '0/0')::bigint"
     "  from (select (extract(epoch from min(xact_start)) * 1000000)::bigint as oldest from pg_stat_activity"
     "         where datname = current_database() and usename = current_user and backend_type = 'client backend'"
@@ -19,6 +20,11 @@ static const char LOOK[] =
 
 void watermark_init(struct watermark *m, PGconn *conn) {
     *m = (struct watermark){.conn = conn};
+}
+
+static void measure(const struct watermark *m) {
+    int64_t now_us = m->looked_us + clock_mono_us() - m->looked_mono_us;
+    metric_set(M_WATERMARK_AGE, (now_us - (m->told_us != 0 ? m->told_us : m->since_us)) / 1000000);
 }
 
 static void on_look(struct watermark *m, const PGresult *res) {
@@ -29,8 +35,9 @@ static void on_look(struct watermark *m, const PGresult *res) {
         if (oldest_us < before_us) before_us = oldest_us;
     }
     m->looked_us = now_us;
+    m->looked_mono_us = clock_mono_us();
     if (m->since_us == 0) m->since_us = now_us;
-    metric_set(M_WATERMARK_AGE, (now_us - (m->told_us != 0 ? m->told_us : m->since_us)) / 1000000);
+    measure(m);
     if (before_us <= m->told_us) return;
     m->next_us = before_us;
     m->lsn = strtoull(PQgetvalue(res, 0, 2), NULL, 10);
@@ -65,5 +72,6 @@ bool watermark_reached(struct watermark *m, uint64_t confirmed_lsn) {
 bool watermark_stuck(struct watermark *m) {
     if (m->next_us == 0 || clock_mono_us() < m->due_us) return false;
     m->due_us = clock_mono_us() + LOOK_US;
+    measure(m);
     return true;
 }

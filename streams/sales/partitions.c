@@ -9,6 +9,7 @@
 enum {
     LOST_US = 60 * 1000 * 1000, /* three times as long as a transaction that was left open lasts */
     AHEAD_MS = 3600 * 1000,     /* a change that is told so long before it is made is of a clock gone wrong */
+    CLOSE_MOST = 50000,         /* windows that close in one transaction */
 };
 
 #define US_PER_MINUTE INT64_C(60000000)
@@ -131,8 +132,7 @@ bool partition_has_final(const struct partition *p) {
 }
 
 void partition_close(struct partition *p) {
-    p->closing = final_by_promise(p);
-    windows_close(p->windows, p->final, p->closing);
+    p->closing = windows_close(p->windows, p->final, final_by_promise(p), CLOSE_MOST);
 }
 
 /* --- rows --- */

@@ -49,7 +49,9 @@ enum count_result partition_count(struct partition *p, const struct order_event 
                                   int64_t told_ms);
 
 void partition_promise(struct partition *p, const struct watermark_event *promise);
-/* Which rows become final by the promise that counts: closes their windows. False: none. */
+/* Rows that become final by the promise that counts: whether there may be any, and, if so, closes the windows
+ * of the oldest. Of all at once there may be too many for one transaction: what was counted for weeks, after
+ * the place in orders was lost. */
 bool partition_has_final(const struct partition *p);
 void partition_close(struct partition *p);
 

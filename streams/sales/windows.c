@@ -183,16 +183,27 @@ void windows_take_changes(struct windows *w, void (*take)(void *arg, const struc
     w->nchanged = 0;
 }
 
-void windows_close(struct windows *w, uint32_t from, uint32_t until) {
+/* How many windows are of these minutes; they close, if they shall. */
+static size_t between(struct windows *w, uint32_t from, uint32_t until, bool close) {
+    size_t n = 0;
     for (uint32_t i = 0; i <= w->mask; i++) {
         struct ticket *t = w->slots[i];
-        if (t == NULL) continue;
-        for (uint32_t k = t->nwindows; k > 0 && t->windows[k - 1].minute >= from; k--) {
+        for (uint32_t k = t == NULL ? 0 : t->nwindows; k > 0 && t->windows[k - 1].minute >= from; k--) {
             if (t->windows[k - 1].minute >= until) continue;
+            n++;
+            if (!close) continue;
             t->windows[k - 1].closing = true;
             list(w, t);
         }
     }
+    return n;
+}
+
+uint32_t windows_close(struct windows *w, uint32_t from, uint32_t until, size_t most) {
+    while (until - from > 1 && between(w, from, until, false) > most)
+        until = from + (until - from) / 2;
+    between(w, from, until, true);
+    return until;
 }
 
 /* --- letting go --- */

@@ -78,8 +78,9 @@ void windows_take_gone(const struct windows *w, void (*take)(void *arg, const st
 void windows_free_gone(struct windows *w);
 void windows_drop(struct windows *w, const struct uuid *ticket); /* it was let go of before */
 
-/* All windows of these minutes (from and before until) are closing. */
-void windows_close(struct windows *w, uint32_t from, uint32_t until);
+/* All windows of these minutes (from and before until) are closing; of fewer minutes, if they are more than
+ * `most` windows. Returns until where; from is before until. */
+uint32_t windows_close(struct windows *w, uint32_t from, uint32_t until, size_t most);
 
 /* Each ticket with a window that is changed or closing, once; none is then any more. */
 void windows_take_changes(struct windows *w, void (*take)(void *arg, const struct ticket *t), void *arg);

@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < pairs; i++) {
         topics[i] = topic_tickets;
         topics[i].name = argv[FIRST_PAIR + 2 * i + 1];
-        logs[i] = (struct publisher_log){argv[FIRST_PAIR + 2 * i], &topics[i]};
+        logs[i] = (struct publisher_log){.table = argv[FIRST_PAIR + 2 * i], .topic = &topics[i]};
     }
     const struct publisher_options options = {
         .service = argv[1],

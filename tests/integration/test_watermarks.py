@@ -80,6 +80,16 @@ def test_they_come_once_a_second(log):
     assert driver.metric("onsale_publisher_watermark_age_seconds") < 10
 
 
+def test_nothing_is_promised_before_kafka_has_it(log):
+    """While an event is on its way to Kafka, which takes four seconds here."""
+    log.driver(RDKAFKA_LINGER_MS="4000").ready()
+    wait_promised(log, now(log))
+    log.change(1)
+    wait_promised(log, now(log))
+    excluded, _ = broken(log)
+    assert excluded == [] and sum(log.topic.ends().values()) == 1
+
+
 def test_a_long_transaction_holds_them_up(log):
     """Its events have the time at which it began."""
     log.driver().ready()
@@ -117,12 +127,12 @@ class LongWriters(Writers):
 
 
 def test_no_event_before_one_ever_comes_after_it(log):
-    """Under kill -9, and with others that take over."""
-    rng = random.Random(3)
+    """Under kill -9, and with others that take over. Events are on their way to Kafka for a while."""
+    rng, slowly = random.Random(3), {"RDKAFKA_LINGER_MS": "50"}
     with LongWriters(log, count=8, pause=0) as writers:
-        active = log.driver().ready()
+        active = log.driver(**slowly).ready()
         for _ in range(12):
-            standby = log.driver().ready()
+            standby = log.driver(**slowly).ready()
             writers.stopping.wait(1 + 3 * rng.random())
             active.kill()
             active = standby

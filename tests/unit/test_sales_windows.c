@@ -511,7 +511,7 @@ static void a_window_that_closes_is_told_once_more_alone(void **unused) {
     assert_int_equal(nrows, 4);
     assert_int_equal(nfinal, 0);
     until = 3;
-    windows_close(w, 1, until);
+    assert_int_equal(windows_close(w, 1, until, 2), until);
     windows_take_changes(w, count_rows, &until);
     assert_int_equal(nrows, 4 + 2);
     assert_int_equal(nfinal, 2);
@@ -523,6 +523,33 @@ static void a_window_that_closes_is_told_once_more_alone(void **unused) {
     windows_take_changes(w, count_rows, &until);
     assert_int_equal(nrows, 4 + 2 + 2);
     assert_int_equal(nfinal, 2 + 1);
+    windows_free(w);
+}
+
+static void windows_close_some_minutes_at_a_time(void **unused) {
+    (void)unused;
+    struct windows *w = windows_new(KEEP);
+    struct sale sale = {
+        .ticket = id_of(1, 1), .order = id_of(2, 1), .version = 1, .currency = {'E', 'U', 'R'}};
+    for (int minute = 100; minute < 200; minute++) {
+        sale.at_ms = minute * MINUTE_MS;
+        sale.version++;
+        assert_int_equal(windows_count(w, &sale), COUNT_NEW);
+    }
+    uint32_t until = 300, from = 0;
+    windows_take_changes(w, count_rows, &until);
+    nrows = nfinal = 0;
+    for (int times = 0; from < until; times++) {
+        int before = nrows;
+        from = windows_close(w, from, until, 30);
+        windows_take_changes(w, count_rows, &from);
+        assert_in_range(nrows - before, 0, 30);
+        assert_in_range(times, 0, 12);
+    }
+    assert_int_equal(nrows, 100);
+    assert_int_equal(nfinal, 100);
+    assert_int_equal(windows_close(w, 150, 152, 1), 151);
+    assert_int_equal(windows_close(w, 151, 152, 0), 152);
     windows_free(w);
 }
 
@@ -541,6 +568,7 @@ int main(void) {
         cmocka_unit_test(records_of_another_format_are_refused),
         cmocka_unit_test(a_promise_counts_once_all_before_it_is_counted),
         cmocka_unit_test(a_window_that_closes_is_told_once_more_alone),
+        cmocka_unit_test(windows_close_some_minutes_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

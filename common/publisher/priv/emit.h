@@ -21,6 +21,7 @@ struct emit_log {
     struct row_map row_map;
     void *event;
     size_t occurred_at; /* where it is in the event */
+    int64_t early_us;   /* as in publisher_log */
 };
 
 struct emit {
@@ -28,7 +29,7 @@ struct emit {
     int nlogs;
     struct producer producer;
     struct log_position position; /* of the last event */
-    int64_t watermark_us;         /* all events before it were said to be published; 0: none were */
+    int64_t watermark_us;         /* all before it, less early_us, were said to be published; 0: none were */
     int64_t late_us;              /* the last watermark that an event came late for: it is logged once */
 };
 
@@ -45,5 +46,5 @@ void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us);
 enum status emit_row(struct emit *e, int log, const struct pgoutput_value *values, int n);
 void emit_commit(struct emit *e, uint64_t end_lsn);
 
-/* Tells everybody that all events before this time are published (watermark.h). */
+/* Tells everybody that all events of transactions that began before this time are published (watermark.h). */
 void emit_watermark(struct emit *e, int64_t time_us);

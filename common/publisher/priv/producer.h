@@ -49,10 +49,10 @@ enum status producer_push(struct producer *p);
 
 /* Asks Kafka where partitions end that this producer is not sure of; waits for a moment at most. */
 void producer_learn_ends(struct producer *p);
-/* Tells of every partition of all logs that it has all events that occurred before this time (unix
- * microseconds), when they are acknowledged. Of one whose end is not known nothing is told. Not waited for:
- * what is lost of it is told again. */
-void producer_tell_watermark(struct producer *p, int64_t time_us);
+/* Tells of each partition of a log's topic that it has all events that occurred before this time (unix
+ * microseconds), when they are acknowledged. Nothing is told of one whose end is not known, nor while Kafka
+ * takes no watermarks. Not waited for: what is lost of it is told again. */
+void producer_tell_watermark(struct producer *p, int log, int64_t time_us);
 
 int producer_fd(const struct producer *p); /* readable when producer_poll has something to do */
 void producer_poll(struct producer *p);    /* takes acknowledgements in */

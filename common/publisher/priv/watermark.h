@@ -9,7 +9,7 @@
  *
  * What it takes on trust: whoever writes events does it as this role, a session of Postgres does not stand
  * still for a second between taking a transaction's time and showing it, and the server's clock is not set
- * back. An event that comes late all the same is counted (emit.c). */
+ * back. An event that comes late all the same is counted (emit.c), as long as the same process publishes. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -24,11 +24,12 @@
 
 struct watermark {
     PGconn *conn;
-    bool asked;        /* an answer is on its way */
-    int64_t due_us;    /* to look again, by the monotonic clock */
-    int64_t since_us;  /* the server's clock at the first look */
-    int64_t looked_us; /* and at the last one; 0: there was none */
-    int64_t next_us;   /* what can be told once lsn is acknowledged; 0: nothing */
+    bool asked;             /* an answer is on its way */
+    int64_t due_us;         /* to look again, by the monotonic clock */
+    int64_t since_us;       /* the server's clock at the first look */
+    int64_t looked_us;      /* and at the last one; 0: there was none */
+    int64_t looked_mono_us; /* that one by the monotonic clock */
+    int64_t next_us;        /* what can be told once lsn is acknowledged; 0: nothing */
     uint64_t lsn;
     int64_t told_us; /* the last that was told; 0: none */
 };
