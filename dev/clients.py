@@ -59,15 +59,20 @@ def _tools():
     return directory
 
 
+def compile_java(classes, libraries, *sources):
+    """By a compiler of its own: where Java is, there may be none."""
+    [compiler] = _tools().glob("tools/ecj-*.jar")
+    _run(program("java"), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-proc:none", "-d", classes,
+         "-cp", libraries, *sources, at=ROOT)
+
+
 def _java(here):
     tools = _tools()
     [generator] = tools.glob("tools/openapi-generator-cli-*.jar")
-    [compiler] = tools.glob("tools/ecj-*.jar")
     _run(program("java"), "-jar", generator, "generate", "-i", OPENAPI, "-g", "java", "--library", "native", "-o", here / "client",
          "--global-property", "models,apis,supportingFiles,modelTests=false,apiTests=false,modelDocs=false,apiDocs=false", at=here)
     sources = sorted((here / "client/src/main").rglob("*.java"))
-    _run(program("java"), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-proc:none", "-d", here / "classes",
-         "-cp", ":".join(map(str, tools.glob("libraries/*.jar"))), here / "Buy.java", *sources, at=here)
+    compile_java(here / "classes", ":".join(map(str, tools.glob("libraries/*.jar"))), here / "Buy.java", *sources)
 
 
 def _typescript(here):
