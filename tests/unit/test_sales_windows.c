@@ -118,7 +118,8 @@ static void assert_rows_are_right(void) {
             assert_int_equal(said[t][m], any);
             if (!any) continue;
             row.currency = rows[t][m].currency;
-            assert_memory_equal(&row, &rows[t][m], sizeof row);
+            /* What follows the last field is anything. */
+            assert_memory_equal(&row, &rows[t][m], offsetof(struct sales_event, final) + sizeof row.final);
         }
 }
 
