@@ -111,6 +111,7 @@ static int64_t left_to_read(const void *sales) {
             left += p->end - p->position;
     }
     metric_set(M_SALES_REBUILD_LEFT, left);
+    if (left == 0) partitions_measure(&x->partitions); /* before it says that it is ready */
     return left;
 }
 

@@ -1,12 +1,6 @@
 """streams/sales from outside: what it says on `sales-by-minute` about what is on `orders`, whatever happens to it meanwhile."""
-import collections
 import concurrent.futures
-import datetime
-import os
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -18,12 +12,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from shopping import Shopping
 import support
-from support import ROOT, Replica, wait_until
+from support import Replica, wait_until
 from tally import MINUTE, NAMES, SOON_VOID, Crowd, Market, Tally, event, expected
-
-sys.path.append(str(ROOT / "dev"))
-import clients
-import fetch
 
 NOON = (time.time_ns() // 1_000_000 - 3_600_000) // MINUTE * MINUTE  # an hour ago or so
 
@@ -149,30 +139,6 @@ def test_what_is_told_of_a_final_minute_all_the_same_corrects_it(stack, tally):
     wait_until(lambda: final(2), "its row is final", pause=0)
     stack.topic("orders").produce(late)
     wait_until(lambda: final(3), "and again, with one more", pause=0)
-
-
-def test_a_client_in_java_ends_minutes_by_the_promises(stack, tmp_path):
-    """examples/Minutes.java: of a minute of yesterday, which is over."""
-    order, seat, at = uuid.uuid4(), uuid.uuid4(), NOON - 24 * 60 * MINUTE
-    told = [event(order, seat, 1, "OrderCreated", at), event(order, seat, 2, "OrderCompleted", at + MINUTE - 1)]
-    stack.topic("orders").produce(*told, told[1])
-    fetch.fetch_plugins()
-    libraries = ":".join(map(str, [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]))
-    clients.compile_java(tmp_path, libraries, ROOT / "examples/Minutes.java")
-    counts = collections.Counter()
-    minute = datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ ")
-
-    def said(example):
-        line = example.stdout.readline()
-        if line.startswith(minute):
-            counts.update({type: int(n) for type, n in re.findall(r"(\w+)=(\d+)", line)})
-        return counts == {"OrderCreated": 1, "OrderCompleted": 1}
-    with subprocess.Popen(["java", "-cp", f"{libraries}:{tmp_path}", "Minutes"], env={**os.environ, **stack.env}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as example:
-        try:
-            wait_until(lambda: said(example), "it says what happened in the minute", pause=0)
-        finally:
-            example.kill()
 
 
 # --- whatever happens to it ---
