@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -76,9 +77,15 @@ def show(text):
         sys.stdout.flush()
 
 
+# How pytest and ctest name a test that failed, in what they say at the end.
+FAILURE = re.compile(r"(?:FAILED|ERROR) (\S+::\S+)|\s*\d+ - (\S+) \(\w[\w ]*\)$")
+MOST_NAMED = 8
+
+
 def follow(command, closing, **environment):
-    """Runs command, shows its output as it comes, and returns its last line that contains `closing`."""
-    lines = [""]
+    """Runs command, shows its output as it comes, and returns its last line in which `closing` is found. If it fails that line and the names of the
+    tests that failed are why."""
+    lines, failures = [""], []
     with held_back() as came:
         runner = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True, errors="replace", start_new_session=True, env={**os.environ, **environment})
@@ -86,15 +93,17 @@ def follow(command, closing, **environment):
         def read():
             for line in runner.stdout:
                 show(line)
-                if closing in line:
+                if re.search(closing, line):
                     lines.append(line.strip("= \n"))
+                elif failure := FAILURE.match(line):
+                    failures.append(failure[1] or failure[2])
         shown = threading.Thread(target=read, daemon=True)
         shown.start()
         # As Ctrl-C does in a terminal: tests clean up.
         code = await_end(runner, came, lambda number: tell_all(runner, number if number == signal.SIGKILL else signal.SIGINT))
     shown.join(10)  # not to the end of the pipe: what a test left behind may hold it open
     if code != 0:
-        raise PartFailed(lines[-1] or f"exit {code}")
+        raise PartFailed(": ".join([lines[-1] or f"exit {code}", *([" ".join(failures[:MOST_NAMED])] if failures else [])]))
     return lines[-1]
 
 
@@ -162,7 +171,7 @@ def pytest(part, names, workers, *words):
     """What hangs is ended and shown with its stack: a run that never ends says nothing."""
     with stacks_of_tests() as states:
         return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", "-p", "no:schemathesis",
-                       *words, "-k", " or ".join(names), ROOT / "tests" / part], " in ", ONSALE_TEST_STATES=str(states))
+                       *words, "-k", " or ".join(names), ROOT / "tests" / part], r"[a-z] in \d[\d.]*s", ONSALE_TEST_STATES=str(states))
 
 
 def quick_directory():
@@ -266,6 +275,13 @@ def test(options):
         return 128 + signalled.args[0]
 
 
+def forget_clocks():
+    """What libfaketime leaves in memory of a process that is killed. The next process of that number would not start."""
+    for file in pathlib.Path("/dev/shm").glob("*faketime_s[eh]m_*"):
+        if not pathlib.Path("/proc", file.name.rpartition("_")[2]).exists():
+            file.unlink(missing_ok=True)
+
+
 def one(part, names, of_chaos):
     say(f"test {part} {' '.join(names)}".rstrip())
     began, failed = time.monotonic(), False
@@ -273,6 +289,8 @@ def one(part, names, of_chaos):
         said = PARTS[part](names, **of_chaos) if part == "chaos" else PARTS[part](names)
     except (PartFailed, Failed) as reason:
         said, failed = f"FAILED: {reason}", True
+    finally:
+        forget_clocks()
     say(f"{part}: {said}; all of it took {(time.monotonic() - began) / 60:.1f} minutes")
     print(f"{part}: {said}")
     return 1 if failed else 0

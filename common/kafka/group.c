@@ -16,7 +16,7 @@ static const uint64_t one = 1;
 enum {
     FETCH_ON_MS = 10,
     /* A partition that is placed while an answer is awaited is fetched behind it. */
-    LONGEST_FETCH_MS = 250,
+    LONGEST_FETCH_MS = 500,
     ALONE_FIRST_MS = 1000, /* each try also makes the other partitions fetch again */
     ALONE_MOST_MS = 10000,
     ALONE_TOGETHER_MS = 250, /* those whose pauses end so soon are tried together */

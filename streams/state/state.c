@@ -17,9 +17,9 @@ enum {
 static int64_t commit_ms, keep_ms;
 
 const struct config_var state_config[] = {
-    {"COMMIT_INTERVAL", CONFIG_DURATION, &commit_ms, "100ms",
-     "How long changes are gathered before what follows from them is published, in one transaction", 1,
-     10000},
+    /* Each transaction costs the broker a batch and a marker in each partition that it writes to. */
+    {"STATE_INTERVAL", CONFIG_DURATION, &commit_ms, "500ms",
+     "How long changes are gathered before their copies are published, in one transaction", 1, 10000},
     {"STATE_KEEP", CONFIG_DURATION, &keep_ms, "35d",
      "How long the version of what changed is remembered. Longer than topics and event logs are kept", 60000,
      INT64_C(3650) * 86400 * 1000},

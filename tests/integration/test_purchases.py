@@ -423,20 +423,35 @@ def test_two_in_a_batch_want_the_same_place(stack, hall):
     assert batch.verdicts({"tickets": [first]}, {"quantity": 5}, {"quantity": 6}) == {1: "placed", 2: "placed", 3: "placed"}
 
 
-def test_a_rival_by_id_harms_one_request_alone(stack, hall, buyer):
-    """He is not done yet, so nobody sees that he has the place; the index does."""
-    batch, ticket = Batch(stack, hall), hall.ticket("Stalls", "B", 3)
+def verdicts_beside_a_rival(batch, ticket, *wishes):
+    """He is not done yet, so nobody sees that he has the ticket; the index does. The batch waits for him."""
     waiting = "select 1 from pg_stat_activity where wait_event = 'transactionid' and query like '%%write_purchases%%'"
     with batch.connect() as rival, batch.connect() as observer, ThreadPoolExecutor(1) as pool:
         observer.autocommit = True
         begin_order(rival, ticket)
-        asked = pool.submit(batch.verdicts, {"quantity": 6}, {"tickets": [ticket]}, {"quantity": 2})
+        asked = pool.submit(batch.verdicts, *wishes)
         try:
             wait_until(lambda: asked.done() or observer.execute(waiting).fetchall(), "the batch waits for him")
         finally:
             rival.commit()
-        assert asked.result() == {1: "placed", 2: "reserved", 3: "placed"}
+        verdicts = asked.result()
         rival.execute("delete from orders where ticket_id = %s", [ticket])
+        return verdicts
+
+
+def test_a_rival_by_id_harms_one_request_alone(stack, hall):
+    batch, ticket = Batch(stack, hall), hall.ticket("Stalls", "B", 3)
+    assert verdicts_beside_a_rival(batch, ticket, {"quantity": 6}, {"tickets": [ticket]}, {"quantity": 2}) == {
+        1: "placed", 2: "reserved", 3: "placed"}
+
+
+def test_after_a_rival_nobody_who_holds_a_ticket_waits_for_another(stack, hall, seller):
+    """Requests are then placed in the order in which they came, which is not that of their tickets: whoever has the second of two, and
+    waits for the first, could wait for one who has the first and waits for the second."""
+    tickets = sorted(list_ticket(stack, seller)["id"] for _ in range(3))
+    wishes = [{"tickets": [tickets[n]]} for n in (0, 2, 1)]
+    assert verdicts_beside_a_rival(Batch(stack, hall), tickets[0], *wishes, {"quantity": 2}) == {
+        1: "reserved", 2: "placed", 3: "again", 4: "placed"}
 
 
 def test_near_the_end_one_looks_for_all(stack, venue, people):

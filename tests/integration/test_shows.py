@@ -456,6 +456,10 @@ def test_seats_of_a_draft(seller, other, anybody):
     for who in (other, anybody):
         refused(who.get(path), 404)
     assert seller.get(path).headers["Cache-Control"] == "private, max-age=1"
+    ticket = f"/api/tickets/{place_id(area, 0, 0)}"
+    refused(anybody.get(ticket), 404)
+    wait_until(lambda: seller.post(f"/api/shows/{show['id']}/announce").status_code == 200, "it is announced")
+    assert anybody.get(ticket).status_code == 200
 
 
 # --- places as tickets ---
