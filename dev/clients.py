@@ -12,7 +12,7 @@ OPENAPI = ROOT / "schemas/openapi.yaml"
 
 
 def java():
-    tools, made = _tools(), _made("java", _java)
+    tools, made = java_tools(), _made("java", _java)
     return [program("java"), "-cp", f"{made}/classes:{tools}/libraries/*", "Buy"]
 
 
@@ -49,7 +49,7 @@ def _run(*command, at, **more):
         raise Failed(f"failed: {' '.join(map(str, command))}\n{done.stdout[-8000:]}")
 
 
-def _tools():
+def java_tools():
     pom = SOURCE / "java/pom.xml"
     directory = cache_dir() / f"openapi-generator-{fetch.version(pom)}"
     if not directory.exists():
@@ -59,20 +59,18 @@ def _tools():
     return directory
 
 
-def compile_java(classes, libraries, *sources):
-    """By a compiler of its own: where Java is, there may be none."""
-    [compiler] = _tools().glob("tools/ecj-*.jar")
-    _run(program("java"), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-proc:none", "-d", classes,
-         "-cp", libraries, *sources, at=ROOT)
+def compile_java(sources, libraries, into):
+    [compiler] = java_tools().glob("tools/ecj-*.jar")
+    _run(program("java"), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-nowarn", "-proc:none", "-d", into / "classes",
+         "-cp", ":".join(map(str, libraries)), *sources, at=into)
 
 
 def _java(here):
-    tools = _tools()
+    tools = java_tools()
     [generator] = tools.glob("tools/openapi-generator-cli-*.jar")
     _run(program("java"), "-jar", generator, "generate", "-i", OPENAPI, "-g", "java", "--library", "native", "-o", here / "client",
          "--global-property", "models,apis,supportingFiles,modelTests=false,apiTests=false,modelDocs=false,apiDocs=false", at=here)
-    sources = sorted((here / "client/src/main").rglob("*.java"))
-    compile_java(here / "classes", ":".join(map(str, tools.glob("libraries/*.jar"))), here / "Buy.java", *sources)
+    compile_java([here / "Buy.java", *sorted((here / "client/src/main").rglob("*.java"))], tools.glob("libraries/*.jar"), here)
 
 
 def _typescript(here):

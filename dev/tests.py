@@ -254,8 +254,8 @@ def asked_for(words):
     return {part: [] if "" in names else names for part, names in wanted.items()}
 
 
-# The longest begins, and the others pass by beside it: each leaves the cores idle for a part of its time.
-FIRST, AT_ONCE = "integration", min(2, os.cpu_count())
+# The longest begin, and the others pass by beside them: each leaves the cores idle for a part of its time, and more so if it is alone at the end.
+LONGEST, AT_ONCE = ("integration", "deploy", "browser"), min(2, os.cpu_count())
 
 
 def option(name):
@@ -299,7 +299,7 @@ def one(part, names, of_chaos):
 def several(wanted, of_chaos):
     """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file, and its last line
     is shown once a minute."""
-    waiting = sorted(wanted, key=lambda part: part != FIRST)
+    waiting = sorted(wanted, key=lambda part: LONGEST.index(part) if part in LONGEST else len(LONGEST))
     running, closing, failed, told, next_word = {}, {}, False, 0, time.monotonic() + 60
     with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
         while running or (waiting and not came):

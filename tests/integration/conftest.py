@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from kept_ground import Ground
 from support import FRUGAL, common_stack, stacks
 from webs import running
 
@@ -29,16 +30,29 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: (item.path not in own, item.path.name not in LONG, tests[item.path]))
 
 
+def pytest_runtest_logreport(report):
+    if report.failed:
+        Ground.failures += 1
+
+
+@pytest.fixture(scope="session")
+def kept_ground():
+    """For one stack after the other."""
+    ground = Ground()
+    yield ground
+    ground.end()
+
+
 @pytest.fixture(scope="module")
-def make_stack():
+def make_stack(kept_ground):
     """For the tests of one file: stacks that nobody uses any more would slow the others down."""
-    with stacks(**FRUGAL) as make:
+    with stacks(ground=kept_ground, **FRUGAL) as make:
         yield make
 
 
 @pytest.fixture(scope="session")
-def stack():
-    with common_stack() as stack:
+def stack(kept_ground):
+    with common_stack(kept_ground) as stack:
         yield stack
 
 

@@ -126,9 +126,13 @@ class Stack:
         self.env = dict(line.split("=", 1) for line in self.onsale("env").splitlines() if "=" in line)
         return self
 
-    def stop(self):
+    def leave(self):
+        """Nobody asks it any more."""
         if self.env:
             topics.forget(self.env)
+
+    def stop(self):
+        self.leave()
         self.onsale("stop", check=False, start_new_session=True)  # another Ctrl-C does not reach it
 
     @property
@@ -235,14 +239,15 @@ FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s"}
 
 
 @contextlib.contextmanager
-def stacks(tree=ROOT, **settings):
+def stacks(tree=ROOT, ground=None, last=False, **settings):
     """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run.
-    tree: the checkout that it is made of."""
+    tree: the checkout that it is made of. ground: what those without words stand on (kept_ground.py). last: nobody will after this."""
     started = []
 
     def make(*words, **environment):
-        stack = Stack(fresh_state(), **{**settings, **environment})
-        stack.tree = tree
+        stands = ground is not None and not words
+        stack = Stack(ground.take() if stands else fresh_state(), **{**settings, **environment, **(ground.settings() if stands else {})})
+        stack.tree, stack.stands = tree, stands
         started.append(stack)
         return stack.start(*words)
 
@@ -250,14 +255,16 @@ def stacks(tree=ROOT, **settings):
         yield make
     finally:
         for stack in started:
-            stack.stop()
-            shutil.rmtree(stack.state, ignore_errors=True)
+            stack.leave()
+            if not (stack.stands and stack.env and not last and ground.keep(stack.state)):
+                stack.stop()
+                shutil.rmtree(stack.state, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def common_stack():
+def common_stack(ground=None):
     """What most tests share. Sign-in limits are off, and a password's hash costs a quarter of what it should."""
-    with stacks(**FRUGAL) as make:
+    with stacks(ground=ground, last=True, **FRUGAL) as make:
         yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
 
 

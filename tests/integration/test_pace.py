@@ -11,7 +11,7 @@ import requests
 
 from money import check_books
 from sandbox import Books
-from support import DEADLINE, FRUGAL, ROOT, Replica, User, list_ticket, stacks, wait_until
+from support import DEADLINE, ROOT, Replica, User, list_ticket, wait_until
 from test_payment_returns import a_return, statement
 from test_payment_rules import USER, charge, database, events, order_event, row, tell
 
@@ -339,9 +339,8 @@ BUYERS, EACH, HOLD = 20, 10, 15
 
 
 @pytest.fixture(scope="module")
-def stack():
-    with stacks(**FRUGAL) as make:
-        yield make(STRIPE_RATE="20", HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS="1", HASH_MEMORY="16")
+def stack(make_stack):
+    return make_stack(STRIPE_RATE="20", HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS="1", HASH_MEMORY="16")
 
 
 def buy(stack, buyer, at, ticket):

@@ -302,8 +302,8 @@ def test_example_of_python(shopped, ask, tmp_path):
 
 def test_example_of_java(shopped, tmp_path):
     """By the promises on the topic `watermarks` each minute is said when it is over, and has all that happened."""
-    libraries = ":".join(map(str, [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]))
-    clients.compile_java(tmp_path, libraries, ROOT / "examples/Minutes.java")
+    libraries = [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]
+    clients.compile_java([ROOT / "examples/Minutes.java"], libraries, tmp_path)
     happened = {(str(e["id"]), e["version"]): (e["occurredAt"].strftime("%Y-%m-%dT%H:%M:00Z"), e["type"]) for e in shopped.topic("orders").events()}
     wanted, counts = collections.Counter(happened.values()), collections.Counter()
 
@@ -311,7 +311,7 @@ def test_example_of_java(shopped, tmp_path):
         minute, _, types = example.stdout.readline().partition(" ")
         counts.update({(minute, type): int(n) for type, n in re.findall(r"(\w+)=(\d+)", types)})
         return counts == wanted
-    with subprocess.Popen(["java", "-cp", f"{libraries}:{tmp_path}", "Minutes"], env=shopped.environment | shopped.env, text=True,
+    with subprocess.Popen(["java", "-cp", ":".join(map(str, [tmp_path / "classes", *libraries])), "Minutes"], env=shopped.environment | shopped.env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as example:
         try:
             wait_until(lambda: said(example), "each minute is said as it was", pause=0)

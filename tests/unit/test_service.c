@@ -452,9 +452,23 @@ static void a_stream_refuses_a_setting(void **state) {
     expect_refused(EX_CONFIG, "things: Kafka property x: no such property\n");
 }
 
+/* Accepts connections and says nothing: clients of it have nothing to log. */
+static int silent_broker(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    char address[32];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(fd, (struct sockaddr *)&at, size), errno);
+    assert_return_code(listen(fd, 8), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&at, &size), errno);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    setenv("KAFKA_BROKERS", address, 1);
+    return fd;
+}
+
 static void a_publisher_refuses_a_setting(void **state) {
     (void)state;
-    setenv("KAFKA_BROKERS", "b:1", 1);
+    int broker = silent_broker();
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
     setenv("RDKAFKA_ACKS", "0", 1);
     struct service publishing = service;
@@ -464,6 +478,7 @@ static void a_publisher_refuses_a_setting(void **state) {
     expect_refused(EX_CONFIG,
                    "things: Kafka property acks must stay -1: unset the RDKAFKA_ variable that says 0\n");
     unsetenv("RDKAFKA_ACKS");
+    close(broker);
 }
 
 static void bind_nothing(struct sql_params *item, const void *event, struct str traceparent) {
