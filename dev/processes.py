@@ -273,7 +273,7 @@ def connect(state):
     port = state.ports[CONNECT]
     environment = base_environment() | {
         "KAFKA_BROKERS": brokers(state), "CONNECT_LISTENER": f"http://127.0.0.1:{port}",
-        "REGISTRY_API_URL": f"http://127.0.0.1:{state.ports['registry']}/apis/registry/v2",
+        "REGISTRY_API_URL": registry_api_url(state),
         "WAREHOUSE_JDBC_URL": f"jdbc:postgresql://127.0.0.1:{state.ports[POSTGRES]}/{WAREHOUSE}?stringtype=unspecified&reWriteBatchedInserts=true",
         "WAREHOUSE_USER": WAREHOUSE, "WAREHOUSE_PASSWORD": state.password,
     }
@@ -453,3 +453,7 @@ def brokers(state):
 
 def registry_url(state):
     return f"http://127.0.0.1:{state.ports['registry']}/apis/ccompat/v7"
+
+
+def registry_api_url(state):
+    return f"http://127.0.0.1:{state.ports['registry']}/apis/registry/v2"

@@ -13,6 +13,7 @@
 #include "admin.h"
 #include "clock.h"
 #include "dead_letters.h"
+#include "events.h"
 #include "h2o_compat.h"
 #include "session_ends.h"
 #include "thread.h"
@@ -164,6 +165,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .registry_url = p->settings->registry_url,
                                                         .logs = s->publishes,
                                                         .retention_ms = p->settings->event_retention_ms,
+                                                        .watermarks = &topic_watermarks,
                                                         .copies = (int)p->settings->event_copies},
                             w);
         if (p->publisher == NULL) die(s, EX_CONFIG, w->text);

@@ -168,3 +168,4 @@ create table if not exists ticket_sales (
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (ticket_id, minute)
 );
+alter table ticket_sales add column if not exists final boolean;

@@ -49,15 +49,16 @@ static void stop(void *state) {
 }
 
 int main(int argc, char **argv) {
-    return service_main(argc, argv,
-                        &(struct service){
-                            .name = "auth",
-                            .config = auth_config,
-                            .schema = &auth_schema,
-                            .statements = auth_statements,
-                            .routes = auth_routes,
-                            .publishes = (const struct publisher_log[]){{"user_events", &topic_users}, {0}},
-                            .start = start,
-                            .stop = stop,
-                        });
+    return service_main(
+        argc, argv,
+        &(struct service){
+            .name = "auth",
+            .config = auth_config,
+            .schema = &auth_schema,
+            .statements = auth_statements,
+            .routes = auth_routes,
+            .publishes = (const struct publisher_log[]){{.table = "user_events", .topic = &topic_users}, {0}},
+            .start = start,
+            .stop = stop,
+        });
 }

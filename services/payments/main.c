@@ -55,19 +55,24 @@ static void stop(void *state) {
     charge_worker_free(payments.worker);
 }
 
+/* write_charges.sql tells of a payment since when it waits. */
+static const struct publisher_log payments_logs[] = {
+    {.table = "payment_events", .topic = &topic_payments, .early_ms = 10000},
+    {0},
+};
+
 int main(int argc, char **argv) {
-    return service_main(
-        argc, argv,
-        &(struct service){
-            .name = "payments",
-            .config = payments_config,
-            .schema = &payments_schema,
-            .statements = payments_statements,
-            .routes = payments_routes,
-            .publishes = (const struct publisher_log[]){{"payment_events", &topic_payments}, {0}},
-            .reactions = payments_reactions,
-            .gather_ms = 20,
-            .start = start,
-            .stop = stop,
-        });
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "payments",
+                            .config = payments_config,
+                            .schema = &payments_schema,
+                            .statements = payments_statements,
+                            .routes = payments_routes,
+                            .publishes = payments_logs,
+                            .reactions = payments_reactions,
+                            .gather_ms = 20,
+                            .start = start,
+                            .stop = stop,
+                        });
 }

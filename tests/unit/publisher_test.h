@@ -48,7 +48,7 @@ static inline int setup(void **state) {
     topic.partitions = PARTITIONS;
     more = topic;
     more.name = "more";
-    logs[0] = (struct publisher_log){"user_events", &topic};
+    logs[0] = (struct publisher_log){.table = "user_events", .topic = &topic};
     logs[1] = (struct publisher_log){0};
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
     kafka = rd_kafka_mock_cluster_new(rk, 1);

@@ -476,8 +476,8 @@ static void a_publisher_refuses_a_setting(void **state) {
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
     setenv("RDKAFKA_ACKS", "0", 1);
     struct service publishing = service;
-    publishing.publishes =
-        (const struct publisher_log[]){{"thing_events", &(const struct topic){.name = "things"}}, {0}};
+    publishing.publishes = (const struct publisher_log[]){
+        {.table = "thing_events", .topic = &(const struct topic){.name = "things"}}, {0}};
     running = &publishing;
     expect_refused(EX_CONFIG,
                    "things: Kafka property acks must stay -1: unset the RDKAFKA_ variable that says 0\n");
