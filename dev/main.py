@@ -176,7 +176,7 @@ def env(options):
     state, ports = stack.state, stack.state.ports
     values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir,
               "KAFKA_BROKERS": processes.brokers(state),
-              "SCHEMA_REGISTRY_URL": processes.registry_url(state),
+              "SCHEMA_REGISTRY_URL": processes.registry_url(state), "REGISTRY_API_URL": processes.registry_api_url(state),
               "POSTGRES_URL": processes.superuser_url(state, processes.POSTGRES)}
     for name in stack.own:
         prefix = name.upper().replace("-", "_")

@@ -273,7 +273,7 @@ def connect(state):
     port = state.ports[CONNECT]
     environment = base_environment() | {
         "KAFKA_BROKERS": brokers(state), "CONNECT_LISTENER": f"http://127.0.0.1:{port}",
-        "REGISTRY_API_URL": f"http://127.0.0.1:{state.ports['registry']}/apis/registry/v2",
+        "REGISTRY_API_URL": registry_api_url(state),
         "WAREHOUSE_JDBC_URL": f"jdbc:postgresql://127.0.0.1:{state.ports[POSTGRES]}/{WAREHOUSE}?stringtype=unspecified&reWriteBatchedInserts=true",
         "WAREHOUSE_USER": WAREHOUSE, "WAREHOUSE_PASSWORD": state.password,
     }
@@ -339,7 +339,7 @@ WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROK
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
-SUITABLE = {"LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
+SUITABLE = {"CORE_DUMPS": "true", "LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
 
 
 def found(kind):
@@ -453,3 +453,7 @@ def brokers(state):
 
 def registry_url(state):
     return f"http://127.0.0.1:{state.ports['registry']}/apis/ccompat/v7"
+
+
+def registry_api_url(state):
+    return f"http://127.0.0.1:{state.ports['registry']}/apis/registry/v2"

@@ -250,8 +250,8 @@ def topic_name(entry):
 
 def topic(where, entry, record):
     key, kind = record.index(entry["key"], where), record.index("type", where)
-    if record.fields[key].kind != "AVRO_UUID" or record.fields[kind].kind != "AVRO_ENUM":
-        fail(where, f"{entry['name']}: the key is a uuid, and the field type an enum")
+    if record.fields[key].kind not in ("AVRO_UUID", "AVRO_STRING") or record.fields[kind].kind != "AVRO_ENUM":
+        fail(where, f"{entry['name']}: the key is a uuid or a string, and the field type an enum")
     return (f"const struct topic {topic_name(entry)} = "
             f'{{"{entry["name"]}", &{record.c_name}_avro, {key}, {kind}, {int(entry["partitions"])}}};')
 

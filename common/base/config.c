@@ -5,6 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mem.h"
+
+enum { MAX_NAME = 64, MAX_SECRET = 4096 };
+
 /* What a value is refused with: long enough for any range. */
 struct refusal {
     char text[160];
@@ -112,12 +116,50 @@ static bool store(const struct config_var *v, const char *text) {
     return false;
 }
 
+const char *config_read_secret(const char *path, struct why *w) {
+    char text[MAX_SECRET];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        why(w, ST_NOT_FOUND, "%s: %m", path);
+        return NULL;
+    }
+    size_t n = fread(text, 1, sizeof text, file);
+    bool whole = !ferror(file) && n < sizeof text && memchr(text, '\0', n) == NULL;
+    fclose(file);
+    while (whole && n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    if (!whole || n == 0) {
+        why(w, ST_INVALID, "%s: must have a text of less than %d bytes", path, MAX_SECRET);
+        return NULL;
+    }
+    text[n] = '\0';
+    return mem_strdup(text);
+}
+
+/* NAME= is how a deployment leaves a setting out. */
+static const char *from_environment(const char *name) {
+    const char *text = getenv(name);
+    return text != NULL && *text == '\0' ? NULL : text;
+}
+
+static enum status find(const struct config_var *v, const char **text, struct why *w) {
+    char name[MAX_NAME];
+    struct why reason;
+    *text = from_environment(v->name);
+    snprintf(name, sizeof name, "%s_FILE", v->name);
+    const char *path = v->kind == CONFIG_SECRET ? from_environment(name) : NULL;
+    if (path == NULL) return ST_OK;
+    if (*text != NULL) return why(w, ST_INVALID, "%s: give either it or %s", v->name, name);
+    *text = config_read_secret(path, &reason);
+    return *text != NULL ? ST_OK : why(w, ST_INVALID, "%s: %s", name, reason.text);
+}
+
 static enum status load(const struct config_var *v, struct why *w) {
-    const char *text = getenv(v->name);
+    const char *text;
     struct refusal wanted;
     describe(v, &wanted);
-    if (text == NULL || *text == '\0')
-        text = v->fallback; /* NAME= is how a deployment leaves a setting out */
+    if (find(v, &text, w) != ST_OK) return ST_INVALID;
+    if (text == NULL) text = v->fallback;
     if (text == NULL) return why(w, ST_INVALID, "%s: must be given: %s (%s)", v->name, wanted.text, v->help);
     if (store(v, text)) return ST_OK;
     return why(w, ST_INVALID, "%s: must be %s, got \"%s\"", v->name, wanted.text, text);

@@ -73,13 +73,17 @@ void http_drain(struct http *http, int timeout_ms);
 void http_free(struct http *http); /* ends the threads; req_resume must not be called any more */
 
 /* --- reading a request --- */
-const struct identity *req_user(
-    struct req *rq); /* NULL when not signed in; checked on first use on routes without ROUTE_SESSION */
+/* NULL when not signed in; checked on first use on routes without ROUTE_SESSION. A session in a cookie counts
+ * for what our own pages send, and no page at all (req_from_here); what only reads may also come by a link.
+ */
+const struct identity *req_user(struct req *rq);
+bool req_get_token(const struct req *rq, struct str *out); /* that this session came with, good or not */
 struct uuid req_path_uuid(const struct req *rq, int index);
 struct str req_path_text(
     struct req *rq, int index); /* of {text} segments, in the request's arena; only while the handler runs */
 bool req_header(const struct req *rq, const char *lower_name, struct str *out);
-bool req_get_cookie(const struct req *rq, const char *name, struct str *out); /* the first of that name */
+/* The first of that name, which req_set_cookie set: with `__Host-` before it if cookies are secure. */
+bool req_get_cookie(const struct req *rq, const char *name, struct str *out);
 struct str req_host(const struct req *rq);   /* as the client named us, with the port if it did */
 struct str req_target(const struct req *rq); /* path and query as they came; empty once the client has left */
 /* Percent-decoded, in the request's arena; the first of that name. May be any bytes: utf8_valid tells whether
@@ -99,7 +103,7 @@ bool req_idempotency_key(struct req *rq, struct str *out);
 struct str req_traceparent(const struct req *rq); /* ours: the caller's trace, a span of our own */
 struct str req_client_address(struct req *rq);    /* the last hop that is not a trusted proxy */
 struct str req_raw_body(const struct req *rq);
-/* Whether a form was sent by a page of this site, as far as the browser says it. */
+/* Whether this was sent by a page of this site, or by no page, as far as the browser says it. */
 bool req_from_here(const struct req *rq);
 
 /* --- state that lives as long as the request --- */
@@ -151,11 +155,17 @@ int req_thread(const struct req *rq); /* which of them a request is on, from 0 *
  * of these calls and those of req_resume. */
 void http_tell(struct http *http, int thread, void (*then)(void *arg), void *arg);
 
+/* From any thread, as http_tell: these sessions have ended, and whoever comes with one is signed in no more.
+ */
+void http_end_sessions(struct http *http, const struct session_end *ends, int count);
+/* For what lasts: whether who is asking still is who he was (req_user). */
+bool req_still_signed_in(struct req *rq);
+
 /* --- answering, once --- */
 struct json *req_json(struct req *rq); /* the writer of this request's answer */
 void req_set_header(struct req *rq, const char *lower_name, struct str value); /* value is copied */
 void req_set_cookie(struct req *rq, const char *name, struct str value,
-                    int64_t max_age_s); /* HttpOnly, SameSite=Lax, Secure; 0: clears */
+                    int64_t max_age_s); /* HttpOnly, SameSite=Lax; if secure, Secure and __Host-. 0: clears */
 /* That another page follows the one which ends with `last`: a Link to this route with that cursor, the same
  * limit, and `more` (what else the query says, "&…=…"). Returns the header's value. */
 struct str req_link_next(struct req *rq, const struct req_page *page, struct uuid last, struct str more);

@@ -80,20 +80,11 @@ struct str req_raw_body(const struct req *rq) {
     return rq->h2o == NULL ? (struct str){0} : str_of_iovec(rq->h2o->entity);
 }
 
-bool req_from_here(const struct req *rq) {
-    struct str site, origin;
-    if (req_header(rq, "sec-fetch-site", &site) && !str_eq(site, STR("same-origin"))) return false;
-    if (!req_header(rq, "origin", &origin)) return true;
-    const char *behind = origin.n == 0 ? NULL : memmem(origin.p, origin.n, "://", 3);
-    if (behind == NULL) return false;
-    size_t skip = (size_t)(behind - origin.p) + 3;
-    return str_eq((struct str){origin.p + skip, origin.n - skip}, req_host(rq));
-}
-
-/* application/json with any parameters; nothing said is taken as JSON too. */
+/* application/json with any parameters. Nothing said is taken as JSON too, but not a body from whoever comes
+ * by a cookie: that is what a page of another site can send without being asked what it may (CORS). */
 static bool is_json(const struct req *rq) {
     struct str type;
-    if (!req_header(rq, "content-type", &type)) return true;
+    if (!req_header(rq, "content-type", &type)) return req_raw_body(rq).n == 0 || !req_by_cookie(rq);
     const char *parameters = type.n == 0 ? NULL : memchr(type.p, ';', type.n);
     struct str essence = {type.p, parameters == NULL ? type.n : (size_t)(parameters - type.p)};
     while (essence.n > 0 && isspace((unsigned char)essence.p[essence.n - 1]))

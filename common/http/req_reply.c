@@ -9,6 +9,8 @@
 #include "errors.h"
 #include "h2o_compat.h"
 
+#define HSTS "max-age=31536000" /* browsers use https alone for a year */
+
 struct json *req_json(struct req *rq) {
     return &rq->json;
 }
@@ -50,11 +52,11 @@ struct str req_link_next(struct req *rq, const struct req_page *page, struct uui
 void req_set_cookie(struct req *rq, const char *name, struct str value, int64_t max_age_s) {
     if (rq->h2o == NULL || rq->answered) return;
     struct buf b = {0};
-    buf_printf(&b, "%s=", name);
+    bool secure = rq->thread->http->options.secure_cookies;
+    buf_printf(&b, "%s%s=", req_cookie_prefix(secure), name);
     if (max_age_s > 0) buf_add(&b, value.p, value.n);
     buf_printf(&b, "; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s",
-               (long long)(max_age_s > 0 ? max_age_s : 0),
-               rq->thread->http->options.secure_cookies ? "; Secure" : "");
+               (long long)(max_age_s > 0 ? max_age_s : 0), secure ? "; Secure" : "");
     h2o_mem_pool_t *pool = &rq->h2o->pool;
     h2o_add_header(pool, &rq->h2o->res.headers, H2O_TOKEN_SET_COOKIE, NULL, clean_copy(pool, buf_str(&b)),
                    b.len);
@@ -71,13 +73,15 @@ void req_add_headers(struct req *rq, const char *content_type, size_t bytes) {
     static const h2o_iovec_t trace = {H2O_STRLIT("traceparent")},
                              options = {H2O_STRLIT("x-content-type-options")};
     h2o_headers_t *headers = &rq->h2o->res.headers;
-    h2o_vector_reserve(&rq->h2o->pool, headers, headers->size + 4);
+    h2o_vector_reserve(&rq->h2o->pool, headers, headers->size + 5);
     if (bytes > 0 && h2o_find_header(headers, H2O_TOKEN_CONTENT_TYPE, -1) < 0)
         push_header(headers, &H2O_TOKEN_CONTENT_TYPE->buf, content_type, strlen(content_type));
     if (h2o_find_header(headers, H2O_TOKEN_CACHE_CONTROL, -1) < 0)
         push_header(headers, &H2O_TOKEN_CACHE_CONTROL->buf, H2O_STRLIT("no-store"));
     push_header(headers, &options, H2O_STRLIT("nosniff"));
     push_header(headers, &trace, rq->traceparent, sizeof rq->traceparent);
+    if (rq->thread->http->options.secure_cookies)
+        push_header(headers, &H2O_TOKEN_STRICT_TRANSPORT_SECURITY->buf, H2O_STRLIT(HSTS));
     cors_add_headers(rq->h2o);
 }
 

@@ -49,7 +49,8 @@ struct avro_type {
     size_t (*max_size)(const void *event); /* enough for encode */
 };
 
-/* One topic, from schemas/avro/topics.json. The key is the text of the named uuid field. */
+/* One topic, from schemas/avro/topics.json. The key is the text of the named field, a uuid or a
+ * string. */
 struct topic {
     const char *name; /* the subject is NAME-value */
     const struct avro_type *type;

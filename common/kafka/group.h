@@ -40,6 +40,7 @@ struct group_partition {
     int64_t next;          /* the owner's position: group_fetch begins with it, group_commit commits it */
     int64_t reached;       /* behind the last record taken, by the owner; group_fetch sets it to next */
     int64_t committed;     /* the position that was committed last */
+    int64_t note;          /* a number that was committed with it, as its metadata; 0: none */
     struct backoff alone;  /* failures > 0: its next record cannot be used now (group_hold_one) */
     struct why alone_said; /* about that, the last time; for the owner's log */
     bool left_out;         /* group_fetch did not fetch it */
@@ -92,8 +93,8 @@ bool group_one_due(
     const struct group *g); /* the pause of one that is left out is over: hold and fetch again */
 int group_waiting(const struct group *g); /* how many have a record that cannot be used now */
 
-/* Sets each partition's `next` to what was committed last, or to -1. ST_OK, or ST_LOST: no answer within a
- * few seconds. */
+/* Sets each partition's `next` to what was committed last, or to -1, and its note. ST_OK, or ST_LOST: no
+ * answer within a few seconds. */
 enum status group_committed(struct group *g, struct why *w);
 /* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
 enum status group_ends(struct group *g, int64_t *ends, struct why *w);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mem.h"
@@ -74,11 +75,23 @@ enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *of
     return why(w, ST_LOST, "cannot learn the offsets of a time: %s", rd_kafka_err2str(err));
 }
 
+static void read_notes(struct group *g, const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; i < g->count; i++) {
+        const rd_kafka_topic_partition_t *answer = rd_kafka_topic_partition_list_find(
+            list, group_topic_name(g, &g->partitions[i]), g->partitions[i].partition);
+        char text[24];
+        snprintf(text, sizeof text, "%.*s", (int)answer->metadata_size,
+                 answer->metadata_size > 0 ? (const char *)answer->metadata : "");
+        g->partitions[i].note = strtoll(text, NULL, 10);
+    }
+}
+
 enum status group_committed(struct group *g, struct why *w) {
     if (g->count == 0) return ST_OK;
     rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
     int64_t *committed = mem_alloc((size_t)g->count * sizeof *committed);
     rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, ASK_MS);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) read_notes(g, list);
     err = read_offsets(g, g->partitions, g->count, list, err, committed);
     for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
         g->partitions[i].next = g->partitions[i].committed = committed[i] < 0 ? -1 : committed[i];

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "log.h"
 
 #define ENV_PREFIX "RDKAFKA_"
@@ -72,6 +73,26 @@ static enum status set_all(rd_kafka_conf_t *conf, const struct kafka_property *p
     return ST_OK;
 }
 
+static bool is_known(const rd_kafka_conf_t *conf, const char *property) {
+    size_t size = 0;
+    return rd_kafka_conf_get(conf, property, NULL, &size) == RD_KAFKA_CONF_OK;
+}
+
+/* "sasl.password.file": what is in the file. Newer versions of librdkafka have properties that end like this.
+ */
+static enum status set_value(rd_kafka_conf_t *conf, char *property, const char *value, struct why *w) {
+    char *suffix = strrchr(property, '.');
+    if (suffix == NULL || strcmp(suffix, ".file") != 0 || is_known(conf, property))
+        return set(conf, property, value, w);
+    struct why reason;
+    const char *secret = config_read_secret(value, &reason);
+    if (secret == NULL) return why(w, ST_INVALID, "Kafka property %s: %s", property, reason.text);
+    *suffix = '\0';
+    enum status st = set(conf, property, secret, w);
+    free((char *)secret);
+    return st;
+}
+
 /* "RDKAFKA_SECURITY_PROTOCOL" -> "security.protocol". */
 static enum status set_from_variable(rd_kafka_conf_t *conf, const char *variable, struct why *w) {
     const char *name = variable + strlen(ENV_PREFIX), *equals = strchr(name, '=');
@@ -82,7 +103,7 @@ static enum status set_from_variable(rd_kafka_conf_t *conf, const char *variable
     for (size_t i = 0; i < n; i++)
         property[i] = (char)(name[i] == '_' ? '.' : tolower((unsigned char)name[i]));
     property[n] = 0;
-    return set(conf, property, equals + 1, w);
+    return set_value(conf, property, equals + 1, w);
 }
 
 static enum status set_environment(rd_kafka_conf_t *conf, struct why *w) {

@@ -1,8 +1,8 @@
 /* kafka: what publisher, consumer and streams share of librdkafka: its configuration, logs and errors.
  *
  * Any librdkafka property can be set by an environment variable RDKAFKA_ plus the property in capitals, dots
- * as underscores (RDKAFKA_SECURITY_PROTOCOL=SASL_SSL sets security.protocol); these replace our defaults,
- * except the few that correctness depends on.
+ * as underscores (RDKAFKA_SECURITY_PROTOCOL=SASL_SSL sets security.protocol; RDKAFKA_SASL_PASSWORD_FILE names
+ * a file that has sasl.password); these replace our defaults, except the few that correctness depends on.
  *
  * Clients made here log through log.h. A fatal error (the idempotent producer's guarantee is lost, the group
  * member is fenced) ends the process with exit 70: what is committed stays, and the next start goes on from

@@ -1,6 +1,7 @@
 #include "priv/emit.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -8,12 +9,21 @@
 #include "mem.h"
 #include "priv/publisher_metrics.h"
 
+static size_t offset_of_time(const struct avro_type *type) {
+    for (int i = 0; i < type->nfields; i++)
+        if (strcmp(type->fields[i].name, "occurredAt") == 0) return type->fields[i].offset;
+    abort(); /* every schema of ours has it */
+}
+
 void emit_init(struct emit *e, const struct publisher_log *logs) {
     *e = (struct emit){0};
     for (; logs[e->nlogs].table != NULL; e->nlogs++) {
         const struct publisher_log *log = &logs[e->nlogs];
-        e->logs[e->nlogs] = (struct emit_log){
-            .table = log->table, .topic = log->topic, .event = mem_alloc(log->topic->type->size)};
+        e->logs[e->nlogs] = (struct emit_log){.table = log->table,
+                                              .topic = log->topic,
+                                              .event = mem_alloc(log->topic->type->size),
+                                              .occurred_at = offset_of_time(log->topic->type),
+                                              .early_us = log->early_ms * INT64_C(1000)};
     }
 }
 
@@ -45,6 +55,19 @@ void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us) {
     }
 }
 
+static void note_time(struct emit *e, const struct emit_log *log) {
+    int64_t occurred_us;
+    memcpy(&occurred_us, (const uint8_t *)log->event + log->occurred_at, sizeof occurred_us);
+    int64_t told_us = e->watermark_us - log->early_us;
+    if (occurred_us >= told_us) return;
+    metric_add(M_LATE_EVENTS, 1);
+    if (e->late_us == e->watermark_us) return;
+    e->late_us = e->watermark_us;
+    log_error("publisher",
+              "an event of %s occurred %lld us before the time up to which all were said to be published",
+              log->table, (long long)(told_us - occurred_us));
+}
+
 enum status emit_row(struct emit *e, int number, const struct pgoutput_value *values, int n) {
     struct emit_log *log = &e->logs[number];
     struct why w;
@@ -61,9 +84,17 @@ enum status emit_row(struct emit *e, int number, const struct pgoutput_value *va
         metric_add(M_PUBLISH_SKIPPED, 1);
         return ST_OK;
     }
+    note_time(e, log);
     return producer_send(&e->producer, number, log->event, e->position, traceparent);
 }
 
 void emit_commit(struct emit *e, uint64_t end_lsn) {
     acks_commit(&e->producer.acks, end_lsn);
+}
+
+void emit_watermark(struct emit *e, int64_t time_us) {
+    e->watermark_us = time_us;
+    producer_learn_ends(&e->producer);
+    for (int i = 0; i < e->nlogs; i++)
+        producer_tell_watermark(&e->producer, i, time_us - e->logs[i].early_us);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "events.h"
 #include "kafka.h"
 #include "log.h"
 #include "mem.h"
@@ -24,6 +25,8 @@
 struct producer_partition {
     bool first_sent;
     int64_t known_us; /* the last acknowledgement, by the monotonic clock; 0: none */
+    int64_t end;      /* behind the last event that was acknowledged */
+    bool end_known;
 };
 static const int64_t FORGOTTEN_US = 3600 * INT64_C(1000000); /* much less than that day: it costs nothing */
 
@@ -42,6 +45,12 @@ struct producer_kafka {
     bool closing;
     uint64_t most; /* events on their way at once, since memory was last given back */
     char epoch[24];
+    int64_t epoch_number;
+    rd_kafka_topic_t *watermarks; /* NULL: none are told */
+    int watermarks_partitions;
+    uint8_t watermarks_wire[WIRE_HEADER];
+    int watermarks_unacked;
+    bool watermarks_refused; /* the last one was, and it is logged */
     /* the record being sent */
     bool kept_back;
     struct producer_topic *to;
@@ -66,6 +75,7 @@ static const struct kafka_property properties[] = {
     {"acks", "all", true},
     {"message.timeout.ms", "0", true}, /* never gives up */
     {"partitioner", "murmur2_random", true},
+    {"isolation.level", "read_uncommitted", true}, /* of ends: a foreign transaction that hangs is not one */
     {"linger.ms", "0.5", false},
     {"compression.type", "lz4", false},
     /* Bounds the memory of events on their way; when it is reached, reading from Postgres stops. */
@@ -87,13 +97,31 @@ static void die(const struct producer_topic *t, const char *error) {
     _exit(EX_SOFTWARE);
 }
 
+/* The next one makes good what is lost. */
+static void on_watermark(struct producer_kafka *k, rd_kafka_resp_err_t err) {
+    bool refused = err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (refused && !k->watermarks_refused)
+        log_error("publisher", "Kafka refuses records of topic %s: %s", rd_kafka_topic_name(k->watermarks),
+                  rd_kafka_err2str(err));
+    k->watermarks_refused = refused;
+    k->watermarks_unacked--;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *opaque) {
     (void)rk;
     struct producer *p = opaque;
     if (p->kafka->closing) return;
     struct producer_topic *t = rd_kafka_topic_opaque(record->rkt);
+    if (t == NULL) {
+        on_watermark(p->kafka, record->err);
+        return;
+    }
     if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) die(t, rd_kafka_err2str(record->err));
-    t->partitions[record->partition] = (struct producer_partition){.known_us = clock_mono_us()};
+    struct producer_partition *partition = &t->partitions[record->partition];
+    *partition = (struct producer_partition){.known_us = clock_mono_us(), .end = partition->end};
+    /* Of a repeated request that the broker knew already it does not say the offset. */
+    partition->end_known = record->offset >= 0;
+    if (record->offset >= partition->end) partition->end = record->offset + 1;
     acks_acknowledged(&p->acks, (uint64_t)(uintptr_t)record->_private);
     metric_add(M_PUBLISHED, 1);
 }
@@ -122,6 +150,12 @@ static void close_topic(struct producer_topic *t) {
     free(t->partitions);
 }
 
+static void open_watermarks(struct producer_kafka *k, const struct producer_options *options) {
+    k->watermarks = rd_kafka_topic_new(k->rk, options->watermarks->name, NULL);
+    k->watermarks_partitions = options->watermarks->partitions;
+    wire_header(k->watermarks_wire, options->watermarks_schema_id);
+}
+
 enum status producer_open(struct producer *p, const struct producer_options *options, struct why *w) {
     rd_kafka_conf_t *conf = kafka_conf(options->brokers, properties, w);
     if (conf == NULL) return ST_INVALID;
@@ -134,6 +168,8 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
     for (int i = 0; options->logs[i].table != NULL; i++)
         open_topic(k, &k->topics[i], options->logs[i].topic, options->schema_ids[i]);
     snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
+    k->epoch_number = options->epoch;
+    if (options->watermarks != NULL) open_watermarks(k, options);
     watch(k);
     acks_init(&p->acks);
     return ST_OK;
@@ -149,6 +185,7 @@ void producer_close(struct producer *p) {
     rd_kafka_queue_destroy(k->queue);
     for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++)
         close_topic(&k->topics[i]);
+    if (k->watermarks != NULL) rd_kafka_topic_destroy(k->watermarks);
     rd_kafka_destroy(k->rk);
     close(k->fd);
     buf_free(&k->value);
@@ -242,6 +279,75 @@ enum status producer_push(struct producer *p) {
     k->kept_back = false;
     partition->first_sent = first;
     return ST_OK;
+}
+
+/* --- watermarks --- */
+
+/* UNACKED_MOST: a fraction of the queue, as those that wait for a partition may not take the room of events.
+ */
+enum { ENDS_MS = 500, WATERMARK_MOST = 512, UNACKED_MOST = 1000 };
+
+static void take_ends(struct producer_topic *t, const rd_kafka_topic_partition_list_t *ends) {
+    for (int i = 0; i < ends->cnt; i++) {
+        struct producer_partition *partition = &t->partitions[ends->elems[i].partition];
+        if (ends->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR || ends->elems[i].offset < 0) continue;
+        if (ends->elems[i].offset > partition->end) partition->end = ends->elems[i].offset;
+        partition->end_known = true;
+    }
+}
+
+static void learn_ends(struct producer_kafka *k, struct producer_topic *t) {
+    rd_kafka_topic_partition_list_t *unsure = rd_kafka_topic_partition_list_new(t->topic->partitions);
+    for (int i = 0; i < t->topic->partitions; i++)
+        if (!t->partitions[i].end_known)
+            rd_kafka_topic_partition_list_add(unsure, t->topic->name, i)->offset = RD_KAFKA_OFFSET_END;
+    if (unsure->cnt > 0 && rd_kafka_offsets_for_times(k->rk, unsure, ENDS_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        take_ends(t, unsure);
+    rd_kafka_topic_partition_list_destroy(unsure);
+}
+
+void producer_learn_ends(struct producer *p) {
+    struct producer_kafka *k = p->kafka;
+    if (k->watermarks == NULL) return;
+    for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++)
+        learn_ends(k, &k->topics[i]);
+}
+
+static void tell(struct producer_kafka *k, const struct watermark_event *told) {
+    uint8_t value[WATERMARK_MOST];
+    memcpy(value, k->watermarks_wire, WIRE_HEADER);
+    size_t n = watermark_event_avro.encode(told, value + WIRE_HEADER, sizeof value - WIRE_HEADER);
+    assert(n > 0);
+    const char *type = watermark_event_type_symbols[told->type];
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->watermarks},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = told->partition % k->watermarks_partitions},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)told->source.p, told->source.n}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, WIRE_HEADER + n}},
+        header("type", type, strlen(type)),
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(k->rk, parts, sizeof parts / sizeof *parts);
+    k->watermarks_unacked += error == NULL;
+    rd_kafka_error_destroy(error);
+}
+
+void producer_tell_watermark(struct producer *p, int log, int64_t time_us) {
+    struct producer_kafka *k = p->kafka;
+    const struct producer_topic *t = &k->topics[log];
+    if (k->watermarks == NULL || k->watermarks_unacked > UNACKED_MOST) return;
+    for (int32_t partition = 0; partition < t->topic->partitions; partition++) {
+        char source[300]; /* a topic's name has 249 characters at the most */
+        if (!t->partitions[partition].end_known) continue;
+        snprintf(source, sizeof source, "%s/%d", t->topic->name, partition);
+        tell(k, &(struct watermark_event){.type = WATERMARK_REACHED,
+                                          .source = str_of(source),
+                                          .topic = str_of(t->topic->name),
+                                          .partition = partition,
+                                          .occurred_at = time_us,
+                                          .offset = t->partitions[partition].end,
+                                          .epoch = k->epoch_number});
+    }
 }
 
 int producer_fd(const struct producer *p) {

@@ -18,13 +18,19 @@ struct publisher {
     struct publisher_state state;
     pthread_t thread;
     /* the thread's own */
-    int registered; /* so many logs have a schema id */
-    int32_t schema_ids[PUBLISHER_MAX_LOGS];
+    int registered; /* so many topics have a schema id: those of the logs, then the one of watermarks */
+    int32_t schema_ids[PUBLISHER_MAX_LOGS + 1];
     int64_t given_up; /* see publisher_session.h */
 };
 
-static enum status register_schema(struct publisher *p, struct why *w) {
-    const struct topic *topic = p->options.logs[p->registered].topic;
+static int count_logs(const struct publisher_log *logs) {
+    int n = 0;
+    while (logs[n].table != NULL)
+        n++;
+    return n;
+}
+
+static enum status register_schema(struct publisher *p, const struct topic *topic, struct why *w) {
     struct why cause = {0};
     struct registry *registry = registry_new(p->options.registry_url);
     enum status st = registry_register_topic(registry, topic, &p->schema_ids[p->registered], &cause);
@@ -38,8 +44,11 @@ static enum status register_schema(struct publisher *p, struct why *w) {
 /* Before the first event, once in the process's life. */
 static enum status register_schemas(struct publisher *p, struct why *w) {
     enum status st = ST_OK;
-    while (st == ST_OK && p->options.logs[p->registered].table != NULL)
-        st = register_schema(p, w);
+    int logs = count_logs(p->options.logs);
+    while (st == ST_OK && p->registered < logs)
+        st = register_schema(p, p->options.logs[p->registered].topic, w);
+    if (st == ST_OK && p->registered == logs && p->options.watermarks != NULL)
+        st = register_schema(p, p->options.watermarks, w);
     return st;
 }
 

@@ -27,6 +27,7 @@ enum { PUBLISHER_MAX_LOGS = 8 };
 struct publisher_log {
     const char *table;
     const struct topic *topic;
+    int early_ms; /* most by which an event's time is before its transaction's beginning */
 };
 
 struct publisher_options {
@@ -35,6 +36,8 @@ struct publisher_options {
     const char *brokers, *registry_url;
     const struct publisher_log *logs; /* ends with {0}; at least one; they outlive the publisher */
     int64_t retention_ms;             /* of each */
+    const struct topic *watermarks;   /* where it tells up to which time all is published (watermark.h); NULL:
+                                         nowhere */
     int copies;                       /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 

@@ -89,7 +89,13 @@ static enum status log_in(struct session *s, struct why *w) {
 static enum status open_producer(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     return producer_open(&s->emit.producer,
-                         &(struct producer_options){o->brokers, o->logs, s->schema_ids, s->slot.epoch}, w);
+                         &(struct producer_options){.brokers = o->brokers,
+                                                    .logs = o->logs,
+                                                    .schema_ids = s->schema_ids,
+                                                    .epoch = s->slot.epoch,
+                                                    .watermarks = o->watermarks,
+                                                    .watermarks_schema_id = s->schema_ids[s->emit.nlogs]},
+                         w);
 }
 
 static void own(struct session *s) {
@@ -295,6 +301,7 @@ enum status publisher_session_run(const struct publisher_options *options, const
     metric_set(M_PUBLISHER_LAG, 0);
     metric_set(M_PUBLISHER_AWAITS, 0);
     metric_set(M_PUBLISHER_UNACKED, 0);
+    metric_set(M_WATERMARK_AGE, 0);
     emit_free(&s.emit); /* first: from now on the slot may be another's */
     hold_close(&s.hold);
     PQfinish(s.sql);

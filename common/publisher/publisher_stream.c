@@ -9,6 +9,7 @@
 #include "pg.h"
 #include "priv/expiry.h"
 #include "priv/slot.h"
+#include "priv/watermark.h"
 
 /* A confirmation costs both sides a system call or two and Postgres sometimes a write: 10 a second are prompt
  * enough for WAL to go and for a restart to have little to look through. Without news one a second keeps the
@@ -35,6 +36,7 @@ struct stream {
     struct hold *hold;
     struct emit *emit;
     uint32_t relations[PUBLISHER_MAX_LOGS]; /* the logs' tables' ids in the stream; 0: not seen yet */
+    struct watermark watermark;
     struct expiry expiry[PUBLISHER_MAX_LOGS];
     int expiry_turn; /* whose it is to ask next */
     struct pollfd fds[FDS];
@@ -169,8 +171,9 @@ static bool expiry_asked(const struct stream *t) {
 
 /* When there is something to ask on the shared connection. */
 static int64_t question_due_us(const struct stream *t) {
-    if (t->marker->asked || expiry_asked(t)) return INT64_MAX;
+    if (t->marker->asked || t->watermark.asked || expiry_asked(t)) return INT64_MAX;
     int64_t due_us = t->marker->due_us;
+    if (!t->leaving) due_us = sooner(due_us, t->watermark.due_us);
     for (int i = 0; i < t->emit->nlogs && !t->leaving; i++)
         if (t->expiry[i].chosen == NULL) due_us = sooner(due_us, t->expiry[i].due_us);
     return due_us;
@@ -216,15 +219,23 @@ static enum status ask_expiry(struct stream *t, uint64_t confirmed, struct why *
     return st;
 }
 
+static enum status take_answers(struct stream *t, uint64_t confirmed, struct why *w) {
+    enum status st = marker_take(t->marker, w);
+    if (st == ST_OK) st = watermark_take(&t->watermark, w);
+    return st == ST_OK ? take_expiry(t, confirmed, w) : st;
+}
+
 /* The shared connection carries one question at a time. Markers go first, as events wait for them. */
 static enum status ask(struct stream *t, struct why *w) {
     uint64_t confirmed = t->emit->producer.acks.confirmed;
-    bool wanted = waits_for_standby(t) || (t->leaving && t->marker->came <= t->last_mark);
-    enum status st = marker_take(t->marker, w);
-    if (st == ST_OK) st = take_expiry(t, confirmed, w);
-    if (st == ST_OK && !expiry_asked(t)) st = marker_ask(t->marker, wanted, w);
-    if (st == ST_OK && !t->marker->asked && !t->leaving) st = ask_expiry(t, confirmed, w);
-    return st;
+    bool wanted = waits_for_standby(t) || (t->leaving && t->marker->came <= t->last_mark) ||
+                  watermark_stuck(&t->watermark);
+    enum status st = take_answers(t, confirmed, w);
+    if (st != ST_OK || t->watermark.asked || expiry_asked(t)) return st;
+    st = marker_ask(t->marker, wanted, w);
+    if (st != ST_OK || t->marker->asked || t->leaving) return st;
+    st = watermark_ask(&t->watermark, w);
+    return st == ST_OK && !t->watermark.asked ? ask_expiry(t, confirmed, w) : st;
 }
 
 /* ST_STOPPED: all that was committed is published, or the time is over. */
@@ -246,6 +257,8 @@ static enum status turn(struct stream *t, struct why *w) {
     enum status st = wait(t, w);
     if (st == ST_OK) st = read_burst(t, w);
     producer_poll(&t->emit->producer);
+    if (st == ST_OK && watermark_reached(&t->watermark, t->emit->producer.acks.confirmed))
+        emit_watermark(t->emit, t->watermark.told_us);
     if (st == ST_OK && clock_mono_us() >= confirmation_due_us(t)) st = tell(t, w);
     if (st == ST_OK) st = check_stop(t, w);
     return st == ST_OK ? ask(t, w) : st;
@@ -269,6 +282,8 @@ enum status publisher_stream_run(const struct publisher_state *state, struct mar
                 [FD_SQL] = {.fd = PQsocket(marker->conn), .events = POLLIN},
                 [FD_STOP] = {.fd = state->stop_fd}},
     };
+    watermark_init(&t.watermark, marker->conn);
+    producer_learn_ends(&emit->producer);
     for (int i = 0; i < emit->nlogs; i++)
         expiry_init(&t.expiry[i], marker->conn, emit->logs[i].table, time_column(emit->logs[i].topic->type),
                     retention_ms);

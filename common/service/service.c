@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -12,7 +13,9 @@
 #include "admin.h"
 #include "clock.h"
 #include "dead_letters.h"
+#include "events.h"
 #include "h2o_compat.h"
+#include "session_ends.h"
 #include "thread.h"
 
 enum {
@@ -33,6 +36,7 @@ struct process {
     struct admin *admin;
     struct http *http;
     struct session_keys *keys;
+    struct session_ends *session_ends;
     struct publisher *publisher;
     struct consumer *consumer;
     void *stream;
@@ -127,6 +131,17 @@ static bool start_http(struct process *p, struct why *w) {
     return p->http != NULL;
 }
 
+static void start_session_ends(struct process *p, struct why *w) {
+    if (p->service->routes == NULL || p->service->no_sessions) return;
+    p->session_ends =
+        session_ends_start(&(struct session_ends_options){.brokers = p->settings->brokers,
+                                                          .registry_url = p->settings->registry_url,
+                                                          .session_ms = p->settings->session_ms,
+                                                          .http = p->http},
+                           w);
+    if (p->session_ends == NULL) die(p->service, EX_CONFIG, w->text);
+}
+
 static struct consumer_options consumer_options(const struct service *service,
                                                 const struct settings *settings) {
     return (struct consumer_options){.service = service->name,
@@ -150,6 +165,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .registry_url = p->settings->registry_url,
                                                         .logs = s->publishes,
                                                         .retention_ms = p->settings->event_retention_ms,
+                                                        .watermarks = &topic_watermarks,
                                                         .copies = (int)p->settings->event_copies},
                             w);
         if (p->publisher == NULL) die(s, EX_CONFIG, w->text);
@@ -185,6 +201,7 @@ static void start(struct process *p) {
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
     start_events(p, &w);
     start_stream(p, &w);
+    start_session_ends(p, &w); /* last: what those refuse is all that is said then */
     if (p->http != NULL)
         log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));
 }
@@ -202,6 +219,7 @@ static void *stop_parts(void *process) {
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     clock_wait(-1, clock_mono_us() + p->settings->drain_delay_ms * 1000);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
+    session_ends_stop(p->session_ends);
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
@@ -267,6 +285,13 @@ static void allow_many_files(void) {
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Its memory has keys, passwords and sessions. A pattern that pipes core dumps ignores the limit, but not
+ * that the process is not dumpable. */
+static void forbid_core_dumps(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
 static int run(const struct service *service) {
     struct process p = {.service = service, .started_us = clock_mono_us()};
     allow_many_files();
@@ -275,6 +300,7 @@ static int run(const struct service *service) {
     struct why w = {0};
     p.settings = settings_load(service, RUN_SERVICE, &w);
     if (p.settings == NULL) die(service, EX_CONFIG, w.text);
+    if (!p.settings->core_dumps) forbid_core_dumps();
     log_setup(service->name, p.settings->log_level);
     add_probe(&p, "service", process_ready, &p);
     p.loop = h2o_evloop_create();

@@ -15,6 +15,8 @@ static const struct config_var base[] = {
 };
 
 static const struct config_var running[] = {
+    {"CORE_DUMPS", CONFIG_BOOL, &settings.core_dumps, "false",
+     "Whether a crash may leave the memory on the disk, keys and secrets in it, and a debugger attach", 0, 0},
     {"HTTP_ADDRESS", CONFIG_TEXT, &settings.address, "127.0.0.1",
      "IP address to listen on, also for the admin port", 0, 0},
     {"ADMIN_PORT", CONFIG_INT, &settings.admin_port, NULL, "Port of /healthz, /readyz and /metrics", 1,
@@ -36,8 +38,12 @@ static const struct config_var serving[] = {
 static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "URL of the keys by which sessions are verified: a JWKS", 0, 0},
+    {"SESSION_TTL", CONFIG_DURATION, &settings.session_ms, "12h",
+     "How long a session lives: auth signs them for so long, all read back so far which have ended", 1000,
+     INT64_C(604800000)},
     {"SECURE_COOKIES", CONFIG_BOOL, &settings.secure_cookies, "true",
-     "Whether browsers send our cookies over https only", 0, 0},
+     "Whether we are reached by https: Secure cookies with `__Host-` names, and browsers use https alone", 0,
+     0},
     {0},
 };
 
@@ -111,7 +117,8 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (to_run && s->routes != NULL && !s->no_sessions && s->error_page == NULL) tables[n++] = shared;
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
-    bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics;
+    bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics ||
+                     (s->routes != NULL && !s->no_sessions);
     if (to_run && has_kafka) tables[n++] = kafka;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;

@@ -21,8 +21,9 @@ struct settings {
     int64_t event_retention_ms, event_copies, consumer_batch;
     const char *address;
     int64_t port, admin_port, threads, drain_delay_ms;
+    int64_t session_ms;
     const char *jwks_url, *trusted_proxies, *cors_origins;
-    bool secure_cookies;
+    bool secure_cookies, core_dumps;
 };
 
 /* What a process is started for. */

@@ -43,7 +43,7 @@ int claims_read_header(struct str json, const struct keyset *set, bool *missing,
     return found;
 }
 
-static bool seconds(const json_t *root, const char *name, int64_t *out) {
+static bool whole(const json_t *root, const char *name, int64_t *out) {
     const json_t *value = json_object_get(root, name);
     *out = json_integer_value(value);
     return json_is_integer(value);
@@ -51,15 +51,28 @@ static bool seconds(const json_t *root, const char *name, int64_t *out) {
 
 static enum status check_times(const json_t *root, int64_t now_s, struct identity *out, struct why *w) {
     int64_t not_before = now_s;
-    if (!seconds(root, "exp", &out->expires_s)) return why(w, ST_INVALID, "no number exp");
-    if (!seconds(root, "iat", &out->issued_s)) return why(w, ST_INVALID, "no number iat");
-    if (json_object_get(root, "nbf") != NULL && !seconds(root, "nbf", &not_before))
+    if (!whole(root, "exp", &out->expires_s)) return why(w, ST_INVALID, "no number exp");
+    if (!whole(root, "iat", &out->issued_s)) return why(w, ST_INVALID, "no number iat");
+    if (json_object_get(root, "nbf") != NULL && !whole(root, "nbf", &not_before))
         return why(w, ST_INVALID, "its nbf is not a number");
     if (out->expires_s <= now_s) return why(w, ST_INVALID, "it has expired");
     if (out->issued_s > now_s + SESSION_CLOCK_SKEW_S)
         return why(w, ST_INVALID, "it was issued in the future");
     if (not_before > now_s + SESSION_CLOCK_SKEW_S) return why(w, ST_INVALID, "it is not valid yet");
     return ST_OK;
+}
+
+/* Both or neither: sessions of before had none. */
+static bool read_session(const json_t *root, struct identity *out) {
+    const json_t *sid = json_object_get(root, "sid");
+    int64_t version = 0;
+    out->session = (struct uuid){0};
+    out->version = 0;
+    if (sid == NULL && json_object_get(root, "ver") == NULL) return true;
+    bool good = uuid_parse((struct str){json_string_value(sid), json_string_length(sid)}, &out->session) &&
+                whole(root, "ver", &version) && version > 0 && version < SESSION_ENDED;
+    out->version = (int32_t)version;
+    return good;
 }
 
 static enum status check_claims(const json_t *root, int64_t now_s, struct claims *out, struct why *w) {
@@ -70,6 +83,7 @@ static enum status check_claims(const json_t *root, int64_t now_s, struct claims
     const json_t *sub = json_object_get(root, "sub"), *email = json_object_get(root, "email");
     if (!uuid_parse((struct str){json_string_value(sub), json_string_length(sub)}, &out->identity.user))
         return why(w, ST_INVALID, "its sub is not an id");
+    if (!read_session(root, &out->identity)) return why(w, ST_INVALID, "its sid or ver is none of ours");
     size_t n = json_string_length(email);
     if (n == 0 || n > sizeof out->email)
         return why(w, ST_INVALID, "no email of 1 to %d bytes", SESSION_MAX_EMAIL);

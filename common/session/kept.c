@@ -5,7 +5,7 @@
 #include "priv/session_priv.h"
 
 /* Sets of eight, so that a look-up is at most eight compares. There are more of them when one is full, up to
- * 131,072 places of 72 bytes: room for 50,000 users at once (they leave 4 sets in 1,000 without a place),
+ * 131,072 places of 96 bytes: room for 50,000 users at once (they leave 4 sets in 1,000 without a place),
  * while an idle service has next to nothing. */
 enum { WAYS = 8, LEAST_SETS = 64, MOST_SETS = 16384 };
 

@@ -18,6 +18,7 @@ struct session_cache {
     EVP_MD *sha256;
     EVP_MD_CTX *digest;
     struct session_kept *kept;
+    struct session_ended *ended;
 };
 
 /* --- following the keys --- */
@@ -54,6 +55,7 @@ struct session_cache *session_cache_new(struct session_keys *keys) {
     struct session_cache *cache = mem_alloc(sizeof *cache);
     cache->keys = keys;
     cache->kept = kept_new();
+    cache->ended = ended_new();
     cache->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     cache->digest = EVP_MD_CTX_new();
     if (cache->sha256 == NULL || cache->digest == NULL) abort();
@@ -64,6 +66,7 @@ void session_cache_free(struct session_cache *cache) {
     if (cache == NULL) return;
     leave_set(cache);
     kept_free(cache->kept);
+    ended_free(cache->ended);
     EVP_MD_CTX_free(cache->digest);
     EVP_MD_free(cache->sha256);
     free(cache);
@@ -148,6 +151,15 @@ enum status session_verify(struct session_cache *cache, struct str token, struct
         if (st != ST_OK) return st;
         id = kept_add(cache->kept, &digest, &claims.identity);
     }
+    if (ended_has(cache->ended, id)) return why(w, ST_INVALID, "it has been ended");
     *out = *id;
     return ST_OK;
+}
+
+void session_cache_end(struct session_cache *cache, const struct session_end *end) {
+    ended_add(cache->ended, end, clock_wall_us() / 1000000);
+}
+
+bool session_has_ended(const struct session_cache *cache, const struct identity *id) {
+    return id->expires_s <= clock_wall_us() / 1000000 || ended_has(cache->ended, id);
 }

@@ -5,6 +5,9 @@
  * times slower. Several keys may be valid at once; `kid` (the RFC 7638 thumbprint) says which. So keys can
  * rotate without signing anybody out.
  *
+ * A session may end before it expires: by its id, or with all of its user's that have a lower version
+ * (struct session_end). Each cache is told, and keeps that for as long as such a session could still be used.
+ *
  * A `keyset` is immutable and reference-counted; `session_keys` holds the current one and renews it on a
  * thread of its own. A `session_cache` belongs to one HTTP thread. It keeps the tokens that the thread has
  * verified, so a token is verified once. */
@@ -17,6 +20,8 @@
 struct identity {
     struct uuid user;
     struct str email;
+    struct uuid session;         /* its own id; zeros: of before sessions had one */
+    int32_t version;             /* of its user's sessions when it began; 0: the same */
     int64_t issued_s, expires_s; /* unix seconds */
 };
 
@@ -47,6 +52,18 @@ void session_cache_free(struct session_cache *cache);
  * next call. */
 enum status session_verify(struct session_cache *cache, struct str token, struct identity *out,
                            struct why *w);
+
+/* What ended: the session of this id; or, of the user of this id, all sessions of versions below `version`.
+ */
+struct session_end {
+    struct uuid id;
+    int32_t version; /* of a session: SESSION_ENDED */
+    int64_t until_s; /* by then they have expired */
+};
+enum { SESSION_ENDED = INT32_MAX };
+void session_cache_end(struct session_cache *cache, const struct session_end *end);
+/* Whether somebody whom the cache has verified is signed in no more. */
+bool session_has_ended(const struct session_cache *cache, const struct identity *id);
 
 /* The signer: a PEM private key that signs, and further PEM keys (private or public) that are still accepted.
  * paths is a list separated by commas, the first signs. */

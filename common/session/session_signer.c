@@ -73,13 +73,17 @@ struct str session_jwks(const struct session_signer *signer) {
 /* --- signing --- */
 
 static bool add_claims(jwt_t *jwt, const struct identity *id) {
-    char sub[UUID_TEXT + 1] = {0}, email[SESSION_MAX_EMAIL + 1];
+    char sub[UUID_TEXT + 1] = {0}, sid[UUID_TEXT + 1] = {0}, email[SESSION_MAX_EMAIL + 1];
     uuid_format(&id->user, sub);
+    uuid_format(&id->session, sid);
     if (id->email.n == 0 || id->email.n > SESSION_MAX_EMAIL) return false;
     snprintf(email, sizeof email, "%.*s", (int)id->email.n, id->email.p);
     return jwt_add_grant(jwt, "iss", SESSION_ISSUER) == 0 &&
            jwt_add_grant(jwt, "aud", SESSION_AUDIENCE) == 0 && jwt_add_grant(jwt, "sub", sub) == 0 &&
-           jwt_add_grant(jwt, "email", email) == 0 && jwt_add_grant_int(jwt, "iat", id->issued_s) == 0 &&
+           jwt_add_grant(jwt, "email", email) == 0 &&
+           (id->version == 0 ||
+            (jwt_add_grant(jwt, "sid", sid) == 0 && jwt_add_grant_int(jwt, "ver", id->version) == 0)) &&
+           jwt_add_grant_int(jwt, "iat", id->issued_s) == 0 &&
            jwt_add_grant_int(jwt, "exp", id->expires_s) == 0;
 }
 

@@ -14,6 +14,7 @@ create table if not exists user_events ( -- without the e-mail addresses: these 
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
+alter table user_events add column if not exists session_version int, add column if not exists session_id uuid;
 
 create table if not exists ticket_events (
     id              uuid        not null,
@@ -167,3 +168,4 @@ create table if not exists ticket_sales (
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (ticket_id, minute)
 );
+alter table ticket_sales add column if not exists final boolean;

@@ -72,6 +72,7 @@ static void check(struct hasher *hasher, struct hash_job *job) {
 }
 
 static void sign(struct hasher *hasher, struct hash_job *job) {
+    job->session.session = uuid_v7();
     job->session.issued_s = clock_wall_us() / 1000000;
     job->session.expires_s = job->session.issued_s + job->session_s;
     char *token = session_sign(hasher->options.signer, &job->session);

@@ -11,8 +11,6 @@ static int64_t hash_threads, hash_queue, hash_memory, hash_passes;
 static const struct config_var auth_config[] = {
     {"SESSION_KEYS", CONFIG_TEXT, &key_files, NULL,
      "PEM files of RSA keys, separated by commas: the first signs sessions, all are accepted", 0, 0},
-    {"SESSION_TTL", CONFIG_DURATION, &auth.session_ms, "12h", "How long a session lives", 1000,
-     INT64_C(31536000000)},
     {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
      "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
     {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
@@ -30,7 +28,7 @@ static const struct config_var auth_config[] = {
 /* auth knows its own keys; everybody else fetches them from /.well-known/jwks.json. */
 static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w) {
-    (void)settings;
+    auth.session_ms = settings->session_ms;
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
     auth.signer = session_signer_open(key_files, w);
     if (auth.signer == NULL) return ST_INVALID;
@@ -51,15 +49,16 @@ static void stop(void *state) {
 }
 
 int main(int argc, char **argv) {
-    return service_main(argc, argv,
-                        &(struct service){
-                            .name = "auth",
-                            .config = auth_config,
-                            .schema = &auth_schema,
-                            .statements = auth_statements,
-                            .routes = auth_routes,
-                            .publishes = (const struct publisher_log[]){{"user_events", &topic_users}, {0}},
-                            .start = start,
-                            .stop = stop,
-                        });
+    return service_main(
+        argc, argv,
+        &(struct service){
+            .name = "auth",
+            .config = auth_config,
+            .schema = &auth_schema,
+            .statements = auth_statements,
+            .routes = auth_routes,
+            .publishes = (const struct publisher_log[]){{.table = "user_events", .topic = &topic_users}, {0}},
+            .start = start,
+            .stop = stop,
+        });
 }

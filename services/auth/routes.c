@@ -12,11 +12,14 @@
 struct auth_request {
     struct credentials in; /* PATCH: the new ones, empty where they stay */
     struct str key;        /* Idempotency-Key */
+    struct str address;    /* who sends it: the client may leave before the answer */
+    bool ended;            /* PATCH: the session ended, and the topic has not told it here yet */
     struct hash_job job;
 };
 
 static struct auth_request *new_state(struct req *rq) {
     struct auth_request *a = req_alloc(rq, sizeof *a);
+    a->address = req_client_address(rq);
     req_set_state(rq, a);
     return a;
 }
@@ -48,7 +51,7 @@ static void fail_in_use(struct req *rq) {
 
 /* --- the steps that they share --- */
 
-enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY };
+enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS };
 
 /* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
 static void ask_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user,
@@ -58,7 +61,7 @@ static void ask_attempt(struct req *rq, struct str what, int64_t most, const str
     if (item == NULL) return;
     put_text(item, what);
     put_int(item, most);
-    put_text(item, req_client_address(rq));
+    put_text(item, a->address);
     if (user == NULL) {
         put_text(item, a->in.email);
         put_null(item);
@@ -98,6 +101,7 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
         job->known = copy_text(rq, rows, HASH);
         job->session.user = row_uuid(rows, 0, ID);
         job->session.email = copy_text(rq, rows, EMAIL);
+        job->session.version = (int32_t)row_int(rows, 0, SESSIONS);
     }
     give(rq, then);
 }
@@ -150,6 +154,7 @@ static void on_hashed(struct req *rq, void *done) {
     put_uuid(item, &job->session.user);
     put_text(item, a->in.email);
     put_text(item, str_of(job->hash));
+    put_text(item, a->address);
     put_optional_text(item, a->key);
     put_text(item, req_traceparent(rq));
 }
@@ -165,6 +170,7 @@ static void on_signup(struct req *rq, const struct rows *rows) {
         a->job.fresh = a->in.password;
         a->job.session.user = uuid_v7();
         a->job.session.email = a->in.email;
+        a->job.session.version = 1;
         give(rq, on_hashed);
     }
 }
@@ -215,11 +221,46 @@ static void sign_in(struct req *rq) {
 
 /* --- POST /api/users/signout, GET /api/users/currentuser --- */
 
-static void sign_out(struct req *rq) {
-    struct str key;
-    if (!req_idempotency_key(rq, &key)) return;
+static void sign_out(struct req *rq);
+
+static void reply_signed_out(struct req *rq) {
     req_set_cookie(rq, "session", STR(""), 0);
     req_reply_raw(rq, 200, "application/json", STR("{}"));
+}
+
+static void on_ended(struct req *rq, const struct rows *rows) {
+    if (row_bool(rows, 0, 1))
+        reply_signed_out(rq);
+    else
+        req_again(rq, sign_out);
+}
+
+/* ?everywhere=true; false: answered. */
+static bool read_everywhere(struct req *rq, bool *everywhere) {
+    struct str said = STR("false");
+    req_query(rq, "everywhere", &said);
+    *everywhere = str_eq(said, STR("true"));
+    if (*everywhere || str_eq(said, STR("false"))) return true;
+    req_fail(rq, 400, "everywhere", "must be true or false");
+    return false;
+}
+
+/* Nobody may sign out, too. A session of before they had ids ends by itself. */
+static void sign_out(struct req *rq) {
+    struct str key;
+    bool everywhere;
+    if (!req_idempotency_key(rq, &key) || !read_everywhere(rq, &everywhere)) return;
+    const struct identity *user = req_user(rq);
+    if (user == NULL || (user->version == 0 && !everywhere)) {
+        reply_signed_out(rq);
+        return;
+    }
+    struct sql_params *item = req_exec(rq, &sql_end_sessions, on_ended);
+    if (item == NULL) return;
+    put_uuid(item, &user->user);
+    put_optional_uuid(item, user->version > 0, &user->session);
+    put_bool(item, everywhere);
+    put_text(item, req_traceparent(rq));
 }
 
 static void current_user(struct req *rq) {
@@ -263,6 +304,10 @@ static void on_change_allowed(struct req *rq, void *done) {
         fail_current(rq);
         return;
     }
+    if (a->ended) {
+        req_fail(rq, 401, NULL, "sign in first");
+        return;
+    }
     struct sql_params *item = req_exec(rq, &sql_update_user, on_changed);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
@@ -279,10 +324,13 @@ static void on_me(struct req *rq, const struct rows *rows) {
         req_fail(rq, 401, NULL, "This account is no more");
         return;
     }
+    int32_t sessions = (int32_t)row_int(rows, 0, SESSIONS);
+    a->ended = sessions > 1 && req_user(rq)->version < sessions;
     struct hash_job *job = &a->job;
     job->check = true;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
+    job->session.version = sessions + (job->fresh.n > 0);
     job->session.user = row_uuid(rows, 0, ID);
     job->session.email = a->in.email.n > 0 ? a->in.email : copy_text(rq, rows, EMAIL);
     give(rq, on_change_allowed);

@@ -37,8 +37,8 @@ static void stop(void *state) {
 }
 
 static const struct publisher_log orders_logs[] = {
-    {"order_events", &topic_orders},
-    {"stock_events", &topic_stock},
+    {.table = "order_events", .topic = &topic_orders},
+    {.table = "stock_events", .topic = &topic_stock},
     {0},
 };
 

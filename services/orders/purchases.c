@@ -1,6 +1,5 @@
 #include "purchases.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "answers.h"
 #include "clock.h"
 #include "presale_routes.h"
+#include "prices.h"
 #include "queries.h"
 #include "refusals.h"
 #include "routes.h"
@@ -46,14 +46,6 @@ static const char *read_quantity(const json_t *value, void *out, struct arena *a
     return NULL;
 }
 
-static const char *read_max_price(const json_t *value, void *out, struct arena *arena) {
-    (void)arena;
-    double price = json_is_number(value) ? json_number_value(value) : -1;
-    if (!(price > 0 && price < 1e12)) return "must be a price";
-    *(int64_t *)out = (int64_t)llround(price * 1000);
-    return NULL;
-}
-
 static const char *read_flag(const json_t *value, void *out, struct arena *arena) {
     (void)arena;
     if (!json_is_boolean(value)) return "must be true or false";
@@ -84,7 +76,7 @@ static const struct body_field purchase_fields[] = {
     {"showId", read_show, offsetof(struct purchase_body, wanted), false},
     {"areaId", read_area, offsetof(struct purchase_body, wanted), false},
     {"quantity", read_quantity, offsetof(struct purchase_body, wanted), false},
-    {"maxPrice", read_max_price, offsetof(struct purchase_body, wanted.max_price), false},
+    {"maxPrice", prices_read, offsetof(struct purchase_body, wanted.max_price), false},
     {"together", read_flag, offsetof(struct purchase_body, wanted.together), false},
     {"accessible", read_flag, offsetof(struct purchase_body, wanted.accessible), false},
     {"ticketIds", read_tickets, 0, false},
@@ -106,8 +98,8 @@ struct str purchases_list(const struct uuid *ids, int n, char *text) {
 
 /* Answers 400 unless it asks for places of a show, or else for tickets. */
 static bool is_one_of_two(struct req *rq, const struct purchase_request *p) {
-    if (p->tickets.n > 0 && (p->has_show || p->has_area || p->has_quantity || p->max_price != INT64_MAX))
-        req_fail(rq, 400, "ticketIds", "cannot be combined with showId, areaId, quantity or maxPrice");
+    if (p->tickets.n > 0 && (p->has_show || p->has_area || p->has_quantity))
+        req_fail(rq, 400, "ticketIds", "cannot be combined with showId, areaId or quantity");
     else if (p->tickets.n == 0 && !p->has_show)
         req_fail(rq, 400, "showId", "is required, unless ticketIds says which tickets");
     else if (p->tickets.n == 0 && !p->has_quantity)
@@ -208,7 +200,7 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         purchases_fail_limit(rq);
     } else if (str_eq(verdict, STR("code required"))) {
         on_code_required(rq, verdict);
-    } else if (!refusals_answer_show(rq, verdict)) {
+    } else if (!refusals_answer_show(rq, verdict) && !prices_refuse(rq, verdict, b->wanted.tickets)) {
         fail_refused(rq, verdict);
     }
 }

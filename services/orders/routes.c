@@ -2,6 +2,7 @@
 
 #include "answers.h"
 #include "presale_routes.h"
+#include "prices.h"
 #include "purchases.h"
 #include "queries.h"
 #include "refusals.h"
@@ -35,12 +36,20 @@ static bool is_own(struct req *rq, const struct rows *rows, int user_column) {
 struct order_request {
     struct uuid id, ticket;
     struct str key, admission;
+    int64_t max_price, version; /* that the buyer is ready to pay; that he saw: 0: any */
     struct presale_code code;
     bool code_spent;
 };
 
+static const char *read_version(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    return body_whole(value, 1, INT32_MAX, out) ? NULL : "must be the version of a ticket";
+}
+
 static const struct body_field order_fields[] = {
     {"ticketId", body_uuid, offsetof(struct order_request, ticket), true},
+    {"maxPrice", prices_read, offsetof(struct order_request, max_price), false},
+    {"version", read_version, offsetof(struct order_request, version), false},
     {"code", presale_read_code, offsetof(struct order_request, code), false},
     {"admission", body_text, offsetof(struct order_request, admission), false},
     {0},
@@ -49,6 +58,9 @@ static const struct body_field order_fields[] = {
 static void ask_place(struct req *rq);
 
 static void on_refused(struct req *rq, struct str verdict) {
+    const struct order_request *o = req_state(rq);
+    struct str list = purchases_list(&o->ticket, 1, req_alloc(rq, UUID_TEXT + 3));
+    if (prices_refuse(rq, str_eq(verdict, STR("behind")) ? STR("changed") : verdict, list)) return;
     if (str_eq(verdict, STR("own")))
         req_fail(rq, 409, NULL, "This ticket is your own");
     else if (str_eq(verdict, STR("withdrawn")))
@@ -70,10 +82,13 @@ static void ask_place_of_show(struct req *rq) {
     const struct order_request *o = req_state(rq);
     char ticket[UUID_TEXT + 3];
     struct str list = purchases_list(&o->ticket, 1, ticket);
-    purchases_ask(
-        rq,
-        &(struct purchase_request){.id = o->id, .tickets = list, .key = o->key, .admission = o->admission},
-        on_placed);
+    purchases_ask(rq,
+                  &(struct purchase_request){.id = o->id,
+                                             .tickets = list,
+                                             .max_price = o->max_price,
+                                             .key = o->key,
+                                             .admission = o->admission},
+                  on_placed);
 }
 
 static void spend_code(struct req *rq);
@@ -104,7 +119,7 @@ static void on_placed(struct req *rq, const struct rows *rows) {
         spend_code(rq);
     } else if (str_eq(verdict, STR("missing"))) {
         if (!req_later_within(rq, ask_place, TICKET_WAIT_MS)) req_fail(rq, 404, NULL, "No such ticket");
-    } else {
+    } else if (!str_eq(verdict, STR("behind")) || !req_later_within(rq, ask_place, TICKET_WAIT_MS)) {
         on_refused(rq, verdict);
     }
 }
@@ -122,6 +137,11 @@ static void ask_place(struct req *rq) {
     put_int(item, service->hold_seconds);
     put_int(item, service->grace_seconds);
     put_int(item, service->max_holds);
+    put_int(item, o->max_price);
+    if (o->version > 0)
+        put_int(item, o->version);
+    else
+        put_null(item);
 }
 
 static void post_order(struct req *rq) {

@@ -1,6 +1,7 @@
 #include "charge.h"
 
 #include "currency.h"
+#include "declines.h"
 #include "mem.h"
 
 enum column {
@@ -124,7 +125,9 @@ void charge_write(struct json *out, const struct charge *c) {
     json_minor(out, c->amount, currency_decimals(c->currency));
     json_put_text(out, "currency", c->currency);
     json_put_int(out, "attempt", c->attempt);
-    if (charge_in(c, "failed") || charge_in(c, "refunding") || charge_in(c, "refunded"))
+    if (charge_in(c, "failed"))
+        json_put_text(out, "reason", decline_reason(c->reason));
+    else if (charge_in(c, "refunding") || charge_in(c, "refunded"))
         json_put_text(out, "reason", c->reason);
     write_card(out, c);
     if (c->waits) write_line(out, c);

@@ -26,6 +26,8 @@ static const struct config_var payments_config[] = {
      24 * 3600 * 1000},
     {"PAYMENT_MAX_ATTEMPTS", CONFIG_INT, &payments.max_attempts, "3",
      "Payments that a buyer may try for an order; the last one that fails ends it", 1, 100},
+    {"PAYMENT_FAILURES", CONFIG_INT, &payments.failed_a_day, "10",
+     "Payments of a person that may come to nothing within a day, over all orders; 0: any number", 0, 100000},
     {0},
 };
 
@@ -53,19 +55,24 @@ static void stop(void *state) {
     charge_worker_free(payments.worker);
 }
 
+/* write_charges.sql tells of a payment since when it waits. */
+static const struct publisher_log payments_logs[] = {
+    {.table = "payment_events", .topic = &topic_payments, .early_ms = 10000},
+    {0},
+};
+
 int main(int argc, char **argv) {
-    return service_main(
-        argc, argv,
-        &(struct service){
-            .name = "payments",
-            .config = payments_config,
-            .schema = &payments_schema,
-            .statements = payments_statements,
-            .routes = payments_routes,
-            .publishes = (const struct publisher_log[]){{"payment_events", &topic_payments}, {0}},
-            .reactions = payments_reactions,
-            .gather_ms = 20,
-            .start = start,
-            .stop = stop,
-        });
+    return service_main(argc, argv,
+                        &(struct service){
+                            .name = "payments",
+                            .config = payments_config,
+                            .schema = &payments_schema,
+                            .statements = payments_statements,
+                            .routes = payments_routes,
+                            .publishes = payments_logs,
+                            .reactions = payments_reactions,
+                            .gather_ms = 20,
+                            .start = start,
+                            .stop = stop,
+                        });
 }

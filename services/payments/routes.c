@@ -15,6 +15,7 @@ enum {
     ORDER_LOOK_MS = 128, /* ... nor for so long, if Kafka is slow: looked for less often */
     POLL_MS = 80,        /* how often whoever waits for what another request began looks */
     SOON_MS = 2000,      /* a payment whose turn is later is answered while it waits in line */
+    TOO_MANY_S = 3600,   /* the first of them may be a day old by then */
     SETTLE_MS = 1000,    /* what waiting may take beyond Stripe's own time */
 };
 
@@ -178,6 +179,10 @@ static bool waits_long(struct req *rq, const struct charge *c) {
 }
 
 static void refuse(struct req *rq, struct str verdict) {
+    if (str_eq(verdict, STR("too many"))) {
+        req_retry_after(rq, 429, TOO_MANY_S, "Too many payments failed; try again tomorrow");
+        return;
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (str_eq(verdict, str_of(refusals[i].verdict)))
             req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
@@ -235,6 +240,7 @@ static void ask_start(struct req *rq) {
     put_text(item, req_traceparent(rq));
     put_if_given(item, &p->of_purchase);
     put_bool(item, service->stripe_rate > 0);
+    put_int(item, service->failed_a_day);
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {

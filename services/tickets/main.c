@@ -76,9 +76,9 @@ static void stop(void *state) {
 }
 
 static const struct publisher_log tickets_logs[] = {
-    {"ticket_events", &topic_tickets},
-    {"show_events", &topic_shows},
-    {"entry_events", &topic_entries},
+    {.table = "ticket_events", .topic = &topic_tickets},
+    {.table = "show_events", .topic = &topic_shows},
+    {.table = "entry_events", .topic = &topic_entries},
     {0},
 };
 

@@ -9,6 +9,7 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
     const struct order_event *order = event;
     put_uuid(item, &order->id);
     put_uuid(item, &order->ticket_id);
+    put_uuid(item, &order->user_id);
     put_int(item, order->version);
     put_text(item, str_of(order_event_status_symbols[order->status]));
     put_optional_text(item, traceparent);

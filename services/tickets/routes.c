@@ -111,6 +111,11 @@ static void get_ticket(struct req *rq) {
     struct sql_params *item = req_exec(rq, &sql_get_ticket, on_ticket);
     if (item == NULL) return;
     req_put_path_uuid(rq, 0, item);
+    const struct identity *asker = req_user(rq);
+    if (asker == NULL)
+        put_null(item);
+    else
+        put_uuid(item, &asker->user);
 }
 
 /* --- POST /api/tickets --- */

@@ -60,6 +60,8 @@ static struct str between(struct str s, const char *before, const char *ends) {
 }
 
 static void read_session(struct api_answer *answer, struct str cookie) {
+    if (cookie.n > 7 && memcmp(cookie.p, "__Host-", 7) == 0)
+        cookie = (struct str){cookie.p + 7, cookie.n - 7};
     if (cookie.n < 8 || memcmp(cookie.p, "session=", 8) != 0) return;
     answer->session = between(cookie, "session=", ";");
     struct str age = between(cookie, "Max-Age=", ";");
@@ -105,25 +107,20 @@ struct headers {
 
 static void add_header(struct req *rq, struct headers *h, const char *name, struct str value) {
     if (value.n == 0 || value.n > MAX_LINE) return;
-    char *line = req_alloc(rq, strlen(name) + value.n + 3);
-    sprintf(line, "%s: %.*s", name, (int)value.n, value.p);
+    char *line = req_alloc(rq, strlen(name) + value.n + 1);
+    sprintf(line, "%s%.*s", name, (int)value.n, value.p);
     h->lines[h->count++] = line;
 }
 
 static void add_headers(struct req *rq, const struct api_ask *ask, struct headers *h) {
-    struct str session = ask->session;
     char text[32];
-    if (session.n > 0 && session.n <= SESSION_MAX_TOKEN) {
-        char *cookie = req_alloc(rq, session.n + sizeof "session=");
-        int n = sprintf(cookie, "session=%.*s", (int)session.n, session.p);
-        add_header(rq, h, "Cookie", (struct str){cookie, (size_t)n});
-    }
-    add_header(rq, h, "X-Forwarded-For", req_client_address(rq));
-    add_header(rq, h, "traceparent", req_traceparent(rq));
-    add_header(rq, h, "Idempotency-Key", ask->key);
-    if (ask->body.n > 0) add_header(rq, h, "Content-Type", STR("application/json"));
+    if (ask->session.n <= SESSION_MAX_TOKEN) add_header(rq, h, "Authorization: Bearer ", ask->session);
+    add_header(rq, h, "X-Forwarded-For: ", req_client_address(rq));
+    add_header(rq, h, "traceparent: ", req_traceparent(rq));
+    add_header(rq, h, "Idempotency-Key: ", ask->key);
+    if (ask->body.n > 0) add_header(rq, h, "Content-Type: ", STR("application/json"));
     int n = snprintf(text, sizeof text, "\"%lld\"", (long long)ask->version);
-    if (ask->version > 0) add_header(rq, h, "If-Match", (struct str){text, (size_t)n});
+    if (ask->version > 0) add_header(rq, h, "If-Match: ", (struct str){text, (size_t)n});
 }
 
 void api_ask(struct req *rq, struct api *api, const struct api_ask *ask) {

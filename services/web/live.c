@@ -79,7 +79,7 @@ static void say_to_all(struct live_thread *t, const struct uuid *id, const struc
 
 /* A session that is over must not be told of its orders any more; its page comes back as nobody's. */
 static bool may_stay(const struct live_stream *s) {
-    return s->user == NULL || s->user->expires_s > clock_wall_us() / 1000000;
+    return s->user == NULL || req_still_signed_in(s->rq);
 }
 
 static void scan(struct live_thread *t) {

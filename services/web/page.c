@@ -24,7 +24,6 @@ static void set(struct req *rq, const char *name, const char *value) {
 }
 
 void page_headers(struct req *rq) {
-    const struct web *web = req_service(rq);
     const struct visit *visit = visit_of(rq);
     bool stripe = visit != NULL && visit->stripe, camera = visit != NULL && visit->camera;
     set(rq, "content-security-policy", stripe ? with_stripe : strict);
@@ -36,7 +35,6 @@ void page_headers(struct req *rq) {
                  : "camera=(), geolocation=(), microphone=(), payment=()");
     set(rq, "cross-origin-opener-policy", "same-origin");
     set(rq, "cross-origin-resource-policy", "same-origin");
-    if (web->https) set(rq, "strict-transport-security", "max-age=31536000");
 }
 
 struct buf *page_begin(struct req *rq) {
@@ -192,17 +190,22 @@ bool page_signed_in(struct req *rq) {
     return false;
 }
 
+static bool refuse_form(struct req *rq) {
+    page_missing(rq, 403, TEXT_MISSING_SEND_AGAIN, TEXT_MISSING_SEND_AGAIN_WORDS);
+    return false;
+}
+
 bool page_form(struct req *rq) {
     struct visit *visit = visit_of(rq);
     if (form_read(req_raw_body(rq), &visit->form, req_arena(rq)) != NULL) {
         page_missing(rq, 400, TEXT_MISSING_NO_FORM, TEXT_MISSING_NO_FORM_WORDS);
         return false;
     }
-    if (req_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) return true;
-    page_missing(rq, 403, TEXT_MISSING_SEND_AGAIN, TEXT_MISSING_SEND_AGAIN_WORDS);
-    return false;
+    return (req_from_here(rq) && csrf_fits(rq, visit->session, visit_field(rq, "csrf"))) || refuse_form(rq);
 }
 
+/* One of another site's page says nothing of who is signed in: it is refused, and not sent to sign in. */
 bool page_own_form(struct req *rq) {
+    if (!req_from_here(rq)) return refuse_form(rq);
     return page_signed_in(rq) && page_form(rq);
 }

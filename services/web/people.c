@@ -116,14 +116,21 @@ void sign_up(struct req *rq) {
     send_credentials(rq, "/api/users/signup", on_signed_up);
 }
 
-/* --- signing out: the cookie goes, whether the service answers or not --- */
+/* --- signing out: the session ends everywhere; the cookie goes, whether the service answers or not --- */
+
+static void on_signed_out(struct req *rq, const struct api_answer *answer) {
+    (void)answer;
+    req_set_cookie(rq, "session", STR(""), 0);
+    held_drop(rq, (struct str){0});
+    page_go(rq, "/?done=out");
+}
 
 void sign_out(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
-    req_set_cookie(rq, "session", STR(""), 0);
-    held_drop(rq, (struct str){0});
-    page_go(rq, "/?done=out");
+    bool everywhere = str_eq(visit_field(rq, "everywhere"), STR("true"));
+    visit_ask(rq, API_USERS, "POST", on_signed_out, "/api/users/signout%s",
+              everywhere ? "?everywhere=true" : "");
 }
 
 /* --- the account --- */

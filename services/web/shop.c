@@ -97,8 +97,13 @@ static void on_holder(struct req *rq, const struct api_answer *answer) {
 }
 
 static void ask_holder(struct req *rq) {
+    static const struct uuid not_told;
     const struct ticket *t = visit_of(rq)->own;
     char order[UUID_TEXT];
+    if (uuid_eq(&t->order, &not_told)) {
+        render_ticket(rq, VIEWER_BUYER);
+        return;
+    }
     uuid_format(&t->order, order);
     visit_ask(rq, API_ORDERS, "GET", on_holder, "/api/orders/%.*s", UUID_TEXT, order);
 }
@@ -164,12 +169,32 @@ static void on_ordered(struct req *rq, const struct api_answer *answer) {
     }
 }
 
+/* The price on the page, as html_amount wrote it: more than that is not to be paid. */
+static void put_max_price(struct json *out, struct str amount) {
+    int64_t minor = 0;
+    int decimals = -1;
+    for (size_t i = 0; i < amount.n; i++) {
+        if (amount.p[i] == '.' && decimals < 0) {
+            decimals = 0;
+        } else if (amount.p[i] >= '0' && amount.p[i] <= '9' && minor < INT64_MAX / 100) {
+            minor = minor * 10 + (amount.p[i] - '0');
+            decimals += decimals >= 0;
+        } else {
+            return; /* not of a form of ours: the price is not known */
+        }
+    }
+    if (minor == 0) return;
+    json_key(out, "maxPrice");
+    json_minor(out, minor, decimals < 0 ? 0 : decimals);
+}
+
 void buy_ticket(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
     struct json body = {0};
     json_open(&body, '{');
     json_put_uuid(&body, "ticketId", req_path_uuid(rq, 0));
+    put_max_price(&body, visit_field(rq, "price"));
     json_close(&body, '}');
     visit_send(rq, API_ORDERS, "POST", "/api/orders", &body, 0, on_ordered);
 }

@@ -15,7 +15,6 @@ struct web { /* the process's; req_service */
     struct api *api;
     const char *currency;
     const char *stripe_key; /* publishable; "": the sandbox's cards are offered */
-    bool https;             /* HSTS */
     struct live *live;
 };
 

@@ -9,8 +9,8 @@
 extern const char changelog_topic[];
 
 struct output {
-    struct transactions *transactions;
-    uint8_t wire[WIRE_HEADER]; /* of rows */
+    struct transactions *transactions; /* not its own */
+    uint8_t wire[WIRE_HEADER];         /* of rows */
 };
 
 /* ST_FAILED: the transaction is void. */

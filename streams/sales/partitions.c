@@ -9,6 +9,7 @@
 enum {
     LOST_US = 60 * 1000 * 1000, /* three times as long as a transaction that was left open lasts */
     AHEAD_MS = 3600 * 1000,     /* a change that is told so long before it is made is of a clock gone wrong */
+    CLOSE_MOST = 50000,         /* windows that close in one transaction */
 };
 
 #define US_PER_MINUTE INT64_C(60000000)
@@ -109,10 +110,35 @@ enum count_result partition_count(struct partition *p, const struct order_event 
     return windows_count(p->windows, &sale);
 }
 
+/* --- what is final --- */
+
+/* One that waits is not replaced by a later one: while there is much to be read, none would ever count. */
+void partition_promise(struct partition *p, const struct watermark_event *promise) {
+    bool waits = p->position < p->promised_offset;
+    if (promise->epoch < p->promised_epoch) return;
+    if (waits && promise->epoch == p->promised_epoch && promise->offset >= p->promised_offset) return;
+    p->promised_epoch = promise->epoch;
+    p->promised_offset = promise->offset;
+    p->promised_ms = promise->occurred_at / 1000;
+}
+
+static uint32_t final_by_promise(const struct partition *p) {
+    int64_t minute = p->position < p->promised_offset ? 0 : p->promised_ms * 1000 / US_PER_MINUTE;
+    return minute > 0 && minute <= UINT32_MAX ? (uint32_t)minute : 0;
+}
+
+bool partition_has_final(const struct partition *p) {
+    return final_by_promise(p) > p->final;
+}
+
+void partition_close(struct partition *p) {
+    p->closing = windows_close(p->windows, p->final, final_by_promise(p), CLOSE_MOST);
+}
+
 /* --- rows --- */
 
-void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row),
-                           void *arg) {
+void partition_ticket_rows(const struct ticket *t, uint32_t final,
+                           void (*row)(void *arg, const struct sales_event *row), void *arg) {
     struct sums total = {0};
     bool changed = false;
     for (uint32_t i = 0; i < t->nwindows; i++) {
@@ -121,7 +147,7 @@ void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const 
         windows_sums_add(&in, v);
         windows_sums_add(&total, v);
         changed = changed || v->changed;
-        if (!changed) continue;
+        if (!changed && !v->closing) continue;
         const struct sales_event event = {
             .type = SALES_COUNTED,
             .ticket_id = t->id,
@@ -139,6 +165,7 @@ void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const 
             .total_cancelled = total.cancelled,
             .total_expired = total.expired,
             .total_revenue = total.revenue,
+            .final = v->minute < final,
         };
         row(arg, &event);
     }

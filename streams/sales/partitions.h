@@ -18,6 +18,10 @@ struct partition {
     int64_t committed; /* the consumer group's, -1: none */
     int64_t end;       /* of orders, when the partition became ours */
     int64_t next;      /* of the changelog */
+    /* The promise that counts, or waits until position has come to its offset. */
+    int64_t promised_ms, promised_offset, promised_epoch;
+    uint32_t final;    /* the rows of all minutes before it were published as final */
+    uint32_t closing;  /* and of those before this one they are now; 0: of no others */
     int64_t at_end_us; /* since when the changelog has no more, 0: it has */
 };
 
@@ -44,9 +48,16 @@ bool partition_is_lost(const struct partition *p);
 enum count_result partition_count(struct partition *p, const struct order_event *order, int64_t offset,
                                   int64_t told_ms);
 
-/* The rows of a ticket that a change leaves different: of the minute of the first and all later ones, oldest
- * first. */
-void partition_ticket_rows(const struct ticket *t, void (*row)(void *arg, const struct sales_event *row),
-                           void *arg);
+void partition_promise(struct partition *p, const struct watermark_event *promise);
+/* Rows that become final by the promise that counts: whether there may be any, and, if so, closes the windows
+ * of the oldest. Of all at once there may be too many for one transaction: what was counted for weeks, after
+ * the place in orders was lost. */
+bool partition_has_final(const struct partition *p);
+void partition_close(struct partition *p);
+
+/* The rows of a ticket that a change leaves different (of the minute of the first and all later ones), and
+ * those of windows that close; oldest first. Of minutes before `final` they are final. */
+void partition_ticket_rows(const struct ticket *t, uint32_t final,
+                           void (*row)(void *arg, const struct sales_event *row), void *arg);
 
 void partitions_measure(const struct partitions *ps);

@@ -1,29 +1,29 @@
 #include "clock.h"
-#include "group_metrics.h"
+#include "mem.h"
 #include "priv/sales_priv.h"
 #include "sales_metrics.h"
 
-const char *const sales_topics[] = {"orders", NULL};
+const char *const sales_topics[] = {"orders", "watermarks", NULL};
 
 struct writing {
     struct sales *sales;
     const struct partition *partition;
     enum status st;
-    int rows;
     struct why *w;
 };
 
 static void write_row(void *writing, const struct sales_event *row) {
     struct writing *k = writing;
     if (k->st == ST_OK) k->st = output_row(&k->sales->output, k->partition->number, row, k->w);
-    k->rows++;
+    k->sales->rows++;
 }
 
 static void write_ticket(void *writing, const struct ticket *t) {
     struct writing *k = writing;
     struct buf *value = &k->sales->scratch;
     uint8_t key[STATE_KEY_MOST];
-    partition_ticket_rows(t, write_row, k);
+    const struct partition *p = k->partition;
+    partition_ticket_rows(t, p->closing > p->final ? p->closing : p->final, write_row, k);
     for (uint32_t i = 0; i < t->nwindows && k->st == ST_OK; i++) {
         if (!t->windows[i].changed) continue;
         size_t n = state_window_key(key, t, &t->windows[i]);
@@ -58,48 +58,54 @@ static enum status write_partition(struct writing *k, const struct partition *p)
                output_state(&k->sales->output, p->number, (struct str){(char *)key, n}, buf_str(value), k->w);
 }
 
-static enum status write_all(struct sales *x, int *rows, struct why *w) {
+/* With the position what is final: both are known to whoever has the partition next, or neither. */
+static void add_position(rd_kafka_topic_partition_list_t *offsets, const struct partition *p) {
+    char note[16];
+    int n = snprintf(note, sizeof note, "%u", p->closing > p->final ? p->closing : p->final);
+    rd_kafka_topic_partition_t *position =
+        rd_kafka_topic_partition_list_add(offsets, sales_topics[TOPIC_ORDERS], p->number);
+    position->offset = p->position;
+    position->metadata = mem_strdup(note);
+    position->metadata_size = (size_t)n;
+}
+
+/* Of one partition at a time: a minute of all of them is too much for one transaction. */
+static void close_minutes(struct sales *x) {
+    for (int i = 0; i < x->partitions.count; i++) {
+        if (!partition_has_final(&x->partitions.all[i])) continue;
+        partition_close(&x->partitions.all[i]);
+        return;
+    }
+}
+
+enum status sales_write(void *sales, rd_kafka_topic_partition_list_t *positions, struct why *w) {
+    struct sales *x = sales;
     struct writing k = {.sales = x, .w = w};
-    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(x->partitions.count);
+    x->rows = 0;
+    close_minutes(x);
     for (int i = 0; i < x->partitions.count && k.st == ST_OK; i++) {
         const struct partition *p = &x->partitions.all[i];
-        if (p->position == p->published && !windows_have_gone(p->windows)) continue;
+        if (p->position == p->published && p->closing == 0 && !windows_have_gone(p->windows)) continue;
         write_partition(&k, p);
-        rd_kafka_topic_partition_list_add(offsets, sales_topics[0], p->number)->offset = p->position;
+        add_position(positions, p);
     }
-    if (k.st == ST_OK)
-        k.st = transactions_commit(x->output.transactions, offsets, x->member, w);
-    else
-        transactions_abort(x->output.transactions);
-    rd_kafka_topic_partition_list_destroy(offsets);
-    *rows = k.rows;
     return k.st;
 }
 
-static void committed(struct sales *x, int rows) {
+void sales_ended(void *sales, enum status st) {
+    struct sales *x = sales;
     int64_t now_ms = clock_wall_us() / 1000;
+    metric_add(st == ST_OK ? M_SALES_COMMITS : M_SALES_ABORTS, 1);
+    if (st != ST_OK) return;
     for (int i = 0; i < x->gathered; i++)
         metric_observe_us(M_SALES_TIME, now_ms > x->came_ms[i] ? (now_ms - x->came_ms[i]) * 1000 : 0);
-    metric_add(M_SALES_ROWS, rows);
-    metric_add(M_SALES_COMMITS, 1);
-    metric_add(M_CONSUMED, x->read);
-    x->read = 0;
+    metric_add(M_SALES_ROWS, x->rows);
     for (int i = 0; i < x->partitions.count; i++) {
-        x->partitions.all[i].published = x->partitions.all[i].position;
-        windows_free_gone(x->partitions.all[i].windows);
+        struct partition *p = &x->partitions.all[i];
+        p->published = p->position;
+        if (p->closing != 0) p->final = p->closing;
+        p->closing = 0;
+        windows_free_gone(p->windows);
     }
     x->gathered = 0;
-    x->due_at_us = INT64_MAX;
-}
-
-enum status sales_commit(struct sales *x, struct why *w) {
-    int rows = 0;
-    if (x->due_at_us == INT64_MAX) return ST_OK;
-    enum status st = transactions_begin(x->output.transactions, w);
-    if (st == ST_OK) st = write_all(x, &rows, w);
-    if (st == ST_OK)
-        committed(x, rows);
-    else
-        metric_add(M_SALES_ABORTS, 1);
-    return st;
 }

@@ -129,8 +129,7 @@ static void add(struct windows *w, struct window *v, const struct counted *c) {
     w->size.bytes += sizeof *c;
 }
 
-static void mark(struct windows *w, struct ticket *t, struct window *v) {
-    v->changed = true;
+static void list(struct windows *w, struct ticket *t) {
     if (t->changed) return;
     t->changed = true;
     if (w->nchanged == w->changed_cap) {
@@ -154,7 +153,8 @@ enum count_result windows_count(struct windows *w, const struct sale *sale) {
     if (sale->kind == SALE_SOLD) v->revenue += sale->price;
     uint16_t ms = (uint16_t)(sale->at_ms % MINUTE_MS);
     if (ms > v->last_ms) v->last_ms = ms;
-    mark(w, t, v);
+    v->changed = true;
+    list(w, t);
     if (v->minute < w->newest) return COUNT_LATE;
     w->newest = v->minute;
     return COUNT_NEW;
@@ -178,9 +178,32 @@ void windows_take_changes(struct windows *w, void (*take)(void *arg, const struc
         take(arg, t);
         t->changed = false;
         for (uint32_t k = 0; k < t->nwindows; k++)
-            t->windows[k].changed = false;
+            t->windows[k].changed = t->windows[k].closing = false;
     }
     w->nchanged = 0;
+}
+
+/* How many windows are of these minutes; they close, if they shall. */
+static size_t between(struct windows *w, uint32_t from, uint32_t until, bool close) {
+    size_t n = 0;
+    for (uint32_t i = 0; i <= w->mask; i++) {
+        struct ticket *t = w->slots[i];
+        for (uint32_t k = t == NULL ? 0 : t->nwindows; k > 0 && t->windows[k - 1].minute >= from; k--) {
+            if (t->windows[k - 1].minute >= until) continue;
+            n++;
+            if (!close) continue;
+            t->windows[k - 1].closing = true;
+            list(w, t);
+        }
+    }
+    return n;
+}
+
+uint32_t windows_close(struct windows *w, uint32_t from, uint32_t until, size_t most) {
+    while (until - from > 1 && between(w, from, until, false) > most)
+        until = from + (until - from) / 2;
+    between(w, from, until, true);
+    return until;
 }
 
 /* --- letting go --- */

@@ -38,7 +38,7 @@ struct window {
     uint32_t minute; /* since 1970 */
     uint32_t ncounted;
     uint16_t last_ms; /* of its newest change, within the minute */
-    bool changed;
+    bool changed, closing;
 };
 
 struct ticket {
@@ -78,7 +78,11 @@ void windows_take_gone(const struct windows *w, void (*take)(void *arg, const st
 void windows_free_gone(struct windows *w);
 void windows_drop(struct windows *w, const struct uuid *ticket); /* it was let go of before */
 
-/* Each ticket with a changed window, once; nothing is changed any more then. */
+/* All windows of these minutes (from and before until) are closing; of fewer minutes, if they are more than
+ * `most` windows. Returns until where; from is before until. */
+uint32_t windows_close(struct windows *w, uint32_t from, uint32_t until, size_t most);
+
+/* Each ticket with a window that is changed or closing, once; none is then any more. */
 void windows_take_changes(struct windows *w, void (*take)(void *arg, const struct ticket *t), void *arg);
 
 /* What a window, or several together, come to. */

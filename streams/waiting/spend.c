@@ -6,7 +6,7 @@
 #include "fetch.h"
 #include "mem.h"
 
-enum { CONNECTIONS = 64, CONNECT_MS = 1000, ANSWER_MS = 3000, MAX_ANSWER = 64 * 1024, MAX_HEADERS = 5 };
+enum { CONNECTIONS = 64, CONNECT_MS = 1000, ANSWER_MS = 3000, MAX_ANSWER = 64 * 1024, MAX_HEADERS = 4 };
 
 struct spend {
     const char *url;
@@ -75,8 +75,7 @@ static void add_header(struct req *rq, struct headers *h, const char *name, stru
 
 static void add_headers(struct req *rq, struct headers *h) {
     struct str value;
-    if (req_get_cookie(rq, "session", &value)) add_header(rq, h, "Cookie: session=", value);
-    if (req_header(rq, "authorization", &value)) add_header(rq, h, "Authorization: ", value);
+    if (req_get_token(rq, &value)) add_header(rq, h, "Authorization: Bearer ", value);
     add_header(rq, h, "X-Forwarded-For: ", req_client_address(rq));
     add_header(rq, h, "traceparent: ", req_traceparent(rq));
     add_header(rq, h, "Content-Type: ", STR("application/json"));

@@ -6,6 +6,7 @@ import subprocess
 import crowd
 import money
 import ownership
+import promises
 import queue_proof
 from history import OK, REFUSED
 from support import ASKS_SOON, DEADLINE, wait_until
@@ -32,6 +33,7 @@ class Checks:
         crowd.await_agreement(self.stack, first_of_each, PROMOTIONS)  # rules 1, 3, 5: the story of the topic, and all agree on it
         self.say("all agree")
         self.topics_are_the_logs()
+        self.promises_are_kept()
         found, aside = self.rows.agree()
         self.say(f"the warehouse has {found:,} rows" + (f"; {aside} records had been put aside" if aside else ""))
         self.money_adds_up()
@@ -97,6 +99,16 @@ class Checks:
             keys = "id" if topic == "tickets" else "ticketId"
             for event in self.events[topic]:
                 assert event.key == str(event[keys]), f"{topic}: {event['id']} has the key {event.key}"
+
+    def promises_are_kept(self):
+        """No event came behind the offset of a promise and is of a time before it, whoever gave the promise."""
+        told = collections.defaultdict(list)
+        for promise in self.stack.topic("watermarks").events():
+            told[promise["topic"]].append(promise)
+        for topic in TOPICS:
+            assert told[topic], f"nothing is promised of {topic}"
+            broken = promises.broken(told[topic], self.stack.topic(topic).events())
+            assert broken == [], f"{topic}: {len(broken)} events came after what was promised: {broken[:3]}"
 
     # --- rule 4 ---
 

@@ -16,6 +16,7 @@ LEAST = {
     "codes": {"existingSecret": "codes"},
     "queues": {"existingSecret": "queues"},
     "edge": {"host": "onsale.test"},
+    "trustedProxies": "10.0.0.0/8",
     "components": {name: {"existingSecret": name} for name in ("auth", "tickets", "orders", "payments")},
 }
 WAREHOUSE = {"connect": {"enabled": True, "image": "connect:1", "registryUrl": "http://registry:8080/apis/registry/v2", "existingSecret": "warehouse"}}

@@ -273,6 +273,8 @@ def test_postgres_of_the_operator(rendered):
     assert all(role["replication"] and role["login"] for role in roles), "the publishers' connections replicate"
     assert {role["name"] for role in roles} == {doc["spec"]["owner"] for doc in of(docs, "Database")} == {"auth", "tickets", "orders", "payments"}
     assert cluster["spec"]["postgresql"]["parameters"]["wal_level"] == "logical"
+    assert cluster["spec"]["postgresql"]["pg_hba"] == [
+        line for role in roles for line in (f"host sameuser {role['name']} all scram-sha-256", f"host all {role['name']} all reject")], "its own alone"
     env = {e["name"]: e for e in containers(of(docs, "Deployment", "shop-orders"))[0]["env"]}
     order = list(env)
     assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders?sslmode=require"
@@ -425,6 +427,7 @@ REFUSED = [
     ({"kafka": {"secretProperties": ["sasl.password"]}}, "kafka.existingSecret: must be given"),
     ({"defaults": {"autoscaling": {"minReplicas": 9}}}, "minReplicas is more than maxReplicas"),
     ({"edge": {"host": ""}}, "edge.host: must be given"),
+    ({"trustedProxies": ""}, "trustedProxies: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
     ({"connect": {"enabled": True}}, "connect.image: must be given when connect.enabled"),
 ]

@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < pairs; i++) {
         topics[i] = topic_tickets;
         topics[i].name = argv[FIRST_PAIR + 2 * i + 1];
-        logs[i] = (struct publisher_log){argv[FIRST_PAIR + 2 * i], &topics[i]};
+        logs[i] = (struct publisher_log){.table = argv[FIRST_PAIR + 2 * i], .topic = &topics[i]};
     }
     const struct publisher_options options = {
         .service = argv[1],
@@ -77,6 +77,7 @@ int main(int argc, char **argv) {
         .registry_url = argv[4],
         .logs = logs,
         .retention_ms = strtoll(argv[5], NULL, 10),
+        .watermarks = &topic_watermarks,
     };
     struct why w;
     struct publisher *p = publisher_start(&options, &w);

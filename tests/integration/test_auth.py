@@ -40,7 +40,7 @@ def test_sign_up(stack):
     assert person.get("/api/users/currentuser").json()["currentUser"] == me, "the cookie does what Bearer does"
     [event] = stack.topic("users").of(shown["id"], 1)
     assert {k: str(v) for k, v in event.items() if k != "occurredAt"} == {
-        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"]}
+        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"], "sessionVersion": "1", "sessionId": "None"}
     assert event.key == shown["id"]
     assert event.headers["type"] == "UserCreated"
     assert int(event.headers["epoch"]) > 0 and event.position > (0, 0)
@@ -278,9 +278,9 @@ def test_cookies_are_secure_unless_told_otherwise(stack, known):
         replica.start().wait_ready()
         answer = sign_in(replica.url, known.email)
         lasting = {"path": "/", "httponly": True, "samesite": "Lax", "secure": True}
-        assert cookie(answer)[2] == lasting | {"max-age": "90"}
+        assert (cookie(answer)[0], cookie(answer)[2]) == ("__Host-session", lasting | {"max-age": "90"})
         out = User(replica.url).post("/api/users/signout")
-        assert cookie(out) == ("session", "", lasting | {"max-age": "0"})
+        assert cookie(out) == ("__Host-session", "", lasting | {"max-age": "0"})
 
 
 def test_hash_parameters(stack):
@@ -493,7 +493,8 @@ def test_no_password_or_hash_leaves_auth(stack):
             assert sign_in(replica.url, person.email).status_code == 200
             assert sign_in(replica.url, person.email, WRONG).status_code == 400
             token = token_of(sign_in(replica.url, person.email))
-            assert patch_me(User(replica.url, token), password=WRONG, currentPassword=PASSWORD).status_code == 200
+            changed = patch_me(User(replica.url, token), password=WRONG, currentPassword=PASSWORD)
+            token = token_of(changed)
             assert patch_me(User(replica.url, token), email="refused2@example.com", currentPassword=WRONG).status_code == 500
             assert current_user(replica.url, token + "x") is None
             replica.terminate()

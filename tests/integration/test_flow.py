@@ -35,7 +35,7 @@ def test_bought_too_slowly(quick):
     order = buyer.place(ticket)
     assert order["status"] == "created" and order["ticket"]["price"] == 20
     wait_until(lambda: shown(other, ticket)["status"] == "reserved", "the ticket shows as reserved")
-    assert shown(other, ticket)["orderId"] == order["id"]
+    assert shown(buyer, ticket)["orderId"] == shown(seller, ticket)["orderId"] == order["id"] and "orderId" not in shown(other, ticket)
     assert ticket["id"] not in [t["id"] for t in other.get("/api/tickets?limit=100").json()]
     assert other.post("/api/orders", json={"ticketId": ticket["id"]}).status_code == 409
     assert edit(seller, ticket) == 409

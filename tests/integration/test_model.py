@@ -44,7 +44,7 @@ class Marketplace(RuleBasedStateMachine):
         known = self.model_tickets[ticket]
 
         def same():
-            shown = self.users[0].get(f"/api/tickets/{ticket}").json()
+            shown = self.users[known["seller"]].get(f"/api/tickets/{ticket}").json()
             return (shown["status"], shown.get("orderId")) == (known["status"], known["order"])
         wait_until(same, f"ticket {ticket} shows as {known}")
 

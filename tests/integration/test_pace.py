@@ -28,8 +28,8 @@ def begin(db, n=1):
     """Orders whose payments are in line, in this order."""
     orders = [charge(db, "none") for _ in range(n)]
     for order in orders:
-        [(verdict,)] = db.execute("""select verdict from begin_attempts(array[%s::uuid], array[%s::uuid], array[%s::uuid], array['pm_a'],
-                                                                        array[null::text], array[3], array['trace'], array[true])""",
+        [(verdict,)] = db.execute("""select verdict from start_attempts(array[%s::uuid], array[%s::uuid], array[%s::uuid], array['pm_a'],
+                                                                        array[null::text], array[3], array['trace'], array[true], array[0])""",
                                   (order, uuid.uuid4(), USER)).fetchall()
         assert verdict == "started"
     return orders
@@ -281,7 +281,7 @@ def test_who_cancels_after_it_was_sent_is_looked_for(db, sent):
 
 def post(db, order, token):
     """(verdict, ahead)"""
-    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True])
+    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True], [0])
     return answer["verdict"], answer["ahead"]
 
 
@@ -319,6 +319,18 @@ def test_one_that_met_the_limit_has_waited_since_it_was_sent(db):
     tell(db, order, "limited", 1)
     *_, (age,) = db.execute("select extract(epoch from now() - occurred_at)::int from payment_events where order_id = %s order by seq", (order,)).fetchall()
     assert age == 3
+
+
+def test_no_event_is_from_before_what_is_promised(db):
+    """Readers of the topic are told that none is older than ten seconds when it is written (payments_logs)."""
+    [order] = begin(db)
+    passes(db, 3600)
+    take(db)
+    db.execute("update charges set sent_at = now() - interval '1 hour' where order_id = %s", (order,))
+    [(before,)] = db.execute("select now() - interval '10 s'").fetchall()
+    tell(db, order, "limited", 1)
+    *_, (occurred,) = db.execute("select occurred_at from payment_events where order_id = %s order by seq", (order,)).fetchall()
+    assert occurred >= before
 
 
 # --- all of it ---
@@ -377,4 +389,5 @@ def test_a_burst_is_paid_at_its_pace(stack):
     wait_until(lambda: stack.sql("tickets", "select count(*) from tickets where status = 'sold'")[0][0] == len(tickets), "all are sold")
     assert check_books(stack, books) == len(tickets)
     assert stack.sql("payments", "select count(*) from returns") == [(0,)]
+    assert stack.metric("payments", "onsale_publisher_late_events_total") == 0, "those that met the limit are of a time before"
     books.reset()

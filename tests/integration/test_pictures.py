@@ -192,6 +192,13 @@ def test_the_program_has_nothing_of_tickets(stack, seller, show, tmp_path):
     assert (tmp_path / "log").read_text() == "/dev/null\n", "what it says is not said in the log of tickets"
 
 
+def test_pictures_are_read_where_no_core_may_be_dumped(stack, seller, show):
+    """As in production; not here, where sanitizers and debuggers attach."""
+    with Replica(stack, "tickets", CORE_DUMPS="false") as replica:
+        replica.wait_ready()
+        assert put(User(replica.url, seller.headers["Authorization"].removeprefix("Bearer ")), show, png()).status_code == 200
+
+
 @pytest.mark.parametrize("script, status", [
     ("exit 0", 503), ("printf '\\1\\0\\0\\0\\264\\0\\0\\0\\377\\377\\377\\377'; exit 0", 503), ("kill -9 $$", 400), ("exit 99", 400), ("exit 8", 503),
     ("exit 126", 503), ("exit 127", 503)])

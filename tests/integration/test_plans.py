@@ -85,7 +85,7 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
 @pytest.mark.parametrize("statement, arguments, index", [
     ("list_tickets", NEWEST, "tickets_on_sale"),
     ("list_own_tickets", f"{NEWEST}, array[null]::text[], {SOMEBODY}", "tickets_by_seller"),
-    ("get_ticket", "array['018f0000-0000-7000-8000-000000000001']::uuid[]", "tickets_pkey shows_pkey"),
+    ("get_ticket", f"array['018f0000-0000-7000-8000-000000000001']::uuid[], {SOMEBODY}", "tickets_pkey sales_pkey shows_pkey"),
     ("list_shows", f"array[null]::uuid[], array[21], array[null]::text[], array[null]::text[], {', '.join(['array[null]::timestamptz[]'] * 4)}",
      "shows_by_date shows_pkey areas_by_show seat_rows_by_area"),
     ("list_own_shows", f"{NEWEST}, {SOMEBODY}", "shows_by_seller areas_by_show seat_rows_by_area"),

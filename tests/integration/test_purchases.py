@@ -223,7 +223,7 @@ def test_a_draft_is_not_sold(stack, seller, buyer):
     ({"ticketIds": ["x"]}, "ticketIds", "UUID"),
     ({"ticketIds": [SOME] * 2}, "ticketIds", "twice"),
     ({"ticketIds": [SOME], "showId": SOME, "quantity": 1}, "ticketIds", "combined"),
-    ({"ticketIds": [SOME], "maxPrice": 5}, "ticketIds", "combined")])
+    ({"ticketIds": [SOME], "areaId": SOME, "maxPrice": 5}, "ticketIds", "combined")])
 def test_bad_bodies(buyer, body, field, words):
     answer = buyer.post("/api/purchases", json=body)
     assert answer.status_code == 400

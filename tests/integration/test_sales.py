@@ -78,12 +78,12 @@ def test_what_comes_late_corrects_its_minute_and_those_after_it(stack, tally):
     topic.produce(early[0])
     tally.wait_for(expected(later + early))
     assert stack.metric("sales", "onsale_sales_late_total") >= late + 2  # another ticket of the partition may be ahead of these
-    before = tally.records
+    before = tally.records[str(seat)]
     topic.produce(*early, *later)
     sentinel = event(uuid.uuid4(), uuid.uuid4(), 1, "OrderCreated", NOON)
     topic.produce(sentinel)
     tally.wait_for(expected(later + early + [sentinel]))
-    assert tally.records == before + 1, "what is told again changes nothing"
+    assert tally.records[str(seat)] == before, "what is told again changes nothing"
 
 
 def test_what_is_not_an_event_is_passed_over(stack, tally):
@@ -102,6 +102,43 @@ def test_what_is_not_an_event_is_passed_over(stack, tally):
     tally.wait_for(expected([*market.events, odd]))
     assert stack.metric("sales", "onsale_sales_refused_total") == before + 72 + 4
     assert "is passed over" in stack.logs("sales")
+
+
+# --- what is final ---
+
+def test_a_row_is_final_once_its_minute_is(stack, tally):
+    """Of a minute that was, at once; of the present one, not before it is over. Also when sales is killed meanwhile."""
+    seat, now = uuid.uuid4(), time.time_ns() // 1_000_000
+    past = event(uuid.uuid4(), seat, 1, "OrderCreated", NOON)
+    present = event(uuid.uuid4(), seat, 1, "OrderCreated", now)
+    stack.topic("orders").produce(past, present)
+    keys = [(str(seat), one["occurredAt"] // MINUTE * MINUTE) for one in (past, present)]
+
+    def said(key):
+        tally.read()
+        assert not tally.final.get(keys[1]) or time.time_ns() // 1_000_000 >= keys[1][1] + MINUTE, "the minute is not over"
+        return tally.final.get(key)
+    wait_until(lambda: said(keys[0]), "the row of the past is final", pause=0)
+    stack.kill("sales")
+    wait_until(lambda: said(keys[1]), "the row of the present is final when its minute is over", pause=0)
+    rows = expected([past, present])
+    assert {key: tally.rows[key] for key in keys} == rows
+
+
+def test_what_is_told_of_a_final_minute_all_the_same_corrects_it(stack, tally):
+    """By a topic's other writers: no service tells so late."""
+    seat, first, second = (uuid.uuid4() for _ in range(3))
+    told = [event(first, seat, 1, "OrderCreated", NOON), event(first, seat, 2, "OrderCancelled", NOON + 1, reason="buyer")]
+    late = event(second, seat, 1, "OrderCreated", NOON + 2)
+    key = str(seat), NOON // MINUTE * MINUTE
+    stack.topic("orders").produce(*told)
+
+    def final(version):
+        tally.read()
+        return tally.final.get(key) and tally.rows[key]["version"] == version
+    wait_until(lambda: final(2), "its row is final", pause=0)
+    stack.topic("orders").produce(late)
+    wait_until(lambda: final(3), "and again, with one more", pause=0)
 
 
 # --- whatever happens to it ---
@@ -216,6 +253,7 @@ def test_orders_read_again_from_the_beginning_change_nothing(stack, tally):
     market.flush()
     stack.supervisor("stop", "sales")
     set_position(stack, 0)
+    tally.final_again = True
     market.tell(market.rest())
     market.flush()
     stack.supervisor("start", "sales")

@@ -1,5 +1,6 @@
 """The warehouse: every event of every topic is a row, exactly once, whatever happens to Connect; and what its views tell is what the
 services' own databases tell."""
+import collections
 import copy
 import io
 import json
@@ -22,6 +23,10 @@ from support import ASKS_SOON, DEADLINE, ROOT, wait_until
 from topics import topic_schema
 from test_entries import admit, buy
 from warehouse import ERASABLE, TABLES, connect, loaded, reached, read_again, snake, told
+
+sys.path.append(str(ROOT / "dev"))
+import clients
+import fetch
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +298,25 @@ def test_example_of_python(shopped, ask, tmp_path):
     sums = {line.split()[0]: int(line.split()[-1]) for line in said.splitlines()[2:]}
     assert sums == {str(seller): revenue for seller, revenue in ask("select seller_id, revenue from seller_revenue")}
     assert (tmp_path / "sales.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "sales.png").stat().st_size > 5000
+
+
+def test_example_of_java(shopped, tmp_path):
+    """By the promises on the topic `watermarks` each minute is said when it is over, and has all that happened."""
+    libraries = [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]
+    clients.compile_java([ROOT / "examples/Minutes.java"], libraries, tmp_path)
+    happened = {(str(e["id"]), e["version"]): (e["occurredAt"].strftime("%Y-%m-%dT%H:%M:00Z"), e["type"]) for e in shopped.topic("orders").events()}
+    wanted, counts = collections.Counter(happened.values()), collections.Counter()
+
+    def said(example):
+        minute, _, types = example.stdout.readline().partition(" ")
+        counts.update({(minute, type): int(n) for type, n in re.findall(r"(\w+)=(\d+)", types)})
+        return counts == wanted
+    with subprocess.Popen(["java", "-cp", ":".join(map(str, [tmp_path / "classes", *libraries])), "Minutes"], env=shopped.environment | shopped.env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as example:
+        try:
+            wait_until(lambda: said(example), "each minute is said as it was", pause=0)
+        finally:
+            example.kill()
 
 
 def test_examples_are_short():

@@ -81,7 +81,7 @@ def test_what_the_services_are_told(web):
     browser.cookies.set("other", "secret", domain="127.0.0.1", path="/")
     browser.go("/", headers={"X-Forwarded-For": "203.0.113.9", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
     headers = web.services.seen[0]["headers"]
-    assert headers["Cookie"] == f"session={browser.cookies['session']}"
+    assert headers["Authorization"] == f"Bearer {browser.cookies['session']}" and "Cookie" not in headers
     assert headers["X-Forwarded-For"] == "203.0.113.9" and headers["traceparent"].split("-")[1] == "a" * 32
 
 
@@ -146,7 +146,16 @@ def test_sign_out(web):
     browser = Browser(web, True)
     answer = browser.submit(browser.go("/account").page, "/signout")
     assert answer.headers["Location"] == "/?done=out" and "session" not in browser.cookies
+    [asked] = web.services.asked("POST", "/api/users/signout")
+    assert asked["headers"]["Authorization"].startswith("Bearer "), "the session ends everywhere, and not in this browser alone"
     assert browser.go("/account").status_code == 303
+
+
+def test_sign_out_everywhere(web):
+    browser = Browser(web, True)
+    answer = browser.submit(browser.go("/account").page, "/signout", everywhere="true")
+    [asked] = web.services.asked("POST", "/api/users/signout")
+    assert answer.headers["Location"] == "/?done=out" and asked["path"].endswith("?everywhere=true")
 
 
 def test_a_session_that_a_service_refuses(web):
@@ -236,7 +245,7 @@ def test_buying_twice_is_once(web):
     for _ in range(2):
         assert browser.submit(page, f"{path}/buy").headers["Location"] == f"/orders/{o['id']}"
     first, second = web.services.asked("POST", "/api/orders")
-    assert first["body"] == {"ticketId": t["id"]}
+    assert first["body"] == {"ticketId": t["id"], "maxPrice": t["price"]}, "no more than the page says"
     assert first["headers"]["Idempotency-Key"] == second["headers"]["Idempotency-Key"]
     assert browser.fields(browser.go(path).page, f"{path}/buy")["key"] != first["headers"]["Idempotency-Key"]
 

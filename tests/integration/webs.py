@@ -99,6 +99,7 @@ def running(directory, **environment):
     threading.Thread(target=services.serve_forever, daemon=True).start()
     there = f"http://127.0.0.1:{services.server_port}"
     web = Web(services, key)
+    web.session = "__Host-session" if environment.get("SECURE_COOKIES") == "true" else "session"
     port, admin = free_port(), free_port()
     web.url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([ROOT / "build/release/web"], stdout=(directory / "log").open("w"), stderr=subprocess.STDOUT, env={
@@ -129,7 +130,7 @@ class Browser(requests.Session):
         if token is True:
             token = web.tokens(1)[0]
         if token:
-            self.cookies.set("session", token, domain="127.0.0.1", path="/")
+            self.cookies.set(web.session, token, domain="127.0.0.1", path="/")
             claims = token.split(".")[1]
             self.id = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"]
 

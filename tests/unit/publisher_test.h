@@ -30,7 +30,8 @@ static const char TABLES[] =
     " republished boolean not null, since timestamptz not null default now(), timeline text not null);"
     "insert into publisher_epoch (epoch, republished, timeline) values (0, true, '');"
     "create table user_events (seq bigint generated always as identity primary key, type text not null, id uuid not null,"
-    " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text)";
+    " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text,"
+    " session_version int not null default 1, session_id uuid)";
 
 static struct topic topic, more; /* more: of the second log */
 static struct publisher_log logs[3];
@@ -47,7 +48,7 @@ static inline int setup(void **state) {
     topic.partitions = PARTITIONS;
     more = topic;
     more.name = "more";
-    logs[0] = (struct publisher_log){"user_events", &topic};
+    logs[0] = (struct publisher_log){.table = "user_events", .topic = &topic};
     logs[1] = (struct publisher_log){0};
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
     kafka = rd_kafka_mock_cluster_new(rk, 1);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 
@@ -33,6 +34,7 @@ static int reset(void **state) {
     (void)state;
     unsetenv("T_ADDRESS");
     unsetenv("T_SECRET");
+    unsetenv("T_SECRET_FILE");
     unsetenv("T_WAIT");
     unsetenv("T_SECURE");
     unsetenv("T_ANY");
@@ -105,6 +107,40 @@ static void bad_values_are_one_clear_line(void **state) {
     }
 }
 
+/* The path of a new file with that text; the same for each call. */
+static const char *file_with(const char *text) {
+    static char path[] = "/tmp/onsale-secret-XXXXXX";
+    static int fd = -1;
+    if (fd < 0) fd = mkstemp(path);
+    assert_true(ftruncate(fd, 0) == 0 && pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text));
+    return path;
+}
+
+static void secrets_in_files(void **state) {
+    (void)state;
+    setenv("T_SECRET_FILE", file_with("hunter2\r\n"), 1);
+    setenv("T_SECRET", "", 1); /* as if not given */
+    load();
+    assert_string_equal(secret, "hunter2");
+    free((char *)secret);
+
+    struct why w = {0};
+    setenv("T_SECRET", "hunter3", 1);
+    assert_int_equal(config_load(tables, 3, &w), ST_INVALID);
+    assert_string_equal(w.text, "T_SECRET: give either it or T_SECRET_FILE");
+    unsetenv("T_SECRET");
+    file_with("\n");
+    assert_int_equal(config_load(tables, 3, &w), ST_INVALID);
+    assert_non_null(strstr(w.text, ": must have a text of less than 4096 bytes"));
+    assert_int_equal(unlink(file_with("")), 0);
+    assert_int_equal(config_load(tables, 3, &w), ST_INVALID);
+    assert_non_null(strstr(w.text, "T_SECRET_FILE: /tmp/onsale-secret-"));
+    setenv("T_ADDRESS_FILE", "/etc/hostname", 1); /* of secrets alone */
+    unsetenv("T_SECRET_FILE");
+    load();
+    assert_string_equal(address, "127.0.0.1");
+}
+
 static void help_lists_all_without_values(void **state) {
     (void)state;
     setenv("T_SECRET", "hunter2", 1);
@@ -128,6 +164,7 @@ int main(void) {
         cmocka_unit_test_setup(defaults_and_values, reset),
         cmocka_unit_test_setup(durations, reset),
         cmocka_unit_test_setup(bad_values_are_one_clear_line, reset),
+        cmocka_unit_test_setup(secrets_in_files, reset),
         cmocka_unit_test_setup(help_lists_all_without_values, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

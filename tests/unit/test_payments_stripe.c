@@ -306,7 +306,8 @@ static void events(void **state) {
 
 static void words(void **state) {
     (void)state;
-    assert_non_null(strstr(decline_words(STR("insufficient_funds")), "not enough money"));
+    assert_non_null(strstr(decline_words(STR("processing_error")), "went wrong"));
+    assert_string_equal(decline_words(STR("insufficient_funds")), decline_words(STR("generic_decline")));
     assert_string_equal(decline_words(STR("stolen_card")), decline_words(STR("something new")));
     assert_string_equal(decline_words((struct str){0}), decline_words(STR("generic_decline")));
 }

@@ -3,7 +3,7 @@
 
 static void create_second_log(void) {
     test_exec(conn, "create table more_events (like user_events including all)");
-    logs[1] = (struct publisher_log){"more_events", &more};
+    logs[1] = (struct publisher_log){.table = "more_events", .topic = &more};
 }
 
 static void each_log_goes_to_its_topic(void **state) {
@@ -106,7 +106,7 @@ static void an_older_version_leaves_unknown_rows(void **state) {
     insert(1);
     until(!publisher_ready(p, &w) && strstr(w.text, "rows of more_events") != NULL);
     publisher_stop(p, STOP_MS);
-    logs[1] = (struct publisher_log){"more_events", &more};
+    logs[1] = (struct publisher_log){.table = "more_events", .topic = &more};
     p = start_ready();
     publisher_stop(p, STOP_MS);
     assert_int_equal(count_records_of("users"), 2);
@@ -130,7 +130,7 @@ static void an_older_version_begins_an_epoch(void **state) {
     insert_into("more_events", 1);
     insert(1);
     publisher_stop(p, STOP_MS);
-    logs[1] = (struct publisher_log){"more_events", &more};
+    logs[1] = (struct publisher_log){.table = "more_events", .topic = &more};
     long long epoch = test_count(conn, "select epoch from publisher_epoch");
     p = start_ready();
     until(slot_active());

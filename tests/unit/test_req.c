@@ -165,21 +165,24 @@ static void who_is_asking(void **state) {
     char *ann = token_for("ann@x.test", 60), *bob = token_for("bob@x.test", 60),
          *old = token_for("old@x.test", -60);
     for (int turn = 0; turn < 2; turn++) { /* the second time from the cache */
-        hx_expect(with("GET /user", "Cookie: session=%s\r\n", ann, ""), 200, "\"ann@x.test\"");
+        hx_expect(with("GET /user", "Cookie: __Host-session=%s\r\n", ann, ""), 200, "\"ann@x.test\"");
         hx_expect(with("GET /user", "Authorization: Bearer %s\r\n", bob, ""), 200, "\"bob@x.test\"");
         hx_expect(with("GET /mine", "authorization: bearer  %s \r\n", ann, ""), 200, "\"ann@x.test\"");
     }
     hx_expect(hx_get("/user"), 200, "null");
-    hx_expect(with("GET /user", "Authorization: Bearer %s\r\nCookie: session=%s\r\n", bob, ann), 200,
+    hx_expect(with("GET /user", "Authorization: Bearer %s\r\nCookie: __Host-session=%s\r\n", bob, ann), 200,
               "\"bob@x.test\"");
-    hx_expect(with("GET /user", "Authorization: Bearer %s\r\nCookie: session=%s\r\n", old, ann), 200, "null");
-    hx_expect(with("GET /user", "Authorization: Basic %s\r\nCookie: session=%s\r\n", bob, ann), 200,
+    hx_expect(with("GET /user", "Authorization: Bearer %s\r\nCookie: __Host-session=%s\r\n", old, ann), 200,
+              "null");
+    hx_expect(with("GET /user", "Authorization: Basic %s\r\nCookie: __Host-session=%s\r\n", bob, ann), 200,
               "\"ann@x.test\"");
-    hx_expect(with("GET /user", "Cookie: a=b; ;x;  session = \"%s\" ; session=%s\r\n", ann, bob), 200,
-              "\"ann@x.test\"");
-    hx_expect(with("GET /user", "Cookie: sessions=%s; =; xsession=1\r\nCookie: session=%s\r\n", bob, ann),
+    hx_expect(
+        with("GET /user", "Cookie: a=b; ;x;  __Host-session = \"%s\" ; __Host-session=%s\r\n", ann, bob), 200,
+        "\"ann@x.test\"");
+    hx_expect(with("GET /user", "Cookie: session=%s; =; x__Host-session=1\r\nCookie: __Host-session=%s\r\n",
+                   bob, ann),
               200, "\"ann@x.test\"");
-    static const char *const refused[] = {"Cookie: session=%s\r\n", "Authorization: Bearer %s\r\n"};
+    static const char *const refused[] = {"Cookie: __Host-session=%s\r\n", "Authorization: Bearer %s\r\n"};
     for (int i = 0; i < 2; i++) {
         hx_expect(with("GET /user", refused[i], old, ""), 200, "null");
         hx_expect(with("GET /user", refused[i], "", ""), 200, "null");
@@ -196,11 +199,11 @@ static void who_is_asking(void **state) {
 static void who_is_asking_stays_though_the_session_ends(void **state) {
     (void)state;
     char *ann = token_for("ann@x.test", 2);
-    char *request = text("GET /wait-with-user HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\n\r\n", ann);
+    char *request = text("GET /wait-with-user HTTP/1.1\r\nHost: x\r\nCookie: __Host-session=%s\r\n\r\n", ann);
     struct hx_conn *c = hx_connect();
     hx_send(c, request);
     hx_until(waiting != NULL);
-    hx_until(strcmp(with("GET /user", "Cookie: session=%s\r\n", ann, "")->body, "null") == 0);
+    hx_until(strcmp(with("GET /user", "Cookie: __Host-session=%s\r\n", ann, "")->body, "null") == 0);
     req_resume(waiting, say_user_late, NULL);
     hx_expect(hx_receive(c, false), 200, "\"ann@x.test\"");
     hx_close(c);
@@ -375,13 +378,13 @@ static void headers_of_an_answer(void **state) {
     struct hx_answer *a = hx_get("/cookies");
     assert_int_equal(a->status, 204);
     assert_string_equal(hx_header(a, "set-cookie"),
-                        "session=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600; Secure");
+                        "__Host-session=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600; Secure");
     assert_string_equal(hx_header(a, "link"), "</x>; rel=next");
     assert_string_equal(hx_header(a, "x-evil"), "a  set-cookie: b=c");
     assert_string_equal(hx_header(a, "cache-control"), "max-age=61");
     a = hx_get("/clear");
     assert_string_equal(hx_header(a, "set-cookie"),
-                        "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure");
+                        "__Host-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure");
     a = hx_get("/wait");
     hx_expect_error(a, 429, "Too many");
     assert_string_equal(hx_header(a, "retry-after"), "17");

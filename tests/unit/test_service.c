@@ -133,6 +133,8 @@ static int reset(void **state) {
     set_number("HTTP_PORT", port);
     set_number("ADMIN_PORT", admin_port_number);
     setenv("DATABASE_URL", url, 1);
+    setenv("KAFKA_BROKERS", "127.0.0.1:1", 1); /* away: nobody's session has ended */
+    setenv("SCHEMA_REGISTRY_URL", "http://127.0.0.1:1", 1);
     static const char *const others[] = {"LOG_LEVEL", "TRUSTED_PROXIES", "CORS_ORIGINS", "DRAIN_DELAY",
                                          "T_OWN",     "JWKS_URL",        "HTTP_THREADS"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -221,7 +223,8 @@ static void help_lists_what_it_needs(void **state) {
                                          "things migrate"};
     for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
         assert_non_null(strstr(text, listed[i]));
-    assert_null(strstr(text, "KAFKA_BROKERS")); /* it has no events */
+    assert_non_null(
+        strstr(text, "KAFKA_BROKERS")); /* it has no events, but is told which sessions have ended */
     assert_null(strstr(text, url));
 }
 
@@ -269,6 +272,7 @@ static void without_sessions_it_needs_no_keys(void **state) {
     assert_int_equal(run("--help"), EX_OK);
     assert_null(strstr(said(), "JWKS_URL"));
     assert_null(strstr(said(), "SECURE_COOKIES"));
+    assert_null(strstr(said(), "KAFKA_BROKERS"));
     launch_ready();
     kill(child, SIGTERM);
     assert_int_equal(wait_for_end(), EX_OK);
@@ -472,8 +476,8 @@ static void a_publisher_refuses_a_setting(void **state) {
     setenv("SCHEMA_REGISTRY_URL", "r:2", 1);
     setenv("RDKAFKA_ACKS", "0", 1);
     struct service publishing = service;
-    publishing.publishes =
-        (const struct publisher_log[]){{"thing_events", &(const struct topic){.name = "things"}}, {0}};
+    publishing.publishes = (const struct publisher_log[]){
+        {.table = "thing_events", .topic = &(const struct topic){.name = "things"}}, {0}};
     running = &publishing;
     expect_refused(EX_CONFIG,
                    "things: Kafka property acks must stay -1: unset the RDKAFKA_ variable that says 0\n");

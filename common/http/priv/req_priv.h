@@ -80,3 +80,10 @@ void errors_filter(h2o_pathconf_t *path); /* puts h2o's own errors into this for
 /* Whose session a request has that may still be arriving. */
 bool req_signed_in(struct http_thread *t, const h2o_req_t *req, struct uuid *user);
 struct str req_cookie(struct str header, struct str name, bool *found);
+bool req_by_cookie(const struct req *rq); /* whether it has a session in a cookie, and none as Bearer */
+/* What the names of our cookies begin with. Browsers take one with this prefix over https only, from the host
+ * itself and for all its paths: so no page of another name of the domain, nor one without TLS, can set it. */
+enum { REQ_COOKIE_NAME = 64 };
+static inline const char *req_cookie_prefix(bool secure) {
+    return secure ? "__Host-" : "";
+}

@@ -20,6 +20,8 @@ struct emit_log {
     struct published_tail *tail; /* NULL: the topic has none of what comes */
     struct row_map row_map;
     void *event;
+    size_t occurred_at; /* where it is in the event */
+    int64_t early_us;   /* as in publisher_log */
 };
 
 struct emit {
@@ -27,6 +29,8 @@ struct emit {
     int nlogs;
     struct producer producer;
     struct log_position position; /* of the last event */
+    int64_t watermark_us;         /* all before it, less early_us, were said to be published; 0: none were */
+    int64_t late_us;              /* the last watermark that an event came late for: it is logged once */
 };
 
 void emit_init(struct emit *e, const struct publisher_log *logs);
@@ -41,3 +45,6 @@ void emit_begin(struct emit *e, uint64_t lsn, int64_t committed_us);
 /* ST_OK, ST_FULL: as producer_send. A row that can't be published ends the process with exit 70. */
 enum status emit_row(struct emit *e, int log, const struct pgoutput_value *values, int n);
 void emit_commit(struct emit *e, uint64_t end_lsn);
+
+/* Tells everybody that all events of transactions that began before this time are published (watermark.h). */
+void emit_watermark(struct emit *e, int64_t time_us);

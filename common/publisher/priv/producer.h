@@ -20,6 +20,8 @@ struct producer_options {
     const struct publisher_log *logs; /* ends with {0} */
     const int32_t *schema_ids;        /* one a log */
     int64_t epoch;
+    const struct topic *watermarks; /* NULL: none are told */
+    int32_t watermarks_schema_id;
 };
 
 struct producer {
@@ -44,6 +46,13 @@ int producer_partition(const struct producer *p, int log, const void *event);
 enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
                           struct str traceparent);
 enum status producer_push(struct producer *p);
+
+/* Asks Kafka where partitions end that this producer is not sure of; waits for a moment at most. */
+void producer_learn_ends(struct producer *p);
+/* Tells of each partition of a log's topic that it has all events that occurred before this time (unix
+ * microseconds), when they are acknowledged. Nothing is told of one whose end is not known, nor while Kafka
+ * takes no watermarks. Not waited for: what is lost of it is told again. */
+void producer_tell_watermark(struct producer *p, int log, int64_t time_us);
 
 int producer_fd(const struct producer *p); /* readable when producer_poll has something to do */
 void producer_poll(struct producer *p);    /* takes acknowledgements in */

@@ -22,6 +22,10 @@
       "Copies that Kafka has of an event before it counts as published; 0: not known")                       \
     X(M_PUBLISHER_AWAITS, GAUGE, "onsale_publisher_standby_wait_seconds",                                    \
       "How long events have waited for the synchronous standby")                                             \
+    X(M_WATERMARK_AGE, GAUGE, "onsale_publisher_watermark_age_seconds",                                      \
+      "How old the newest promise is that all events up to a time are published")                            \
+    X(M_LATE_EVENTS, COUNTER, "onsale_publisher_late_events_total",                                          \
+      "Events of a time up to which all were said to be published")                                          \
     X(M_PUBLISH_TIME, HISTOGRAM, "onsale_publisher_delay_seconds", "From commit to acknowledged by Kafka")   \
     X(M_EVENTS_EXPIRED, COUNTER, "onsale_events_expired_total",                                              \
       "Events deleted from the log after EVENT_RETENTION")

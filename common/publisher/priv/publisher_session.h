@@ -18,7 +18,8 @@
  *          |       acks      \       up to where all is acknowledged
  *          |         published_tail  what the topic has already
  *          |
- *       expiry, marker               deletes what is old and published | what the standby has
+ *  expiry, marker, watermark         deletes what is old and published | what the standby has | up to which
+ *                                    time all is published
  *
  * Under stream and session: marker, hold (the stream's connection) and slot (the epoch and its slot, as SQL).
  * Under the four at the top: state (what /readyz says, and whether to stop). log_position is under all. The
@@ -33,7 +34,7 @@
 #include "publisher.h"
 
 /* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED.
- * schema_ids: one a log. *given_up: an epoch that cannot go on, although its slot may be there; -1: none. It
- * is kept from one session to the next. */
+ * schema_ids: one a log, then that of watermarks. *given_up: an epoch that cannot go on, although its slot
+ * may be there; -1: none. It is kept from one session to the next. */
 enum status publisher_session_run(const struct publisher_options *options, const int32_t *schema_ids,
                                   struct publisher_state *state, int64_t *given_up, struct why *w);

@@ -71,6 +71,14 @@ void kept_drop(struct session_kept *kept, const struct session_digest *digest);
 void kept_drop_all(struct session_kept *kept);
 size_t kept_places(const struct session_kept *kept);
 
+/* --- ended.c: which sessions ended before they expired --- */
+struct session_ended;
+struct session_ended *ended_new(void);
+void ended_free(struct session_ended *ended);
+void ended_add(struct session_ended *ended, const struct session_end *end, int64_t now_s);
+bool ended_has(const struct session_ended *ended, const struct identity *id);
+size_t ended_places(const struct session_ended *ended);
+
 /* --- the claims of a token whose signature is good --- */
 struct claims {
     struct identity identity; /* email points to the array below */

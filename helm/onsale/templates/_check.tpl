@@ -5,6 +5,7 @@
 {{- if not (or .Values.kafka.brokers .Values.strimzi.enabled) }}{{ fail "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled" }}{{ end -}}
 {{- if and .Values.kafka.secretProperties (not .Values.kafka.existingSecret) }}{{ fail "kafka.existingSecret: must be given: the Secret that kafka.secretProperties are keys of" }}{{ end -}}
 {{- if not (or .Values.registry.url .Values.registry.existingSecret) }}{{ fail "registry.url: must be given: the base of the schema registry's Confluent API, or registry.existingSecret" }}{{ end -}}
+{{- if not .Values.trustedProxies }}{{ fail "trustedProxies: must be given: the blocks of the edge's pods and ours, such as 10.42.0.0/16; whoever else sends from there can call himself anybody" }}{{ end -}}
 {{- range $name, $c := include "onsale.components" . | fromYaml -}}
 {{- if and $c.secretSettings (not $c.existingSecret) }}{{ fail (printf "components.%s.existingSecret: must be given: a Secret with %s" $name (include "onsale.keysWanted" (dict "root" $ "c" $c))) }}{{ end -}}
 {{- if and (has "sessionKeys" $c.needs) (not $.Values.sessions.existingSecret) }}{{ fail "sessions.existingSecret: must be given: a Secret with the PEM files that sessions.keys names" }}{{ end -}}

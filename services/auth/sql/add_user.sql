@@ -1,9 +1,10 @@
--- Makes users. Whoever comes second with an e-mail or a signup_key, in this batch or after another transaction, is not added. Rows
+-- Makes users. Whoever comes second with an e-mail or a key from the same address, in this batch or after another transaction, is not added. Rows
 -- are added in the order of their e-mails, so batches never deadlock (somebody who crosses keys on purpose can make two of his
 -- own do so: they are sent again).
 with req as (
-    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
-        as r (id, email, password_hash, signup_key, traceparent, ordinal)
+    select *, signup_key_of(address, key) as signup_key
+      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) with ordinality
+        as r (id, email, password_hash, address, key, traceparent, ordinal)
 ), added as (
     insert into users (id, email, password_hash, signup_key)
     select id, email, password_hash, signup_key from req order by lower(email), ordinal

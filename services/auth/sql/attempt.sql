@@ -1,20 +1,20 @@
 -- Counts attempts at a password or a new account, by address and by account, and looks up whom they are about: one round trip,
 -- exact across threads and replicas. `what` is 'signin' or 'signup'; `most` attempts a minute are let through (0: any number, nothing
--- is counted). The user is the one of user_id, or of the e-mail; or of the signup_key, which `by_key` tells. `wait`: seconds until
+-- is counted). The user is the one of user_id, or of the e-mail; or of the key of a sign-up, which `by_key` tells. `wait`: seconds until
 -- the next attempt, 0 when let through.
--- IPv6 addresses count by /64: that is what one subscriber has, so one of its 2^64 addresses says nothing.
 -- Those refused by their address are not counted against the account. Rows are locked in one order, all addresses before all
 -- accounts and each by name, so batches never deadlock.
 with req as (
     select r.ordinal, r.what, r.most,
-           case when r.address like '%:%' then host(network(set_masklen(r.address::inet, 64))) else r.address end as address, lower(coalesce(i.email, r.email)) as account,
+           subscriber_of(r.address) as address, lower(coalesce(i.email, r.email)) as account,
            coalesce(k.id, i.id, m.id) as id,
            coalesce(k.email, i.email, m.email) as email,
            coalesce(k.password_hash, i.password_hash, m.password_hash) as password_hash,
+           coalesce(k.session_version, i.session_version, m.session_version) as session_version,
            k.id is not null as by_key
       from unnest($1::text[], $2::int4[], $3::text[], $4::text[], $5::uuid[], $6::text[]) with ordinality
-        as r (what, most, address, email, user_id, signup_key, ordinal)
-      left join users k on k.signup_key = r.signup_key
+        as r (what, most, address, email, user_id, key, ordinal)
+      left join users k on k.signup_key = signup_key_of(r.address, r.key)
       left join users i on i.id = r.user_id
       left join users m on lower(m.email) = lower(r.email)
 ), at_addresses as (
@@ -57,7 +57,7 @@ with req as (
 select r.ordinal,
        case when f.ordinal is null then 0
             else greatest(1, ceil(extract(epoch from f.started + interval '1 minute' - now()))) end::int4 as wait,
-       r.id, r.email, r.password_hash, r.by_key
+       r.id, r.email, r.password_hash, r.by_key, r.session_version
   from req r
   left join refused f using (ordinal)
  order by r.ordinal

@@ -64,6 +64,7 @@ begin
                         when t.status = 'cancelled' then 'withdrawn'
                         when t.status = 'sold' or h.status = 'complete' then 'sold'
                         when h.id is not null then 'reserved'
+                        when r.max_price > 0 and thousandths(t.price, t.currency) > r.max_price then 'dearer'
                         when s.accessible and not r.accessible then 'accessible'
                         when took_place(w) then 'over'
                         when w.phases is not null then judge_phase(w, r.user_id, s.area_id, t.of_show::int, admitted_to)
@@ -77,7 +78,7 @@ begin
     return (select reason from unnest(reasons || case when currencies > 1 then 'currencies' end
                                               || case when shows > 1 then 'codes required' end) as given (reason)
              where reason is not null
-             order by array_position(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'accessible', 'never sold', 'not open', 'over',
+             order by array_position(array['missing', 'own', 'withdrawn', 'sold', 'reserved', 'dearer', 'accessible', 'never sold', 'not open', 'over',
                                            'queue required', 'which area', 'show limit', 'currencies', 'codes required', 'code required'],
                                      reason) limit 1);
 end

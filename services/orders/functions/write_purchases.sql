@@ -1,7 +1,7 @@
 -- Places purchases, in the order of the requests: of each all orders or none. What a request gets is its verdict:
 --     placed       here are its orders
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
---     missing, no area, own, accessible, not accessible, withdrawn, sold, reserved, currencies, limit, show limit,
+--     missing, no area, own, accessible, not accessible, withdrawn, sold, reserved, dearer, currencies, limit, show limit,
 --     never sold, not open, over, queue required, which area, code required, codes required: by the phases of the show
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again

@@ -3,6 +3,7 @@
 --     repeated     the same Idempotency-Key again: here is the order of that time; 'other body': it was for another ticket
 --     missing      no such ticket, or not yet
 --     own, withdrawn, sold, reserved, limit
+--     dearer, changed  it costs more than the buyer is ready to pay; it is not of the version that he saw. 'behind': not yet, here
 --     place        it is a place of a show: place_purchase.sql is to place it
 --     again        a rival request on its way decides (or the same one, with its key, in this batch): ask again
 -- The unique indexes have the last word; a row that one of them refuses is told 'again', and the next snapshot shows why.
@@ -11,18 +12,22 @@
 -- by ticket id, nobody waits for a ticket while he holds one behind it. For slots and keys nobody waits at all: a buyer's requests
 -- are let in on one connection at a time, and elsewhere told 'again'.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::int4[])
-        with ordinality as r (id, user_id, ticket_id, key, traceparent, hold_seconds, grace_seconds, most, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::int8[],
+                         $10::int4[])
+        with ordinality as r (id, user_id, ticket_id, key, traceparent, hold_seconds, grace_seconds, most, max_price, version, ordinal)
 ), seen as (
     select r.*, t.user_id as seller_id, t.title, t.price, t.currency, t.version as ticket_version, k.id as known_id,
            case when k.ticket_id = r.ticket_id and k.purchase_size = 1 then 'repeated'
                 when k.id is not null then 'other body'
-                when t.show_id is not null then 'place'
                 when t.id is null then 'missing'
+                when t.version < r.version then 'behind'
+                when t.show_id is not null and t.version = coalesce(r.version, t.version) then 'place'
                 when t.user_id = r.user_id then 'own'
                 when t.status = 'cancelled' then 'withdrawn'
                 when t.status = 'sold' or h.status = 'complete' then 'sold'
                 when h.id is not null then 'reserved'
+                when r.max_price > 0 and thousandths(t.price, t.currency) > r.max_price then 'dearer'
+                when t.version > r.version then 'changed'
                 when not pg_try_advisory_xact_lock(uuid_hash_extended(r.user_id, 0)) then 'again' end as refusal
       from req r
       left join tickets t on t.id = r.ticket_id

@@ -1,7 +1,8 @@
 -- Takes charges a step on, by the rules. attempt: which one the input is about (null: whichever), as an answer about an earlier
 -- attempt says nothing about this one. An order may come several times: then its inputs are applied in that order. What is said of
 -- another PaymentIntent than the charge's is for write_returns. Answers the charges as they are then, and the input, or 'unchanged'.
--- One that met Stripe's limit waits since it was sent: the event says so, as that time is not the buyer's.
+-- One that met Stripe's limit waits since it was sent: the event says so, as that time is not the buyer's. But not for longer than main.c
+-- promises to the readers of its topic.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[], card_brands text[],
                                          card_last4s text[])
@@ -61,7 +62,7 @@ begin
               from step s
              where c.order_id = s.order_id
             returning c.order_id, c.state, c.attempt, c.reason, c as charge, s.event, s.traceparent,
-                      case s.input when 'limited' then coalesce(c.sent_at, now()) else now() end as since
+                      case s.input when 'limited' then greatest(coalesce(c.sent_at, now()), now() - interval '10 s') else now() end as since
         ), failed as (
             update attempts a set reason = c.reason
               from changed c

@@ -6,7 +6,7 @@
 -- each event brings the ticket and the price of its own order, however late it is.
 --
 -- - A cancellation that overtakes the creation of others ends the purchase. What comes then makes the others known, and nothing else.
--- - No attempt begins before all orders are known (begin_attempts). So the amount of a charge that began is final.
+-- - No attempt begins before all orders are known (start_attempts). So the amount of a charge that began is final.
 -- - All of this takes the lock of the charge's row, as do attempts and answers of Stripe. A cancellation comes before an attempt begins,
 --   which is refused, or after: then the rules call it off, or give all of it back once it succeeds.
 -- - A replica of the version before, which knows no purchases, took the first order for a purchase of one: as long as nobody has paid

@@ -14,8 +14,8 @@
 -- days) and, published again at the end of that, for as long as the topic does (30 days more). Should an older one come after all,
 -- so does all of its history: its ticket, if it is on sale, is reserved until its cancellation comes again; one sold stays sold.
 with event_in as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::text[], $5::text[]) with ordinality
-        as e (order_id, ticket_id, version, status, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::text[], $6::text[]) with ordinality
+        as e (order_id, ticket_id, buyer_id, version, status, traceparent, ordinal)
 ), fresh as (
     insert into seen_orders as s (order_id, version)
     select order_id, version from event_in order by order_id
@@ -29,7 +29,7 @@ with event_in as (
                            and order_id not in (select order_id from event_in)
                          order by order_id limit (select 2 * count(*) from event_in) for update skip locked)
 ), locked as (
-    select t.*, e.order_id as by_order, e.status as order_status, e.traceparent
+    select t.*, e.order_id as by_order, e.buyer_id as by_buyer, e.status as order_status, e.traceparent
       from tickets t
       join event_in e on e.ticket_id = t.id
       join fresh f on f.order_id = e.order_id
@@ -44,7 +44,8 @@ with event_in as (
 ), changed as (
     update tickets t
        set status = d.next_status, version = next_version(d.version),
-           order_id = case when d.next_status in ('reserved', 'sold') then d.by_order end
+           order_id = case when d.next_status in ('reserved', 'sold') then d.by_order end,
+           buyer_id = case when d.next_status in ('reserved', 'sold') then d.by_buyer end
       from decided d
      where t.id = d.id and d.next_status is not null
     returning t.*, d.traceparent

@@ -7,10 +7,8 @@
 #endif
 
 #include "buf.h"
-#include "replay.h"
+#include "exact.h"
 #include "tables.h"
-#include "topic_thread.h"
-#include "transactions.h"
 
 enum {
     COMMIT_MOST = 8000,            /* copies in a transaction, which takes some 50 ms */
@@ -37,30 +35,19 @@ struct copy {
 };
 
 struct state {
-    struct topic_thread thread;
-    const char *brokers;
-    struct transactions *output;
+    struct exact exact;
     struct tables tables;
 
     struct part *parts;
     int nparts;
-    struct replay *replay; /* while the states are read */
-    rd_kafka_consumer_group_metadata_t *member;
-    bool rebuilding; /* not yet where the topics ended when their partitions became ours */
-    int64_t placed_at_us;
 
     struct copy copies[COMMIT_MOST]; /* gathered for the next transaction */
     int ncopies;
     struct buf values;
-    int read;          /* records since the last commit */
-    int64_t due_at_us; /* to commit at the latest; INT64_MAX: nothing */
 };
 
-/* Commits what is gathered, in one transaction. Not ST_OK: it is void, and what is in memory is worth
- * nothing. */
-enum status state_commit(struct state *x, struct why *w);
+extern const struct exact_work state_work;
 
-/* To be called until it fetches, while the partitions are ours and nothing is known of them; goes on where it
- * was. Not ST_OK: what is in memory is to be forgotten, then it begins again. */
-enum status state_rebuild(struct state *x, struct why *w);
-void state_look_at_rebuilding(struct state *x); /* says how far it is, and when all is copied */
+/* As in exact_work. */
+enum status state_write(void *state, rd_kafka_topic_partition_list_t *positions, struct why *w);
+void state_ended(void *state, enum status st);

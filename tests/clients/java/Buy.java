@@ -19,7 +19,7 @@ public class Buy {
         client.updateBaseUri(args[0]);
         Credentials credentials = new Credentials().email(args[1]).password(args[2]);
         String cookie = new UsersApi(client).signInWithHttpInfo(credentials, null).getHeaders().get("set-cookie").get(0);
-        String token = cookie.substring("session=".length(), cookie.indexOf(';'));
+        String token = cookie.substring(cookie.indexOf('=') + 1, cookie.indexOf(';'));
         client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + token));
 
         OrdersApi orders = new OrdersApi(client);

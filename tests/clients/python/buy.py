@@ -11,7 +11,7 @@ from onsale.models import Credentials, PayPurchase, PlacesOfShow
 
 url, email, password, show = sys.argv[1:]
 signed_in = sign_in.sync_detailed(client=Client(base_url=url), body=Credentials(email=email, password=password))
-token = signed_in.headers["set-cookie"].split(";")[0].removeprefix("session=")
+token = signed_in.headers["set-cookie"].split(";")[0].partition("=")[2]
 client = AuthenticatedClient(base_url=url, token=token)
 
 purchase = create_purchase.sync(client=client, body=PlacesOfShow(show_id=uuid.UUID(show), quantity=2), idempotency_key=str(uuid.uuid4()))

@@ -13,7 +13,7 @@ function sound<T>(answer: { data?: T; error?: unknown }): T {
 const [baseUrl, email, password, showId] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl });
 const signedIn = await client.POST("/api/users/signin", { body: { email, password } });
-const token = signedIn.response.headers.getSetCookie()[0].replace(/^session=|;.*/g, "");
+const token = signedIn.response.headers.getSetCookie()[0].replace(/^[^=]*=|;.*/g, "");
 client.use({
     onRequest({ request }) {
         request.headers.set("Authorization", `Bearer ${token}`);

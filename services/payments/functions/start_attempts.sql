@@ -8,8 +8,9 @@
 --     forbidden    somebody else's
 --     other body   the Idempotency-Key came with another order or payment method before
 --     paid, ended, limit
-create or replace function begin_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
-                                          most int[], traceparents text[], paced boolean[])
+--     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
+create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
+                                          most int[], traceparents text[], paced boolean[], failed_most int[])
 returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
@@ -26,9 +27,10 @@ begin
                           when c.final then 'limit'
                           when c.expires_at <= now() and c.place_in_line is not null and c.changed_at > now() - interval '5 s' then 'busy'
                           when c.expires_at <= now() then 'ended'
+                          when r.failed_most > 0 and failed_tries(r.user_id) >= r.failed_most then 'too many'
                           else 'started' end order by r.ordinal)
       into verdicts
-      from unnest(order_ids, user_ids, tokens, keys) with ordinality as r (order_id, user_id, token, key, ordinal)
+      from unnest(order_ids, user_ids, tokens, keys, failed_most) with ordinality as r (order_id, user_id, token, key, failed_most, ordinal)
       left join charges c on c.order_id = r.order_id
       left join attempts k on k.user_id = r.user_id and k.key = r.key;
 
