@@ -47,7 +47,8 @@ def use(stack):
 def is_empty(stack):
     described = kafka(stack).list_topics(timeout=20)
     assert set(TOPICS) <= described.topics.keys() and "left" not in described.topics
-    assert all(sum(stack.topic(name).ends().values()) == 0 for name in TOPICS)
+    quiet = TOPICS.keys() - {"watermarks"}  # of nothing, too
+    assert {name: found for name in quiet if (found := stack.topic(name).records())} == {}, "ends count those of transactions, too"
     assert stack.sql("tickets", "select count(*) from ticket_events") == [(0,)]
     with psycopg.connect(stack.env["POSTGRES_URL"], autocommit=True) as server:
         assert server.execute("select count(*) from pg_replication_slots where slot_name = 'left_slot'").fetchall() == [(0,)]
