@@ -159,16 +159,18 @@ def test_all_together_keep_the_limit(db, rate):
         charge(db, "action", ask="look")
     passes(db, 3600)
     passes(db, 3600, "others")
-    asked, seconds = len(take(db, "looks", others)[0]) + len(take(db, limit=payments)[0]), 0
+    asked, seconds, usable = len(take(db, "looks", others)[0]) + len(take(db, limit=payments)[0]), 0, 0
     while True:
         [before] = db.execute("update paces set counted_at = counted_at - interval '0.05 s' where lane = 'payments' returning counted_at").fetchone()
         passes(db, 0.05, "others")
         now = len(take(db, limit=payments)[0]) + len(take(db, "looks", others)[0])
-        seconds += (db.execute("select counted_at from paces where lane = 'payments'").fetchone()[0] - before).total_seconds()
+        passed = (db.execute("select counted_at from paces where lane = 'payments'").fetchone()[0] - before).total_seconds()
+        seconds += passed
         if seconds > 1:
             break
+        usable += min(passed, 0.1)  # more is not saved up; on a busy machine more passes by between two questions
         asked += now
-    assert 0.8 * rate <= asked <= rate
+    assert 0.8 * rate * usable <= asked <= rate
 
 
 def test_returns_have_turns_like_looks(db):
