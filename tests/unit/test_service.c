@@ -393,7 +393,8 @@ static void the_end_lets_requests_finish(void **state) {
     hx_port = port;
     struct hx_conn *c = hx_connect();
     hx_send(c, "GET /gated HTTP/1.1\r\nHost: x\r\n\r\n");
-    hx_until(test_count(admin, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") > 0);
+    hx_until(test_count(admin, "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and "
+                               "datname = current_database()") > 0);
     int64_t told = clock_mono_us();
     kill(child, SIGTERM);
     hx_until(ask(admin_port_number, "/readyz")->status == 503);
