@@ -219,7 +219,7 @@ static void *stop_parts(void *process) {
     int kept_ms = (p->publisher != NULL ? PUBLISH_MS : 0) + (p->consumer != NULL ? CONSUMER_STOP_MS : 0);
     clock_wait(-1, clock_mono_us() + p->settings->drain_delay_ms * 1000);
     if (p->http != NULL) http_drain(p->http, left_ms(p, kept_ms));
-    session_ends_stop(p->session_ends);
+    session_ends_stop(p->session_ends, left_ms(p, kept_ms));
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
     if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));

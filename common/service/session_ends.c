@@ -15,7 +15,6 @@ enum {
     OUT_MS = 50, /* between looks, while nothing is fetched */
     SLICE = 1000,
     LEAVE_MS = 500,
-    STOP_MS = 1000,
     SLACK_S = 60, /* a token may be signed so much later than its user was read; and clocks differ */
 };
 static const int64_t unreadable_ms =
@@ -126,6 +125,6 @@ struct session_ends *session_ends_start(const struct session_ends_options *optio
     return ends;
 }
 
-void session_ends_stop(struct session_ends *ends) {
-    if (ends != NULL) topic_thread_stop(&ends->thread, STOP_MS);
+void session_ends_stop(struct session_ends *ends, int timeout_ms) {
+    if (ends != NULL) topic_thread_stop(&ends->thread, timeout_ms);
 }

@@ -16,4 +16,5 @@ struct session_ends_options {
 struct session_ends;
 /* NULL: a Kafka property is wrong, why says which. The texts outlive it. */
 struct session_ends *session_ends_start(const struct session_ends_options *options, struct why *w);
-void session_ends_stop(struct session_ends *ends); /* and frees; before http_free. NULL: there is none */
+/* And frees; before http_free. What has not ended by then is left behind. NULL: there is none. */
+void session_ends_stop(struct session_ends *ends, int timeout_ms);
