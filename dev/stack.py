@@ -93,6 +93,7 @@ class Stack:
     def complete(self, hold):
         """Starts what does not run, each process after those it needs, and returns when everything is ready. What runs is left alone."""
         table = self.processes()
+        self.supervisor.settle(table)
         self.supervisor.stop([name for name in table if not self.supervisor.runs(name)])  # what keeps dying has no more tries
         new = [name for name in self.own if not self.supervisor.runs(name)]
         with concurrent.futures.ThreadPoolExecutor() as pool:

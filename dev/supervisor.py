@@ -60,6 +60,7 @@ exec {command}
 """
 PR_SET_PDEATHSIG = 1
 ALREADY_STARTED = 60  # of supervisord's faults
+SETTLED_SECONDS = 5  # for the one second that a start takes, on a busy machine
 
 
 class _Connection(http.client.HTTPConnection):
@@ -175,6 +176,12 @@ class Supervisor:
     def runs(self, name):
         """For a second at least: one that keeps dying is not counted in between."""
         return self.info(name)["statename"] == "RUNNING"
+
+    def settle(self, names):
+        """Waits until each of these that was just started has run for that second, or died."""
+        until = time.monotonic() + SETTLED_SECONDS
+        while time.monotonic() < until and any(self.info(name)["statename"] == "STARTING" for name in names):
+            time.sleep(0.05)
 
     def start(self, process):
         self.write_script(process)
