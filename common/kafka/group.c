@@ -15,8 +15,6 @@ static const uint64_t one = 1;
 
 enum {
     FETCH_ON_MS = 10,
-    /* A partition that is placed while an answer is awaited is fetched behind it. */
-    LONGEST_FETCH_MS = 500,
     ALONE_FIRST_MS = 1000, /* each try also makes the other partitions fetch again */
     ALONE_MOST_MS = 10000,
     ALONE_TOGETHER_MS = 250, /* those whose pauses end so soon are tried together */
@@ -32,8 +30,7 @@ static int fetch_on_ms(const struct group_options *options) {
 }
 
 static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why *w) {
-    char longest[16], pause[16];
-    snprintf(longest, sizeof longest, "%d", LONGEST_FETCH_MS);
+    char pause[16];
     snprintf(pause, sizeof pause, "%d", fetch_on_ms(options));
     /* Fixed is what the positions rest on: Kafka's own never decide, and an assignment is whole (eager). */
     const struct kafka_property properties[] = {
@@ -52,9 +49,10 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
         /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
         {"topic.metadata.refresh.interval.ms", "30000", false},
         {"fetch.error.backoff.ms", "100", false},
-        /* An answer comes with the first record, and without one after this time (default 500). */
+        /* An answer comes with the first record, and without one after this time, which is the default: a
+           partition that is placed meanwhile is fetched behind it. */
         {"fetch.min.bytes", "1", false},
-        {"fetch.wait.max.ms", longest, false},
+        {"fetch.wait.max.ms", "500", false},
         /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. A group that
          * gathers fetches nothing ahead: with one record its queue is full, so it asks again after the pause
          * for a full queue, and gets at once what has come meanwhile. Without news it only waits. */
