@@ -9,7 +9,7 @@
 #include "hex.h"
 #include "mem.h"
 
-enum { VERSION = 1, ID = 4, KEY_LEAST = 32, KEY_MOST = 64 };
+enum { UNBOUND = 1, BOUND = 2, ID = 4, KEY_LEAST = 32, KEY_MOST = 64 };
 
 struct key {
     uint8_t id[ID];
@@ -116,14 +116,16 @@ static uint64_t number(const uint8_t *from, int bytes) {
 size_t admission_sign(const struct admission_keys *keys, const struct admission *a,
                       char out[ADMISSION_TEXT]) {
     uint8_t bytes[ADMISSION_SIGNED + ADMISSION_MAC], *end = bytes;
-    *end++ = VERSION;
+    *end++ = a->most == 0 ? UNBOUND : BOUND;
     end = put(end, keys->keys[0].id, ID);
     end = put(end, a->show.b, 16);
     end = put(end, a->user.b, 16);
     end = put_number(end, a->place, 4);
     end = put_number(end, (uint64_t)(a->until_us / 1000), 8);
-    authenticate(&keys->keys[0], bytes, ADMISSION_SIGNED, end);
-    return base64_encode(bytes, sizeof bytes, out);
+    if (a->most != 0) *end++ = (uint8_t)a->most;
+    size_t n = (size_t)(end - bytes);
+    authenticate(&keys->keys[0], bytes, n, end);
+    return base64_encode(bytes, n + ADMISSION_MAC, out);
 }
 
 static const struct key *find_key(const struct admission_keys *keys, const uint8_t *id) {
@@ -135,16 +137,18 @@ static const struct key *find_key(const struct admission_keys *keys, const uint8
 bool admission_read(const struct admission_keys *keys, struct str text, struct admission *out) {
     uint8_t bytes[ADMISSION_SIGNED + ADMISSION_MAC], mac[ADMISSION_MAC];
     size_t n;
-    if (!base64_decode(text, bytes, sizeof bytes, &n) || n != sizeof bytes || bytes[0] != VERSION)
-        return false;
+    if (!base64_decode(text, bytes, sizeof bytes, &n) || n == 0) return false;
+    size_t before_mac = ADMISSION_SIGNED - (bytes[0] == UNBOUND);
+    if ((bytes[0] != UNBOUND && bytes[0] != BOUND) || n != before_mac + ADMISSION_MAC) return false;
     const struct key *key = find_key(keys, bytes + 1);
     if (key == NULL) return false;
-    authenticate(key, bytes, ADMISSION_SIGNED, mac);
-    if (sodium_memcmp(mac, bytes + ADMISSION_SIGNED, sizeof mac) != 0) return false;
+    authenticate(key, bytes, before_mac, mac);
+    if (sodium_memcmp(mac, bytes + before_mac, sizeof mac) != 0) return false;
     const uint8_t *at = bytes + 1 + ID;
     memcpy(out->show.b, at, 16);
     memcpy(out->user.b, at + 16, 16);
     out->place = (uint32_t)number(at + 32, 4);
     out->until_us = (int64_t)(number(at + 36, 8) & (UINT64_MAX >> 20)) * 1000; /* no time of ours has more */
-    return true;
+    out->most = bytes[0] == BOUND ? at[44] : 0;
+    return bytes[0] == UNBOUND || out->most > 0;
 }

@@ -3,13 +3,17 @@
  *
  * A token is the base64url (no padding) of these bytes:
  *
- *     1       the version, 1
+ *     1       the version, 1 or 2
  *     4       the key: the first bytes of its SHA-256
  *     16      the show's id
  *     16      the user's id
  *     4       his place, big endian
  *     8       until when he may buy, unix milliseconds, big endian
+ *     1       only of version 2: how many places he may buy by it, in one purchase
  *     32      HMAC-SHA256 of everything before it
+ *
+ * One of version 1 is good for as many purchases as the phase lets him make. Which of the two is written
+ * follows from `most`.
  *
  * Whoever reads one compares the user to the session's: a token is of no use to anybody else.
  *
@@ -31,13 +35,14 @@
 enum {
     ADMISSION_KEYS = 8, /* at most */
     ADMISSION_MAC = 32,
-    ADMISSION_SIGNED = 1 + 4 + 16 + 16 + 4 + 8,
+    ADMISSION_SIGNED = 1 + 4 + 16 + 16 + 4 + 8 + 1, /* one less of version 1 */
     ADMISSION_TEXT = BASE64_TEXT(ADMISSION_SIGNED + ADMISSION_MAC),
 };
 
 struct admission {
     struct uuid show, user;
     uint32_t place;
+    int most;         /* places, up to 255, in one purchase; 0: any */
     int64_t until_us; /* to the millisecond */
 };
 

@@ -13,7 +13,7 @@
 #include "routes.h"
 
 /* A show just announced may not have come here yet. */
-enum { SHOW_WAIT_MS = 300 };
+enum { SHOW_WAIT_MS = 300, KEY_OF_TURN = 80 };
 
 /* --- the body of POST /api/purchases --- */
 
@@ -150,6 +150,8 @@ static void fail_refused(struct req *rq, struct str verdict) {
         {"currencies", 409, "These tickets are sold in different currencies", NULL},
         {"other body", 422, "This Idempotency-Key came with another body before", NULL},
     };
+    const struct purchase_body *b = req_state(rq);
+    if (purchases_refuse_used(rq, verdict, b->wanted.admission)) return;
     if (!refusals_answer(rq, verdict, refusals, sizeof refusals / sizeof *refusals))
         req_fail(rq, 409, NULL, "This cannot be bought");
 }
@@ -205,20 +207,47 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
     }
 }
 
-/* Whether it is the turn of whoever asks, in the queue of which show. One that is not his, or over, is none.
- */
-static bool is_admitted(struct req *rq, struct str text, struct uuid *show) {
+/* By the admission of whoever asks, if it is his turn. One that is not his, or over, is none: zero. */
+static struct admission admission_of(struct req *rq, struct str text) {
     const struct orders *service = req_service(rq);
     struct admission a;
     if (text.n == 0 || !admission_read(service->admissions, text, &a) ||
         !uuid_eq(&a.user, &req_user(rq)->user) || a.until_us <= clock_wall_us())
-        return false;
-    *show = a.show;
+        return (struct admission){0};
+    return a;
+}
+
+static int places_of(const struct purchase_request *p) {
+    return p->tickets.n == 0 ? p->quantity : (int)(p->tickets.n - 1) / (UUID_TEXT + 1);
+}
+
+/* By an admission that is for one purchase nobody makes two: whatever key it comes with, it has that of the
+ * admission, so the index of keys has the last word. */
+static struct str key_of(const struct purchase_request *p, const struct admission *a,
+                         char text[KEY_OF_TURN]) {
+    char show[UUID_TEXT];
+    if (a->most == 0) return p->key;
+    uuid_format(&a->show, show);
+    int n =
+        snprintf(text, KEY_OF_TURN, "admission %.*s %lld", UUID_TEXT, show, (long long)a->until_us / 1000);
+    return (struct str){text, (size_t)n};
+}
+
+bool purchases_refuse_used(struct req *rq, struct str verdict, struct str admission) {
+    if (!str_eq(verdict, STR("other body")) || admission_of(rq, admission).most == 0) return false;
+    req_refuse(rq, 409, "admission_used", "Your turn was for one purchase, and you have made it");
     return true;
 }
 
 void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *done) {
     const struct orders *service = req_service(rq);
+    const struct admission a = admission_of(rq, p->admission);
+    char key[KEY_OF_TURN], message[64];
+    if (a.most > 0 && places_of(p) > a.most) {
+        snprintf(message, sizeof message,
+                 a.most == 1 ? "Your turn is for %d place" : "Your turn is for %d places", a.most);
+        return req_refuse(rq, 409, "admission_exceeded", message);
+    }
     struct sql_params *item = req_exec(rq, &sql_place_purchase, done);
     if (item == NULL) return;
     put_uuid(item, &p->id);
@@ -230,13 +259,12 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
     put_bool(item, p->accessible);
     put_int(item, p->max_price);
     put_optional_text(item, p->tickets);
-    put_optional_text(item, p->key);
+    put_optional_text(item, key_of(p, &a, key));
     put_text(item, req_traceparent(rq));
     put_int(item, service->hold_seconds);
     put_int(item, service->grace_seconds);
     put_int(item, service->max_holds);
-    struct uuid show;
-    put_optional_uuid(item, is_admitted(rq, p->admission, &show), &show);
+    put_optional_uuid(item, a.until_us > 0, &a.show);
 }
 
 static void ask_purchase(struct req *rq) {

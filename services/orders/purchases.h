@@ -22,5 +22,7 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
 /* '{ID,ID}' into text, which has room for n ids, their commas, the brackets and a NUL. */
 struct str purchases_list(const struct uuid *ids, int n, char *text);
 void purchases_fail_limit(struct req *rq);
+/* Answers, and is true, when somebody has made another purchase before by an admission that is for one. */
+bool purchases_refuse_used(struct req *rq, struct str verdict, struct str admission);
 
 req_handler purchases_post, purchases_get, purchases_list_page, purchases_delete;

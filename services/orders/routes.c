@@ -60,6 +60,7 @@ static void ask_place(struct req *rq);
 static void on_refused(struct req *rq, struct str verdict) {
     const struct order_request *o = req_state(rq);
     struct str list = purchases_list(&o->ticket, 1, req_alloc(rq, UUID_TEXT + 3));
+    if (purchases_refuse_used(rq, verdict, o->admission)) return;
     if (prices_refuse(rq, str_eq(verdict, STR("behind")) ? STR("changed") : verdict, list)) return;
     if (str_eq(verdict, STR("own")))
         req_fail(rq, 409, NULL, "This ticket is your own");

@@ -78,13 +78,31 @@ static void is_as_documented(void **state) {
     admission_keys_free(keys);
 }
 
-static void every_byte_counts(void **state) {
+/* For one purchase of so many places. */
+static void a_number_comes_back(void **state) {
     const struct files *files = *state;
     struct admission_keys *keys = keys_of(files->one);
-    struct admission out;
+    struct admission out, bound = somebody;
+    char text[ADMISSION_TEXT];
+    bound.most = 8;
+    size_t n = admission_sign(keys, &bound, text);
+    assert_int_equal(n, 110);
+    assert_true(admission_read(keys, (struct str){text, n}, &out));
+    assert_int_equal(out.most, 8);
+    assert_int_equal(out.until_us, somebody.until_us);
+    n = admission_sign(keys, &somebody, text);
+    assert_true(admission_read(keys, (struct str){text, n}, &out));
+    assert_int_equal(out.most, 0);
+    admission_keys_free(keys);
+}
+
+static void every_byte_counts_of(const struct files *files, int most) {
+    struct admission_keys *keys = keys_of(files->one);
+    struct admission out, given = somebody;
     char text[ADMISSION_TEXT], other[BASE64_TEXT(128)];
     uint8_t bytes[128];
-    size_t n, length = admission_sign(keys, &somebody, text);
+    given.most = most;
+    size_t n, length = admission_sign(keys, &given, text);
     assert_true(base64_decode((struct str){text, length}, bytes, sizeof bytes, &n));
     for (size_t i = 0; i < n; i++) {
         bytes[i] ^= 1;
@@ -98,6 +116,11 @@ static void every_byte_counts(void **state) {
         assert_false(admission_read(keys, (struct str){other, m}, &out));
     }
     admission_keys_free(keys);
+}
+
+static void every_byte_counts(void **state) {
+    every_byte_counts_of(*state, 0);
+    every_byte_counts_of(*state, 2);
 }
 
 static void keys_rotate(void **state) {
@@ -149,11 +172,9 @@ static void key_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back),
-        cmocka_unit_test(is_as_documented),
-        cmocka_unit_test(every_byte_counts),
-        cmocka_unit_test(keys_rotate),
-        cmocka_unit_test(secrets_are_of_one_key),
+        cmocka_unit_test(comes_back),          cmocka_unit_test(is_as_documented),
+        cmocka_unit_test(a_number_comes_back), cmocka_unit_test(every_byte_counts),
+        cmocka_unit_test(keys_rotate),         cmocka_unit_test(secrets_are_of_one_key),
         cmocka_unit_test(key_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
