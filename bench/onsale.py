@@ -181,6 +181,8 @@ class Sale:
         served = [serving for serving, _ in turns]
 
         def turn_of(user):
+            if user in queue.offers and queue.places[user] > queue.serving:
+                return queue.offers[user]
             n = bisect.bisect_left(served, queue.places.get(user, queue.serving + 1))
             return turns[n][1] if n < len(turns) else math.inf
         bought = self.stack.sql("orders", "select user_id::text, extract(epoch from min(occurred_at)) * 1000 from order_events"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """usage: verify-queue.py SHOW [USER...]   Recomputes the queue of a show from the topic `waiting`, trusting nobody: whether the seed is the one whose
-hash was published before anybody joined, every place, and whose turn it has been. Prints each round as JSON; with users, their places; without,
-everybody's, one a line. Exit code 1: the topic contradicts itself, as nothing of ours writes it.
+hash was published before anybody joined, every place, whose turn it has been, and to whom what came back was offered. Prints each round as JSON; with
+users, their places; without, everybody's, one a line. Exit code 1: the topic contradicts itself, as nothing of ours writes it.
 KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where; pip install confluent-kafka fastavro requests."""
 import datetime
 import functools
@@ -30,6 +30,8 @@ class Round:
         self.closed, self.serving = None, 0  # when it was closed
         self.joined = {}  # who, in the order of the log
         self.places = {}  # from 1; empty before the opening
+        self.sold_out, self.offered = None, 0  # when nothing was left; the places of all offers since
+        self.offers = {}  # when each got his, in their order
         self.faults = []
         self.take_times(event)
 
@@ -66,8 +68,19 @@ class Round:
     def serve(self, serving):
         if not self.seed or serving > len(self.joined):
             self.faults.append(f"place {serving} had its turn, which nobody had")
-        else:
+        elif self.sold_out is None:
             self.serving = max(self.serving, serving)
+
+    def sell_out(self, event):
+        if self.seed and self.sold_out is None:
+            self.sold_out = event["occurredAt"]
+
+    def offer(self, event):
+        user = event["userId"]
+        if self.sold_out is None or user not in self.places:
+            self.faults.append(f"user {user} was offered something, who was not on the waiting list")
+        elif user not in self.offers and event["offered"] == self.offered + event["want"]:  # else two replicas offered at once, and the first counts
+            self.offers[user], self.offered = event["occurredAt"], event["offered"]
 
     def close(self, event):
         if event["occurredAt"] >= self.closes or event["showVersion"] > self.version:
@@ -75,7 +88,8 @@ class Round:
 
     def summary(self):
         return {"round": self.number, "seedHash": self.seed_hash, "seed": self.seed and self.seed.hex(), "people": len(self.joined),
-                "serving": self.serving, "closed": self.closed is not None, "faults": self.faults}
+                "serving": self.serving, "soldOut": self.sold_out is not None, "offers": len(self.offers), "closed": self.closed is not None,
+                "faults": self.faults}
 
 
 def plain(value):
@@ -115,6 +129,10 @@ def replay(events):
             one.open(event)
         elif kind == "QueueServing":
             one.serve(event["serving"])
+        elif kind == "QueueSoldOut":
+            one.sell_out(event)
+        elif kind == "QueueOffered":
+            one.offer(event)
     return rounds
 
 

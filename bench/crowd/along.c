@@ -48,13 +48,22 @@ static void apply(struct room *r, const struct waiting_event *e) {
         if (hex_decode(e->seed_hash, bytes, sizeof bytes)) room_announce(r, &times, bytes);
         break;
     case QUEUE_JOINED:
-        room_join(r, e->round, &e->user_id);
+        if (!room_join(r, e->round, &e->user_id, e->has_want ? e->want : 0))
+            room_want(r, e->round, &e->user_id, e->has_want ? e->want : 0);
         break;
     case QUEUE_OPENED:
         if (hex_decode(e->seed, bytes, sizeof bytes)) room_open(r, e->round, bytes, e->occurred_at);
         break;
     case QUEUE_SERVING:
         room_serve(r, e->round, (uint32_t)e->serving, e->occurred_at, e->until);
+        break;
+    case QUEUE_SOLD_OUT:
+        room_sell_out(r, e->round, e->occurred_at);
+        break;
+    case QUEUE_OFFERED:
+        room_offer(r, e->round, (uint32_t)e->offered,
+                   &(struct offer){
+                       .user = e->user_id, .want = e->want, .at_us = e->occurred_at, .until_us = e->until});
         break;
     case QUEUE_CLOSED:
         room_close(r, e->round, e->show_version, e->occurred_at);

@@ -36,7 +36,7 @@ static const struct buy_options *o;
 static struct door *door;
 static FILE *log_file;
 static struct person **by_place; /* from 1 */
-static uint32_t people, served, active;
+static uint32_t people, served, offered, active;
 static int64_t held;
 static struct list first = {.wait_us = 0}, now = {.wait_us = 0}, retries, sold_out, givers, payers;
 
@@ -78,7 +78,7 @@ static struct str ask_purchase(const struct buyer *b) {
     uuid_format(&b->who->id, user);
     snprintf(key, sizeof key, "%d-%.*s", b->step, UUID_TEXT, user);
     snprintf(body, sizeof body, "{\"showId\":\"%s\",\"quantity\":%d,\"together\":true,\"admission\":\"%s\"}",
-             o->show, BUY_QUANTITY, b->admission);
+             o->show, b->step == AGAIN ? 1 : BUY_QUANTITY, b->admission);
     return people_request(b->who, "POST", "/api/purchases", key, body);
 }
 
@@ -236,6 +236,10 @@ static void number_places(const struct room *r, struct person *all, uint32_t cou
 static void let_in(const struct room *r) {
     for (; served < room_serving(r) && served < people; served++)
         if (by_place[served + 1] != NULL) put(&now, new_buyer(by_place[served + 1], served + 1, TURN), 0);
+    for (; offered < r->offers.count; offered++) {
+        uint32_t place = r->offers.all[offered]->place;
+        if (place <= people && by_place[place] != NULL) put(&now, new_buyer(by_place[place], place, TURN), 0);
+    }
 }
 
 static bool is_over(void) {

@@ -1,6 +1,7 @@
 /* buy: people come in by the queue of a show, each when his turn has come, and buy three places together. A
  * fifth gives them up after a while, the others pay. Who finds none tries again for as long as the sale
- * lasts. A few try what must not work: to buy by another's admission, or more than the limit.
+ * lasts; what comes back when nothing is left is offered to those who wait. A few try what must not work: to
+ * buy by another's admission, or more than the limit.
  *
  * Whose turn it is is read from the topic, in place of what pages are told: a person asks when it is his. All
  * answers go to a file, a line each:

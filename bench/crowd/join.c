@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "buy.h"
 #include "clock.h"
 #include "door.h"
 #include "mem.h"
@@ -13,6 +14,7 @@ static struct person **again; /* the next round */
 static uint32_t nagain, joined, refused, asking;
 static int64_t *took_us;
 static int last_status;
+static char body[32]; /* how many he wants */
 
 static void on_answer(void *who, const struct door_answer *answer) {
     struct person *p = who;
@@ -33,7 +35,7 @@ static void ask(struct door *d, const char *path, struct person *p) {
         door_turn(d, 10);
     if (p->since_us == 0) p->since_us = clock_mono_us();
     asking++;
-    door_ask(d, people_request(p, "POST", path, NULL, NULL), p);
+    door_ask(d, people_request(p, "POST", path, NULL, body), p);
 }
 
 static void try_again(struct door *d, const char *path) {
@@ -58,6 +60,7 @@ void join_all(int port, const char *show, struct person *people, uint32_t count,
     char path[128];
     uint32_t repeated = 0;
     snprintf(path, sizeof path, "/api/shows/%s/queue", show);
+    snprintf(body, sizeof body, "{\"want\":%d}", BUY_QUANTITY);
     again = mem_alloc((count + 1) * sizeof(struct person *));
     took_us = mem_alloc((count + 1) * sizeof *took_us);
     struct door *d = door_open(port, connections, on_answer);

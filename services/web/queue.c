@@ -62,7 +62,19 @@ static void add_place(struct req *rq, struct queue_view *view) {
     view->seconds = q->estimate_s;
     if (q->estimate_s >= 0) view->estimate = view_in(q->estimate_s * 1000000, req_arena(rq));
     view->until = q->until;
+    view->want = q->want;
+    view->listed = q->waitlist;
+    view->sold_out = q->sold_out;
+    view->closes_at = q->closes_at;
+    view->closes = view_local_time(own(rq)->show.head.zone, q->closes_at, req_arena(rq));
     add_times(rq, view, q->opens_at);
+}
+
+/* How many somebody wants who is on the waiting list, or comes to be. */
+static struct option_list wants(struct req *rq, const struct phase *phase) {
+    int64_t want = own(rq)->queue.want > 0 ? own(rq)->queue.want : 1;
+    return view_quantities(phase == NULL ? 1 : phase->per_user, visit_text(rq, "%lld", (long long)want),
+                           req_arena(rq));
 }
 
 static void render(struct req *rq, enum queue_state state) {
@@ -76,6 +88,7 @@ static void render(struct req *rq, enum queue_state state) {
                               .viewer = show_viewer(visit, &p->show),
                               .state = state,
                               .seconds = -1,
+                              .wants = wants(rq, phase),
                               .coded = phase != NULL && phase->codes,
                               .code = visit_field(rq, "code")};
     if (state == QUEUE_STATE_AWAY) visit->status = 503;
@@ -154,10 +167,11 @@ void join_queue(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
     char path[64], id[UUID_TEXT];
-    struct str code = visit_trim(visit_field(rq, "code"));
+    struct str code = visit_trim(visit_field(rq, "code")), want = visit_field(rq, "want");
     struct json body = {0};
     json_open(&body, '{');
     if (code.n > 0) json_put_text(&body, "code", code);
+    if (want.n == 1 && *want.p >= '1' && *want.p <= '8') json_put_int(&body, "want", *want.p - '0');
     json_close(&body, '}');
     visit_id(rq, id);
     snprintf(path, sizeof path, "/api/shows/%.*s/queue", UUID_TEXT, id);

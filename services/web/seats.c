@@ -91,6 +91,7 @@ static struct seats_view view_of(struct req *rq, const struct show *show, const 
     struct seats_page *p = own(rq);
     struct sale sale = view_sale(show, visit->page.now);
     int64_t per_user = sale.phase == NULL ? show->per_user : sale.phase->per_user;
+    if (p->queue.want > 0 && p->queue.want < per_user) per_user = p->queue.want;
     struct seats_view view = {.page = visit->page,
                               .show_id = show->id,
                               .show = show->head.title,

@@ -5,16 +5,6 @@
 #include "routes.h"
 #include "views.h"
 
-static struct option_list quantities(struct req *rq, int64_t per_user, struct str chosen) {
-    static const struct str words[PURCHASE_MOST] = {STR("1"), STR("2"), STR("3"), STR("4"),
-                                                    STR("5"), STR("6"), STR("7"), STR("8")};
-    size_t n = per_user < PURCHASE_MOST ? (size_t)per_user : PURCHASE_MOST;
-    struct option_view *options = req_alloc(rq, sizeof *options * n);
-    for (size_t i = 0; i < n; i++)
-        options[i] = (struct option_view){words[i], words[i], str_eq(words[i], chosen)};
-    return (struct option_list){options, n};
-}
-
 static struct option_view choice_of(struct req *rq, const struct show_area_view *area, struct str chosen) {
     char *id = req_alloc(rq, UUID_TEXT);
     struct buf price = {0};
@@ -111,6 +101,12 @@ static int64_t mark_areas(struct req *rq, bool over) {
     return free;
 }
 
+/* By the queue for no more than he has his turn for. */
+static int64_t most_of(struct req *rq, const struct show_view *view) {
+    const struct queue *queue = &own(rq)->queue;
+    return queue->want > 0 && queue->want < view->per_user ? queue->want : view->per_user;
+}
+
 static void render_show(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct show *show = &own(rq)->show;
@@ -136,7 +132,8 @@ static void render_show(struct req *rq) {
     };
     add_sale(rq, &view);
     add_turn(rq, &view);
-    view.quantities = quantities(rq, view.per_user, sent ? visit_field(rq, "quantity") : STR("2"));
+    view.quantities =
+        view_quantities(most_of(rq, &view), sent ? visit_field(rq, "quantity") : STR("2"), req_arena(rq));
     if (sent) add_refusal(rq, refusal, &view);
     show_render(page_begin(rq), &view);
     page_end(rq);

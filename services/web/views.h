@@ -83,13 +83,17 @@ int64_t view_sale_changes(const struct show *show, int64_t now_us); /* when next
 struct queue {
     enum queue_state state;
     bool open;
-    int64_t place, serving, people; /* place: 0 before the opening */
-    int64_t estimate_s, left;       /* -1: not known */
-    int64_t opens_at, until;        /* until: of a turn */
-    struct str admission;           /* while it is his turn */
+    int64_t place, serving, people;     /* place: 0 before the opening */
+    int64_t estimate_s, left;           /* -1: not known */
+    int64_t opens_at, closes_at, until; /* until: of a turn, or of an offer */
+    int64_t want, waitlist; /* how many places he wants, his number on the waiting list; 0: none */
+    bool sold_out;          /* what comes back is offered in order */
+    struct str admission;   /* while it is his turn */
 };
 bool view_queue(const json_t *json, struct queue *out);
 /* Whether somebody can buy: by a queue, while it is his turn. */
+struct option_list view_quantities(int64_t most, struct str chosen,
+                                   struct arena *arena); /* from 1 to `most` */
 bool view_sells(const struct sale *sale, const struct queue *his);
 struct phase_line_list view_phase_lines(const struct show *show, int64_t now_us, struct arena *arena);
 struct str view_in(int64_t us, struct arena *arena); /* 2 days 3 h, 3 h 20 min, 12 min */

@@ -52,11 +52,13 @@ static int64_t get_number(const json_t *json, const char *key) {
 }
 
 static enum queue_state queue_state_of(const json_t *json) {
-    static const char *const names[] = {"joined", "waiting", "turn", "missed"};
+    static const char *const names[] = {"joined",   "waiting", "turn",  "missed",
+                                        "waitlist", "offered", "taken", "lapsed"};
     static const enum queue_state states[] = {QUEUE_STATE_JOINED, QUEUE_STATE_QUEUED, QUEUE_STATE_TURN,
-                                              QUEUE_STATE_MISSED};
+                                              QUEUE_STATE_MISSED, QUEUE_STATE_LISTED, QUEUE_STATE_OFFERED,
+                                              QUEUE_STATE_TAKEN,  QUEUE_STATE_LAPSED};
     struct str status;
-    int i = read_text(json, "status", &status) ? read_one_of(status, names, 4) : -1;
+    int i = read_text(json, "status", &status) ? read_one_of(status, names, 8) : -1;
     return i < 0 ? QUEUE_STATE_OUTSIDE : states[i];
 }
 
@@ -67,7 +69,11 @@ bool view_queue(const json_t *json, struct queue *out) {
                           .serving = json_integer_value(json_object_get(json, "serving")),
                           .people = json_integer_value(json_object_get(json, "people")),
                           .estimate_s = get_number(json, "estimate"),
-                          .left = get_number(json, "left")};
+                          .left = get_number(json, "left"),
+                          .want = json_integer_value(json_object_get(json, "want")),
+                          .waitlist = json_integer_value(json_object_get(json, "waitlist")),
+                          .sold_out = json_is_true(json_object_get(json, "soldOut"))};
+    read_time(json, "closesAt", &out->closes_at);
     read_time(json, "until", &out->until);
     read_text(json, "admission", &out->admission);
     return read_time(json, "opensAt", &out->opens_at);
@@ -75,6 +81,16 @@ bool view_queue(const json_t *json, struct queue *out) {
 
 bool view_sells(const struct sale *sale, const struct queue *his) {
     return sale->state == SALE_STATE_OPEN || (sale->state == SALE_STATE_QUEUE && his->admission.n > 0);
+}
+
+struct option_list view_quantities(int64_t most, struct str chosen, struct arena *arena) {
+    static const struct str words[PURCHASE_MOST] = {STR("1"), STR("2"), STR("3"), STR("4"),
+                                                    STR("5"), STR("6"), STR("7"), STR("8")};
+    size_t n = most < PURCHASE_MOST ? (size_t)most : PURCHASE_MOST;
+    struct option_view *options = arena_alloc(arena, sizeof *options * n);
+    for (size_t i = 0; i < n; i++)
+        options[i] = (struct option_view){words[i], words[i], str_eq(words[i], chosen)};
+    return (struct option_list){options, n};
 }
 
 /* --- phases in words --- */

@@ -9,6 +9,7 @@
 
 struct buyer {
     struct uuid show, user;
+    int size;        /* of the purchase that it is of */
     int64_t at_us;   /* when he placed it */
     int64_t read_us; /* when we read that, by the monotonic clock */
 };

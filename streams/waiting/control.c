@@ -13,16 +13,38 @@ static int64_t least(int64_t a, int64_t b) {
 /* At most a second's worth at once, also after a time in which nobody wrote. */
 static int64_t allowed(const struct room *r, const struct control_settings *settings, int64_t now_us) {
     int64_t from_us = room_served_us(r);
-    if (room_serving(r) == 0) from_us -= 1000000; /* the opening itself is a turn */
+    if (room_serving(r) == 0 && r->offers.count == 0) from_us -= 1000000; /* the opening itself is a turn */
     if (now_us - from_us < settings->between_ms * 1000) return 0;
     return least(by(now_us, settings->rate) - by(from_us, settings->rate), settings->rate);
 }
 
+/* Nothing is left; or it is not enough for the next, and nobody else is about to take it. */
+static bool is_sold_out(const struct room *r, int64_t left, int64_t now_us) {
+    bool waits = room_people(r) > room_serving(r);
+    return left == 0 || (left > 0 && waits && room_expected(r, now_us) == 0 && room_fitting(r, 1, left) == 0);
+}
+
+/* Only as many places as nobody else may take who was let in or offered something. */
+static struct control offer(const struct room *r, const struct phase *phase, int64_t left,
+                            const struct control_settings *settings, int64_t now_us) {
+    int64_t most = allowed(r, settings, now_us);
+    int64_t places = left - room_owed(r, phase->per_user, now_us);
+    struct waitlist list = r->list;
+    if (most <= 0 || places <= 0 || waitlist_next(r, &list, places, now_us) == 0) return (struct control){0};
+    return (struct control){.kind = CONTROL_OFFER,
+                            .round = r->round,
+                            .most = (uint32_t)most,
+                            .places = places,
+                            .until_us = least(now_us + settings->offer_ms * 1000, phase->closes_us)};
+}
+
 static struct control serve(const struct room *r, const struct phase *phase, int64_t left,
                             const struct control_settings *settings, int64_t now_us) {
+    if (r->sold_out) return offer(r, phase, left, settings, now_us);
+    if (is_sold_out(r, left, now_us)) return (struct control){.kind = CONTROL_SELL_OUT, .round = r->round};
     uint32_t serving = room_serving(r);
     int64_t n = least(allowed(r, settings, now_us), (int64_t)room_people(r) - serving);
-    if (n > 0 && left >= 0) n = least(n, left - (int64_t)room_buying(r, now_us));
+    if (n > 0 && left >= 0) n = room_fitting(r, (uint32_t)n, left - room_expected(r, now_us));
     if (n <= 0) return (struct control){0};
     return (struct control){.kind = CONTROL_SERVE,
                             .round = r->round,

@@ -9,11 +9,20 @@
 #include "phases.h"
 #include "room.h"
 
-enum control_kind { CONTROL_NOTHING, CONTROL_ANNOUNCE, CONTROL_OPEN, CONTROL_SERVE, CONTROL_CLOSE };
+enum control_kind {
+    CONTROL_NOTHING,
+    CONTROL_ANNOUNCE,
+    CONTROL_OPEN,
+    CONTROL_SERVE,
+    CONTROL_SELL_OUT,
+    CONTROL_OFFER,
+    CONTROL_CLOSE
+};
 
 struct control_settings {
     int64_t rate;       /* people a second */
     int64_t time_ms;    /* that each has to buy */
+    int64_t offer_ms;   /* that each has to take what he is offered */
     int64_t ahead_ms;   /* how long before its opening a queue can be joined */
     int64_t between_ms; /* from one turn to the next */
 };
@@ -23,7 +32,9 @@ struct control {
     int round;
     int64_t opens_us, closes_us; /* CONTROL_ANNOUNCE */
     uint32_t serving;            /* CONTROL_SERVE, and the next */
-    int64_t until_us;
+    int64_t until_us;            /* CONTROL_OFFER, too */
+    uint32_t most;               /* CONTROL_OFFER: people, of whom there is one at least */
+    int64_t places;              /* CONTROL_OFFER: that may be offered */
 };
 
 /* phase: phases_next; NULL: none. left: places not taken; -1: not known. */

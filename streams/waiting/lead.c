@@ -42,6 +42,7 @@ static void write_due(struct lead *l, const struct queue *q, const struct round 
     static const enum waiting_event_type types[] = {[CONTROL_ANNOUNCE] = QUEUE_ANNOUNCED,
                                                     [CONTROL_OPEN] = QUEUE_OPENED,
                                                     [CONTROL_SERVE] = QUEUE_SERVING,
+                                                    [CONTROL_SELL_OUT] = QUEUE_SOLD_OUT,
                                                     [CONTROL_CLOSE] = QUEUE_CLOSED};
     struct waiting_event e = {.type = types[due->kind],
                               .show_id = q->show,
@@ -66,6 +67,43 @@ static void write_due(struct lead *l, const struct queue *q, const struct round 
     journal_write(l->journal, &e, NULL);
 }
 
+/* To one after the other, as far as the places go. */
+static void write_offers(struct lead *l, const struct queue *q, struct round *round,
+                         const struct control *due, int64_t now_us) {
+    const struct room *r = &round->room;
+    struct waitlist list = r->list;
+    int64_t places = due->places;
+    uint32_t place;
+    round->offered = r->offers.places;
+    for (uint32_t n = 0; n < due->most && (place = waitlist_next(r, &list, places, now_us)) != 0; n++) {
+        int want = waitlist_want(r, place);
+        places -= want;
+        round->offered += (uint32_t)want;
+        const struct waiting_event e = {.type = QUEUE_OFFERED,
+                                        .show_id = q->show,
+                                        .round = due->round,
+                                        .occurred_at = now_us,
+                                        .has_user_id = true,
+                                        .user_id = *places_user(r->places, place),
+                                        .has_want = true,
+                                        .want = want,
+                                        .has_offered = true,
+                                        .offered = (int32_t)round->offered,
+                                        .has_until = true,
+                                        .until = due->until_us,
+                                        .has_writer = true,
+                                        .writer = l->writer};
+        journal_write(l->journal, &e, NULL);
+    }
+}
+
+/* The next offers follow from those that we have read: not before we have read what we wrote, unless that is
+ * lost. */
+static bool is_being_offered(const struct round *round, int64_t mono_us) {
+    return round->room.offers.places < round->offered &&
+           mono_us - round->offered_us < WRITTEN_MS * INT64_C(1000);
+}
+
 /* Whether it is ours to write now: at once if we wrote last, later if nobody else does. */
 static bool is_ours(const struct lead *l, struct round *round, int64_t patience_us, enum control_kind due,
                     int64_t mono_us) {
@@ -85,13 +123,24 @@ static bool is_ours(const struct lead *l, struct round *round, int64_t patience_
 static void look_at(struct lead *l, struct queue *q, struct round *round, const struct phase *phase,
                     int64_t now_us) {
     int64_t mono_us = clock_mono_us();
+    if (round->room.sold_out) {
+        offers_lapse(&round->room.offers, now_us);
+        waitlist_pass(&round->room, now_us);
+    }
     round->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
     struct control due = control_due(&round->room, phase, round->left, &lead_settings, now_us);
     if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !round->room.seed_known)) {
         round->due = CONTROL_NOTHING;
+    } else if (due.kind == CONTROL_OFFER && is_being_offered(round, mono_us)) {
+        return;
     } else if (is_ours(l, round, q->patience_us, due.kind, mono_us)) {
         round->wrote_us = mono_us;
-        write_due(l, q, round, &due, now_us);
+        if (due.kind == CONTROL_OFFER) {
+            round->offered_us = mono_us;
+            write_offers(l, q, round, &due, now_us);
+        } else {
+            write_due(l, q, round, &due, now_us);
+        }
     }
 }
 
@@ -119,17 +168,19 @@ void lead_look(struct lead *l) {
         look_at_queue(l, q, now_us);
 }
 
-/* How long it should have opened, or let somebody in; 0: it is as it should be. */
+/* How long it should have opened, let somebody in, or made an offer; 0: it is as it should be. */
 static int64_t overdue_us(const struct round *round, int64_t now_us) {
     const struct room *r = &round->room;
     if (!r->open) return now_us > r->opens_us ? now_us - r->opens_us : 0;
+    if (r->sold_out) return round->due == CONTROL_OFFER ? clock_mono_us() - round->due_us : 0;
     bool waits = room_people(r) > room_serving(r);
-    bool left = round->left < 0 || round->left > (int64_t)room_buying(r, now_us);
+    bool left = round->left < 0 || room_fitting(r, 1, round->left - room_expected(r, now_us)) > 0;
     return waits && left ? now_us - room_served_us(r) : 0;
 }
 
 struct measured {
     int64_t there, people, served, buying, left, bytes, leads, overdue_us;
+    int64_t offered, taken, lapsed;
 };
 
 static void measure(const struct lead *l, const struct round *round, int64_t now_us, struct measured *m) {
@@ -141,6 +192,9 @@ static void measure(const struct lead *l, const struct round *round, int64_t now
     m->served += room_serving(r);
     m->buying += room_buying(r, now_us);
     m->left += r->open && round->left > 0 ? round->left : 0;
+    m->offered += r->offers.count;
+    m->taken += r->offers.taken;
+    m->lapsed += r->offers.lapsed;
     m->leads += uuid_eq(&r->writer, &l->writer);
     int64_t late_us = overdue_us(round, now_us);
     if (late_us > m->overdue_us) m->overdue_us = late_us;
@@ -162,4 +216,7 @@ void lead_measure(const struct lead *l) {
     metric_set(M_QUEUE_BYTES, m.bytes);
     metric_set(M_QUEUE_OVERDUE, m.overdue_us / 1000000);
     metric_set(M_QUEUE_LEADS, m.leads);
+    metric_set(M_QUEUE_OFFERED, m.offered);
+    metric_set(M_QUEUE_TAKEN, m.taken);
+    metric_set(M_QUEUE_LAPSED, m.lapsed);
 }

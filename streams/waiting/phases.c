@@ -38,6 +38,7 @@ void phases_read(struct phases *p, struct str text) {
             !read_time(value, "closesAt", &phase->closes_us))
             continue;
         read_areas(phase, json_object_get(value, "areas"));
+        phase->per_user = (int)json_integer_value(json_object_get(value, "perUser"));
         phase->codes = json_is_true(json_object_get(value, "codes"));
         p->count++;
     }

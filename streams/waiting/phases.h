@@ -11,7 +11,8 @@ struct phase {
     int64_t opens_us, closes_us;
     struct uuid *areas; /* only these are sold; none: all */
     int nareas;
-    bool codes; /* whoever joins needs a code */
+    int per_user; /* places of the show that one person can have */
+    bool codes;   /* whoever joins needs a code */
 };
 
 struct phases {

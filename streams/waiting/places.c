@@ -15,7 +15,10 @@ struct person {
         uint64_t rank; /* while places are given */
         struct {
             uint32_t place;
-            bool noted;
+            uint8_t want;   /* 0: he did not say */
+            uint8_t unread; /* of what he has bought, orders that are not known yet */
+            uint8_t said;   /* how often */
+            bool noted;     /* he has bought */
         };
     };
 };
@@ -24,12 +27,13 @@ static_assert(sizeof(struct person) == 24, "as places.h says");
 struct places {
     struct person *people; /* in the order in which they joined */
     uint32_t *slots;       /* by user id: the number of a person from 1; 0 is free */
-    uint32_t count, room, mask;
+    uint32_t *order;       /* of the places given by the opening: people's numbers from 0 */
+    uint32_t count, room, mask, opened;
     bool open;
 };
 
-/* The most that both arrays take, each just grown: 1.5 * 24 + 4 / (0.75 / 2) = 46.7; then 8 to open. */
-static_assert(3 * sizeof(struct person) / 2 + 11 + 8 <= PLACES_BYTES, "as places.h says");
+/* The most that both arrays take, each just grown: 1.5 * 24 + 4 / (0.75 / 2) = 46.7; then 9 to open. */
+static_assert(3 * sizeof(struct person) / 2 + 11 + 9 <= PLACES_BYTES, "as places.h says");
 
 struct places *places_new(void) {
     struct places *p = mem_alloc(sizeof *p);
@@ -44,6 +48,7 @@ void places_free(struct places *p) {
     if (p == NULL) return;
     free(p->people);
     free(p->slots);
+    free(p->order);
     free(p);
 }
 
@@ -130,9 +135,18 @@ static void sort(const struct places *p, uint32_t *order, uint32_t *starts, int 
     }
 }
 
+/* Ranks take the memory in which it was. */
+static uint8_t *put_wants_aside(const struct places *p) {
+    uint8_t *wants = mem_alloc(p->count + 1);
+    for (uint32_t i = 0; i < p->count; i++)
+        wants[i] = p->people[i].want;
+    return wants;
+}
+
 void places_open(struct places *p, uint64_t (*rank)(const void *arg, const struct uuid *user),
                  const void *arg) {
     assert(!p->open);
+    uint8_t *wants = put_wants_aside(p);
     for (uint32_t i = 0; i < p->count; i++)
         p->people[i].rank = rank(arg, &p->people[i].user);
     int bits = bucket_bits(p->count);
@@ -144,8 +158,11 @@ void places_open(struct places *p, uint64_t (*rank)(const void *arg, const struc
         struct person *person = &p->people[order[i]];
         person->rank = 0;
         person->place = i + 1;
+        person->want = wants[order[i]];
     }
-    free(order);
+    free(wants);
+    p->order = order;
+    p->opened = p->count;
     p->open = true;
 }
 
@@ -161,12 +178,53 @@ bool places_find(const struct places *p, const struct uuid *user, uint32_t *plac
     return person != NULL;
 }
 
-bool places_note(struct places *p, const struct uuid *user) {
+void places_say(struct places *p, const struct uuid *user, int want) {
+    struct person *person = find(p, user);
+    if (person == NULL) return;
+    person->want = (uint8_t)want;
+    person->said++;
+}
+
+bool places_may_say(const struct places *p, const struct uuid *user) {
+    const struct person *person = find(p, user);
+    return person != NULL && person->said < PLACES_SAYS;
+}
+
+int places_want_of(const struct places *p, const struct uuid *user) {
+    const struct person *person = find(p, user);
+    return person == NULL ? 0 : person->want;
+}
+
+static const struct person *person_at(const struct places *p, uint32_t place) {
+    return &p->people[place <= p->opened ? p->order[place - 1] : place - 1];
+}
+
+const struct uuid *places_user(const struct places *p, uint32_t place) {
+    return &person_at(p, place)->user;
+}
+
+int places_want(const struct places *p, uint32_t place) {
+    return person_at(p, place)->want;
+}
+
+bool places_has_bought(const struct places *p, uint32_t place) {
+    return person_at(p, place)->noted;
+}
+
+bool places_note(struct places *p, const struct uuid *user, int size) {
     struct person *person = p->open ? find(p, user) : NULL;
     if (person == NULL || person->noted) return false;
+    person->unread = size > 1 ? (uint8_t)(size - 1) : 0;
     return person->noted = true;
 }
 
+bool places_note_more(struct places *p, const struct uuid *user) {
+    struct person *person = p->open ? find(p, user) : NULL;
+    if (person == NULL || person->unread == 0) return false;
+    person->unread--;
+    return true;
+}
+
 size_t places_bytes(const struct places *p) {
-    return sizeof *p + p->room * sizeof *p->people + ((size_t)p->mask + 1) * sizeof *p->slots;
+    return sizeof *p + p->room * sizeof *p->people + ((size_t)p->mask + 1 + p->opened) * sizeof *p->slots;
 }

@@ -121,9 +121,20 @@ static bool serve(struct room *r, const struct waiting_event *e) {
 }
 
 static bool join(struct room *r, const struct waiting_event *e) {
-    if (!e->has_user_id || !room_join(r, e->round, &e->user_id)) return false;
+    int want = e->has_want && e->want >= 1 && e->want <= OFFERS_MOST ? e->want : 0;
+    if (!e->has_user_id) return false;
+    if (!room_join(r, e->round, &e->user_id, want)) return room_want(r, e->round, &e->user_id, want);
     metric_add(M_WAITING_JOINS, 1);
     return true;
+}
+
+static bool offer(struct room *r, const struct waiting_event *e) {
+    return e->has_user_id && e->has_want && e->has_offered && e->has_until &&
+           room_offer(r, e->round, (uint32_t)e->offered,
+                      &(struct offer){.user = e->user_id,
+                                      .want = e->want,
+                                      .at_us = earlier(e->occurred_at, clock_wall_us()),
+                                      .until_us = e->until});
 }
 
 /* What a record is about; the next round is not opened before it takes the place of the one that is there. */
@@ -141,6 +152,10 @@ static bool apply(struct queues *q, struct queue *queue, struct round *round, co
         return round == &queue->now && open_room(q, &round->room, e);
     case QUEUE_SERVING:
         return round == &queue->now && serve(&round->room, e);
+    case QUEUE_SOLD_OUT:
+        return round == &queue->now && room_sell_out(&round->room, e->round, e->occurred_at);
+    case QUEUE_OFFERED:
+        return round == &queue->now && offer(&round->room, e);
     case QUEUE_CLOSED:
         return room_close(&round->room, e->round, e->show_version, e->occurred_at);
     }
@@ -199,6 +214,7 @@ void queues_bought(struct queues *q, const struct order_event *e) {
         return;
     buyers_add(&q->buyers, &(struct buyer){.show = e->show_id,
                                            .user = e->user_id,
+                                           .size = e->purchase_size,
                                            .at_us = e->occurred_at,
                                            .read_us = clock_mono_us()});
 }
@@ -208,7 +224,7 @@ static bool settle(void *queues, const struct buyer *buyer) {
     const struct queues *q = queues;
     struct queue *queue = queues_find(q, &buyer->show);
     return queue == NULL || !queue->now.room.open ||
-           room_bought(&queue->now.room, &buyer->user, buyer->at_us);
+           room_bought(&queue->now.room, &buyer->user, buyer->at_us, buyer->size);
 }
 
 void queues_settle(struct queues *q) {

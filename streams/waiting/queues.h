@@ -21,6 +21,10 @@ struct round {
     /* what was due at the last look, since when, and when it was written, by the monotonic clock */
     enum control_kind due;
     int64_t due_us, wrote_us;
+
+    /* offers.places when all offers that we wrote last have been read, and when we wrote them */
+    uint32_t offered;
+    int64_t offered_us;
 };
 
 struct queue {

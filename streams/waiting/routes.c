@@ -12,6 +12,7 @@ enum { JOINED_WAIT_MS = 300 };
 /* The body of POST /api/shows/:id/queue, and what has become of it. */
 struct joining {
     struct str code;
+    int want; /* 0: he does not say */
     bool spent;
 };
 
@@ -65,15 +66,28 @@ static void ask(struct req *rq, enum ask_kind kind, void (*then)(struct req *rq,
         .rq = rq,
         .then = then};
     if (kind != ASK_NUMBERS) q->ask.user = req_user(rq)->user;
-    if (kind == ASK_JOIN) q->ask.has_code = ((const struct joining *)req_state(rq))->spent;
+    if (kind == ASK_JOIN) {
+        const struct joining *j = req_state(rq);
+        q->ask.has_code = j->spent;
+        q->ask.want = j->want;
+    }
     req_hold(rq);
     waiting_ask(service->waiting, &q->ask);
 }
 
 /* --- POST /api/shows/:id/queue --- */
 
+static const char *read_want(const json_t *value, void *out, struct arena *arena) {
+    (void)arena;
+    int64_t n;
+    if (!body_whole(value, 1, OFFERS_MOST, &n)) return "must be a whole number from 1 to 8";
+    *(int *)out = (int)n;
+    return NULL;
+}
+
 static const struct body_field joining_fields[] = {
     {"code", body_text, offsetof(struct joining, code), false},
+    {"want", read_want, offsetof(struct joining, want), false},
     {0},
 };
 
@@ -131,27 +145,42 @@ static void write_numbers(struct json *out, const struct ask_answer *a) {
     json_put_int(out, "people", a->people);
     json_put_int(out, "serving", a->serving);
     write_optional_int(out, "left", a->left >= 0, a->left);
+    json_key(out, "soldOut");
+    json_bool(out, a->sold_out);
+    json_put_int(out, "offered", a->offered);
     write_time(out, "opensAt", a->opens_us);
     write_time(out, "closesAt", a->closes_us);
 }
 
 static const char *status_of(const struct ask_answer *a, int64_t now_us) {
+    bool has_time = a->until_us > now_us;
     if (!a->open) return "joined";
-    if (!a->has_turn) return "waiting";
-    return a->until_us > now_us ? "turn" : "missed";
+    if (a->taken) return "taken";
+    if (a->has_offer) return has_time ? "offered" : "lapsed";
+    if (a->has_turn && has_time) return "turn";
+    if (a->waitlist > 0) return "waitlist";
+    return a->has_turn ? "missed" : "waiting";
+}
+
+/* Whether he may buy now, as far as is known. */
+static bool is_admitted(const struct ask_answer *a, int64_t now_us) {
+    return (a->has_turn || a->has_offer) && !a->taken && a->until_us > now_us;
 }
 
 /* Seconds, rounded up; none when nothing is left. */
 static void write_estimate(struct json *out, const struct ask_answer *a) {
-    bool waits = a->open && !a->has_turn && a->left != 0;
+    bool waits = a->open && !a->has_turn && !a->sold_out && a->left != 0;
     double before = waits ? (double)(a->place - a->serving) : 0;
     write_optional_int(out, "estimate", waits, (int64_t)ceil(before / a->pace));
 }
 
 static void write_admission(struct req *rq, const struct ask *ask) {
     const struct waiting_service *service = req_service(rq);
-    const struct admission admission = {
-        .show = ask->show, .user = ask->user, .place = ask->answer.place, .until_us = ask->answer.until_us};
+    const struct admission admission = {.show = ask->show,
+                                        .user = ask->user,
+                                        .place = ask->answer.place,
+                                        .most = ask->answer.want,
+                                        .until_us = ask->answer.until_us};
     char token[ADMISSION_TEXT];
     size_t n = admission_sign(service->keys, &admission, token);
     json_put_text(req_json(rq), "admission", (struct str){token, n});
@@ -165,11 +194,13 @@ static void reply_place(struct req *rq, const struct ask *ask) {
     json_open(out, '{');
     json_put_text(out, "status", str_of(status));
     write_optional_int(out, "place", a->place > 0, a->place);
+    write_optional_int(out, "want", a->want > 0, a->want);
+    write_optional_int(out, "waitlist", str_eq(str_of(status), STR("waitlist")), a->waitlist);
     write_estimate(out, a);
     write_numbers(out, a);
     write_time(out, "now", now_us);
-    if (a->has_turn) write_time(out, "until", a->until_us);
-    if (a->has_turn && a->until_us > now_us) write_admission(rq, ask);
+    if (a->has_turn || a->has_offer) write_time(out, "until", a->until_us);
+    if (is_admitted(a, now_us)) write_admission(rq, ask);
     json_close(out, '}');
     req_set_header(rq, "cache-control", STR("no-store"));
     req_reply(rq, 200);

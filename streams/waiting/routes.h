@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http.h"
+#include "offers.h"
 #include "spend.h"
 #include "waiting.h"
 

@@ -56,7 +56,7 @@ void stock_area(struct stock *s, const struct uuid *area, const struct uuid *sho
 }
 
 /* A ticket's id is its area's, with its number in the last 24 bits: the block, and 6 bits of the place. */
-void stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken) {
+bool stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken) {
     struct uuid id = *ticket;
     uint32_t number = (uint32_t)id.b[13] << 16 | (uint32_t)id.b[14] << 8 | id.b[15];
     uint32_t block = number >> 6;
@@ -69,9 +69,10 @@ void stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *
         memset(a->blocks + a->nblocks, 0, (n - a->nblocks) * sizeof *a->blocks);
         a->nblocks = n;
     }
-    if (((a->blocks[block] & bit) != 0) == taken) return;
+    if (((a->blocks[block] & bit) != 0) == taken) return false;
     a->blocks[block] ^= bit;
     a->taken += taken ? 1 : UINT32_MAX; /* one less */
+    return true;
 }
 
 static bool is_among(const struct uuid *id, const struct uuid *ids, int n) {

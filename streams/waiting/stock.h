@@ -16,7 +16,9 @@ void stock_free(struct stock *s);
 /* accessible: kept for people who need that, so never left for others. */
 void stock_area(struct stock *s, const struct uuid *area, const struct uuid *show, int32_t places,
                 bool accessible);
-/* An order of a ticket that is a place of a show: whether it holds or has bought it now. */
-void stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken);
+/* An order of a ticket that is a place of a show: whether it holds or has bought it now. false: that was
+ * known.
+ */
+bool stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken);
 /* Of these areas of a show; of all without any. -1: nothing is known of them. */
 int64_t stock_left(const struct stock *s, const struct uuid *show, const struct uuid *areas, int nareas);

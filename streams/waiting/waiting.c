@@ -158,8 +158,8 @@ static void notice_pause(struct waiting *x) {
 
 static void take_order(struct waiting *x, const struct order_event *e) {
     if (!e->has_show_id) return;
-    stock_order(&x->stock, &e->ticket_id, &e->show_id, e->status != ORDER_STATUS_CANCELLED);
-    queues_bought(&x->queues, e);
+    if (stock_order(&x->stock, &e->ticket_id, &e->show_id, e->status != ORDER_STATUS_CANCELLED))
+        queues_bought(&x->queues, e); /* so each order counts once */
 }
 
 static enum status judge(struct waiting *x, const struct group_partition *p, const rd_kafka_message_t *m,
@@ -200,6 +200,25 @@ static enum status take(void *waiting, struct group_partition *p, const rd_kafka
 
 /* --- answering --- */
 
+/* Of somebody who has a place, or will have one. */
+static void write_his(const struct room *r, struct ask *ask) {
+    struct ask_answer *a = &ask->answer;
+    const struct room_turn *turn = a->place == 0 ? NULL : room_turn_of(r, a->place);
+    const struct offer *offer = offers_find(&r->offers, &ask->user);
+    a->want = places_want_of(r->places, &ask->user);
+    a->has_turn = turn != NULL;
+    a->has_offer = offer != NULL;
+    if (turn != NULL) {
+        a->until_us = turn->until_us;
+        a->taken = a->want > 0 && places_has_bought(r->places, a->place);
+    }
+    if (a->place != 0 && waitlist_has(r, a->place)) a->waitlist = waitlist_number(r, a->place);
+    if (offer == NULL) return;
+    a->taken = offer->taken;
+    a->want = offer->want;
+    a->until_us = offer->until_us;
+}
+
 static void write_answer(const struct round *round, struct ask *ask, int64_t now_us) {
     const struct room *r = &round->room;
     struct ask_answer *a = &ask->answer;
@@ -212,9 +231,9 @@ static void write_answer(const struct round *round, struct ask *ask, int64_t now
     a->pace = control_pace(r, &lead_settings, now_us);
     memcpy(a->seed_hash, r->seed_hash, sizeof a->seed_hash);
     if (r->open) memcpy(a->seed, r->seed, sizeof a->seed);
-    const struct room_turn *turn = a->place == 0 ? NULL : room_turn_of(r, a->place);
-    a->has_turn = turn != NULL;
-    if (turn != NULL) a->until_us = turn->until_us;
+    a->sold_out = r->sold_out;
+    a->offered = r->offers.reached;
+    if (ask->kind == ASK_PLACE) write_his(r, ask);
 }
 
 static void end_ask(struct ask *ask, enum ask_result result) {
@@ -232,11 +251,18 @@ static void on_written(void *waiting, void *what, bool ok) {
     x->written = &ask->item;
 }
 
+/* He is there, and wants as many as he said now; or that can't be changed any more. */
+static bool is_as_asked(const struct round *round, struct ask *ask) {
+    const struct room *r = &round->room;
+    return places_find(r->places, &ask->user, &ask->answer.place) &&
+           !room_may_want(r, ask->round, &ask->user, ask->want);
+}
+
 /* Whether it can be said now; then it is. */
 static bool settle(struct waiting *x, struct ask *ask, bool stopping) {
     const struct queue *q = queues_find(&x->queues, &ask->show);
     const struct round *round = q == NULL ? NULL : queues_round(q, ask->round);
-    if (round != NULL && places_find(round->room.places, &ask->user, &ask->answer.place))
+    if (round != NULL && is_as_asked(round, ask))
         end_ask(ask, ASK_DONE);
     else if (stopping || clock_mono_us() - ask->written_us > READ_MS * INT64_C(1000))
         end_ask(ask, round != NULL ? ASK_AWAY : ASK_NO_QUEUE);
@@ -256,18 +282,30 @@ static void settle_all(struct waiting *x, bool stopping) {
     }
 }
 
-static void join(struct waiting *x, const struct queue *q, struct ask *ask, int64_t now_us) {
-    const struct phase *phase = phases_next(&q->phases, now_us);
-    if (ask->next) phase = phases_after(&q->phases, phase);
-    ask->round = (ask->next ? &q->next : &q->now)->room.round;
-    if (phase != NULL && phase->codes && !ask->has_code) return end_ask(ask, ASK_CODE_REQUIRED);
+static void say_join(struct waiting *x, struct ask *ask, int64_t now_us) {
     const struct waiting_event e = {.type = QUEUE_JOINED,
                                     .show_id = ask->show,
                                     .round = ask->round,
                                     .occurred_at = now_us,
                                     .has_user_id = true,
-                                    .user_id = ask->user};
+                                    .user_id = ask->user,
+                                    .has_want = ask->want > 0,
+                                    .want = ask->want};
     if (!journal_write(x->journal, &e, ask)) end_ask(ask, ASK_AWAY);
+}
+
+/* Nobody wants more than he can have. */
+static void join(struct waiting *x, const struct queue *q, const struct room *r, struct ask *ask,
+                 int64_t now_us) {
+    const struct phase *phase = phases_next(&q->phases, now_us);
+    if (ask->next) phase = phases_after(&q->phases, phase);
+    if (phase != NULL && ask->want > phase->per_user) ask->want = phase->per_user;
+    if (places_find(r->places, &ask->user, &ask->answer.place)) {
+        if (!room_may_want(r, ask->round, &ask->user, ask->want)) return end_ask(ask, ASK_DONE);
+    } else if (phase != NULL && phase->codes && !ask->has_code) {
+        return end_ask(ask, ASK_CODE_REQUIRED);
+    }
+    say_join(x, ask, now_us);
 }
 
 static void answer(struct waiting *x, struct ask *ask, int64_t now_us) {
@@ -275,8 +313,9 @@ static void answer(struct waiting *x, struct ask *ask, int64_t now_us) {
     if (!x->caught_up || topic_thread_stopping(&x->thread)) return end_ask(ask, ASK_AWAY);
     const struct round *round = q == NULL ? NULL : ask->next ? &q->next : &q->now;
     if (round == NULL || !room_is_there(&round->room)) return end_ask(ask, ASK_NO_QUEUE);
-    bool joined = ask->kind != ASK_NUMBERS && places_find(round->room.places, &ask->user, &ask->answer.place);
-    if (ask->kind == ASK_JOIN && !joined) return join(x, q, ask, now_us);
+    ask->round = round->room.round;
+    if (ask->kind == ASK_JOIN) return join(x, q, &round->room, ask, now_us);
+    bool joined = ask->kind == ASK_PLACE && places_find(round->room.places, &ask->user, &ask->answer.place);
     if (ask->kind == ASK_PLACE && !joined) return end_ask(ask, ASK_NOT_JOINED);
     write_answer(round, ask, now_us);
     end_ask(ask, ASK_DONE);

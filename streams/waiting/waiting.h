@@ -28,6 +28,7 @@ struct ask {
     struct uuid show, user;
     bool next;                         /* the round after the one that is open */
     bool has_code;                     /* ASK_JOIN: he has spent one */
+    int want;                          /* ASK_JOIN: places, 1 to 8; 0: he does not say */
     void (*answered)(struct ask *ask); /* on the waiting thread */
 
     int round;          /* ASK_JOIN: that he joins */
@@ -38,8 +39,13 @@ struct ask {
         uint32_t people, serving, place; /* place: 0 before the opening */
         int64_t left;                    /* -1: not known */
         int64_t opens_us, closes_us;
-        bool has_turn;
-        int64_t until_us; /* of a turn */
+        bool sold_out;
+        uint32_t offered;  /* the last place that something was offered to; 0: nothing was */
+        uint32_t waitlist; /* his number on the waiting list; 0: he is not on it */
+        int want;          /* 0: he did not say */
+        bool has_turn, has_offer;
+        bool taken;       /* he has bought by an admission for one purchase */
+        int64_t until_us; /* of an offer, or else of a turn */
         double pace;      /* people a second */
         uint8_t seed_hash[32], seed[32];
     } answer;

@@ -12,6 +12,11 @@
     X(M_QUEUE_BYTES, GAUGE, "onsale_waiting_people_bytes", "Memory that people in queues take")              \
     X(M_QUEUE_OVERDUE, GAUGE, "onsale_waiting_overdue_seconds",                                              \
       "How long the most overdue queue should have opened, or let in somebody for whom places are left")     \
+    X(M_QUEUE_OFFERED, GAUGE, "onsale_waiting_offered",                                                      \
+      "Offers made to people on the waiting lists of these queues")                                          \
+    X(M_QUEUE_TAKEN, GAUGE, "onsale_waiting_offers_taken", "Of these, offers by which somebody has bought")  \
+    X(M_QUEUE_LAPSED, GAUGE, "onsale_waiting_offers_lapsed",                                                 \
+      "Of these, offers that were not taken in time: the places went on to others")                          \
     X(M_QUEUE_LEADS, GAUGE, "onsale_waiting_leads", "Queues that this replica wrote for last")               \
     X(M_WAITING_READ, COUNTER, "onsale_waiting_records_total", "Records read, of all topics")                \
     X(M_WAITING_UNREADABLE, COUNTER, "onsale_waiting_undecodable_total",                                     \

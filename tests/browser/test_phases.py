@@ -124,6 +124,32 @@ def test_who_waits_is_told_how_many_are_before_him(chromium, tmp_path):
             expect(queue).to_contain_text("9:5")
 
 
+def test_whoever_is_on_the_waiting_list_hears_of_his_offer(chromium, tmp_path):
+    numbers = {"open": True, "people": 900, "serving": 99, "left": 0, "soldOut": False, "offered": 0, "opensAt": told(-60), "closesAt": told(3600)}
+    his = {"status": "waiting", "place": 500, "estimate": None}
+    with running(tmp_path) as web:
+        path = serve_show(web, show(phases=[phase(-60, 3600, queue=True)]))
+        web.services.answers[f"GET /api{path}/queue"] = lambda _: (200, numbers | his)
+        with contextlib.closing(Person(chromium, web.url).context) as context:
+            context.add_cookies([{"name": "session", "value": web.tokens(1)[0], "url": web.url}])
+            context.route("**/queue/serving", lambda route: route.fulfill(json=numbers))
+            page = context.pages[0]
+            page.goto(f"{path}/queue")
+            queue = page.locator("#queue")
+            expect(queue).to_contain_text("Your place: 500")
+            numbers["soldOut"] = True
+            his |= {"status": "waitlist", "waitlist": 401}
+            expect(queue).to_contain_text("You are number 401 on the waiting list")
+            asked = len(web.services.asked("GET", f"/api{path}/queue"))
+            with page.expect_response("**/queue/serving"):
+                numbers["offered"] = 499
+            assert len(web.services.asked("GET", f"/api{path}/queue")) == asked, "it was not for him"
+            his |= {"status": "offered", "want": 1, "waitlist": None, "until": told(600), "admission": "t0k3n"}
+            numbers["offered"] = 500
+            expect(queue).to_have_attribute("data-state", "offered")
+            expect(queue).to_contain_text("9:5")
+
+
 def test_cards_say_when_it_goes_on_sale(people, announced):
     seller, show = announced
     for path in ("/shows", "/tickets"):

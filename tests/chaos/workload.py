@@ -171,7 +171,7 @@ class Buyer(Person):
     def buy_places(self):
         """Of the show. Always with a key, by which an answer that was lost is found again."""
         body = {"showId": self.crowd.show, "quantity": self.dice.randint(1, 3), "together": self.dice.random() < 0.7}
-        body |= self.code() | self.admission()
+        body |= self.code() | self.admission(body["quantity"])
         headers = {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}
         for _ in range(self.dice.randint(2, 5)):
             outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=body["quantity"])
@@ -187,13 +187,15 @@ class Buyer(Person):
         n = int(self.name.split()[1].rstrip(",")) % (CODES + 1)
         return {"code": self.crowd.codes[n]} if n < CODES else {}
 
-    def admission(self):
-        """His, when it is his turn; before that he joins."""
+    def admission(self, wanted):
+        """His, when it is his turn, for as many as he is offered; before that he joins, and some say how many they want."""
         queue = f"/api/shows/{self.crowd.show}/queue"
         outcome, place = self.ask("place", "GET", queue)
         if outcome == REFUSED:
-            self.ask("join", "POST", queue)
-        return {"admission": place["admission"]} if outcome == OK and "admission" in place else {}
+            self.ask("join", "POST", queue, {"want": wanted} if self.dice.random() < 0.25 else None)
+        if outcome != OK or "admission" not in place:
+            return {}
+        return {"admission": place["admission"], "quantity": min(wanted, place["want"] or wanted)}
 
     def key(self, ticket):
         """Of one order; of a few none; and sometimes one that others have, too, for the same ticket."""

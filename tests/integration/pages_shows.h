@@ -136,6 +136,18 @@ static void write_queue(void) {
           .place = 900, .before = 712, .taken = true);
     QUEUE("queue-turn", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_TURN, .open = true,
           .place = 9, .until = NOW + 300 * SECONDS);
+    static const struct option_view wants[] = {{STR("1"), STR("1"), false}, {STR("2"), STR("2"), true}};
+#define LISTED                                                                                               \
+    .open = true, .sold_out = true, .taken = true, .place = 900, .want = 2, .wants = {wants, 2},             \
+    .closes = STR("Fri 4 Dec 2026, 10:00"), .closes_at = NOW + 86400 * SECONDS
+    QUEUE("queue-sold-out", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE, LISTED);
+    QUEUE("queue-listed", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_LISTED, LISTED,
+          .listed = 14);
+    QUEUE("queue-offered", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OFFERED, LISTED,
+          .until = NOW + 300 * SECONDS);
+    QUEUE("queue-bought", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_TAKEN, LISTED);
+    QUEUE("queue-lapsed", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_LAPSED, LISTED,
+          .until = NOW - 300 * SECONDS);
     QUEUE("queue-missed", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_MISSED, .open = true,
           .place = 9, .until = NOW - 300 * SECONDS);
 }

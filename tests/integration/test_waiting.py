@@ -51,8 +51,8 @@ class Queue:
         self.path = f"/api/shows/{self.venue.id}/queue"
         wait_until(lambda: requests.get(stack.url + self.path + "/serving", timeout=DEADLINE).status_code == 200, "one can join")
 
-    def join(self, who, url=None):
-        answer = wait_until(lambda: (a := who.post((url or "") + self.path)).status_code != 503 and a, "the queue takes people")
+    def join(self, who, url=None, **body):
+        answer = wait_until(lambda: (a := who.post((url or "") + self.path, json=body)).status_code != 503 and a, "the queue takes people")
         assert answer.status_code == 202 and answer.json() == {"showId": self.venue.id, "userId": who.id}, answer.text
 
     def of(self, who, url=None):

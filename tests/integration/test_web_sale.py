@@ -110,7 +110,11 @@ TURN = place("turn", place=9, until=ago(-0.1), admission="t0k3n")
     (place("waiting", place=188, estimate=1), "queued", "0 people before you Your turn comes in about 1 min"),
     (place("waiting", place=900, left=0), "queued", "All places are sold or held right now"),
     (TURN, "turn", "It is your turn"),
-    (place("missed", place=9, until=ago(1)), "missed", "Your turn is over")])
+    (place("missed", place=9, until=ago(1)), "missed", "Your turn is over"),
+    (place("waitlist", place=900, waitlist=14, want=2, left=0, soldOut=True), "listed", "Sold out. You are number 14 on the waiting list"),
+    (place("offered", place=900, want=2, until=ago(-0.1), admission="t0k3n", soldOut=True), "offered", "Tickets are back for you: 2, until"),
+    (place("taken", place=900, want=2, until=ago(-0.1), soldOut=True), "taken", "You have bought what your turn was for"),
+    (place("lapsed", place=900, want=2, until=ago(1), soldOut=True), "lapsed", "Your offer is over")])
 def test_where_one_is_in_a_queue(web, queue, of_him, state, words):
     path, say = queue
     say((200, of_him))
@@ -134,6 +138,30 @@ def test_joining_a_queue(web, queue):
     asked = len(web.services.asked("GET", f"/api{path}/queue"))
     assert "Sign in to join" in Browser(web).go(f"{path}/queue").words
     assert len(web.services.asked("GET", f"/api{path}/queue")) == asked, "nobody is in a queue without an account"
+
+
+def test_a_waiting_list(web, queue):
+    """Who joins it says how many he wants, and can say another number."""
+    path, say = queue
+    browser = Browser(web, True)
+    web.services.answers[f"POST /api{path}/queue"] = (202, {})
+    say((404, refusal("You have not joined the queue of this show")), (200, numbers(left=0, soldOut=True)))
+    page = browser.go(f"{path}/queue").page
+    assert browser.submit(page, f"{path}/queue", want="3").headers["Location"] == f"{path}/queue"
+    say((200, place("waitlist", place=900, waitlist=14, want=3, left=0, soldOut=True)))
+    page = browser.go(f"{path}/queue").page
+    assert [o.get("value") for o in page.findall(".//*[@id='want']//option")] == ["1", "2", "3"], "as many as a person can have"
+    assert page.find(".//*[@id='want']//option[@selected]").get("value") == "3"
+    browser.submit(page, f"{path}/queue", want="1")
+    browser.submit(page, f"{path}/queue", want="99")
+    assert [sent["body"] for sent in web.services.asked("POST", f"/api{path}/queue")] == [{"want": 3}, {"want": 1}, {}]
+
+
+def test_what_is_offered_is_for_so_many(web, queue):
+    path, say = queue
+    say((200, place("offered", place=9, want=2, until=ago(-0.1), admission="t0k3n", soldOut=True)))
+    page = Browser(web, True).go(path).page
+    assert [o.get("value") for o in page.findall(".//select[@name='quantity']/option")] == ["1", "2"]
 
 
 def test_no_queue_and_one_that_is_away(web, queue):

@@ -51,7 +51,7 @@ static void nobody_has_a_place_before_the_opening(void **state) {
     assert_false(places_find(p, &id, &place));
     join_all(p, 0, 10);
     assert_int_equal(place_of(p, 7), 0);
-    assert_false(places_note(p, &id));
+    assert_false(places_note(p, &id, 3));
     places_free(p);
 }
 
@@ -120,10 +120,37 @@ static void is_noted_once(void **state) {
     join_all(p, 0, 5);
     places_open(p, rank_of, NULL);
     uint32_t place = place_of(p, 3);
-    assert_true(places_note(p, &id));
-    assert_false(places_note(p, &id));
-    assert_false(places_note(p, &nobody));
+    assert_true(places_note(p, &id, 3));
+    assert_false(places_note(p, &id, 3));
+    assert_false(places_note(p, &nobody, 1));
     assert_int_equal(place_of(p, 3), place);
+    assert_true(places_has_bought(p, place));
+    assert_true(places_note_more(p, &id)); /* the other two of three */
+    assert_true(places_note_more(p, &id));
+    assert_false(places_note_more(p, &id));
+    assert_false(places_note_more(p, &nobody));
+    places_free(p);
+}
+
+/* Also of those who said it before the opening, when ranks take that memory for a moment. */
+static void what_they_want_is_kept(void **state) {
+    (void)state;
+    struct places *p = places_new();
+    join_all(p, 0, 50);
+    for (uint32_t i = 0; i < 50; i++) {
+        struct uuid id = id_of(i);
+        places_say(p, &id, (int)(i % 9));
+    }
+    places_open(p, rank_of, NULL);
+    join_all(p, 50, 60);
+    for (uint32_t i = 0; i < 60; i++) {
+        struct uuid id = id_of(i);
+        uint32_t place = place_of(p, i);
+        assert_true(uuid_eq(places_user(p, place), &id));
+        assert_int_equal(places_want(p, place), i < 50 ? i % 9 : 0);
+        assert_int_equal(places_want_of(p, &id), places_want(p, place));
+        assert_false(places_has_bought(p, place));
+    }
     places_free(p);
 }
 
@@ -134,7 +161,7 @@ static void takes_64_bytes_a_person_at_most(void **state) {
     for (uint32_t i = 0; i < 300000; i++) {
         struct uuid id = id_of(i);
         places_join(p, &id);
-        if (i >= 100) assert_true(places_bytes(p) + 8 * i <= (size_t)PLACES_BYTES * (i + 1));
+        if (i >= 100) assert_true(places_bytes(p) + 9 * i <= (size_t)PLACES_BYTES * (i + 1));
     }
     places_free(p);
 }
@@ -145,6 +172,7 @@ int main(void) {
         cmocka_unit_test(opens_by_rank_and_goes_on_by_the_log),
         cmocka_unit_test(equal_ranks_go_by_user_id),
         cmocka_unit_test(is_noted_once),
+        cmocka_unit_test(what_they_want_is_kept),
         cmocka_unit_test(takes_64_bytes_a_person_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

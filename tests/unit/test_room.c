@@ -44,7 +44,7 @@ static bool announced(int round, const uint8_t seed_hash[SEED_BYTES], int64_t op
 
 static bool join(int n) {
     struct uuid id = id_of(n);
-    return room_join(&room, room.round, &id);
+    return room_join(&room, room.round, &id, 0);
 }
 
 static uint32_t place_of(int n) {
@@ -183,7 +183,7 @@ static void ended_turns_take_no_memory(void **state) {
     for (uint32_t n = 1; n <= 20000; n++) {
         struct uuid id = {.b = {2}};
         memcpy(id.b + 8, &n, sizeof n);
-        assert_true(room_join(&room, 1, &id));
+        assert_true(room_join(&room, 1, &id, 0));
         int64_t at_us = OPENS + n * second_us;
         assert_true(room_serve(&room, 1, n, at_us, at_us + 10 * second_us));
         assert_true(room_turn_of(&room, n)->until_us == at_us + 10 * second_us);
@@ -207,19 +207,19 @@ static void counts_who_may_still_buy(void **state) {
         struct uuid id = id_of(i);
         bool served = place_of(i) <= 7 && place_of(i) > 3;
         uint32_t before = room_buying(&room, 150);
-        room_bought(&room, &id, OPENS - 1); /* before his turn, in another phase */
+        room_bought(&room, &id, OPENS - 1, 1); /* before his turn, in another phase */
         assert_int_equal(room_buying(&room, 150), before);
-        assert_int_equal(room_bought(&room, &id, 2 * OPENS), place_of(i) <= 7);
-        room_bought(&room, &id, 2 * OPENS);
+        assert_int_equal(room_bought(&room, &id, 2 * OPENS, 1), place_of(i) <= 7);
+        room_bought(&room, &id, 2 * OPENS, 1);
         assert_int_equal(room_buying(&room, 150), before - served);
     }
     struct uuid nobody = id_of(99);
-    assert_false(room_bought(&room, &nobody, 2 * OPENS));
+    assert_false(room_bought(&room, &nobody, 2 * OPENS, 1));
 }
 
 static bool settle_in_room(void *arg, const struct buyer *buyer) {
     (void)arg;
-    return room_bought(&room, &buyer->user, buyer->at_us);
+    return room_bought(&room, &buyer->user, buyer->at_us, buyer->size);
 }
 
 /* As after a start, when `orders` was read before `waiting`. */

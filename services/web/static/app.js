@@ -293,16 +293,20 @@
 
     // --- a queue: what it has come to is the same for everybody, and may be kept for a second on its way ---
 
-    const SOONEST = 2000, LATEST = 30000, PART_OF_WAIT = 20;
+    const SOONEST = 2000, LATEST = 30000, PART_OF_WAIT = 20, ON_THE_LIST = 8000;
 
-    // The page is read again when the reader's turn has come, the sale opens or sells out, or a tenth of those before him is gone.
-    function isOther({ open, taken, place, before }, numbers) {
+    // The page is read again when the reader's turn has come, the sale opens or sells out, or a tenth of those before him is gone. On the waiting
+    // list, when something was offered to his place or to one behind him.
+    function isOther({ open, taken, place, before, sold, listed }, numbers) {
+        if ((numbers.soldOut === true) !== (sold === "yes")) return true;
+        if (listed) return numbers.offered >= place;
         const left = place - numbers.serving - 1;
         return numbers.open !== (open === "yes") || (numbers.left === 0) !== (taken === "yes") || (place > 0 && (left < 0 || left < before * 0.9));
     }
 
     // Whoever has long to wait asks seldom.
-    function lookIn({ open, opensAt, wait }) {
+    function lookIn({ open, opensAt, wait, listed }) {
+        if (listed) return ON_THE_LIST * (0.75 + Math.random() / 2);
         const ms = open === "yes" ? wait * 1000 : Date.parse(opensAt) - now();
         return Math.min(Math.max(ms / PART_OF_WAIT, SOONEST), LATEST) * (0.75 + Math.random() / 2);
     }
