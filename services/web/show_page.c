@@ -1,6 +1,7 @@
 /* The page of a show, as whoever reads it needs it. */
 #include "arena.h"
 #include "buf.h"
+#include "demand.h"
 #include "plan.h"
 #include "routes.h"
 #include "views.h"
@@ -107,6 +108,14 @@ static int64_t most_of(struct req *rq, const struct show_view *view) {
     return queue->want > 0 && queue->want < view->per_user ? queue->want : view->per_user;
 }
 
+/* Whoever reads it, but for the one who sells. */
+static void count_coming(struct req *rq, const struct show *show) {
+    const struct web *web = req_service(rq);
+    if (show_viewer(visit_of(rq), show) == VIEWER_SELLER) return;
+    const struct demand_key key = {.show = show->id, .client = DEMAND_CLIENT_PAGE};
+    demand_add(web->demand, req_thread(rq), &key, DEMAND_CAME, 1);
+}
+
 static void render_show(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct show *show = &own(rq)->show;
@@ -134,7 +143,10 @@ static void render_show(struct req *rq) {
     add_turn(rq, &view);
     view.quantities =
         view_quantities(most_of(rq, &view), sent ? visit_field(rq, "quantity") : STR("2"), req_arena(rq));
-    if (sent) add_refusal(rq, refusal, &view);
+    if (sent)
+        add_refusal(rq, refusal, &view);
+    else
+        count_coming(rq, show);
     show_render(page_begin(rq), &view);
     page_end(rq);
 }

@@ -25,6 +25,10 @@ struct round {
     /* offers.places when all offers that we wrote last have been read, and when we wrote them */
     uint32_t offered;
     int64_t offered_us;
+
+    /* how many had missed their turn at the last look, in the round of that number */
+    uint32_t missed;
+    int missed_in;
 };
 
 struct queue {

@@ -106,8 +106,8 @@ bool room_is_there(const struct room *r); /* announced and not closed */
 uint32_t room_people(const struct room *r);
 size_t room_bytes(const struct room *r);     /* of memory, for people and turns */
 uint32_t room_serving(const struct room *r); /* up to which place it has been people's turn */
-int64_t room_served_us(
-    const struct room *r); /* when that changed last, or an offer was given; or the opening */
+/* When that changed last, or an offer was given; or the opening. */
+int64_t room_served_us(const struct room *r);
 /* Whether he would want another number now, and can. */
 bool room_may_want(const struct room *r, int round, const struct uuid *user, int want);
 /* The turn of a place; NULL: not yet. */
@@ -115,6 +115,8 @@ const struct room_turn *room_turn_of(const struct room *r, uint32_t place);
 /* An order is known, of a purchase of so many; of a person one purchase counts, when it was after his turn
  * came. false: his turn is not known yet. */
 bool room_bought(struct room *r, const struct uuid *user, int64_t at_us, int size);
+/* How many have not bought of those whose turn was over by a moment. */
+uint32_t room_missed(const struct room *r, int64_t at_us);
 /* How many may still buy whose turn has come: they have not bought, and have time. */
 uint32_t room_buying(const struct room *r, int64_t now_us);
 /* How many places they will take: as many as they said, and who did not, as others who did not. */

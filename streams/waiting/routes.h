@@ -2,6 +2,7 @@
  * the HTTP threads. */
 #pragma once
 
+#include "demand.h"
 #include "http.h"
 #include "offers.h"
 #include "spend.h"
@@ -11,6 +12,7 @@ struct waiting_service {
     struct spend *spend;
     struct waiting *waiting;
     struct admission_keys *keys;
+    struct demand *demand; /* a slot for each HTTP thread, and behind these one for the waiting thread */
 };
 
 extern const struct route waiting_routes[];
