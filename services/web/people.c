@@ -104,6 +104,8 @@ static void on_signed_up(struct req *rq, const struct api_answer *answer) {
         take_session(rq, answer);
         held_drop(rq, (struct str){0});
         page_go(rq, "%.*s%sdone=welcome", (int)next.n, next.p, mark);
+    } else if (answer->code == 202) {
+        page_go(rq, "/sent");
     } else {
         render_signup(rq, answer);
     }
