@@ -139,6 +139,7 @@ void sign_out(struct req *rq) {
 
 static void render_account(struct req *rq, struct account_view *view) {
     view->page = visit_of(rq)->page;
+    view->unverified = visit_of(rq)->user->unverified;
     account_render(page_begin(rq), view);
     page_end(rq);
 }

@@ -336,6 +336,7 @@ static void write_forms(void) {
     WRITE(verify, "verify-refused", .page = visitor, .token = STR("abc"),
           .problem = STR("Nothing was done."));
     WRITE(account, "account", .page = user);
+    WRITE(account, "account-unverified", .page = user, .unverified = true);
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),

@@ -111,6 +111,10 @@ def test_an_address_is_claimed_and_not_verified(stack, auth, mailbox, seller):
     for path, body in (("/api/orders", {"ticketId": ticket["id"]}), ("/api/purchases", {"ticketIds": [ticket["id"]]}), ("/api/orders", {})):
         refused(thief.post(path, json=body), 403, "Verify your e-mail address first", "email_not_verified")
     assert stack.sql("orders", "select 1 from orders where ticket_id = %s", ticket["id"]) == []
+    browser, where = Browser(Through(stack), thief.headers["Authorization"].removeprefix("Bearer ")), f"/tickets/{ticket['id']}"
+    refusal = browser.submit(browser.go(where).page, f"{where}/buy")
+    assert refusal.status_code == 409 and "Verify your e-mail address first" in refusal.words
+    assert "Confirm your address first" in browser.go("/account").words
 
 
 def test_whose_address_it_is_may_buy(stack, auth, mailbox, seller):
@@ -232,6 +236,8 @@ def test_a_new_password_is_looked_at_before_the_link(stack, auth, mailbox):
 # --- in a browser, without scripts ---
 
 class Through:
+    session = "session"
+
     def __init__(self, stack):
         self.url = stack.url
 
