@@ -19,7 +19,7 @@ begin
                              ask_at = case when c.state <> 'succeeded' or c.ask <> 'look' then c.ask_at end
           from unnest(order_ids, attempts, stripe_ids, card_brands, card_last4s)
             as i (order_id, attempt, stripe_id, card_brand, card_last4)
-         where c.order_id = i.order_id and c.attempt = i.attempt and c.stripe_id = i.stripe_id
+         where c.order_id = any (order_ids) and c.order_id = i.order_id and c.attempt = i.attempt and c.stripe_id = i.stripe_id
            and (c.card_brand is null and i.card_brand is not null or c.state = 'succeeded' and c.ask = 'look');
     end if;
     select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
