@@ -247,6 +247,8 @@ KINDS = {  # kind: (function for text, for JSON, for a URL's query)
     "amount": ("html_amount", "html_amount", None),
     "currency": ("html_currency", '"html_currency', None),
     "iso": ("html_iso", '"html_iso', None),
+    "date": ("html_date", '"html_date', None),
+    "day": ("html_day", '"html_day', None),
 }
 IN_PATHS = ("int", "uuid", "enum")  # what cannot be ".."
 

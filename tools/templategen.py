@@ -33,7 +33,7 @@ import staticgen
 from templatetree import C_WORDS, NAME, PATH, Reader, Template, Type, World, Wrong
 from texts import Texts
 
-FILTERS = {("price", "amount"): "amount", ("price", "currency"): "currency", ("time", "iso"): "iso"}
+FILTERS = {("price", "amount"): "amount", ("price", "currency"): "currency", ("time", "iso"): "iso", ("time", "date"): "date", ("time", "day"): "day"}
 NAMES = {"Onsale"}  # with TEXTS, other words of a page are there
 BY_REFERENCE = {"uuid", "price", "amount", "currency"}
 TEXT_LITERAL = r'"(?:[^"\\{}]|\\["\\])*"'

@@ -209,10 +209,15 @@ void html_time(struct buf *out, int64_t unix_us) {
     html_literal(out, " UTC");
 }
 
-void html_local_time(struct buf *out, int64_t local_us) {
+void html_date(struct buf *out, int64_t utc_us) {
+    char text[CLOCK_TEXT];
+    clock_format(utc_us, text);
+    buf_add(out, text, sizeof "2026-11-21" - 1);
+}
+
+/* 21 Nov 2026, of 2026-11-21T10:39:31.123Z */
+static void put_day(struct buf *out, const char *t) {
     const struct language_form *form = language_form();
-    char t[CLOCK_TEXT]; /* 2026-11-21T10:39:31.123Z */
-    clock_format(local_us, t);
     int month = (t[5] - '0') * 10 + t[6] - '0';
     if (t[8] != '0') buf_add(out, t + 8, 1);
     buf_add(out, t + 9, 1);
@@ -220,7 +225,34 @@ void html_local_time(struct buf *out, int64_t local_us) {
     put(out, form->months[month - 1]);
     html_literal(out, " ");
     buf_add(out, t, 4);
+}
+
+static void put_weekday(struct buf *out, int64_t us) {
+    static const int64_t day_us = INT64_C(86400) * 1000000;
+    enum { THURSDAY = 4 }; /* 1 January 1970 was one */
+    const struct language_form *form = language_form();
+    put(out, form->weekdays[(us / day_us + THURSDAY) % 7]);
+    put(out, form->behind_weekday);
+}
+
+void html_day(struct buf *out, int64_t utc_us) {
+    char t[CLOCK_TEXT];
+    clock_format(utc_us, t);
+    put_weekday(out, utc_us < 0 ? 0 : utc_us);
+    put_day(out, t);
+}
+
+void html_local_time(struct buf *out, int64_t local_us) {
+    const struct language_form *form = language_form();
+    char t[CLOCK_TEXT];
+    clock_format(local_us, t);
+    put_day(out, t);
     html_literal(out, ", ");
     buf_add(out, t + 11, 5);
     put(out, form->behind_time);
+}
+
+void html_local_moment(struct buf *out, int64_t local_us) {
+    put_weekday(out, local_us);
+    html_local_time(out, local_us);
 }

@@ -36,7 +36,10 @@ void html_price(struct buf *out, const struct price *v);    /* $1,250.00, or CHF
 void html_amount(struct buf *out, const struct price *v);   /* 1250.00 */
 void html_currency(struct buf *out, const struct price *v); /* USD */
 void html_time(struct buf *out, int64_t unix_us); /* 21 Nov 2026, 10:39 UTC; in the thread's language */
-void html_local_time(struct buf *out, int64_t local_us); /* the same without a zone */
-void html_iso(struct buf *out, int64_t unix_us);         /* 2026-11-21T10:39:31.123Z */
+void html_local_time(struct buf *out, int64_t local_us);   /* the same without a zone */
+void html_local_moment(struct buf *out, int64_t local_us); /* Sat 21 Nov 2026, 10:39 */
+void html_day(struct buf *out, int64_t utc_us);            /* Sat 21 Nov 2026 */
+void html_date(struct buf *out, int64_t utc_us);           /* 2026-11-21 */
+void html_iso(struct buf *out, int64_t unix_us);           /* 2026-11-21T10:39:31.123Z */
 
 #define html_literal(out, text) buf_add(out, text, sizeof(text) - 1)

@@ -39,7 +39,10 @@ alter table ticket_events
     add column if not exists row_name   text,
     add column if not exists seat       int,
     add column if not exists rank       int,
-    add column if not exists accessible boolean;
+    add column if not exists accessible boolean,
+    add column if not exists date       text,
+    add column if not exists venue      text,
+    add column if not exists city       text;
 create index if not exists ticket_events_by_show on ticket_events (show_id) where show_id is not null;
 
 create table if not exists show_events (

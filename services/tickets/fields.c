@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "arena.h"
+#include "clock.h"
 #include "currency.h"
 #include "utf8.h"
 
@@ -65,6 +66,16 @@ const char *fields_name(const json_t *value, int most, void *out, struct arena *
     return NULL;
 }
 
+const char *fields_optional_name(const json_t *value, int most, void *out, struct arena *arena) {
+    struct str name;
+    const char *error = body_text(value, &name, arena);
+    if (error != NULL) return error;
+    name = fields_trim(name);
+    if (utf8_length(name) > (size_t)most) return body_message(arena, "must have at most %d characters", most);
+    *(struct str *)out = name;
+    return NULL;
+}
+
 static const char *read_title(const json_t *value, void *out, struct arena *arena) {
     return fields_name(value, TITLE_MAX, out, arena);
 }
@@ -119,13 +130,44 @@ const char *fields_hundredths(const json_t *value, void *out, struct arena *aren
     return read_price_of(&any_decimals, value, out);
 }
 
+/* --- when and where --- */
+
+static const char *read_venue(const json_t *value, void *out, struct arena *arena) {
+    return fields_optional_name(value, FIELDS_NAME_MAX, out, arena);
+}
+
+static const char *read_city(const json_t *value, void *out, struct arena *arena) {
+    return fields_optional_name(value, FIELDS_CITY_MAX, out, arena);
+}
+
+/* A day by the clocks at the place, which may be 12 hours behind UTC. */
+static const char *read_date(const json_t *value, void *out, struct arena *arena) {
+    static const int64_t day_us = INT64_C(86400) * 1000000;
+    struct str text;
+    int64_t at_us, now_us = clock_wall_us();
+    const char *error = body_text(value, &text, arena);
+    if (error != NULL) return error;
+    if (!fields_day(text, &at_us)) return "must be a date like 2027-06-01";
+    if (at_us + day_us + day_us / 2 <= now_us) return "must be today or later";
+    if (at_us > now_us + 3653 * day_us) return "must be within the next ten years";
+    *(struct str *)out = text;
+    return NULL;
+}
+
 const struct body_field ticket_fields[] = {
     {"title", read_title, offsetof(struct ticket_input, title), true},
     {"price", read_price, offsetof(struct ticket_input, price), true},
+    {"date", read_date, offsetof(struct ticket_input, date), false},
+    {"venue", read_venue, offsetof(struct ticket_input, venue), false},
+    {"city", read_city, offsetof(struct ticket_input, city), false},
     {0},
 };
 
 /* --- headers and queries --- */
+
+bool fields_day(struct str s, int64_t *us) {
+    return s.n == sizeof "2027-06-01" - 1 && clock_parse(s, us);
+}
 
 bool fields_parse_if_match(struct str s, int32_t *version) {
     if (str_eq(s, STR("*"))) {

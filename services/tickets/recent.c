@@ -9,14 +9,16 @@
  * so; a standing area of a million places has one of 1.4 MiB. */
 enum { SLOTS = 64, BODY_MOST = 2 << 20, LARGE = 256 << 10, LARGE_MOST = 4, KEY_MOST = 1024 };
 
-/* For FRESH_US an answer is given as it is. After that the first who asks gets a new one from the database,
- * and another one each WAIT_US until there is one; the others get the old one meanwhile, up to LAST_US. That
- * is far more than a question takes: where a slow database made the old answer vanish, everybody would ask.
+/* For FRESH_US an answer is given as it is, and for longer if it took long, as the database is not to be busy
+ * with it alone: for COST_TIMES as long as it took. After that the first who asks gets a new one from the
+ * database, and another one each WAIT_US until there is one; the others get the old one meanwhile, up to
+ * LAST_US. That is far more than a question takes: where a slow database made the old answer vanish,
+ * everybody would ask.
  */
-enum { FRESH_US = 500 * 1000, LAST_US = 3000 * 1000, WAIT_US = 200 * 1000 };
+enum { FRESH_US = 500 * 1000, LAST_US = 3000 * 1000, WAIT_US = 200 * 1000, COST_TIMES = 8 };
 
 struct slot {
-    int64_t kept_us, asked_us;
+    int64_t kept_us, asked_us, fresh_us;
     struct buf key, body, link;
 };
 
@@ -70,7 +72,7 @@ enum recent_look recent_find(struct recent *recent, int thread, struct str key, 
     }
     int64_t age_us = slot->body.len > 0 ? now_us - slot->kept_us : INT64_MAX;
     bool asked = slot->asked_us > 0 && now_us - slot->asked_us < WAIT_US;
-    if (age_us < FRESH_US || (age_us < LAST_US && asked)) {
+    if (age_us < slot->fresh_us || (age_us < LAST_US && asked)) {
         *out = (struct recent_answer){buf_str(&slot->body), buf_str(&slot->link)};
         return RECENT_FOUND;
     }
@@ -100,6 +102,9 @@ void recent_put(struct recent *recent, int thread, struct str key, int64_t now_u
     }
     struct slot *slot = &recent->slots[slot_of(thread, key)];
     if (answer.body.n > LARGE && slot->body.cap <= LARGE) make_room(recent, thread);
+    int64_t took_us = slot->asked_us > 0 ? now_us - slot->asked_us : 0;
+    slot->fresh_us = took_us * COST_TIMES > FRESH_US ? took_us * COST_TIMES : FRESH_US;
+    if (slot->fresh_us > LAST_US) slot->fresh_us = LAST_US;
     slot->kept_us = now_us;
     slot->asked_us = 0;
     replace(&slot->key, key);

@@ -6,14 +6,11 @@
 #include "currency.h"
 #include "entries.h"
 #include "fields.h"
-#include "percent.h"
+#include "lists.h"
 #include "phases.h"
 #include "pictures.h"
 #include "queries.h"
 #include "shows.h"
-#include "utf8.h"
-
-enum { QUERY_MAX = 100 };
 
 /* What a request needs beyond its callback. */
 struct ticket_request {
@@ -25,8 +22,12 @@ struct ticket_request {
 
 /* --- answers: every statement gives a ticket's columns in this order, behind `ordinal` --- */
 
-enum column { ORDINAL, ID, TITLE, PRICE, CURRENCY, USER, STATUS, ORDER, VERSION, VERDICT };
-enum place_column { SHOW = VERSION + 1, AREA, AREA_NAME, ROW_NAME, SEAT }; /* of get_ticket */
+enum column { ORDINAL, ID, TITLE, PRICE, CURRENCY, USER, STATUS, ORDER, VERSION, DATE, VENUE, CITY, VERDICT };
+enum place_column { SHOW = CITY + 1, AREA, AREA_NAME, ROW_NAME, SEAT }; /* of get_ticket */
+
+static void write_optional(struct json *out, const char *name, const struct rows *rows, int row, int column) {
+    if (!row_null(rows, row, column)) json_put_text(out, name, row_text(rows, row, column));
+}
 
 /* The members of a ticket; the caller opens and closes the object. */
 static void write_members(struct json *out, const struct rows *rows, int row) {
@@ -40,6 +41,9 @@ static void write_members(struct json *out, const struct rows *rows, int row) {
     json_put_text(out, "status", row_text(rows, row, STATUS));
     if (!row_null(rows, row, ORDER)) json_put_uuid(out, "orderId", row_uuid(rows, row, ORDER));
     json_put_int(out, "version", row_int(rows, row, VERSION));
+    write_optional(out, "date", rows, row, DATE);
+    write_optional(out, "venue", rows, row, VENUE);
+    write_optional(out, "city", rows, row, CITY);
 }
 
 static void write_ticket(struct json *out, const struct rows *rows, int row) {
@@ -118,6 +122,12 @@ static void get_ticket(struct req *rq) {
         put_uuid(item, &asker->user);
 }
 
+static void put_when_and_where(struct sql_params *item, const struct ticket_input *input) {
+    put_optional_text(item, input->date);
+    put_optional_text(item, input->venue);
+    put_optional_text(item, input->city);
+}
+
 /* --- POST /api/tickets --- */
 
 static void ask_create(struct req *rq);
@@ -143,6 +153,7 @@ static void ask_create(struct req *rq) {
     put_text(item, str_of(service->currency));
     put_optional_text(item, t->key);
     put_text(item, req_traceparent(rq));
+    put_when_and_where(item, &t->input);
 }
 
 static struct ticket_request *new_state(struct req *rq) {
@@ -185,6 +196,7 @@ static void ask_update(struct req *rq) {
     else
         put_int(item, t->if_version);
     put_text(item, req_traceparent(rq));
+    put_when_and_where(item, &t->input);
 }
 
 static void put_ticket(struct req *rq) {
@@ -222,20 +234,9 @@ static void delete_ticket(struct req *rq) {
 
 struct list {
     struct req_page page;
-    bool mine;
-    struct str q;
+    bool has_cursor, by_date;
+    struct list_filter filter;
 };
-
-/* What a link to the next page says beyond where it begins. */
-static struct str list_query(struct req *rq, const struct list *list) {
-    struct buf query = {0};
-    if (list->mine) buf_printf(&query, "&mine=true");
-    if (list->q.n > 0) buf_printf(&query, "&q=");
-    percent_encode(&query, list->q);
-    struct str text = arena_str(req_arena(rq), buf_str(&query));
-    buf_free(&query);
-    return text;
-}
 
 /* One row more than the page was asked for, to know whether there is a next one. */
 static void on_page(struct req *rq, const struct rows *rows) {
@@ -246,49 +247,75 @@ static void on_page(struct req *rq, const struct rows *rows) {
         write_ticket(out, rows, i);
     json_close(out, ']');
     if (rows->count > list->page.size)
-        req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, ID), list_query(rq, list));
+        req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, ID),
+                      lists_query(rq, &list->filter));
     req_reply(rq, 200);
+}
+
+static bool read_day(struct req *rq, const char *name, struct str *text) {
+    int64_t us;
+    if (!req_query(rq, name, text) || fields_day(*text, &us)) return true;
+    req_fail(rq, 400, name, "must be a date like 2027-06-01");
+    return false;
+}
+
+static bool read_sort(struct req *rq, struct str *sort) {
+    if (!req_query(rq, "sort", sort) || str_eq(*sort, STR("newest")) || str_eq(*sort, STR("date")))
+        return true;
+    req_fail(rq, 400, "sort", "must be newest or date");
+    return false;
 }
 
 /* Reads the query string; false: answered. */
 static bool read_list(struct req *rq, struct list *list) {
-    struct str v;
-    if (req_query(rq, "mine", &v)) {
-        list->mine = str_eq(v, STR("true"));
-        if (!list->mine && !str_eq(v, STR("false"))) {
-            req_fail(rq, 400, "mine", "must be true or false");
-            return false;
-        }
-    }
-    if (list->mine && req_user(rq) == NULL) {
-        req_fail(rq, 401, NULL, "Sign in to see your own tickets");
+    struct list_filter *filter = &list->filter;
+    struct str cursor;
+    if (!lists_mine(rq, "Sign in to see your own tickets", &filter->mine) || !req_page(rq, &list->page) ||
+        !lists_words(rq, filter) || !read_day(rq, "from", &filter->from) ||
+        !read_day(rq, "to", &filter->to) || !read_sort(rq, &filter->sort))
         return false;
-    }
-    if (!req_page(rq, &list->page)) return false;
-    if (req_query(rq, "q", &v)) {
-        list->q = fields_trim(v);
-        if (!utf8_valid(list->q) || utf8_length(list->q) > QUERY_MAX) {
-            req_fail(rq, 400, "q", "must be a text of at most %d characters", QUERY_MAX);
-            return false;
-        }
-    }
+    list->has_cursor = req_query(rq, "cursor", &cursor);
+    list->by_date =
+        filter->city.n > 0 || filter->from.n > 0 || filter->to.n > 0 || str_eq(filter->sort, STR("date"));
     return true;
+}
+
+static struct str pattern_of(struct req *rq, struct str q) {
+    return q.n == 0 ? q : fields_ilike_pattern(req_arena(rq), q);
+}
+
+static void find_by_date(struct req *rq, const struct list *list) {
+    struct sql_params *item = req_exec(rq, &sql_find_tickets, on_page);
+    if (item == NULL) return;
+    if (list->has_cursor)
+        put_uuid(item, &list->page.before);
+    else
+        put_null(item);
+    put_int(item, list->page.size + 1);
+    put_optional_text(item, pattern_of(rq, list->filter.q));
+    put_optional_text(item, list->filter.city);
+    put_optional_text(item, list->filter.from);
+    put_optional_text(item, list->filter.to);
 }
 
 static void list_tickets(struct req *rq) {
     struct list *list = req_alloc(rq, sizeof *list);
     req_set_state(rq, list);
     if (!read_list(rq, list)) return;
-    const struct sql *sql = list->mine       ? &sql_list_own_tickets
-                            : list->q.n == 0 ? &sql_list_tickets
-                                             : &sql_search_tickets;
-    struct sql_params *item = req_exec(rq, sql, on_page);
+    if (list->by_date && !list->filter.mine) {
+        find_by_date(rq, list);
+        return;
+    }
+    struct str pattern = pattern_of(rq, list->filter.q);
+    const struct sql *statement = list->filter.mine ? &sql_list_own_tickets
+                                  : pattern.n > 0   ? &sql_search_tickets
+                                                    : &sql_list_tickets;
+    struct sql_params *item = req_exec(rq, statement, on_page);
     if (item == NULL) return;
     put_uuid(item, &list->page.before);
     put_int(item, list->page.size + 1);
-    if (sql == &sql_list_tickets) return;
-    put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
-    if (list->mine) req_put_user(rq, item);
+    if (list->filter.mine || pattern.n > 0) put_optional_text(item, pattern);
+    if (list->filter.mine) req_put_user(rq, item);
 }
 
 const struct route tickets_routes[] = {

@@ -10,8 +10,8 @@
 #include "utf8.h"
 
 enum {
-    NAME_MAX = 120,
-    CITY_MAX = 80,
+    NAME_MAX = FIELDS_NAME_MAX,
+    CITY_MAX = FIELDS_CITY_MAX,
     AREA_NAME_MAX = 80,
     ROW_NAME_MAX = 20,
     DESCRIPTION_MAX = 4000,
@@ -43,13 +43,7 @@ static const char *read_description(const json_t *value, void *out, struct arena
 
 /* Who sells it. An empty one is none. */
 static const char *read_organizer(const json_t *value, void *out, struct arena *arena) {
-    struct str name;
-    const char *error = body_text(value, &name, arena);
-    if (error != NULL) return error;
-    name = fields_trim(name);
-    if (utf8_length(name) > NAME_MAX) return body_message(arena, "must have at most %d characters", NAME_MAX);
-    *(struct str *)out = name;
-    return NULL;
+    return fields_optional_name(value, NAME_MAX, out, arena);
 }
 
 static const char *read_start(const json_t *value, void *out, struct arena *arena) {

@@ -3,40 +3,19 @@
 #include "clock.h"
 #include "currency.h"
 #include "fields.h"
-#include "percent.h"
+#include "lists.h"
 #include "queries.h"
 #include "recent.h"
 #include "routes.h"
 #include "show_answers.h"
 #include "shows.h"
-#include "utf8.h"
-
-enum { QUERY_MAX = 100 };
 
 struct list {
     struct req_page page;
-    bool has_cursor, mine;
-    struct str q, city, from, to;
+    bool has_cursor;
+    struct list_filter filter;
     int64_t begins, ends; /* where from and to are given: for a day, its begin in UTC */
 };
-
-/* What a link to the next page says beyond where it begins. */
-static struct str list_query(struct req *rq, const struct list *list) {
-    const struct {
-        const char *name;
-        struct str value;
-    } parts[] = {{"q", list->q}, {"city", list->city}, {"from", list->from}, {"to", list->to}};
-    struct buf query = {0};
-    if (list->mine) buf_printf(&query, "&mine=true");
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].value.n == 0) continue;
-        buf_printf(&query, "&%s=", parts[i].name);
-        percent_encode(&query, parts[i].value);
-    }
-    struct str text = arena_str(req_arena(rq), buf_str(&query));
-    buf_free(&query);
-    return text;
-}
 
 /* Nothing: it is on sale now, or will be once it is announced. */
 static void write_sale(struct json *out, const struct rows *rows, int row) {
@@ -87,10 +66,10 @@ static struct str key_of(struct req *rq, const struct list *list) {
     char before[UUID_TEXT];
     uuid_format(&list->page.before, before);
     buf_printf(&key, "shows %d %.*s", list->page.size, list->has_cursor ? UUID_TEXT : 0, before);
-    add_text(&key, list->q);
-    add_text(&key, list->city);
-    add_moment(&key, list->from, list->begins);
-    add_moment(&key, list->to, list->ends);
+    add_text(&key, list->filter.q);
+    add_text(&key, list->filter.city);
+    add_moment(&key, list->filter.from, list->begins);
+    add_moment(&key, list->filter.to, list->ends);
     struct str kept = arena_str(req_arena(rq), buf_str(&key));
     buf_free(&key);
     return kept;
@@ -120,22 +99,13 @@ static void on_page(struct req *rq, const struct rows *rows) {
     json_close(out, ']');
     if (rows->count > list->page.size)
         link = req_link_next(rq, &list->page, row_uuid(rows, list->page.size - 1, SHOW_ID),
-                             list_query(rq, list));
-    if (!list->mine) {
+                             lists_query(rq, &list->filter));
+    if (!list->filter.mine) {
         req_set_header(rq, "cache-control", STR("public, max-age=1"));
         recent_put(service->recent, req_thread(rq), key_of(rq, list), clock_mono_us(),
                    (struct recent_answer){buf_str(&out->out), link});
     }
     req_reply(rq, 200);
-}
-
-static bool read_words(struct req *rq, const char *name, struct str *out) {
-    struct str v;
-    if (!req_query(rq, name, &v)) return true;
-    *out = fields_trim(v);
-    if (utf8_valid(*out) && utf8_length(*out) <= QUERY_MAX) return true;
-    req_fail(rq, 400, name, "must be a text of at most %d characters", QUERY_MAX);
-    return false;
 }
 
 static bool read_time(struct req *rq, const char *name, struct str *text, int64_t *us) {
@@ -156,20 +126,6 @@ static void put_moment(struct sql_params *item, struct str text, int64_t us, int
         put_null(item);
 }
 
-/* false: answered. */
-static bool read_mine(struct req *rq, bool *mine) {
-    struct str v = {0};
-    req_query(rq, "mine", &v);
-    *mine = str_eq(v, STR("true"));
-    if (v.n > 0 && !*mine && !str_eq(v, STR("false")))
-        req_fail(rq, 400, "mine", "must be true or false");
-    else if (*mine && req_user(rq) == NULL)
-        req_fail(rq, 401, NULL, "Sign in to see your own shows");
-    else
-        return true;
-    return false;
-}
-
 static void list_own(struct req *rq, const struct list *list) {
     struct sql_params *item = req_exec(rq, &sql_list_own_shows, on_page);
     if (item == NULL) return;
@@ -182,12 +138,12 @@ void shows_list(struct req *rq) {
     struct list *list = req_alloc(rq, sizeof *list);
     struct str cursor;
     req_set_state(rq, list);
-    if (!read_mine(rq, &list->mine) || !req_page(rq, &list->page) || !read_words(rq, "q", &list->q) ||
-        !read_words(rq, "city", &list->city) || !read_time(rq, "from", &list->from, &list->begins) ||
-        !read_time(rq, "to", &list->to, &list->ends))
+    if (!lists_mine(rq, "Sign in to see your own shows", &list->filter.mine) || !req_page(rq, &list->page) ||
+        !lists_words(rq, &list->filter) || !read_time(rq, "from", &list->filter.from, &list->begins) ||
+        !read_time(rq, "to", &list->filter.to, &list->ends))
         return;
     list->has_cursor = req_query(rq, "cursor", &cursor);
-    if (list->mine) {
+    if (list->filter.mine) {
         list_own(rq, list);
         return;
     }
@@ -199,9 +155,10 @@ void shows_list(struct req *rq) {
     else
         put_null(item);
     put_int(item, list->page.size + 1);
-    put_optional_text(item, list->q.n == 0 ? list->q : fields_ilike_pattern(req_arena(rq), list->q));
-    put_optional_text(item, list->city);
+    put_optional_text(item, list->filter.q.n == 0 ? list->filter.q
+                                                  : fields_ilike_pattern(req_arena(rq), list->filter.q));
+    put_optional_text(item, list->filter.city);
     static const int64_t hours_us = INT64_C(14) * 3600 * 1000000; /* of the zones: -12 to +14 */
-    put_moment(item, list->from, list->begins, -hours_us);
-    put_moment(item, list->to, list->ends, hours_us);
+    put_moment(item, list->filter.from, list->begins, -hours_us);
+    put_moment(item, list->filter.to, list->ends, hours_us);
 }

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "buf.h"
 #include "clock.h"
+#include "html.h"
 #include "percent.h"
 
 enum { MOST = 8, TITLE_MOST = 60 }; /* bytes; so that the cookie stays far below what browsers take */
@@ -118,6 +119,34 @@ void held_drop(struct req *rq, struct str path) {
     struct holds holds = read_holds(rq, now_us);
     drop(&holds, path);
     write_holds(rq, &holds, now_us);
+}
+
+static struct str path_of(struct req *rq, const struct order_row_view *order) {
+    struct buf path = {0};
+    buf_printf(&path, "/%s/", order->kind == ORDER_KIND_ORDERS ? "orders" : "purchases");
+    html_uuid(&path, &order->id);
+    struct str kept = arena_str(req_arena(rq), buf_str(&path));
+    buf_free(&path);
+    return kept;
+}
+
+/* An order's page knows of which show it is, so its title stays. */
+static struct str title_of(const struct holds *holds, struct str path, struct str title) {
+    for (int i = 0; i < holds->count; i++)
+        if (str_eq(holds->items[i].path, path)) return holds->items[i].title;
+    return shortened(title);
+}
+
+void held_set(struct req *rq, const struct order_row_list *orders) {
+    int64_t now_us = clock_wall_us();
+    struct holds before = read_holds(rq, now_us), now = {.count = 0};
+    for (size_t i = 0; i < orders->count; i++) {
+        const struct order_row_view *order = &orders->items[i];
+        if (order->state != ORDER_STATE_WAITING || order->expires_at - now_us < second_us) continue;
+        struct str path = path_of(rq, order);
+        put(&now, (struct hold){path, title_of(&before, path, order->title), order->expires_at});
+    }
+    if (before.count + now.count > 0) write_holds(rq, &now, now_us);
 }
 
 /* --- telling --- */

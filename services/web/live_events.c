@@ -26,8 +26,8 @@ void live_data(struct buf *out, struct str text) {
 
 /* --- a ticket --- */
 
-static struct str title_of(const struct live_item *item) {
-    return (struct str){item->title, item->title_n};
+static struct ticket_when_view when_of(const struct live_item *item) {
+    return (struct ticket_when_view){item->date, item->venue, item->city};
 }
 
 /* The same order as the events'. */
@@ -39,10 +39,11 @@ static void say_card(struct live_stream *s, const struct live_item *item) {
     struct buf *card = &s->thread->cards[s->language];
     if (card->len == 0)
         ticket_card_render(card, &(struct ticket_card_view){.id = item->id,
-                                                            .title = title_of(item),
+                                                            .title = item->title,
                                                             .price = item->price,
                                                             .state = state_of(item),
-                                                            .version = item->version});
+                                                            .version = item->version,
+                                                            .at = when_of(item)});
     html_literal(out_of(s), "event: card\n");
     live_data(out_of(s), buf_str(card));
 }
@@ -59,10 +60,11 @@ static void say_sheet(struct live_stream *s, const struct live_item *item) {
     char key_text[UUID_TEXT];
     uuid_format(&key, key_text);
     ticket_sheet_render(&sheet, &(struct ticket_sheet_view){.id = item->id,
-                                                            .title = title_of(item),
+                                                            .title = item->title,
                                                             .price = item->price,
                                                             .state = state_of(item),
                                                             .version = item->version,
+                                                            .at = when_of(item),
                                                             .viewer = viewer_of(s, item),
                                                             .order = item->order,
                                                             .csrf = s->csrf,

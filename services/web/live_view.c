@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "mem.h"
 
 struct slot {
@@ -204,16 +205,26 @@ static int part_of_news(struct live_view *view, int topic, int32_t partition, in
     return known != NULL && known->version >= version ? -1 : part;
 }
 
+enum { LIVE_TEXTS = 3 }; /* title, venue, city */
+
 static struct live_item *new_item(enum live_kind kind, struct uuid id, struct uuid owner, int version,
-                                  struct str title) {
-    struct live_item *item = mem_alloc(sizeof *item + title.n);
+                                  const struct str texts[LIVE_TEXTS]) {
+    size_t size = 0;
+    for (int i = 0; i < LIVE_TEXTS; i++)
+        size += texts[i].n;
+    struct live_item *item = mem_alloc(sizeof *item + size);
     item->refs = 1;
     item->kind = kind;
     item->id = id;
     item->owner = owner;
     item->version = version;
-    item->title_n = title.n;
-    if (title.n > 0) memcpy(item->title, title.p, title.n);
+    char *at = item->texts;
+    struct str *own[LIVE_TEXTS] = {&item->title, &item->venue, &item->city};
+    for (int i = 0; i < LIVE_TEXTS; i++) {
+        if (texts[i].n > 0) memcpy(at, texts[i].p, texts[i].n);
+        *own[i] = (struct str){at, texts[i].n};
+        at += texts[i].n;
+    }
     return item;
 }
 
@@ -226,7 +237,9 @@ const struct live_item *live_view_ticket(struct live_view *view, int topic, int3
                                          const struct ticket_event *e) {
     int part = part_of_news(view, topic, partition, offset, &e->id, e->version);
     if (part < 0 || is_new_place(e)) return NULL;
-    struct live_item *item = new_item(LIVE_TICKET, e->id, e->user_id, e->version, e->title);
+    struct str none = {0}, texts[] = {e->title, e->has_venue ? e->venue : none, e->has_city ? e->city : none};
+    struct live_item *item = new_item(LIVE_TICKET, e->id, e->user_id, e->version, texts);
+    if (e->has_date) clock_parse(e->date, &item->date);
     item->created = e->type == TICKET_CREATED;
     if (e->has_show_id) item->show = e->show_id;
     item->status = e->status;
@@ -245,7 +258,7 @@ const struct live_item *live_view_order(struct live_view *view, int topic, int32
                                         const struct order_event *e) {
     int part = part_of_news(view, topic, partition, offset, &e->id, e->version);
     if (part < 0) return NULL;
-    struct live_item *item = new_item(LIVE_ORDER, e->id, e->user_id, e->version, (struct str){0});
+    struct live_item *item = new_item(LIVE_ORDER, e->id, e->user_id, e->version, (struct str[LIVE_TEXTS]){0});
     item->created = e->type == ORDER_CREATED;
     item->ticket = e->ticket_id;
     return keep(view, part, offset, item);

@@ -28,8 +28,9 @@ struct live_item {
     enum ticket_status status; /* from here on of a ticket only */
     struct uuid order;
     struct price price;
-    size_t title_n;
-    char title[];
+    int64_t date;                  /* 0: not given, as the place and the city may be, too */
+    struct str title, venue, city; /* within `texts` */
+    char texts[];
 };
 
 const struct live_item *live_item_ref(const struct live_item *item);

@@ -17,8 +17,9 @@ static void render_list(struct req *rq, const struct api_answer *answer, view_ro
     if (answer->code != 200 || !read(answer->body, req_arena(rq), &view.orders)) {
         view.away = true;
         visit->status = 503;
-    } else if (answer->cursor.n > 0) {
-        view.next = visit_next_page(rq, "/orders", answer->cursor, (struct str){0});
+    } else {
+        if (!view.later) held_set(rq, &view.orders);
+        if (answer->cursor.n > 0) view.next = visit_next_page(rq, "/orders", answer->cursor);
     }
     orders_render(page_begin(rq), &view);
     page_end(rq);
@@ -31,15 +32,14 @@ static void on_orders(struct req *rq, const struct api_answer *answer) {
 /* Not found: that orders is of a version before purchases, as there is one while a system is upgraded. */
 static void on_purchases(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 404)
-        visit_ask_page(rq, API_ORDERS, "/api/orders", visit_cursor(rq), (struct str){0}, on_orders);
+        visit_ask_page(rq, API_ORDERS, "/api/orders", visit_cursor(rq), on_orders);
     else
         render_list(rq, answer, view_purchases);
 }
 
 void list_orders(struct req *rq) {
     visit_begin(rq);
-    if (page_signed_in(rq))
-        visit_ask_page(rq, API_ORDERS, "/api/purchases", visit_cursor(rq), (struct str){0}, on_purchases);
+    if (page_signed_in(rq)) visit_ask_page(rq, API_ORDERS, "/api/purchases", visit_cursor(rq), on_purchases);
 }
 
 /* --- an order, or a purchase of several by its first one: some questions at once --- */

@@ -36,7 +36,8 @@ static bool read_pass(struct req *rq, const json_t *json, struct pass_view *view
 }
 
 bool render_pass(struct req *rq, const struct api_answer *answer) {
-    struct pass_view view = {.page = visit_of(rq)->page};
+    const struct ticket *ticket = visit_of(rq)->own;
+    struct pass_view view = {.page = visit_of(rq)->page, .at = ticket->card.at};
     if (answer->code != 200 || !read_pass(rq, answer->body, &view)) return false;
     pass_render(page_begin(rq), &view);
     page_end(rq);

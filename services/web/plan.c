@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "buf.h"
+#include "utf8.h"
 
 enum { MIDDLE = 200, TOP = -30, NEAREST = 92, FURTHEST = 320, MOST = 60, NAME_MOST = 16 };
 
@@ -33,13 +34,25 @@ static struct str words_of(const struct show_area_view *area, struct arena *aren
     return kept;
 }
 
-/* Whole characters of UTF-8 only. */
-static struct str shortened(struct str name) {
-    if (name.n <= NAME_MOST) return name;
-    name.n = NAME_MOST;
-    while (name.n > 0 && ((unsigned char)name.p[name.n] & 0xc0) == 0x80)
-        name.n--;
-    return name;
+static bool begins_character(char c) {
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* To so many characters, of which the last then says that there are more. */
+static struct str shortened(struct str name, struct arena *arena) {
+    if (utf8_length(name) <= NAME_MOST) return name;
+    size_t n = 0;
+    for (int left = NAME_MOST - 1; left > 0; left--)
+        for (n++; !begins_character(name.p[n]);)
+            n++;
+    while (n > 0 && name.p[n - 1] == ' ')
+        n--;
+    struct buf text = {0};
+    buf_add(&text, name.p, n);
+    html_literal(&text, "\u2026");
+    struct str kept = arena_str(arena, buf_str(&text));
+    buf_free(&text);
+    return kept;
 }
 
 static struct plan_area_view draw(const struct show_area_view *area, const struct part *p,
@@ -47,7 +60,7 @@ static struct plan_area_view draw(const struct show_area_view *area, const struc
     double angle = (p->from + p->to) / 2, r = (p->near + p->far) / 2;
     return (struct plan_area_view){.id = area->id,
                                    .words = words_of(area, arena),
-                                   .name = shortened(area->name),
+                                   .name = shortened(area->name, arena),
                                    .path = path_of(p, arena),
                                    .x = lround(MIDDLE + r * cos(angle)),
                                    .y = lround(TOP + r * sin(angle) + 4),

@@ -31,7 +31,7 @@ static void on_mine(struct req *rq, const struct api_answer *answer) {
         m->view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        m->view.next = visit_next_page(rq, "/tickets", answer->cursor, (struct str){0});
+        m->view.next = visit_next_page(rq, "/tickets", answer->cursor);
     }
     mine_answered(rq, answer);
 }
@@ -70,12 +70,18 @@ static void render_sell(struct req *rq, const struct api_answer *answer) {
     const struct web *web = req_service(rq);
     struct sell_view view = {.page = visit->page,
                              .title = visit_field(rq, "title"),
+                             .date = visit_field(rq, "date"),
+                             .venue = visit_field(rq, "venue"),
+                             .city = visit_field(rq, "city"),
                              .price = visit_field(rq, "price"),
                              .symbol = str_of(view_symbol(web->currency)),
                              .key = visit_new_key(rq)};
     if (answer != NULL) {
         visit->status = answer->away ? 503 : answer->code;
         view.title_error = visit_words(rq, api_error(answer, "title"));
+        view.date_error = visit_words(rq, api_error(answer, "date"));
+        view.venue_error = visit_words(rq, api_error(answer, "venue"));
+        view.city_error = visit_words(rq, api_error(answer, "city"));
         view.price_error = visit_words(rq, api_error(answer, "price"));
         view.problem = visit_trouble(rq, answer, TEXT_AWAY_NOT_LISTED);
     }
@@ -103,7 +109,12 @@ static void on_listed(struct req *rq, const struct api_answer *answer) {
 
 static void write_input(struct req *rq, struct json *body) {
     json_open(body, '{');
+    static const char *const optional[] = {"date", "venue", "city"};
     json_put_text(body, "title", visit_field(rq, "title"));
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        struct str value = visit_field(rq, optional[i]);
+        if (value.n > 0) json_put_text(body, optional[i], value);
+    }
     json_put_text(body, "price", visit_price(rq, "price"));
     json_close(body, '}');
 }
@@ -131,13 +142,22 @@ static void render_edit(struct req *rq) {
                              .id = t->card.id,
                              .version = t->card.version,
                              .title = t->card.title,
+                             .date = t->date,
+                             .venue = t->card.at.venue,
+                             .city = t->card.at.city,
                              .price = visit_amount(rq, &t->card.price),
                              .symbol = str_of(view_symbol(t->card.price.currency))};
     if (p->refusal != NULL) {
         visit->status = p->refusal->away ? 503 : p->refusal->code;
         view.title = visit_field(rq, "title");
+        view.date = visit_field(rq, "date");
+        view.venue = visit_field(rq, "venue");
+        view.city = visit_field(rq, "city");
         view.price = visit_field(rq, "price");
         view.title_error = visit_words(rq, api_error(p->refusal, "title"));
+        view.date_error = visit_words(rq, api_error(p->refusal, "date"));
+        view.venue_error = visit_words(rq, api_error(p->refusal, "venue"));
+        view.city_error = visit_words(rq, api_error(p->refusal, "city"));
         view.price_error = visit_words(rq, api_error(p->refusal, "price"));
         view.problem = p->refusal->code == 412 ? text_of(TEXT_CHANGED_TICKET)
                                                : visit_trouble(rq, p->refusal, TEXT_AWAY_NOT_SAVED);

@@ -36,8 +36,7 @@ static void on_tickets(struct req *rq, const struct api_answer *answer) {
         h->view.away = true;
         visit->status = 503;
     }
-    if (ok && answer->cursor.n > 0)
-        h->view.next = visit_next_page(rq, "/", answer->cursor, h->search.view.words);
+    if (ok && answer->cursor.n > 0) h->view.next = search_next(rq, &h->search, "/", answer->cursor);
     home_answered(rq);
 }
 
@@ -46,11 +45,11 @@ static void on_shows(struct req *rq, const struct api_answer *answer) {
     bool ok =
         answer->code == 200 && view_shows(answer->body, h->view.page.now, req_arena(rq), &h->view.shows);
     h->view.shows_away = !ok && !refused(rq, answer);
-    if (ok && answer->cursor.n > 0) h->view.shows_next = search_next(rq, &h->search, answer->cursor);
+    if (ok && answer->cursor.n > 0)
+        h->view.shows_next = search_next(rq, &h->search, "/shows", answer->cursor);
     home_answered(rq);
 }
 
-/* People's own tickets have no city or day to be searched by. */
 void show_home(struct req *rq) {
     struct visit *visit = visit_begin(rq);
     struct home *h = req_alloc(rq, sizeof *h);
@@ -60,13 +59,13 @@ void show_home(struct req *rq) {
     h->view = (struct home_view){.page = visit->page,
                                  .search = h->search.view,
                                  .filtered = h->search.filtered,
-                                 .placed = h->search.placed,
+                                 .by_date = h->search.by_date,
+                                 .sorted = search_other_order(rq, &h->search),
                                  .later = cursor.n > 0};
-    bool shows = cursor.n == 0, tickets = !h->search.placed;
-    h->left = shows + tickets;
-    if (shows) search_ask(rq, &h->search, (struct str){0}, on_shows);
-    if (tickets) visit_ask_page(rq, API_TICKETS, "/api/tickets", cursor, h->search.view.words, on_tickets);
-    if (h->left == 0) page_go(rq, "/");
+    bool shows = cursor.n == 0;
+    h->left = shows + 1;
+    if (shows) search_ask(rq, &h->search, "/api/shows", (struct str){0}, on_shows);
+    search_ask(rq, &h->search, "/api/tickets", cursor, on_tickets);
 }
 
 /* --- a ticket --- */
@@ -80,6 +79,7 @@ static void render_ticket(struct req *rq, enum viewer viewer) {
                                                                   .price = t->card.price,
                                                                   .state = t->card.state,
                                                                   .version = t->card.version,
+                                                                  .at = t->card.at,
                                                                   .viewer = viewer,
                                                                   .order = t->order,
                                                                   .csrf = visit->page.csrf,

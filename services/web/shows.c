@@ -17,7 +17,7 @@ static void on_shows(struct req *rq, const struct api_answer *answer) {
         view.away = true;
         visit->status = 503;
     } else if (answer->cursor.n > 0) {
-        view.next = search_next(rq, search, answer->cursor);
+        view.next = search_next(rq, search, "/shows", answer->cursor);
     }
     shows_render(page_begin(rq), &view);
     page_end(rq);
@@ -28,7 +28,7 @@ void list_shows(struct req *rq) {
     struct search *search = req_alloc(rq, sizeof *search);
     *search = search_read(rq, "/shows");
     visit->own = search;
-    search_ask(rq, search, visit_cursor(rq), on_shows);
+    search_ask(rq, search, "/api/shows", visit_cursor(rq), on_shows);
 }
 
 /* --- a show --- */

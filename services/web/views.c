@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "arena.h"
+#include "clock.h"
 #include "currency.h"
 #include "views_read.h"
 
@@ -94,6 +95,13 @@ static bool get_card(const json_t *json, struct ticket_card_view *out) {
            get_price(json, "price", &out->price);
 }
 
+static void get_when(const json_t *json, struct ticket *out) {
+    struct ticket_when_view *at = &out->card.at;
+    if (read_text(json, "date", &out->date)) clock_parse(out->date, &at->date);
+    read_text(json, "venue", &at->venue);
+    read_text(json, "city", &at->city);
+}
+
 bool view_ticket(const json_t *json, struct ticket *out) {
     static const char *const states[] = {"available", "reserved", "sold",
                                          "cancelled"}; /* enum ticket_state */
@@ -102,6 +110,7 @@ bool view_ticket(const json_t *json, struct ticket *out) {
     if (!get_card(json, &out->card) || !read_uuid(json, "userId", &out->seller) ||
         !read_text(json, "status", &status))
         return false;
+    get_when(json, out);
     read_uuid(json, "orderId", &out->order);
     out->place = read_uuid(json, "showId", &out->show);
     int state = read_one_of(status, states, 4);

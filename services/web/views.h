@@ -12,6 +12,7 @@ struct ticket {
     struct ticket_card_view card;
     struct uuid seller, order, show; /* zero without one */
     bool place;                      /* of that show */
+    struct str date;                 /* as the API has it; empty: none */
 };
 
 enum { PURCHASE_MOST = 8 }; /* orders */

@@ -2,7 +2,6 @@
 #include "buf.h"
 #include "cover.h"
 #include "html.h"
-#include "language.h"
 #include "texts.h"
 #include "views.h"
 #include "views_read.h"
@@ -12,17 +11,10 @@ enum { CARD_WIDTH = 640, HEAD_WIDTH = 1280 }; /* of pictures: as wide as they ar
 static const char *const states[] = {"draft", "announced", "cancelled"}; /* enum show_state */
 
 struct str view_local_time(struct str zone, int64_t unix_us, struct arena *arena) {
-    static const int64_t day_us = INT64_C(86400) * 1000000;
-    enum { THURSDAY = 4 }; /* 1 January 1970 was one */
-    const struct language_form *form = language_form();
     int64_t offset_s = 0;
     bool known = zone_offset(zone, unix_us, &offset_s);
-    int64_t local_us = unix_us + offset_s * 1000000;
-    struct str weekday = form->weekdays[(local_us / day_us + THURSDAY) % 7];
     struct buf text = {0};
-    buf_add(&text, weekday.p, weekday.n);
-    buf_add(&text, form->behind_weekday.p, form->behind_weekday.n);
-    html_local_time(&text, local_us);
+    html_local_moment(&text, unix_us + offset_s * 1000000);
     if (!known) html_literal(&text, " UTC");
     struct str kept = arena_str(arena, buf_str(&text));
     buf_free(&text);

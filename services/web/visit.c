@@ -201,15 +201,9 @@ void visit_send(struct req *rq, enum api_part part, const char *method, const ch
     buf_free(&body->out);
 }
 
-void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, struct str words,
-                    api_then *then) {
-    struct buf text = {0};
-    buf_printf(&text, "%s?limit=%d", path, PAGE_ITEMS);
-    if (cursor.n > 0) buf_printf(&text, "&cursor=%.*s", (int)cursor.n, cursor.p);
-    if (words.n > 0) buf_printf(&text, "&q=");
-    percent_encode(&text, words);
-    visit_ask(rq, part, "GET", then, "%.*s", (int)text.len, (char *)text.data);
-    buf_free(&text);
+void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, api_then *then) {
+    visit_ask(rq, part, "GET", then, "%s?limit=%d%s%.*s", path, PAGE_ITEMS, cursor.n > 0 ? "&cursor=" : "",
+              (int)cursor.n, cursor.p);
 }
 
 void visit_id(struct req *rq, char out[UUID_TEXT]) {
@@ -223,14 +217,8 @@ struct str visit_cursor(struct req *rq) {
     return req_query(rq, "cursor", &cursor) && uuid_parse(cursor, &id) ? cursor : (struct str){0};
 }
 
-struct str visit_next_page(struct req *rq, const char *path, struct str cursor, struct str words) {
-    struct buf link = {0};
-    buf_printf(&link, "%s?cursor=%.*s", path, (int)cursor.n, cursor.p);
-    if (words.n > 0) buf_printf(&link, "&q=");
-    percent_encode(&link, words);
-    struct str kept = arena_str(req_arena(rq), buf_str(&link));
-    buf_free(&link);
-    return kept;
+struct str visit_next_page(struct req *rq, const char *path, struct str cursor) {
+    return visit_text(rq, "%s?cursor=%.*s", path, (int)cursor.n, cursor.p);
 }
 
 struct str visit_text(struct req *rq, const char *format, ...) {

@@ -40,13 +40,11 @@ void visit_ask(struct req *rq, enum api_part part, const char *method, api_then 
 /* With a JSON body, which is given up, the form's key and a version for If-Match (0: none). */
 void visit_send(struct req *rq, enum api_part part, const char *method, const char *path, struct json *body,
                 int64_t version, api_then *then);
-/* A page of a list: PATH?limit=…&cursor=…&q=…; what is empty is left out. */
-void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, struct str words,
-                    api_then *then);
+/* A page of a list: PATH?limit=…&cursor=…; without the latter, the first one. */
+void visit_ask_page(struct req *rq, enum api_part part, const char *path, struct str cursor, api_then *then);
 void visit_id(struct req *rq, char out[UUID_TEXT]); /* the path's */
 struct str visit_cursor(struct req *rq);            /* of the query; empty: the first page */
-struct str visit_next_page(struct req *rq, const char *path, struct str cursor,
-                           struct str words); /* a link */
+struct str visit_next_page(struct req *rq, const char *path, struct str cursor); /* a link */
 struct str visit_text(struct req *rq, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct str visit_field(struct req *rq, const char *name); /* what was typed, or empty */

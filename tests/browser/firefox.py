@@ -44,8 +44,10 @@ class WebSocket:
 class Firefox:
     """A browser. People are strangers to each other by their containers, and have a window each: a page behind another one is not kept current."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, script=True):
         port = free_port()
+        if not script:  # of pages; evaluate() works all the same
+            (directory / "user.js").write_text('user_pref("javascript.enabled", false);\n')
         self.process = subprocess.Popen(["firefox-esr", "--headless", "--no-remote", "--profile", directory, f"--remote-debugging-port={port}"],
                                         env={**os.environ, "HOME": str(directory)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.id = 0
@@ -67,9 +69,15 @@ class Firefox:
         assert answer["type"] == "success", answer
         return answer["result"]
 
-    def person(self, url):
+    def person(self, url, api=None):
+        """A stranger, or who is signed in as the API's user."""
         container = self.ask("browser.createUserContext")["userContext"]
-        return Page(self, url, self.ask("browsingContext.create", type="window", userContext=container)["context"])
+        page = Page(self, url, self.ask("browsingContext.create", type="window", userContext=container)["context"])
+        if api:
+            token = api.headers["Authorization"].removeprefix("Bearer ")
+            self.ask("storage.setCookie", partition={"type": "storageKey", "userContext": container}, cookie={
+                "name": "session", "value": {"type": "string", "value": token}, "domain": "127.0.0.1", "httpOnly": True, "sameSite": "lax"})
+        return page
 
     def close(self):
         self.process.terminate()
@@ -107,19 +115,37 @@ class Page:
         """Clicks what leads to another page, and is there when it returns."""
         self.evaluate("window.before = true")
         self.click(selector, words)
+        self.arrives(words)
 
+    def arrives(self, after):
+        """At another page than that which has window.before."""
         def there():
             try:
                 return self.evaluate("window.before === undefined && document.readyState === 'complete'")
             except AssertionError:
                 return False  # between the two
-        wait_until(there, f"another page after {words}")
+        wait_until(there, f"another page after {after}")
+
+    def press(self, keys):
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "key", "id": "keys", "actions": actions}])
 
     def type(self, **fields):
         for name, value in fields.items():
-            self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).focus()")
-            keys = [{"type": kind, "value": key} for key in value for kind in ("keyDown", "keyUp")]
-            self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "key", "id": "keys", "actions": keys}])
+            self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).select()")
+            self.press(value)
+
+    def choose(self, **fields):
+        """What is not typed as it is sent: days, and what lists offer."""
+        for name, value in fields.items():
+            self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).value = {json.dumps(value)}")
+
+    def resize(self, width):
+        self.firefox.ask("browsingContext.setViewport", context=self.context, viewport={"width": width, "height": 844})
+
+    def pdf(self):
+        """As it prints, on A4."""
+        return base64.b64decode(self.firefox.ask("browsingContext.print", context=self.context, page={"width": 21.0, "height": 29.7})["data"])
 
     @property
     def path(self):

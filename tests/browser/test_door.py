@@ -43,15 +43,20 @@ def clean(person):
     assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def bought(buyer, tickets):
+    """The purchase of them, once orders has heard of all."""
+    answer = wait_until(lambda: (a := buyer.post("/api/purchases", json={"ticketIds": tickets})).status_code != 404 and (a,), "orders knows them")[0]
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
 @pytest.fixture
 def sold(people):
     """A show with seats, and two of them bought: the show, the purchase, both people."""
     seller, buyer = people.user(), people.user()
     show, [area] = announced(seller.api, [{"rows": [{"name": "A", "from": 12, "to": 13}]}])
     tickets = [place_id(area, 0, n) for n in (0, 1)]
-    answer = buyer.api.post("/api/purchases", json={"ticketIds": tickets})
-    assert answer.status_code == 201, answer.text
-    purchase = answer.json()["id"]
+    purchase = bought(buyer.api, tickets)
     wait_until(lambda: buyer.api.post("/api/payments", json={"purchaseId": purchase, "token": "pm_card_visa"}).status_code == 201, "it is paid")
     codes = [wait_until(lambda: buyer.api.get(f"/api/tickets/{t}/code").json().get("code"), "it has a code") for t in tickets]
     return show, purchase, seller, buyer, tickets, codes

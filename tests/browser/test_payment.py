@@ -50,6 +50,7 @@ def ask_the_bank(buyer, answer):
         buyer.press("Confirm with your bank")
     bank = opened.value
     expect(bank).to_have_url(re.compile("/sandbox/3ds/"))
+    expect(bank.get_by_role("link", name="Back to the shop")).to_have_attribute("href", "/orders")
     with bank.expect_navigation():
         bank.get_by_role("button", name=answer).click()
 

@@ -58,13 +58,24 @@ static struct price dollars(int64_t minor) {
 static struct ticket_card_view card(int i, const char *title, int64_t minor, enum ticket_state state) {
     struct ticket_card_view c = {.id = id, .title = str_of(title), .price = dollars(minor), .state = state};
     c.id.b[15] = (uint8_t)i;
+    static const struct ticket_when_view when[] = {
+        /* as much as sellers give */
+        {INT64_C(1796774400) * SECONDS, STR("Halle 622"), STR("Zürich")},
+        {INT64_C(1797033600) * SECONDS, STR("Opernhaus"), STR("Zürich")},
+        {INT64_C(1811808000) * SECONDS, STR(""), STR("")},
+        {0, STR("Victoria Palace Theatre <&>"), STR("London")},
+        {INT64_C(1811808000) * SECONDS, STR("دار الأوبرا"), STR("القاهرة")},
+        {0, STR(""), STR("")},
+        {0, STR(""), STR("東京")},
+    };
+    c.at = when[i % (int)(sizeof when / sizeof *when)];
     return c;
 }
 
 static const char *const titles[] = {
-    "Khruangbin, Zürich, Halle 622, 4 December, standing",
-    "Die Zauberflöte, Opernhaus, 12 December, parquet row 7, seat 21",
-    "Hamilton, Victoria Palace Theatre, 28 November, stalls F14",
+    "Khruangbin, standing",
+    "Die Zauberflöte, parquet, row 7, seat 21",
+    "Hamilton, stalls F14",
     "Two seats together, Rosalía, Barcelona",
     "Nils Frahm",
     ("FC Basel – Young Boys, sector D, row 18. Can't go because of work; the seat is under the roof, close to the exit, and the view "
@@ -83,9 +94,9 @@ static void write_home(void) {
                         i % 7 == 3 ? TICKET_STATE_RESERVED : TICKET_STATE_AVAILABLE);
     struct page_view visitor = page_at("/", NULL, NULL),
                      user = page_at("/?q=opera", "mara@example.com", NULL);
-    WRITE(home, "home", .page = visitor, .tickets = {cards, CARDS},
+    WRITE(home, "home", .page = visitor, .sorted = STR("/?sort=date"), .tickets = {cards, CARDS},
           .next = STR("/?cursor=019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f"));
-    WRITE(home, "home-search", .page = user, .filtered = true,
+    WRITE(home, "home-search", .page = user, .filtered = true, .by_date = true, .sorted = STR("/?q=opera"),
           .search = {.action = STR("/"), .words = STR("opera")}, .tickets = {cards + 1, 3});
     WRITE(home, "home-later", .page = user, .later = true, .tickets = {cards + 3, 8});
     WRITE(home, "home-empty", .page = visitor);
@@ -106,6 +117,7 @@ static void write_ticket(void) {
         .sheet = {.id = id,
                   .title = str_of(titles[1]),
                   .price = dollars(12900),
+                  .at = card(1, "", 0, TICKET_STATE_AVAILABLE).at,
                   .order = id,
                   .csrf = CSRF,
                   .key = KEY}};
@@ -309,10 +321,12 @@ static void write_forms(void) {
     struct str title = str_of(titles[1]), taken = STR("Email in use"), wrong = STR("Is not your password");
     WRITE(sell, "sell", .page = user, .symbol = STR("$"), .key = KEY);
     WRITE(sell, "sell-refused", .page = user, .symbol = STR("$"), .key = KEY,
-          .title_error = STR("Must have 1 to 200 characters"), .price = STR("twenty <b>"),
+          .title_error = STR("Must have 1 to 200 characters"), .date = STR("2020-01-01"),
+          .date_error = STR("Must be today or later"), .venue = STR("Halle <622>"),
+          .price = STR("twenty <b>"),
           .price_error = STR("Must be a price from 0.50 to 999,999.99 with at most two decimals"));
-    WRITE(edit, "edit", .page = user, .id = id, .version = 3, .title = title, .price = STR("129.00"),
-          .symbol = STR("$"));
+    WRITE(edit, "edit", .page = user, .id = id, .version = 3, .title = title, .date = STR("2026-12-12"),
+          .venue = STR("Opernhaus"), .city = STR("Zürich"), .price = STR("129.00"), .symbol = STR("$"));
     WRITE(edit, "edit-refused", .page = user, .id = id, .version = 3, .title = title, .price = STR("0"),
           .symbol = STR("$"),
           .price_error = STR("Must be a price from 0.50 to 999,999.99 with at most two decimals"),

@@ -96,7 +96,7 @@ def test_forms_work_by_themselves(pages):
 
 
 def test_an_error_stands_at_its_field(pages):
-    for name, fields in {"sell-refused": ["title", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
+    for name, fields in {"sell-refused": ["title", "date", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
                          "show-new-refused": ["venue", "starts", "zone", "per-user"], "draft-refused": ["price", "places"],
                          "phases-refused": ["opens", "closes"], "queue-refused": ["code"], "phases": ["count"],
                          "account-refused": ["email", "email-current", "password", "password-current"]}.items():

@@ -177,6 +177,30 @@ def test_the_card_comes_with_the_answer(db):
     assert [e[0] for e in events(db, after)] == ["PaymentCreated"], "that is no change for others"
 
 
+@pytest.mark.parametrize("brand", ["visa", None])
+def test_who_knows_of_a_payment_by_a_webhook_alone_looks_once(db, brand):
+    order = charge(db, "started")
+
+    def webhook(stripe_id="pi_1"):
+        db.execute("""select write_webhooks(array[%s], array[%s::uuid], array[1], array['succeeded'], array[%s], array[null], array[null],
+                                            array[null], array[null])""", (f"evt_{uuid.uuid4()}", order, stripe_id))
+
+    def answer(brand):
+        db.execute("""select write_charges(array[%s::uuid], array[1], array['succeeded'], array['pi_1'], array[null], array[null], array[null],
+                                           array[null], array[%s], array[%s])""", (order, brand, brand and "4242"))
+    webhook()
+    asked = row(db, order)
+    assert (asked["state"], asked["ask"], asked["card_brand"]) == ("succeeded", "look", None) and asked["ask_at"] is not None
+    webhook("pi_2")
+    assert row(db, order)["ask"] == "look", "of another intent: nothing of this charge"
+    answer(brand)
+    assert [row(db, order)[name] for name in ("state", "ask", "ask_at", "card_brand")] == ["succeeded", None, None, brand]
+    if brand:
+        webhook()
+        assert row(db, order)["ask"] is None, "it is known now"
+    assert [e[0] for e in events(db, order)] == ["PaymentCreated"]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_any_history(db, seed):
     """Whatever comes in whatever order: paid at most once, given back at most once and only if the order ended, no gap in versions."""

@@ -268,6 +268,8 @@ def test_the_card_of_the_attempt_that_paid(buyer, order, books):
     books.settings(drop_after=1)  # only webhooks come through, which do not tell the card
     pay(buyer, order, "pm_card_amex")
     assert "card" not in charge_becomes(buyer, order, "succeeded"), "that of the attempt before paid nothing"
+    books.settings(drop_after=0)
+    wait_until(lambda: listed(buyer, order)[0].get("card") == {"brand": "amex", "last4": "8431"}, "Stripe is asked for the card")
 
 
 # --- 3-D Secure ---

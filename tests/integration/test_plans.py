@@ -14,10 +14,12 @@ from support import ROOT
 
 TICKETS = ROOT / "services" / "tickets"
 ROWS = """
-insert into tickets (id, version, user_id, title, price, currency, status)
+insert into tickets (id, version, user_id, title, price, currency, status, date, venue, city)
 select ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1,
        ('018f0000-0000-7000-9000-' || lpad(to_hex(n %% %(sellers)s), 12, '0'))::uuid, md5(n::text) || ' live', 2000, 'USD',
-       case when n %% 4 = 0 then 'cancelled' else 'available' end
+       case when n %% 4 = 0 then 'cancelled' else 'available' end,
+       case when n %% 2 = 0 then current_date + n %% 500 end, case when n %% 2 = 0 then 'Hall ' || n %% 300 end,
+       case when n %% 3 = 0 then 'City ' || n %% 200 end
   from generate_series(1, 20000) n"""
 
 # 3,000 shows of an area of 4 rows each; the tickets of 5,000 places.
@@ -84,6 +86,8 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
 
 @pytest.mark.parametrize("statement, arguments, index", [
     ("list_tickets", NEWEST, "tickets_on_sale"),
+    ("find_tickets", f"array[null]::uuid[], array[21], array[null]::text[], array['Bern'], {', '.join(['array[null]::text[]'] * 2)}",
+     "tickets_pkey tickets_by_date tickets_by_city"),
     ("list_own_tickets", f"{NEWEST}, array[null]::text[], {SOMEBODY}", "tickets_by_seller"),
     ("get_ticket", f"array['018f0000-0000-7000-8000-000000000001']::uuid[], {SOMEBODY}", "tickets_pkey sales_pkey shows_pkey"),
     ("list_shows", f"array[null]::uuid[], array[21], array[null]::text[], array[null]::text[], {', '.join(['array[null]::timestamptz[]'] * 4)}",
@@ -102,6 +106,14 @@ def test_it_goes_by_its_index(session, statement, arguments, index):
     found = plan(session, statement, arguments)
     assert {n["Index Name"] for n in found if "Index Name" in n} == set(index.split())
     assert not [n for n in found if n["Node Type"] == "Seq Scan"]
+
+
+@pytest.mark.parametrize("city, pattern, most", [("null", "null", 100), ("null", "'%zq%'", 10000), ("'city 3'", "null", 100), ("'no such'", "null", 100),
+                                                ("null", "'%hall 7%'", 10000)])
+def test_a_list_by_date_does_not_read_all_there_is(session, city, pattern, most):
+    found = plan(session, "find_tickets", f"array[null]::uuid[], array[21], array[{pattern}], array[{city}], array[null]::text[], array[null]::text[]",
+                 "analyze, format json")
+    assert sum(n["Actual Rows"] * n["Actual Loops"] for n in found if n.get("Relation Name") == "tickets") <= most
 
 
 def test_a_search_compares_titles_in_the_index(session):

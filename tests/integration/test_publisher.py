@@ -45,7 +45,7 @@ def test_an_event_is_its_row(log):
     assert seven == {"type": "TicketCreated", "id": row[0], "version": 1, "userId": row[0], "title": "Seat 7 “é”",
                      "occurredAt": row[1].replace(microsecond=row[1].microsecond // 1000 * 1000),
                      "price": 700, "currency": "EUR", "status": "available", "orderId": None,
-                     **dict.fromkeys(("showId", "areaId", "areaName", "rowName", "seat", "rank", "accessible"))}, "a place of no show"
+                     **dict.fromkeys(("showId", "areaId", "areaName", "rowName", "seat", "rank", "accessible", "date", "venue", "city"))}, "a place of no show"
     assert eight["orderId"] == eight["id"]
     assert seven.key == str(row[0])
     assert seven.headers == {"epoch": str(log.epoch()), "position": seven.headers["position"], "type": "TicketCreated",

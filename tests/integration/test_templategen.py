@@ -179,7 +179,7 @@ SHOP = {
     "card.html": """{{enum state open shut}}
         {{params id uuid price price state state at time n int? loud bool?}}
         <a href="/c/{{id}}" data-state="{{state}}"{{if loud}} class="loud"{{end}}>{{price}} {{price|amount}}
-        {{price|currency}} {{at}} {{at|iso}} {{n}}</a>""",
+        {{price|currency}} {{at}} {{at|iso}} {{at|date}} {{at|day}} {{n}}</a>""",
     "shop.html": """{{record owner name text}}
         {{params cards list card tags list text count int owner owner}}
         {{use frame title="A \\"shop\\"" who=owner.name}}
@@ -228,12 +228,12 @@ def test_the_language(tmp_path, compiler):
     for part in (
         "<title>A &#34;shop&#34;</title>\n<b>Ann &amp; Bob</b><main>",
         ('<a href="/c/12000000-0000-0000-0000-000000000000" data-state="open">$1,234,567.50 1234567.50\nUSD '
-         "21 Nov 2026, 10:39 UTC 2026-11-21T10:39:31.123Z 0</a>"),
-        'data-state="shut" class="loud">CHF\xa00.05 0.05\nCHF 1 Jan 2026, 00:00 UTC 2026-01-01T00:00:00.000Z -3</a>',
+         "21 Nov 2026, 10:39 UTC 2026-11-21T10:39:31.123Z 2026-11-21 Sat 21 Nov 2026 0</a>"),
+        'data-state="shut" class="loud">CHF\xa00.05 0.05\nCHF 1 Jan 2026, 00:00 UTC 2026-01-01T00:00:00.000Z 2026-01-01 Thu 1 Jan 2026 -3</a>',
         "JPY\xa01,234 1234\nJPY 1 Jan 1970",
         "-€1,000.00 -1000.00\nEUR 1 Jan 1970",
         "<u>a</u>a&lt;b&gt;<u>&lt;b&gt;</u>a&lt;b&gt; one",
-        'data-state="shut" class="loud">CHF\xa00.05 0.05\nCHF 1 Jan 2026, 00:00 UTC 2026-01-01T00:00:00.000Z 7</a>',
+        'data-state="shut" class="loud">CHF\xa00.05 0.05\nCHF 1 Jan 2026, 00:00 UTC 2026-01-01T00:00:00.000Z 2026-01-01 Thu 1 Jan 2026 7</a>',
         'data-state="shut">$1,234,567.50',
         "</main><i>A &#34;shop&#34;</i>",
     ):

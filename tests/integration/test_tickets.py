@@ -1,4 +1,5 @@
 """The contract of tickets, route by route: answers, failures, events, and what it does about orders."""
+import datetime
 import time
 import urllib.parse
 import uuid
@@ -31,7 +32,7 @@ def test_create(stack, seller):
     occurred = event.pop("occurredAt")
     assert event == {"type": "TicketCreated", "id": uuid.UUID(ticket["id"]), "version": 1, "title": "Käse & 🎫",
                      "price": 2050, "currency": "USD", "userId": uuid.UUID(seller.id), "status": "available", "orderId": None,
-                     **dict.fromkeys(("showId", "areaId", "areaName", "rowName", "seat", "rank", "accessible"))}
+                     **dict.fromkeys(("showId", "areaId", "areaName", "rowName", "seat", "rank", "accessible", "date", "venue", "city"))}
     assert abs(occurred.timestamp() * 1000 - event.timestamp) < 60_000
     assert event.headers["type"] == "TicketCreated" and int(event.headers["epoch"]) >= 1
     assert event.position > (0, 0)
@@ -128,6 +129,71 @@ def test_idempotency_key_malformed(seller, key):
     errors(answer)
 
 
+# --- when and where a ticket is for ---
+
+def day(days):
+    return (datetime.date.today() + datetime.timedelta(days)).isoformat()
+
+
+def test_when_and_where(stack, seller):
+    where = {"date": day(30), "venue": "House & Hall", "city": "Bern"}
+    ticket = seller.post("/api/tickets", json={"title": "t", "price": 1, **where, "venue": " House & Hall "}).json()
+    path = f"/api/tickets/{ticket['id']}"
+    assert {k: ticket[k] for k in where} == where and seller.get(path).json() == ticket
+    edited = seller.put(path, json={"title": "t", "price": 1, "date": day(31), "city": ""}).json()
+    assert edited["date"] == day(31) and not {"venue", "city"} & set(edited), "what is not given is taken away"
+    seller.put(path, json={"title": "t", "price": 1, **where})
+    stack.topic("orders").produce(order(ticket, "created", 1))
+    events = stack.topic("tickets").of(ticket["id"], 4)
+    assert [(e["date"], e["venue"], e["city"]) for e in events] == [tuple(where.values()), (day(31), None, None), *[tuple(where.values())] * 2]
+    assert [e["status"] for e in events][-1] == "reserved", "an order changes nothing of it"
+
+
+@pytest.mark.parametrize("wrong, field, words", [
+    ({"date": "2027-02-30"}, "date", "must be a date like 2027-06-01"), ({"date": "soon"}, "date", "must be a date like 2027-06-01"),
+    ({"date": "2031-06-01T20:00:00Z"}, "date", "must be a date like 2027-06-01"), ({"date": 5}, "date", "must be a string"),
+    ({"date": ""}, "date", "must be a date like 2027-06-01"),
+    ({"date": "2020-01-01"}, "date", "must be today or later"), ({"date": "2100-01-01"}, "date", "must be within the next ten years"),
+    ({"venue": "x" * 121}, "venue", "must have at most 120 characters"), ({"city": "x" * 81}, "city", "must have at most 80 characters")])
+def test_when_and_where_refused(seller, wrong, field, words):
+    answer = seller.post("/api/tickets", json={"title": "t", "price": 1} | wrong)
+    assert answer.status_code == 400 and errors(answer) == [(field, f"{field.capitalize()} {words}")]
+
+
+def test_a_key_is_of_when_and_where_too(seller):
+    key, body = {"Idempotency-Key": str(uuid.uuid4())}, {"title": "once", "price": 7, "city": "Bern"}
+    first = seller.post("/api/tickets", json=body, headers=key)
+    assert seller.post("/api/tickets", json=body, headers=key).json() == first.json()
+    assert seller.post("/api/tickets", json=body | {"city": "Basel"}, headers=key).status_code == 422
+
+
+def test_list_by_date_and_place(stack, seller, other):
+    """By date, those without one last; by city and days, page by page; what is over is in no list but the seller's own."""
+    mark, town = uuid.uuid4().hex, f"Town {uuid.uuid4().hex}"
+    days = [40, 20, None, 30, 20, None]
+    listed = [seller.post("/api/tickets", json={"title": f"{mark} {n}", "price": 1, "city": town, "venue": f"Hall {mark[:16]} {n}"}
+                          | ({"date": day(d)} if d else {})).json()["id"] for n, d in enumerate(days)]
+    over = seller.post("/api/tickets", json={"title": f"{mark} over", "price": 1, "city": town, "date": day(1)}).json()["id"]
+    stack.sql("tickets", "update tickets set date = current_date - 2 where id = %s", over)
+    order_of = [listed[n] for n in (1, 4, 3, 0, 2, 5)]
+
+    def found(**query):
+        path = "/api/tickets?" + urllib.parse.urlencode({"limit": 2} | query)
+        return [t["id"] for page in pages(User(stack.url), path) for t in page]
+    assert found(city=town.upper()) == order_of == found(q=mark, sort="date") == found(q=f"hall {mark[:16]}", sort="date")
+    assert found(q=mark) == found(q=f"Hall {mark[:16]}") == found(q=mark, sort="newest") == listed[::-1]
+    assert found(city=town, q=f"{mark} 3") == [listed[3]]
+    assert {"from": found(city=town, **{"from": day(30)}), "to": found(city=town, to=day(30)), "both": found(city=town, **{"from": day(30)}, to=day(31))} == {
+        "from": [listed[3], listed[0]], "to": [listed[1], listed[4]], "both": [listed[3]]}
+    assert found(q=mark, **{"from": day(-9)}, to=day(41)) == order_of[:4], "and nothing that is over"
+    assert found(city="Nowhere " + mark) == []
+    assert over in [t["id"] for t in seller.get(f"/api/tickets?mine=true&q={mark}").json()]
+    everything = [t for page in pages(User(stack.url), "/api/tickets?limit=100&sort=date") for t in page]
+    dates = [t.get("date", "none") for t in everything]
+    assert dates == sorted(dates) and len({t["id"] for t in everything}) == len(everything) and over not in {t["id"] for t in everything}
+    assert over not in {t["id"] for page in pages(User(stack.url), "/api/tickets?limit=100") for t in page}
+
+
 # --- GET one ---
 
 def test_get(stack, seller):
@@ -204,7 +270,8 @@ def test_edits_by_strangers_hold_up_nobody(stack, seller, other):
         rows = connection.execute(f"execute edit (array_fill('{ticket}'::uuid, array[4]),"
                                   f" array['{other.id}', '{seller.id}', '{seller.id}', '{seller.id}']::uuid[],"
                                   " array['a', 'b', 'c', 'd'], array[100, 200, 300, 400], array[null, 1, 1, null]::int[],"
-                                  " array_fill('t'::text, array[4]))").fetchall()
+                                  " array_fill('t'::text, array[4]), array_fill(null::text, array[4]), array_fill(null::text, array[4]),"
+                                  " array_fill(null::text, array[4]))").fetchall()
     assert [(row[0], row[-1]) for row in rows] == [(1, "forbidden"), (2, "done"), (3, "changed"), (4, "again")]
     assert [e["title"] for e in stack.topic("tickets").of(ticket, 2)] == ["A ticket", "b"]
 
@@ -306,7 +373,8 @@ def test_search(stack, seller):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "mine=x", "mine=", "mine=1", "cursor=x", "cursor=",
-                                   "q=" + "x" * 101, "q=%00", "q=%ff"])
+                                   "q=" + "x" * 101, "q=%00", "q=%ff",
+                                   "city=" + "x" * 101, "city=%ff", "from=", "from=2027-02-30", "to=2027-06-01T20:00:00Z", "sort=price", "sort="])
 def test_list_malformed(stack, query):
     answer = User(stack.url).get(f"/api/tickets?{query}")
     assert answer.status_code == 400

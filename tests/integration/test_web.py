@@ -406,13 +406,15 @@ def test_editing(web):
     t = ticket(browser.id)
     path = serve_ticket(web, t)
     answer = browser.go(f"{path}/edit")
-    assert browser.fields(answer.page, f"{path}/edit") | {"csrf": ""} == {"csrf": "", "version": "3", "title": TITLE, "price": "1234.50"}
+    assert browser.fields(answer.page, f"{path}/edit") | {"csrf": ""} == {"csrf": "", "version": "3", "title": TITLE, "price": "1234.50",
+                                                                                    "date": "", "venue": "", "city": ""}
     web.services.answers[f"PUT /api{path}"] = (412, refusal("The ticket has changed since the version in If-Match"))
     serve_ticket(web, t | {"version": 4, "title": "Other"})
     refused = browser.submit(answer.page, f"{path}/edit", price="99")
     assert web.services.asked("PUT", f"/api{path}")[0]["headers"]["If-Match"] == '"3"'
     assert refused.status_code == 412 and "changed meanwhile" in refused.words
-    assert browser.fields(refused.page, f"{path}/edit") | {"csrf": ""} == {"csrf": "", "version": "4", "title": TITLE, "price": "99"}
+    assert browser.fields(refused.page, f"{path}/edit") | {"csrf": ""} == {"csrf": "", "version": "4", "title": TITLE, "price": "99",
+                                                                                     "date": "", "venue": "", "city": ""}
     web.services.answers[f"PUT /api{path}"] = (200, t)
     assert browser.submit(refused.page, f"{path}/edit").headers["Location"] == f"{path}?done=saved"
     assert browser.go(f"{serve_ticket(web, ticket())}/edit").status_code == 404

@@ -62,18 +62,56 @@ def test_what_became_of_a_picture(web, query, words):
 
 
 def test_a_search_by_city_and_days(web):
-    """Days are whole: the last one counts. People's own tickets have neither, and are left out."""
-    web.services.answers |= {"GET /api/shows": (200, [show()], {"Link": f'</api/shows?cursor={(later := new_id())}&limit=20>; rel="next"'})}
+    """Days are whole: the last one counts. Of people's own tickets it is the same, which then come by date."""
+    web.services.answers |= {"GET /api/shows": (200, [show()], {"Link": f'</api/shows?cursor={(later := new_id())}&limit=20>; rel="next"'}),
+                             "GET /api/tickets": (200, [ticket()], {"Link": f'</api/tickets?cursor={(more := new_id())}&limit=20>; rel="next"'})}
     asked = {"q": "a&b", "city": "Zürich", "from": "2031-05-01", "to": "2031-05-31"}
     answer = Browser(web).go("/?" + urllib.parse.urlencode(asked))
-    assert answer.status_code == 200 and not web.services.asked("GET", "/api/tickets") and "Tickets from people" not in answer.words
-    assert query_of(web.services.seen[0]) == {"limit": ["20"], "q": ["a&b"], "city": ["Zürich"], "from": ["2031-05-01"],
-                                             "to": ["2031-06-01"]}
+    assert answer.status_code == 200 and "Tickets from people that match" in answer.words and "Newest first" not in answer.words
+    for path in ("/api/shows", "/api/tickets"):
+        assert query_of(web.services.asked("GET", path)[0]) == {"limit": ["20"], "q": ["a&b"], "city": ["Zürich"], "from": ["2031-05-01"],
+                                                                "to": ["2031-06-01"]}
     assert {e.get("name"): e.get("value") for e in answer.page.find(".//form[@role='search']").iter("input")} == asked
     [link] = [a.get("href") for a in answer.page.iter("a") if text_of(a) == "Later shows"]
     assert urllib.parse.parse_qs(link.partition("?")[2]) == {k: [v] for k, v in (asked | {"cursor": later}).items()}
     Browser(web).go(link)
     assert query_of(web.services.seen[-1])["cursor"] == [later] and query_of(web.services.seen[-1])["city"] == ["Zürich"]
+    Browser(web).go(answer.page.find(".//section[@id='list']//a[@rel='next']").get("href"))
+    asked = query_of(web.services.seen[-1])
+    assert asked["cursor"] == [more] and asked["city"] == ["Zürich"] and asked["to"] == ["2031-06-01"]
+
+
+def test_tickets_from_people_by_date(web):
+    """With when and where they are for, as much as their sellers gave."""
+    listed = [ticket(date="2031-05-03", venue="House & Hall", city="Bern"), ticket(date="2031-05-04"), ticket(city="Bern"), ticket()]
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, listed, {"Link": f'</api/tickets?cursor={new_id()}>; rel="next"'})}
+    answer = Browser(web).go("/")
+    assert [text_of(e) for e in answer.page.iter("span") if "when-where" in e.get("class", "")] == [
+        "Sat 3 May 2031 · House & Hall, Bern", "Sun 4 May 2031", "Bern"]
+    assert [e.get("datetime") for e in answer.page.find(".//ul[@id='tickets']").iter("time")] == ["2031-05-03", "2031-05-04"]
+    [link] = [a.get("href") for a in answer.page.iter("a") if text_of(a) == "By date"]
+    answer = Browser(web).go(link)
+    assert query_of(web.services.asked("GET", "/api/tickets")[-1]) == {"limit": ["20"], "sort": ["date"]}
+    assert query_of(web.services.asked("GET", "/api/shows")[-1]) == {"limit": ["20"]}
+    assert "sort=date" in answer.page.find(".//a[@rel='next']").get("href")
+    assert [a.get("href") for a in answer.page.iter("a") if text_of(a) == "Newest first"] == ["/"]
+
+
+def test_when_and_where_are_sold_and_edited(web):
+    browser = Browser(web, token=True)
+    mine = ticket(browser.id, date="2031-05-03", venue="House & Hall", city="Bern")
+    path = serve_ticket(web, mine)
+    web.services.answers |= {"POST /api/tickets": (201, mine), f"PUT /api{path}": (200, mine)}
+    browser.submit(browser.go("/sell").page, "/sell", title="A seat", price="45", date="2031-05-03", venue="House & Hall")
+    assert web.services.asked("POST", "/api/tickets")[-1]["body"] == {"title": "A seat", "price": "45", "date": "2031-05-03",
+                                                                     "venue": "House & Hall"}
+    assert "Sat 3 May 2031 · House & Hall, Bern" in browser.go(path).words
+    browser.submit(browser.go(f"{path}/edit").page, f"{path}/edit", city="")
+    assert web.services.asked("PUT", f"/api{path}")[-1]["body"] == {"title": mine["title"], "price": "1234.50", "date": "2031-05-03",
+                                                                   "venue": "House & Hall"}
+    web.services.answers["POST /api/tickets"] = (400, {"errors": [{"message": "Date must be today or later", "field": "date"}]})
+    answer = browser.submit(browser.go("/sell").page, "/sell", title="A seat", price="45", date="2020-05-03")
+    assert "Date must be today or later" in answer.words and browser.fields(answer.page, "/sell")["date"] == "2020-05-03"
 
 
 def test_empty_fields_and_days_that_have_begun_ask_for_nothing(web):
@@ -247,6 +285,27 @@ def test_several_holds_are_told_each(web):
     for _ in range(12):
         browser.go(serve_order(web, order(ticket(title="ü" * 200), expiresAt=soon(600))))
     assert len(holds(browser.go("/").page)) == 8 and len(browser.cookies["held"]) < 2500
+
+
+def test_what_is_held_elsewhere_is_told_once_the_list_was_seen(web):
+    """Another browser of the same person; and what ended there is told no more."""
+    browser = Browser(web, True)
+    held, two, paid = (purchase(size, expiresAt=soon(600)) for size in (1, 2, 1))
+    for o in [*held["orders"], *two["orders"], *paid["orders"]]:
+        o["expiresAt"] = soon(600)
+    paid["orders"][0]["status"] = "complete"
+    web.services.answers |= {"GET /api/shows": (200, []), "GET /api/tickets": (200, []), "GET /api/purchases": (200, [held, two, paid])}
+    assert basket(browser.go("/").page) is None
+    browser.go("/orders")
+    assert sorted(a.get("href") for a in holds(browser.go("/").page)) == sorted([f"/orders/{held['id']}", f"/purchases/{two['id']}"])
+    browser.go(serve_purchase(web, two))
+    web.services.answers["GET /api/purchases"] = (200, [two])
+    browser.go("/orders")
+    [left] = holds(browser.go("/").page)
+    assert left.get("href") == f"/purchases/{two['id']}" and TITLE in text_of(left)
+    web.services.answers["GET /api/purchases"] = (200, [])
+    browser.go("/orders")
+    assert basket(browser.go("/").page) is None
 
 
 def test_who_signs_out_holds_nothing_for_the_next(web):

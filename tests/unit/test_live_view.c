@@ -63,9 +63,27 @@ static void test_the_newest_version_stays(void **state) {
     assert_int_equal(item->version, 2);
     assert_int_equal(item->price.minor, 200);
     assert_string_equal(item->price.currency, "USD");
-    assert_memory_equal(item->title, "A seat", 6);
+    assert_true(str_eq(item->title, STR("A seat")));
+    assert_int_equal(item->date, 0);
+    assert_int_equal(item->venue.n + item->city.n, 0);
     assert_false(item->created);
     assert_place(v, "8");
+    live_view_free(v);
+}
+
+static void test_when_and_where_a_ticket_is_for(void **state) {
+    (void)state;
+    struct live_view *v = view_of(10);
+    struct ticket_event e = ticket(1, 2);
+    e.has_date = e.has_city = true;
+    e.date = STR("1970-01-02");
+    e.city = STR("Bern");
+    const struct live_item *item = say(v, 5, e);
+    assert_int_equal(item->date, INT64_C(86400) * 1000000);
+    assert_true(str_eq(item->title, STR("A seat")) && item->venue.n == 0 && str_eq(item->city, STR("Bern")));
+    e.version = 3;
+    e.date = STR("nonsense");
+    assert_int_equal(say(v, 6, e)->date, 0);
     live_view_free(v);
 }
 
@@ -222,6 +240,7 @@ static void test_new_places_of_shows_are_passed_over(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_newest_version_stays),
+        cmocka_unit_test(test_when_and_where_a_ticket_is_for),
         cmocka_unit_test(test_an_item_outlives_what_comes_after_it),
         cmocka_unit_test(test_what_is_forgotten_moves_the_horizon),
         cmocka_unit_test(test_many_come_and_go),

@@ -78,6 +78,22 @@ static void the_first_asks_and_others_wait(void **state) {
     recent_free(recent);
 }
 
+static void what_took_long_is_kept_for_longer(void **state) {
+    (void)state;
+    struct recent *recent = recent_new(1);
+    assert_int_equal(look(recent, "a", 0), RECENT_MISSING);
+    recent_put(recent, 0, STR("a"), NOW_US + 100000, body("a")); /* a tenth of a second */
+    assert_int_equal(look(recent, "a", 899999), RECENT_FOUND);
+    assert_int_equal(look(recent, "a", 900000), RECENT_MISSING);
+    recent_put(recent, 0, STR("a"), NOW_US + 900001, body("b"));
+    assert_int_equal(look(recent, "a", 1400000), RECENT_FOUND);
+    assert_int_equal(look(recent, "a", 1400001), RECENT_MISSING);
+    recent_put(recent, 0, STR("a"), NOW_US + 11400001, body("c")); /* ten seconds */
+    assert_int_equal(look(recent, "a", 14400000), RECENT_FOUND);
+    assert_int_equal(look(recent, "a", 14400001), RECENT_MISSING); /* but none is older than 3 s */
+    recent_free(recent);
+}
+
 static void few_large_ones_are_kept(void **state) {
     (void)state;
     enum { KEYS = 8, LARGE = 1 << 20 };
@@ -139,8 +155,9 @@ static void what_is_too_large_is_not_kept(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_its_thread_kept),     cmocka_unit_test(one_request_asks_for_a_new_one),
-        cmocka_unit_test(the_first_asks_and_others_wait), cmocka_unit_test(few_large_ones_are_kept),
-        cmocka_unit_test(a_slot_is_for_one_key),          cmocka_unit_test(what_is_too_large_is_not_kept),
+        cmocka_unit_test(the_first_asks_and_others_wait), cmocka_unit_test(what_took_long_is_kept_for_longer),
+        cmocka_unit_test(few_large_ones_are_kept),        cmocka_unit_test(a_slot_is_for_one_key),
+        cmocka_unit_test(what_is_too_large_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

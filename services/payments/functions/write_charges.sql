@@ -13,12 +13,14 @@ begin
     update charges c set ask = null, ask_at = null -- the last look for an attempt that failed has its answer
       from unnest(order_ids, attempts) as i (order_id, attempt)
      where c.order_id = i.order_id and c.attempt = i.attempt and c.state = 'failed' and c.ask = 'find';
-    if card_brands is not null then -- a webhook was faster, which does not tell the card
-        update charges c set card_brand = i.card_brand, card_last4 = i.card_last4
+    if card_brands is not null then -- a webhook was faster, which does not tell the card: this answer does, and no other is needed
+        update charges c set card_brand = coalesce(c.card_brand, i.card_brand), card_last4 = coalesce(c.card_last4, i.card_last4),
+                             ask = case when c.state <> 'succeeded' or c.ask <> 'look' then c.ask end,
+                             ask_at = case when c.state <> 'succeeded' or c.ask <> 'look' then c.ask_at end
           from unnest(order_ids, attempts, stripe_ids, card_brands, card_last4s)
             as i (order_id, attempt, stripe_id, card_brand, card_last4)
-         where c.order_id = i.order_id and c.attempt = i.attempt and c.stripe_id = i.stripe_id and c.card_brand is null
-           and i.card_brand is not null;
+         where c.order_id = any (order_ids) and c.order_id = i.order_id and c.attempt = i.attempt and c.stripe_id = i.stripe_id
+           and (c.card_brand is null and i.card_brand is not null or c.state = 'succeeded' and c.ask = 'look');
     end if;
     select max(n) into rounds from (select count(*) as n from unnest(order_ids) as i (id) group by id) t;
     for round in 1 .. coalesce(rounds, 0) loop

@@ -1,4 +1,4 @@
--- Takes in events of Stripe, each once.
+-- Takes in events of Stripe, each once. They do not tell the card: a payment of which nothing else was heard is looked at once.
 create or replace function write_webhooks(ids text[], order_ids uuid[], attempts int[], inputs text[], stripe_ids text[],
                                           reasons text[], client_secrets text[], next_actions text[], traceparents text[])
 returns setof bigint language plpgsql as $$
@@ -22,6 +22,11 @@ begin
       from item;
     if order_ids is not null then
         perform write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents);
+        update charges c set ask = 'look', ask_at = now() + interval '5 s', asked = 0 -- for the receipt, if no answer tells the card by then
+          from unnest(order_ids, stripe_ids, inputs) as i (order_id, stripe_id, input)
+         where c.order_id = any (order_ids) and c.order_id = i.order_id and c.stripe_id = i.stripe_id
+           and i.input = 'succeeded' and c.state = 'succeeded'
+           and c.card_brand is null and c.ask is null;
     end if;
     return query select generate_series(1, cardinality(ids))::bigint;
 end $$;

@@ -13,8 +13,9 @@ with req as (
      where t.id = l.id and l.status = 'available' and l.show_id is null
     returning t.*
 ), event as (
-    insert into ticket_events (type, id, version, user_id, title, price, currency, status, traceparent)
-    select 'TicketCancelled', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, s.traceparent
+    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent)
+    select 'TicketCancelled', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, to_char(c.date, 'YYYY-MM-DD'), c.venue,
+           c.city, s.traceparent
       from changed c join sellers s on s.id = c.id
 )
 select r.ordinal,

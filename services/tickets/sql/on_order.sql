@@ -64,8 +64,8 @@ with event_in as (
     update seat_rows w set free = (l.free & ~l.touched) | l.freed from locked_rows l where w.id = l.id
 )
 insert into ticket_events (type, id, version, user_id, title, price, currency, status, order_id, show_id, area_id, area_name, row_name, seat,
-                           rank, accessible, traceparent)
+                           rank, accessible, date, venue, city, traceparent)
 select case status when 'cancelled' then 'TicketCancelled' else 'TicketUpdated' end,
        id, version, user_id, title, price, currency, status, order_id, show_id, area_id, area_name, row_name, seat,
-       rank, accessible, traceparent
+       rank, accessible, to_char(date, 'YYYY-MM-DD'), venue, city, traceparent
   from changed order by id

@@ -21,9 +21,11 @@
     // --- the reader's locale ---
 
     const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+    const days = new Intl.DateTimeFormat(undefined, { weekday: "short", year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
 
     // A show's time is by the clocks at its place.
     function localTime(time) {
+        if (/^\d+-\d+-\d+$/.test(time.dateTime)) return days.format(new Date(time.dateTime)); // which is UTC's
         if (!time.dataset.zone) return times.format(new Date(time.dateTime));
         try {
             const shape = { weekday: "short", year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
