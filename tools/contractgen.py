@@ -15,12 +15,12 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
     "letters": "auth",
-    "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "sales-by-minute": "sales",
+    "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "load": "orders", "sales-by-minute": "sales",
     "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
 IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": [],
-            "demand": ["id"], "letters": ["id"]}
-TOLD = ("demand",)  # what processes count or measure, and say once a second
+            "demand": ["id"], "load": ["instance", "occurredAt"], "letters": ["id"]}
+TOLD = ("demand", "load")  # what processes count or measure, and say once a second
 STATES = ("tickets-state", "orders-state", "shows-state")
 FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything
 TYPES = {"string": "string", "long": "integer", "int": "integer", "boolean": "boolean", "double": "number"}

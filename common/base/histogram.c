@@ -20,6 +20,26 @@ void histogram_merge(struct histogram *into, const struct histogram *h) {
     into->sum_us += atomic_load_explicit(&h->sum_us, memory_order_relaxed);
 }
 
+static int64_t came(const struct histogram *before, const struct histogram *now, int i) {
+    return atomic_load_explicit(&now->buckets[i], memory_order_relaxed) -
+           atomic_load_explicit(&before->buckets[i], memory_order_relaxed);
+}
+
+int64_t histogram_quantile_us(const struct histogram *before, const struct histogram *now, double q) {
+    int64_t total = 0, below = 0;
+    for (int i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        total += came(before, now, i);
+    if (total == 0) return 0;
+    double rank = q * (double)total;
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        int64_t n = came(before, now, i), from_us = i == 0 ? 0 : bounds_us[i - 1];
+        if (n > 0 && (double)(below + n) >= rank)
+            return from_us + (int64_t)((double)(bounds_us[i] - from_us) * (rank - (double)below) / (double)n);
+        below += n;
+    }
+    return bounds_us[HISTOGRAM_BUCKETS - 1];
+}
+
 void histogram_write(struct buf *out, const struct histogram *h, const char *name, const char *labels) {
     const char *comma = *labels == '\0' ? "" : ",";
     const char *open = *labels == '\0' ? "" : "{", *close = *labels == '\0' ? "" : "}";

@@ -12,6 +12,7 @@
 #include "body.h"
 #include "buf.h"
 #include "db.h"
+#include "histogram.h"
 #include "json.h"
 #include "session.h"
 #include "sql.h"
@@ -22,6 +23,7 @@ typedef void req_handler(struct req *rq);
 enum route_flags {
     ROUTE_SESSION = 1,    /* 401 unless signed in; checked first of all */
     ROUTE_LARGE_BODY = 2, /* takes http_options.large_body bytes, all others 64 KiB */
+    ROUTE_MEASURED = 4,   /* counts in http_measure */
     ROUTE_VERIFIED = 8,   /* with ROUTE_SESSION: 403 to whose e-mail address is not verified */
 };
 
@@ -155,6 +157,16 @@ int req_thread(const struct req *rq); /* which of them a request is on, from 0 *
 /* From any thread, as long as req_resume may be called: runs then(arg) on that thread of http's, in the order
  * of these calls and those of req_resume. */
 void http_tell(struct http *http, int thread, void (*then)(void *arg), void *arg);
+
+/* What has been answered since the start: of all requests, and of those of ROUTE_MEASURED with 2xx and with
+ * 5xx; how long those with 2xx took; and how many requests are not answered yet. From any thread, without a
+ * lock: the threads go on counting meanwhile. */
+struct http_measure {
+    int64_t answered, good, failed;
+    struct histogram took;
+    int waiting;
+};
+void http_measure(const struct http *http, struct http_measure *out);
 
 /* From any thread, as http_tell: these sessions have ended, and whoever comes with one is signed in no more.
  */

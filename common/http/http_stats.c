@@ -16,7 +16,32 @@ void http_stats_note(struct http_thread *t, const struct answer *a) {
     struct route_stats *s = &t->stats[index_of(t->http, a->route)];
     histogram_observe_us(&s->duration, a->us);
     atomic_fetch_add_explicit(&s->answers[a->status / 100], 1, memory_order_relaxed);
+    if (a->route != NULL && (a->route->flags & ROUTE_MEASURED) != 0 && a->status / 100 == 2)
+        histogram_observe_us(&t->measured, a->us);
     if (log_enabled(LOG_INFO)) http_log_answer(&t->log, t->http->log_parts, index_of(t->http, a->route), a);
+}
+
+static int64_t count_of(const struct route_stats *s, int class) {
+    return atomic_load_explicit(&s->answers[class], memory_order_relaxed);
+}
+
+static void measure_thread(const struct http_thread *t, struct http_measure *out) {
+    for (int i = 0; i <= t->http->nroutes; i++) {
+        const struct route_stats *s = &t->stats[i];
+        for (int class = 1; class <= 5; class ++)
+            out->answered += count_of(s, class);
+        if (i == t->http->nroutes || (t->http->options.routes[i].flags & ROUTE_MEASURED) == 0) continue;
+        out->good += count_of(s, 2);
+        out->failed += count_of(s, 5);
+    }
+    histogram_merge(&out->took, &t->measured);
+    out->waiting += atomic_load_explicit(&t->in_flight, memory_order_relaxed);
+}
+
+void http_measure(const struct http *http, struct http_measure *out) {
+    *out = (struct http_measure){0};
+    for (int i = 0; i < http->nthreads; i++)
+        measure_thread(&http->threads[i], out);
 }
 
 static void labels_of(const struct http *http, int index, char *out, size_t size) {
@@ -36,7 +61,7 @@ static void write_requests(struct buf *out, const struct http *http) {
         for (int class = 2; class <= 5; class ++) {
             int64_t n = 0;
             for (int t = 0; t < http->nthreads; t++)
-                n += atomic_load_explicit(&http->threads[t].stats[i].answers[class], memory_order_relaxed);
+                n += count_of(&http->threads[t].stats[i], class);
             buf_printf(out, REQUESTS "{%s,status=\"%dxx\"} %lld\n", labels, class, (long long)n);
         }
     }

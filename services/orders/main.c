@@ -30,8 +30,14 @@ static enum status start(const struct settings *settings, void **state, struct s
     *state = &orders;
     orders.threads = (int)settings->threads;
     orders.demand = demand_new("orders", orders.threads + 1);
+    orders.load.instance = uuid_v7();
     orders.admissions = admission_keys_open(key_files, w);
     return orders.admissions == NULL ? ST_INVALID : ST_OK;
+}
+
+static void serving(void *state, struct http *http) {
+    (void)state;
+    orders.http = http;
 }
 
 static void stop(void *state) {
@@ -61,6 +67,7 @@ static void tell_demand(struct teller *t, void *state) {
 
 static const struct tell orders_tells[] = {
     {&topic_demand, tell_demand},
+    {&topic_load, load_tell},
     {0},
 };
 
@@ -83,6 +90,7 @@ int main(int argc, char **argv) {
                             .reactions = orders_reactions,
                             .gather_ms = 20,
                             .start = start,
+                            .serving = serving,
                             .stop = stop,
                         });
 }

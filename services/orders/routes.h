@@ -1,7 +1,7 @@
 /* routes: the HTTP side of orders, as a table. */
 #pragma once
 
-#include "http.h"
+#include "load.h"
 
 struct admission_keys;
 struct demand;
@@ -11,6 +11,8 @@ struct orders {
     struct admission_keys *admissions;
     struct demand *demand; /* a slot for each HTTP thread, and behind these one for the publisher's */
     int threads;
+    struct http *http; /* from when it serves */
+    struct load load;  /* the teller's */
 };
 
 extern const struct route orders_routes[];

@@ -10,7 +10,8 @@ enum {
 
 static const struct uuid nobody;
 
-struct control_settings lead_settings = {.between_ms = 250};
+struct control_settings lead_settings = {.rate = 1, .between_ms = 250};
+struct rate_settings lead_rate_settings;
 
 static void put_hex(const uint8_t bytes[SEED_BYTES], char digits[2 * SEED_BYTES], bool *has,
                     struct str *out) {
@@ -120,6 +121,13 @@ static bool is_ours(const struct lead *l, struct round *round, int64_t patience_
     return true;
 }
 
+/* Somebody waits for whom a place is left. */
+static bool is_served(const struct round *round, int64_t now_us) {
+    const struct room *r = &round->room;
+    return room_is_there(r) && r->open && !r->sold_out && room_people(r) > room_serving(r) &&
+           (round->left < 0 || room_fitting(r, 1, round->left - room_expected(r, now_us)) > 0);
+}
+
 static void look_at(struct lead *l, struct queue *q, struct round *round, const struct phase *phase,
                     int64_t now_us) {
     int64_t mono_us = clock_mono_us();
@@ -128,6 +136,7 @@ static void look_at(struct lead *l, struct queue *q, struct round *round, const 
         waitlist_pass(&round->room, now_us);
     }
     round->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
+    l->served += is_served(round, now_us);
     struct control due = control_due(&round->room, phase, round->left, &lead_settings, now_us);
     if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !round->room.seed_known)) {
         round->due = CONTROL_NOTHING;
@@ -157,11 +166,22 @@ static void look_at_queue(struct lead *l, struct queue *q, int64_t now_us) {
         look_at(l, q, &q->next, phases_after(&q->phases, phase), now_us);
 }
 
+/* At least one a second comes in from each queue. */
+static void share_rate(struct lead *l, int64_t mono_us) {
+    int64_t fell_us = l->rate.fell_us;
+    rate_look(&l->rate, &lead_rate_settings, mono_us);
+    metric_add(M_RATE_FALLS, l->rate.fell_us != fell_us);
+    int64_t each = (int64_t)l->rate.people / (l->served > 1 ? l->served : 1);
+    lead_settings.rate = each > 1 ? each : 1;
+    l->served = 0;
+}
+
 void lead_look(struct lead *l) {
     int64_t now_us = clock_wall_us(), mono_us = clock_mono_us();
     if (mono_us - l->looked_us < LEAD_LOOK_MS * INT64_C(1000)) return;
     l->looked_us = mono_us;
     l->watches = false;
+    share_rate(l, mono_us);
     queues_settle(l->queues);
     uint32_t at = 0;
     for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;)
@@ -173,9 +193,7 @@ static int64_t overdue_us(const struct round *round, int64_t now_us) {
     const struct room *r = &round->room;
     if (!r->open) return now_us > r->opens_us ? now_us - r->opens_us : 0;
     if (r->sold_out) return round->due == CONTROL_OFFER ? clock_mono_us() - round->due_us : 0;
-    bool waits = room_people(r) > room_serving(r);
-    bool left = round->left < 0 || room_fitting(r, 1, round->left - room_expected(r, now_us)) > 0;
-    return waits && left ? now_us - room_served_us(r) : 0;
+    return is_served(round, now_us) ? now_us - room_served_us(r) : 0;
 }
 
 struct measured {
@@ -219,6 +237,10 @@ void lead_measure(const struct lead *l) {
     metric_set(M_QUEUE_OFFERED, m.offered);
     metric_set(M_QUEUE_TAKEN, m.taken);
     metric_set(M_QUEUE_LAPSED, m.lapsed);
+    metric_set(M_RATE, (int64_t)l->rate.people);
+    metric_set(M_RATE_TOP, rate_top(&lead_rate_settings));
+    metric_set(M_RATE_LIMIT, rate_limited_by(&l->rate, &lead_rate_settings));
+    metric_set(M_ORDERS_HEARD, l->rate.count);
 }
 
 /* --- whose turn came, and who missed it --- */

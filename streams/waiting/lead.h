@@ -5,6 +5,7 @@
 #include "demand.h"
 #include "journal.h"
 #include "queues.h"
+#include "rate.h"
 
 enum { LEAD_LOOK_MS = 50 }; /* between looks at what is due */
 
@@ -13,12 +14,16 @@ struct lead {
     const struct stock *stock;
     struct journal *journal;
     struct uuid writer; /* we */
+    struct rate rate;   /* of all queues together */
+    int served;         /* queues in which somebody waits who may come in; they share the rate */
     int64_t looked_us;
     struct demand_slot demand;
     bool watches; /* there are queues, or phases that will have one: to be looked at often */
 };
 
-extern struct control_settings lead_settings; /* the process's */
+/* The process's. The rate of the first is made of the others: what each queue has of it now. */
+extern struct control_settings lead_settings;
+extern struct rate_settings lead_rate_settings;
 
 void lead_look(struct lead *l); /* only when all topics were read to their ends */
 void lead_measure(const struct lead *l);

@@ -24,9 +24,9 @@ enum {
     LEAVE_MS = 2000,
 };
 
-enum topics { WAITING, SHOWS, STOCK, ORDERS, TOPICS };
-static const char *const topics[] = {
-    [WAITING] = "waiting", [SHOWS] = "shows", [STOCK] = "stock", [ORDERS] = "orders", [TOPICS] = NULL};
+enum topics { WAITING, SHOWS, STOCK, ORDERS, LOAD, TOPICS };
+static const char *const topics[] = {[WAITING] = "waiting", [SHOWS] = "shows", [STOCK] = "stock",
+                                     [ORDERS] = "orders",   [LOAD] = "load",   [TOPICS] = NULL};
 
 /* How far a topic has been read, by partition. */
 struct cursors {
@@ -77,10 +77,10 @@ static void forget_all(struct waiting *x) {
 static void start_over_if_gone(struct waiting *x, struct group_partition *p, int count) {
     bool gone = false;
     for (int i = 0; i < count; i++) {
-        if (p[i].gone)
+        if (p[i].gone && p[i].topic != LOAD)
             log_warn("waiting", "%s/%d does not have the record to go on from: all is read again",
                      topics[p[i].topic], p[i].partition);
-        gone = gone || p[i].gone;
+        gone = gone || (p[i].gone && p[i].topic != LOAD);
         p[i].gone = false;
     }
     if (gone) forget_all(x);
@@ -98,6 +98,7 @@ static enum status place(void *waiting, struct why *w) {
     for (int i = 0; st == ST_OK && i < count; i++) {
         int64_t *next = cursor(x, p[i].topic, p[i].partition);
         if (*next < 0) *next = from[i];
+        if (p[i].topic == LOAD) *next = ends[i]; /* what was said before is no news */
         p[i].next = *next;
     }
     free(from);
@@ -169,6 +170,7 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
         struct show_event show;
         struct stock_event stock;
         struct order_event order;
+        struct load_event load;
     } e;
     enum status st = wire_decode(x->decoders[p->topic], m->payload, m->len, &e, w);
     if (st != ST_OK) return st;
@@ -178,6 +180,8 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
         queues_show(&x->queues, &e.show);
     else if (p->topic == STOCK)
         stock_area(&x->stock, &e.stock.id, &e.stock.show_id, e.stock.places, e.stock.accessible);
+    else if (p->topic == LOAD)
+        rate_hear(&x->lead.rate, &lead_rate_settings, &e.load, clock_mono_us());
     else
         take_order(x, &e.order);
     return ST_OK;
@@ -382,6 +386,7 @@ static void waiting_close(void *waiting) {
     answer_all(x);
     journal_free(x->journal);
     forget_all(x);
+    rate_free(&x->lead.rate);
     free(x->ends);
     for (int i = 0; i < TOPICS; i++)
         wire_decoder_free(x->decoders[i]);
@@ -411,8 +416,11 @@ static enum status init_thread(struct waiting *x, const struct stream_options *o
 
 struct waiting *waiting_new(const struct admission_keys *seeds, const struct demand_slot *demand,
                             const struct stream_options *options, struct why *w) {
-    static const struct topic *const read[] = {
-        [WAITING] = &topic_waiting, [SHOWS] = &topic_shows, [STOCK] = &topic_stock, [ORDERS] = &topic_orders};
+    static const struct topic *const read[] = {[WAITING] = &topic_waiting,
+                                               [SHOWS] = &topic_shows,
+                                               [STOCK] = &topic_stock,
+                                               [ORDERS] = &topic_orders,
+                                               [LOAD] = &topic_load};
     struct waiting *x = mem_alloc(sizeof *x);
     x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .demand = *demand, .writer = uuid_v7()};
     x->queues.keys = seeds;
@@ -428,9 +436,9 @@ struct waiting *waiting_new(const struct admission_keys *seeds, const struct dem
     }
     x->lead.journal = x->journal;
     inbox_init(&x->asked, wake, x);
-    for (int i = 0; i < TOPICS; i++) /* stock and orders are a hint, for which no queue waits */
+    for (int i = 0; i < TOPICS; i++) /* stock, orders and load are hints, for which no queue waits */
         x->decoders[i] = wire_decoder_new(x->thread.registry, read[i]->type,
-                                          i == STOCK || i == ORDERS ? 0 : options->unreadable_wait_ms);
+                                          i == WAITING || i == SHOWS ? options->unreadable_wait_ms : 0);
     metrics_register(waiting_metrics);
     metrics_register(group_metrics);
     return x;

@@ -1,6 +1,6 @@
 /* waiting: the thread that has the queues of all shows. It reads the topics `waiting`, `shows`, `stock` and
- * `orders` whole, writes to `waiting`, and answers what the HTTP threads ask. No database: all state comes
- * from the topics, and each replica has all of it.
+ * `orders` whole and `load` from now on, writes to `waiting`, and answers what the HTTP threads ask. No
+ * database: all state comes from the topics, and each replica has all of it.
  *
  * What is due in a queue is written by whoever wrote there last. A replica that sees it due for some time and
  * not written does so itself (control.h says why that does no harm). Before all topics were read to

@@ -18,6 +18,14 @@
     X(M_QUEUE_LAPSED, GAUGE, "onsale_waiting_offers_lapsed",                                                 \
       "Of these, offers that were not taken in time: the places went on to others")                          \
     X(M_QUEUE_LEADS, GAUGE, "onsale_waiting_leads", "Queues that this replica wrote for last")               \
+    X(M_RATE, GAUGE, "onsale_waiting_rate", "People a second who may come in, from all queues together")     \
+    X(M_RATE_TOP, GAUGE, "onsale_waiting_rate_top", "The most that ADMIT_RATE and STRIPE_RATE let come in")  \
+    X(M_RATE_LIMIT, GAUGE, "onsale_waiting_rate_limit",                                                      \
+      "What holds the rate: 0 ADMIT_RATE, 1 STRIPE_RATE, 2 what orders can bear, 3 orders is not heard")     \
+    X(M_RATE_FALLS, COUNTER, "onsale_waiting_rate_falls_total",                                              \
+      "Times that the rate fell because orders had more to do than it can bear")                             \
+    X(M_ORDERS_HEARD, GAUGE, "onsale_waiting_orders_heard",                                                  \
+      "Processes of orders that say how loaded they are")                                                    \
     X(M_WAITING_READ, COUNTER, "onsale_waiting_records_total", "Records read, of all topics")                \
     X(M_WAITING_UNREADABLE, COUNTER, "onsale_waiting_undecodable_total",                                     \
       "Records passed over because they could not be decoded")                                               \

@@ -47,7 +47,7 @@ def use(stack):
 def is_empty(stack):
     described = kafka(stack).list_topics(timeout=20)
     assert set(TOPICS) <= described.topics.keys() and "left" not in described.topics
-    quiet = TOPICS.keys() - {"watermarks"}  # of nothing, too
+    quiet = TOPICS.keys() - {"watermarks", "load"}  # of nothing, too
     assert {name: found for name in quiet if (found := stack.topic(name).records())} == {}, "ends count those of transactions, too"
     assert stack.sql("tickets", "select count(*) from ticket_events") == [(0,)]
     with psycopg.connect(stack.env["POSTGRES_URL"], autocommit=True) as server:

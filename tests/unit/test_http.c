@@ -50,11 +50,21 @@ static void forget(struct req *rq) {
     (void)rq;
 }
 
+static void fail_or_not(struct req *rq) {
+    if (str_eq(req_path_text(rq, 0), STR("well"))) return req_reply(rq, 204);
+    req_retry_after(rq, 503, 1, "too much");
+}
+
 static const struct route routes[] = {
-    {"GET", "/hello", say_hello, 0},         {"GET", "/ids/{uuid}/{uuid}", say_ids, 0},
-    {"POST", "/size", say_size, 0},          {"GET", "/much", say_much, 0},
-    {"DELETE", "/nothing", say_nothing, 0},  {"GET", "/forget", forget, 0},
-    {"GET", "/.well-known/x", say_hello, 0}, {0},
+    {"GET", "/hello", say_hello, 0},
+    {"GET", "/ids/{uuid}/{uuid}", say_ids, 0},
+    {"POST", "/size", say_size, 0},
+    {"GET", "/much", say_much, 0},
+    {"DELETE", "/nothing", say_nothing, 0},
+    {"GET", "/forget", forget, 0},
+    {"GET", "/.well-known/x", say_hello, 0},
+    {"GET", "/measured/{text}", fail_or_not, ROUTE_MEASURED},
+    {0},
 };
 
 #define HELLO "{\"hello\":\"world\"}"
@@ -354,6 +364,23 @@ static void a_handler_that_forgets_is_found_out(void **state) {
     hx_expect_error(hx_get("/forget"), 500, "Internal error");
 }
 
+static void what_is_measured(void **state) {
+    (void)state;
+    struct http_measure before, now;
+    static const struct histogram none;
+    http_measure(hx, &before);
+    hx_get("/hello");
+    hx_get("/there-is-none");
+    hx_get("/measured/well");
+    hx_get("/measured/well");
+    hx_get("/measured/badly");
+    hx_until((http_measure(hx, &now), now.answered - before.answered == 5 && now.waiting == 0));
+    assert_int_equal(now.good - before.good, 2);
+    assert_int_equal(now.failed - before.failed, 1);
+    assert_int_equal(histogram_quantile_us(&none, &before.took, 1), 0);
+    assert_true(histogram_quantile_us(&none, &now.took, 1) > 0);
+}
+
 static int set_up(void **state) {
     (void)state;
     hx_start((struct http_options){.routes = routes, .threads = 2});
@@ -384,6 +411,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_http_is_refused),
         cmocka_unit_test(http_1_0),
         cmocka_unit_test(a_handler_that_forgets_is_found_out),
+        cmocka_unit_test(what_is_measured),
     };
     if (getenv("ONLY")) cmocka_set_test_filter(getenv("ONLY"));
     return cmocka_run_group_tests(tests, set_up, tear_down);

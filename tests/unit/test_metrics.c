@@ -134,6 +134,25 @@ static void labelled_histograms_merge(void **state) {
     buf_free(&out);
 }
 
+/* Of what came between two looks, evenly within a bucket. */
+static void quantiles_are_of_what_came_since(void **state) {
+    (void)state;
+    struct histogram before = {0}, now = {0};
+    assert_int_equal(histogram_quantile_us(&before, &now, 0.99), 0);
+    for (int i = 0; i < 100; i++)
+        histogram_observe_us(&now, 70);
+    assert_int_equal(histogram_quantile_us(&before, &now, 0.5), 50);
+    histogram_merge(&before, &now);
+    assert_int_equal(histogram_quantile_us(&before, &now, 0.5), 0);
+    for (int i = 0; i < 98; i++)
+        histogram_observe_us(&now, 1500);
+    histogram_observe_us(&now, 300 * 1000);
+    histogram_observe_us(&now, 60 * 1000000);
+    assert_int_equal(histogram_quantile_us(&before, &now, 0.5), 1000 + 1000 * 50 / 98);
+    assert_int_equal(histogram_quantile_us(&before, &now, 0.99), 500 * 1000);
+    assert_int_equal(histogram_quantile_us(&before, &now, 1), 10 * 1000000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_lose_nothing),
@@ -142,6 +161,7 @@ int main(void) {
         cmocka_unit_test(registered_twice_is_written_once),
         cmocka_unit_test(sources_come_and_go),
         cmocka_unit_test(labelled_histograms_merge),
+        cmocka_unit_test(quantiles_are_of_what_came_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

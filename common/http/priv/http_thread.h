@@ -77,6 +77,7 @@ struct http_thread {
     int nspare;
     struct buf log;
     struct route_stats *stats;
+    struct histogram measured; /* of ROUTE_MEASURED with 2xx */
     bool drained;
     _Atomic bool db_ready, ending;
     _Atomic int64_t drain_until_us; /* 0: not draining. Monotonic. */

@@ -113,6 +113,7 @@ imagePullSecrets:
 {{- $env = merge $env (dict "SMTP_URL" $letters.smtp "MAIL_FROM" $letters.from "PUBLIC_URL" $site) -}}
 {{- end -}}
 {{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (printf "http://%s-orders:8080" $release) -}}{{- end -}}
+{{- if has "paymentsPace" $c.needs -}}{{- $_ := set $env "STRIPE_RATE" (dig "payments" "settings" "STRIPE_RATE" 0 $root.Values.components) -}}{{- end -}}
 {{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
 {{- if has "instance" $c.needs }}
 - name: INSTANCE_ID

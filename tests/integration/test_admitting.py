@@ -1,0 +1,97 @@
+"""How many people a second come in from the queues follows what orders can bear: fewer when it has too much to do, or says nothing."""
+import contextlib
+import time
+import uuid
+
+import psycopg
+import pytest
+
+from background import Background
+from support import Replica, missing_id, wait_until
+from test_waiting import Queue, Watch
+
+BY_ORDERS, BY_SILENCE = 2, 3
+MOST, LOW = 100, 10
+
+
+class Process(Background):
+    """Says on the topic `load` that it is a process of orders."""
+
+    def __init__(self, stack, **how):
+        super().__init__()
+        self.topic, self.instance, self.how = stack.topic("load"), str(uuid.uuid4()), how
+
+    def go(self, _):
+        while not self.stopping.wait(0.2):
+            self.topic.produce({"type": "LoadMeasured", "instance": self.instance, "service": "orders", "occurredAt": time.time_ns() // 1_000_000,
+                                "periodMs": 200, "waiting": 0, "answered": 20, "placed": 20, "refused": 0, "p99Us": 5000} | self.how, key="instance")
+
+
+def rate(stack, name="rate"):
+    return stack.metric("waiting", f"onsale_waiting_{name}")
+
+
+@pytest.fixture(autouse=True)
+def well(stack):
+    """Each begins at half of the most at least: what went before is over."""
+    assert rate(stack, "rate_top") == MOST
+    wait_until(lambda: rate(stack) >= MOST / 2, "orders bears that")
+
+
+def test_orders_says_what_it_does(stack, seller, buyer):
+    tickets, topic = [seller.list_ticket() for _ in range(3)], stack.topic("load")
+    since = topic.ends()
+    for ticket in tickets:
+        buyer.place(ticket)
+    placed = wait_until(lambda: (found := [e for e in topic.events(since) if e["placed"]]) and sum(e["placed"] for e in found) >= 3 and found, "it says so")
+    assert sum(e["placed"] for e in placed) == 3 and all(e["p99Us"] > 0 and e["answered"] >= e["placed"] for e in placed)
+    idle = wait_until(lambda: [e for e in topic.events(since) if not e["answered"]], "it also says that it does nothing")[-1]
+    assert (idle["service"], idle["placed"], idle["refused"], idle["p99Us"]) == ("orders", 0, 0, None) and idle["periodMs"] > 0
+    assert str(idle["instance"]) == idle.key == placed[0].key
+
+
+def test_the_rate_follows_what_a_process_bears(stack, seller, people):
+    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+    falls = rate(stack, "rate_falls_total")
+    with Watch(queue, stack.url), Process(stack, p99Us=900_000) as process:
+        low = wait_until(lambda: (r := rate(stack)) <= MOST / 8 and r, "it falls, again and again")
+        assert rate(stack, "rate_limit") == BY_ORDERS and rate(stack, "rate_falls_total") > falls
+        for who in joined:
+            queue.join(who)
+        wait_until(lambda: queue.numbers()["serving"] == 5, "people come in all the same")
+        process.how = {}
+        wait_until(lambda: rate(stack) >= 2 * low, "it grows")
+        assert rate(stack, "orders_heard") == 2
+    wait_until(lambda: rate(stack, "orders_heard") == 1, "who says nothing any more is forgotten")
+
+
+def test_a_database_that_stands(stack, people):
+    """Requests for orders wait, and are refused at last."""
+    class Buyers(Background):
+        def go(self, _):
+            who = next(people)
+            while not self.stopping.wait(0.1):
+                who.post("/api/orders", json={"ticketId": missing_id()})
+    falls = rate(stack, "rate_falls_total")
+    with Buyers(4) as buyers:
+        with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as database:
+            database.execute("lock table orders in access exclusive mode")
+            wait_until(lambda: rate(stack, "rate_falls_total") >= falls + 2, "it falls, and again")
+            fallen = wait_until(lambda: (r := rate(stack)) <= MOST * 9 / 16 and r, "that is measured")
+            assert rate(stack, "rate_limit") == BY_ORDERS
+        buyers.stop()
+    wait_until(lambda: rate(stack) > fallen, "it grows again")
+
+
+def test_when_nobody_is_heard_few_come_in(stack):
+    """Also by a replica that has just started."""
+    with contextlib.ExitStack() as closing:
+        stack.supervisor("stop", "orders")
+        closing.callback(stack.wait_ready, "orders")
+        closing.callback(stack.supervisor, "start", "orders")
+        wait_until(lambda: rate(stack) == LOW and rate(stack, "rate_limit") == BY_SILENCE, "it falls to what is always let in")
+        other = closing.enter_context(Replica(stack, "waiting"))
+        other.wait_ready()
+        wait_until(lambda: other.metric("onsale_waiting_rate") == LOW, "it has decided")
+        assert other.metric("onsale_waiting_rate_limit") == BY_SILENCE and other.metric("onsale_waiting_orders_heard") == 0
+    wait_until(lambda: rate(stack) > LOW, "orders is heard again")
