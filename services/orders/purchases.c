@@ -6,6 +6,7 @@
 #include "admission.h"
 #include "answers.h"
 #include "clock.h"
+#include "origins.h"
 #include "presale_routes.h"
 #include "prices.h"
 #include "queries.h"
@@ -200,7 +201,8 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         purchases_fail_limit(rq);
     } else if (str_eq(verdict, STR("code required"))) {
         on_code_required(rq, verdict);
-    } else if (!refusals_answer_show(rq, verdict) && !prices_refuse(rq, verdict, b->wanted.tickets)) {
+    } else if (!refusals_answer_show(rq, verdict) && !origins_refuse(rq, verdict) &&
+               !prices_refuse(rq, verdict, b->wanted.tickets)) {
         fail_refused(rq, verdict);
     }
 }
@@ -237,6 +239,7 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
     put_int(item, service->max_holds);
     struct uuid show;
     put_optional_uuid(item, is_admitted(rq, p->admission, &show), &show);
+    origins_put(rq, item);
 }
 
 static void ask_purchase(struct req *rq) {

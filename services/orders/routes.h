@@ -7,6 +7,7 @@ struct admission_keys;
 
 struct orders {
     int64_t hold_seconds, grace_seconds, max_holds;
+    int64_t lapse_wait_ms, network_most; /* 0: nobody waits; any number */
     struct admission_keys *admissions;
 };
 
