@@ -79,6 +79,9 @@ void http_free(struct http *http); /* ends the threads; req_resume must not be c
  */
 const struct identity *req_user(struct req *rq);
 bool req_get_token(const struct req *rq, struct str *out); /* that this session came with, good or not */
+/* Who was signed in by the token that came with it, though that session may be over: so this is from a device
+ * of his. */
+bool req_was(struct req *rq, struct identity *out);
 struct uuid req_path_uuid(const struct req *rq, int index);
 struct str req_path_text(
     struct req *rq, int index); /* of {text} segments, in the request's arena; only while the handler runs */

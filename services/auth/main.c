@@ -13,6 +13,10 @@ static const struct config_var auth_config[] = {
      "PEM files of RSA keys, separated by commas: the first signs sessions, all are accepted", 0, 0},
     {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
      "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
+    {"SIGNIN_FAILURES", CONFIG_INT, &auth.failed_a_day, "10",
+     "Wrong passwords of an account in a day, each further one of which makes the next try wait longer; ten times "
+     "as many of an address; 0: any number",
+     0, 100000},
     {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
      "Sign-ups that may be tried in a minute, by address and by e-mail; 0: any number", 0, 1000000},
     {"HASH_THREADS", CONFIG_INT, &hash_threads, "2",

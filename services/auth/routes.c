@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "fields.h"
+#include "passwords.h"
 #include "queries.h"
 
 /* What a request needs beyond its callback. */
@@ -13,6 +14,9 @@ struct auth_request {
     struct credentials in; /* PATCH: the new ones, empty where they stay */
     struct str key;        /* Idempotency-Key */
     struct str address;    /* who sends it: the client may leave before the answer */
+    struct str account;    /* whose password is tried */
+    struct uuid device;    /* where it is tried: somebody was signed in there; zeros: not known */
+    bool device_known;     /* and that was whose password is tried */
     bool ended;            /* PATCH: the session ended, and the topic has not told it here yet */
     struct hash_job job;
 };
@@ -51,12 +55,29 @@ static void fail_in_use(struct req *rq) {
 
 /* --- the steps that they share --- */
 
-enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS };
+enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS, KNOWN };
+
+static struct str copy_text(struct req *rq, const struct rows *rows, enum column column) {
+    return arena_str(req_arena(rq), row_text(rows, 0, column));
+}
+
+/* By the token of a session, which may be over: its id, whose it was, and the version of his sessions then.
+ */
+static void put_device(struct req *rq, struct auth_request *a, struct sql_params *item) {
+    static const struct uuid none;
+    struct identity was;
+    bool given = req_was(rq, &was);
+    if (given) a->device = uuid_eq(&was.session, &none) ? was.user : was.session;
+    put_optional_uuid(item, given, &a->device);
+    put_optional_uuid(item, given, &was.user);
+    put_int(item, given && was.version > 0 ? was.version : 1);
+}
 
 /* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
 static void ask_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user,
                         req_done *done) {
-    const struct auth_request *a = req_state(rq);
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = req_state(rq);
     struct sql_params *item = req_exec(rq, &sql_attempt, done);
     if (item == NULL) return;
     put_text(item, what);
@@ -70,11 +91,16 @@ static void ask_attempt(struct req *rq, struct str what, int64_t most, const str
         put_uuid(item, user);
     }
     put_optional_text(item, a->key);
+    put_device(rq, a, item);
+    put_int(item, auth->failed_a_day);
 }
 
 /* False: too many, answered. Costs no hash. */
 static bool let_through(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
     int wait = (int)row_int(rows, 0, WAIT);
+    a->device_known = row_bool(rows, 0, KNOWN);
+    a->account = row_null(rows, 0, EMAIL) ? a->in.email : copy_text(rq, rows, EMAIL);
     if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
     return wait == 0;
 }
@@ -83,20 +109,22 @@ static void give(struct req *rq, void (*then)(struct req *rq, void *job)) {
     const struct auth *auth = req_service(rq);
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
     job->session_s = auth->session_ms / 1000;
+    job->known_device = ((struct auth_request *)req_state(rq))->device_known;
     if (hasher_give(auth->hasher, job, rq, then) != ST_OK)
         req_retry_after(rq, 503, hasher_patience(auth->hasher), "Too many people are signing in, try again");
 }
 
-static struct str copy_text(struct req *rq, const struct rows *rows, enum column column) {
-    return arena_str(req_arena(rq), row_text(rows, 0, column));
+static void try_password(struct req *rq, struct hash_job *job, struct str typed) {
+    job->check = true;
+    job->password = passwords_normal(req_arena(rq), typed);
+    if (!str_eq(job->password, typed)) job->as_typed = typed;
 }
 
 /* Has the password checked that the user of the row has, and a session signed for him. */
 static void check_password(struct req *rq, const struct rows *rows, struct str password,
                            void (*then)(struct req *rq, void *job)) {
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
-    job->check = true;
-    job->password = password;
+    try_password(rq, job, password);
     if (!row_null(rows, 0, ID)) {
         job->known = copy_text(rq, rows, HASH);
         job->session.user = row_uuid(rows, 0, ID);
@@ -104,6 +132,22 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
         job->session.version = (int32_t)row_int(rows, 0, SESSIONS);
     }
     give(rq, then);
+}
+
+/* Counts a wrong password, then goes on. */
+static void note_failure(struct req *rq, req_done *then) {
+    const struct auth *auth = req_service(rq);
+    const struct auth_request *a = req_state(rq);
+    if (auth->failed_a_day == 0 || auth->signin_rate == 0) {
+        then(rq, NULL);
+        return;
+    }
+    struct sql_params *item = req_exec(rq, &sql_note_failure, then);
+    if (item == NULL) return;
+    put_text(item, a->account);
+    put_text(item, a->address);
+    put_optional_uuid(item, a->device_known, &a->device);
+    put_int(item, auth->failed_a_day);
 }
 
 /* --- POST /api/users/signup --- */
@@ -189,10 +233,15 @@ static void on_rehashed(struct req *rq, const struct rows *rows) {
     reply_signed_in(rq, 200);
 }
 
+static void on_wrong(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    req_fail(rq, 400, NULL, "Invalid credentials");
+}
+
 static void on_checked(struct req *rq, void *done) {
     const struct hash_job *job = done;
     if (!job->right) {
-        req_fail(rq, 400, NULL, "Invalid credentials");
+        note_failure(rq, on_wrong);
     } else if (job->hash[0] == '\0') {
         reply_signed_in(rq, 200);
     } else {
@@ -287,6 +336,11 @@ static void fail_current(struct req *rq) {
     req_fail(rq, 400, "currentPassword", "is wrong");
 }
 
+static void on_wrong_current(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    fail_current(rq);
+}
+
 static void on_changed(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("done")))
@@ -301,7 +355,7 @@ static void on_change_allowed(struct req *rq, void *done) {
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
     if (!job->right) {
-        fail_current(rq);
+        note_failure(rq, on_wrong_current);
         return;
     }
     if (a->ended) {
@@ -327,7 +381,6 @@ static void on_me(struct req *rq, const struct rows *rows) {
     int32_t sessions = (int32_t)row_int(rows, 0, SESSIONS);
     a->ended = sessions > 1 && req_user(rq)->version < sessions;
     struct hash_job *job = &a->job;
-    job->check = true;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
     job->session.version = sessions + (job->fresh.n > 0);
@@ -346,7 +399,7 @@ static void change_me(struct req *rq) {
         return;
     }
     a->in = (struct credentials){change.email, change.password};
-    a->job.password = change.current_password;
+    try_password(rq, &a->job, change.current_password);
     ask_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }
 
