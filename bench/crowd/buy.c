@@ -21,7 +21,8 @@ struct buyer {
     struct person *who;
     uint32_t place;
     enum step step;
-    bool rests; /* found none, and tries again later */
+    bool rests;  /* found none, and tries again later */
+    bool waited; /* has done so, and keeps what he gets */
     int64_t due_us, since_us;
     char admission[ADMISSION_TEXT], purchase[UUID_TEXT + 1];
 };
@@ -144,12 +145,12 @@ static void on_purchase(struct buyer *b, const struct door_answer *a) {
     if (a->status == 201 && id.n == UUID_TEXT) {
         held += BUY_QUANTITY;
         memcpy(b->purchase, id.p, id.n);
-        if (b->place % FIFTH == 0) return go_on(b, GIVE_UP, &givers);
+        if (b->place % FIFTH == 0 && !b->waited) return go_on(b, GIVE_UP, &givers);
         return b->place % GREEDY == 1 ? go_on(b, AGAIN, &now) : go_on(b, PAY, &payers);
     }
     if (failed(a)) return put(&retries, b, b->since_us);
     if (a->status != 409) return leave(b);
-    b->rests = true;
+    b->rests = b->waited = true;
     active--;
     put(&sold_out, b, 0);
 }

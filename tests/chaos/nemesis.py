@@ -22,7 +22,7 @@ ARMS = 3  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
 HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
 REPLICATED = ("orders", "tickets", "payments", "waiting")
-OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales", "waiting")
+OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales", "state", "waiting")
 FAULTS = {
     "slow": {"latency_ms": 1500, "webhook_delay_ms": 1000},
     "wrong": {"error_before": 0.2, "error_after": 0.2, "error_kept": 0.1, "rate_limit": 0.1, "drop_before": 0.1, "drop_after": 0.1,
@@ -75,7 +75,7 @@ class Nemesis(Background):
         self.deeds = [
             (self.kill, [*OURS, *ground, "edge"], 8),
             (self.kill, ["orders", "tickets", "payments", "expiration", "waiting"], 6),
-            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", "waiting", CONNECT, *brokers, *databases], 3),
+            (self.pause, ["orders", "tickets", "payments", "expiration", "sales", "state", "waiting", CONNECT, *brokers, *databases], 3),
             (self.restart, [*OURS, CONNECT, *brokers, *databases], 3),
             (self.fault, list(FAULTS), 3),
             (self.come, REPLICATED, 2),

@@ -12,8 +12,8 @@ import stack as dev  # of dev/, as support has made it known
 from processes import kafkas
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-CLOCKED = ("auth", "tickets", "orders", "payments", "expiration", "sales", "waiting", "stripe-sandbox")
-READERS = ("tickets", "orders", "payments", "expiration", "sales", "waiting")  # those that are clients of Kafka
+CLOCKED = ("auth", "tickets", "orders", "payments", "expiration", "sales", "state", "waiting", "stripe-sandbox")
+READERS = ("tickets", "orders", "payments", "expiration", "sales", "state", "waiting")  # those that are clients of Kafka
 KEEPERS = ("auth", "tickets", "orders", "payments")
 
 

@@ -1,6 +1,6 @@
 """Sellers, buyers and payers: each a thread with dice of its own, who asks over HTTP, at the edge or at any instance of a service, and has
 each request and its answer written into the history. What is answered by 5xx or not at all may have happened or not."""
-import datetime
+import contextlib
 import random
 import threading
 import time
@@ -9,7 +9,8 @@ import uuid
 import requests
 from background import Background
 from history import OK, REFUSED, UNKNOWN, now_us
-from support import User, wait_until
+from hosting import CODES, RECENT, Host, Over, places
+from support import User
 
 SELLERS, BUYERS = 4, 20
 RIVALS = 6
@@ -18,12 +19,6 @@ PATIENCE = 15  # seconds until a request counts as not answered
 CARDS = ["pm_card_visa"] * 6 + ["tok_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired",
                                 "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"]
 SERVICES = {"/api/tickets": "tickets", "/api/shows": "tickets", "/api/orders": "orders", "/api/purchases": "orders", "/api/payments": "payments"}
-AREAS = [{"name": "Stalls", "price": 30, "rows": [{"name": row, "from": 1, "to": 10} for row in "ABC"]}, {"name": "Floor", "price": 20, "places": 30}]
-PER_USER = 6
-# The show is sold to fans first, then for a while to nobody, then to those who come in from its queue: (opens, closes) in seconds from when it is made.
-FANS, EVERYBODY = (-3600, 25), (30, 86_400)
-FANS_PER_USER, CODES, CODE_USES = 3, 3, 4
-SHOW = {"title": "A show", "venue": "A house", "city": "Basel", "startsAt": "2035-06-01T20:00:00Z", "timeZone": "Europe/Zurich", "perUser": PER_USER}
 
 
 class Doors:
@@ -76,9 +71,9 @@ class Person:
 
 
 class Seller(Person):
-    def __init__(self, *args):
+    def __init__(self, *args, host=False):
         super().__init__(*args)
-        self.own = []
+        self.own, self.host = [], Host(self) if host else None
 
     def act(self):
         if len(self.own) < ON_SALE // SELLERS or self.dice.random() < 0.25:
@@ -87,9 +82,16 @@ class Seller(Person):
             self.edit(self.dice.choice(self.own))
         else:
             self.withdraw(self.dice.choice(self.own))
-        if self.id == self.crowd.host and self.dice.random() < 0.2:
-            self.ask("edit show", "PUT", f"/api/shows/{self.crowd.show}", SHOW | {"title": f"A show {self.dice.randrange(1000)}"})
+        if self.host:
+            self.run_shows()
         self.rest(1.5)
+
+    def run_shows(self):
+        if self.host.is_due():
+            with contextlib.suppress(Over):
+                self.crowd.shows.append(self.host.make())
+        if self.dice.random() < 0.2:
+            self.host.edit(self.dice, self.dice.choice(self.crowd.shows))
 
     def list(self):
         what = {"title": f"Seat {self.dice.randrange(1000)}", "price": self.dice.randrange(1000, 9000) / 100}
@@ -169,12 +171,17 @@ class Buyer(Person):
             self.cancel({"ticket": ticket, "order": order["id"], "all": [[order["id"], ticket]]})
 
     def buy_places(self):
-        """Of the show. Always with a key, by which an answer that was lost is found again."""
-        body = {"showId": self.crowd.show, "quantity": self.dice.randint(1, 3), "together": self.dice.random() < 0.7}
-        body |= self.code() | self.admission()
+        """Of a show: the best, or those he has picked. Always with a key, by which an answer that was lost is found again."""
+        show, quantity = self.dice.choice(self.crowd.shows[-RECENT:]), self.dice.randint(1, 3)
+        if self.dice.random() < 0.3:
+            tickets, accessible = places(self.dice, show, quantity)
+            body = {"ticketIds": tickets, "accessible": accessible}
+        else:
+            body = {"showId": show.id, "quantity": quantity, "together": self.dice.random() < 0.7, "accessible": self.dice.random() < 0.1}
+        body |= self.code(show) | self.admission(show)
         headers = {"Idempotency-Key": f"{self.dice.getrandbits(128):x}"}
         for _ in range(self.dice.randint(2, 5)):
-            outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=body["quantity"])
+            outcome, purchase = self.ask("buy", "POST", "/api/purchases", body, headers, quantity=quantity, show=show.id)
             if outcome != UNKNOWN:
                 break
             self.rest(0.5)
@@ -182,17 +189,17 @@ class Buyer(Person):
             everything = [[o["id"], o["ticket"]["id"]] for o in purchase["orders"]]
             self.go_on({"ticket": everything[0][1], "order": purchase["id"], "all": everything})
 
-    def code(self):
+    def code(self, show):
         """Each has one of the codes, or none; there are not enough uses of them for all."""
         n = int(self.name.split()[1].rstrip(",")) % (CODES + 1)
-        return {"code": self.crowd.codes[n]} if n < CODES else {}
+        return {"code": show.codes[n]} if n < CODES else {}
 
-    def admission(self):
+    def admission(self, show):
         """His, when it is his turn; before that he joins."""
-        queue = f"/api/shows/{self.crowd.show}/queue"
-        outcome, place = self.ask("place", "GET", queue)
+        queue = f"/api/shows/{show.id}/queue"
+        outcome, place = self.ask("place", "GET", queue, show=show.id)
         if outcome == REFUSED:
-            self.ask("join", "POST", queue)
+            self.ask("join", "POST", queue, show=show.id)
         return {"admission": place["admission"]} if outcome == OK and "admission" in place else {}
 
     def key(self, ticket):
@@ -261,25 +268,8 @@ class Crowd(Background):
         self.doors, self.bank = Doors(stack), stack.env["STRIPE_SANDBOX_URL"]
         self.market, self.lock = [], threading.Lock()
         self.tokens = stack.tokens(SELLERS + BUYERS)
-        self.show = self.make_show()
-
-    def make_show(self):
-        """Before anything is disturbed."""
-        seller = User(self.stack.url, self.tokens[0])
-        self.host = seller.id
-        show = seller.post("/api/shows", json=SHOW).json()["id"]
-        for area in AREAS:
-            assert seller.post(f"/api/shows/{show}/areas", json=area).status_code == 202
-        made = wait_until(lambda: (a := seller.post(f"/api/shows/{show}/codes", json={"count": CODES, "uses": CODE_USES})).ok and a.json(),
-                          "orders knows the show")
-        self.codes = made["codes"]
-        now = datetime.datetime.now(datetime.UTC)
-        phases = [{"name": name, "opensAt": (now + datetime.timedelta(seconds=opens)).isoformat(),
-                   "closesAt": (now + datetime.timedelta(seconds=closes)).isoformat(), "perUser": most, "codes": name == "Fans", "queue": name != "Fans"}
-                  for name, (opens, closes), most in (("Fans", FANS, FANS_PER_USER), ("Everybody", EVERYBODY, PER_USER))]
-        assert seller.put(f"/api/shows/{show}/phases", json={"phases": phases}).status_code == 200
-        wait_until(lambda: seller.post(f"/api/shows/{show}/announce").status_code == 200, "the show is announced")
-        return show
+        self.host = self.person(0)
+        self.shows = [self.host.host.make()]  # before anything is disturbed
 
     def offer(self, ticket):
         with self.lock:
@@ -289,8 +279,13 @@ class Crowd(Background):
         with self.lock:
             return dice.choice(self.market) if self.market else None
 
+    def person(self, n):
+        if n < SELLERS:
+            return Seller(self, self.tokens[n], f"seller {n}", host=n == 0)
+        return Buyer(self, self.tokens[n], f"buyer {n - SELLERS}")
+
     def go(self, n):
-        person = Seller(self, self.tokens[n], f"seller {n}") if n < SELLERS else Buyer(self, self.tokens[n], f"buyer {n - SELLERS}")
+        person = self.person(n) if n else self.host
         while not self.stopping.is_set():
             person.act()
 

@@ -3,20 +3,19 @@
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
 ), seen as (
-    select r.*, o.id as known_id, o.user_id as buyer_id, purchase_of(o.id, o.purchase_size) as purchase_id
+    select r.*, o.id as known_id, o.user_id as buyer_id, case when o.user_id = r.user_id then purchase_of(o.id, o.purchase_size) end as purchase_id
       from req r left join orders o on o.id = r.id
 ), wanted as (
-    select distinct on (purchase_id) purchase_id, traceparent from seen where buyer_id = user_id order by purchase_id, ordinal
+    select distinct on (purchase_id) purchase_id, traceparent from seen where purchase_id is not null order by purchase_id, ordinal
 ), locked as materialized (
-    select o.*, purchase_of(o.id, o.purchase_size) as purchase_id
+    select o.*, w.purchase_id, w.traceparent, count(*) over (partition by w.purchase_id) = o.purchase_size as whole
       from lock_purchases(array(select purchase_id from wanted), skip => true) o
-), whole as (
-    select purchase_id, min(status) as status from locked group by purchase_id, purchase_size having count(*) = purchase_size
+      join wanted w on w.purchase_id = purchase_of(o.id, o.purchase_size)
 ), changed as (
     update orders o set status = 'cancelled', reason = 'buyer', hold_slot = null, network = null, version = next_version(l.version)
-      from locked l join whole w on w.purchase_id = l.purchase_id
-     where o.id = l.id and l.status in ('created', 'awaiting_payment')
-    returning o.*, l.purchase_id
+      from locked l
+     where o.id = l.id and l.whole and l.status in ('created', 'awaiting_payment')
+    returning o.*, l.purchase_id, l.traceparent
 ), lapse as (
     insert into lapses (user_id, about, purchase_id)
     select distinct user_id, coalesce(show_id, ticket_id), purchase_id from changed
@@ -25,15 +24,15 @@ with req as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
                               ticket_version, reason, traceparent, purchase_id, purchase_size, show_id)
     select 'OrderCancelled', c.id, c.ticket_id, c.version, c.user_id, c.seller_id, c.status, c.expires_at, c.price, c.currency,
-           c.title, c.ticket_version, c.reason, w.traceparent, c.purchase_id, c.purchase_size, c.show_id
-      from changed c join wanted w on w.purchase_id = c.purchase_id
+           c.title, c.ticket_version, c.reason, c.traceparent, c.purchase_id, c.purchase_size, c.show_id
+      from changed c
 )
 select s.ordinal,
        case when s.known_id is null then 'missing'
             when s.buyer_id <> s.user_id then 'forbidden'
-            when w.purchase_id is null then 'again'
-            when w.status = 'complete' then 'complete'
+            when l.id is null then 'again'
+            when l.status = 'complete' then 'complete'
             else 'done' end as verdict
   from seen s
-  left join whole w on w.purchase_id = s.purchase_id
+  left join locked l on l.id = s.purchase_id and l.whole
  order by s.ordinal

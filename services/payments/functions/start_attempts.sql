@@ -65,13 +65,13 @@ begin
                place_in_line = case when s.in_line then nextval('charge_line') end
           from chosen s
          where c.order_id = s.order_id
-        returning c.*, c as charge
+        returning c.*, c as charge, s.traceparent
     ), event as (
         insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
                                     stripe_id, reason, traceparent)
         select e.*
-          from changed c join chosen s on s.order_id = c.order_id
-         cross join lateral payment_events_of(c.charge, 'PaymentStarted', s.traceparent) e
+          from changed c
+         cross join lateral payment_events_of(c.charge, 'PaymentStarted', c.traceparent) e
          order by e.ticket_id
     )
     select s.ordinal,

@@ -22,12 +22,12 @@ with event_in as (
         on conflict (order_id) do update set version = excluded.version where s.version < excluded.version
     returning s.order_id
 ), forgotten as (
-    delete from seen_orders
-     where order_id in (select order_id from seen_orders
-                         where order_id < (lpad(to_hex((extract(epoch from now() - interval '90 days') * 1000)::int8), 12, '0')
-                                           || repeat('0', 20))::uuid
-                           and order_id not in (select order_id from event_in)
-                         order by order_id limit (select 2 * count(*) from event_in) for update skip locked)
+    delete from seen_orders -- by an array: a join with what was found may read all of the table, and did
+     where order_id = any (array(select order_id from seen_orders
+                                  where order_id < (lpad(to_hex((extract(epoch from now() - interval '90 days') * 1000)::int8), 12, '0')
+                                                    || repeat('0', 20))::uuid
+                                    and order_id not in (select order_id from event_in)
+                                  order by order_id limit (select 2 * count(*) from event_in) for update skip locked))
 ), locked as (
     select t.*, e.order_id as by_order, e.buyer_id as by_buyer, e.status as order_status, e.traceparent
       from tickets t
