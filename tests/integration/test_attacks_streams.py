@@ -60,7 +60,7 @@ def test_an_address_of_ipv6_is_its_64(web, streams):
 def test_one_session_has_so_many_from_wherever(stack, web, streams):
     person, other = stack.users(2)
     opened = [open_one(streams, web, f"203.0.113.{10 + n}", person) for n in range(3)]
-    assert codes(opened) == [200, 200, 429] and "this session" in errors(opened[2])[0][1]
+    assert codes(opened) == [200, 200, 429] and "This session" in errors(opened[2])[0][1]
     assert open_one(streams, web, "203.0.113.12", other).status_code == 200
 
 
