@@ -1,6 +1,7 @@
 #include "origins.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "routes.h"
@@ -83,17 +84,27 @@ static void refuse_more(struct req *rq, int most) {
     req_refuse(rq, 409, "fewer", message);
 }
 
-bool origins_refuse(struct req *rq, struct str verdict) {
+/* Whether a verdict is this word; its numbers, of which there are as many as it says. */
+static bool says(struct str verdict, const char *word, int numbers[2]) {
     char text[48];
-    int holds, seconds, most;
+    size_t n = strlen(word);
     snprintf(text, sizeof text, "%.*s", (int)verdict.n, verdict.p);
-    if (strcmp(text, "crowded") == 0)
+    if (strncmp(text, word, n) != 0) return false;
+    char *at = text + n;
+    for (int i = 0; i < 2; i++)
+        numbers[i] = (int)strtol(at, &at, 10);
+    return true;
+}
+
+bool origins_refuse(struct req *rq, struct str verdict) {
+    int numbers[2];
+    if (says(verdict, "crowded", numbers))
         refuse_for_now(rq, "crowded", CROWDED_S,
                        "Too many tickets are held from your network; try again in a minute");
-    else if (sscanf(text, "lapsed %d %d", &holds, &seconds) == 2)
-        refuse_lapsed(rq, holds, seconds);
-    else if (sscanf(text, "fewer %d", &most) == 1)
-        refuse_more(rq, most);
+    else if (says(verdict, "lapsed ", numbers))
+        refuse_lapsed(rq, numbers[0], numbers[1]);
+    else if (says(verdict, "fewer ", numbers))
+        refuse_more(rq, numbers[0]);
     else
         return false;
     return true;

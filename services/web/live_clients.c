@@ -83,7 +83,7 @@ static void add(struct live_clients *clients, const struct uuid *key) {
 static void take_away(struct live_clients *clients, const struct uuid *key) {
     if (is_nobody(key)) return;
     struct entry **at = find(clients, key), *e = *at;
-    if (--e->streams > 0) return;
+    if (e == NULL || --e->streams > 0) return;
     *at = e->next;
     free(e);
     clients->count--;
