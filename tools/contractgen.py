@@ -14,9 +14,12 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
-    "expirations": "expiration", "waiting": "waiting", "sales-by-minute": "sales", "watermarks": "auth, tickets, orders, payments",
+    "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "sales-by-minute": "sales",
+    "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
-IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": []}
+IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": [],
+            "demand": ["id"]}
+TOLD = ("demand",)  # what processes count or measure, and say once a second
 STATES = ("tickets-state", "orders-state", "shows-state")
 FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything
 TYPES = {"string": "string", "long": "integer", "int": "integer", "boolean": "boolean", "double": "number"}
@@ -52,6 +55,12 @@ def promises(topic):
     retention = {"property": "retention", "value": kept} | ({"unit": "d"} if isinstance(kept, int) else {})
     yield retention | {"description": "How long records are kept. Compacted: the newest of each key for good." if kept == "for good"
                        else "How long records are kept."}
+    if name in TOLD:
+        yield {"property": "frequency", "value": 1, "unit": "s", "description": "Each process says what it counted at the end of each second, "
+               "or later while Kafka is away. Not in the order of anything else."}
+        yield {"property": "completeness", "value": 100, "unit": "%", "description": "But for the last second of a process that is killed. While Kafka is "
+               "away for minutes, records are dropped: onsale_untold_records_total counts them."}
+        return
     yield {"property": "frequency", "value": "as it happens", "description": "A change is published when it is committed, not in batches. How long that took "
            "was measured in docs/figures.md. Alerts: OnsalePublisherLags, OnsaleConsumerLags, OnsaleNobodyPublishes."}
     yield {"property": "completeness", "value": 100, "unit": "%", "description": "No committed change is left out, whatever crashes."

@@ -23,7 +23,8 @@ void emit_init(struct emit *e, const struct publisher_log *logs) {
                                               .topic = log->topic,
                                               .event = mem_alloc(log->topic->type->size),
                                               .occurred_at = offset_of_time(log->topic->type),
-                                              .early_us = log->early_ms * INT64_C(1000)};
+                                              .early_us = log->early_ms * INT64_C(1000),
+                                              .sent = log->sent};
     }
 }
 
@@ -85,6 +86,7 @@ enum status emit_row(struct emit *e, int number, const struct pgoutput_value *va
         return ST_OK;
     }
     note_time(e, log);
+    if (log->sent != NULL && e->position.lsn != 0) log->sent(log->event);
     return producer_send(&e->producer, number, log->event, e->position, traceparent);
 }
 

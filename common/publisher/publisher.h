@@ -28,6 +28,9 @@ struct publisher_log {
     const char *table;
     const struct topic *topic;
     int early_ms; /* most by which an event's time is before its transaction's beginning */
+    /* May be NULL. Called on the publisher's thread with each event that is sent, but for those that a new
+     * epoch sends again. */
+    void (*sent)(const void *event);
 };
 
 struct publisher_options {

@@ -23,6 +23,7 @@ enum {
     EXIT_BUDGET_MS = 9000,   /* what the steps below share */
     PUBLISH_MS = 3000,       /* of it, kept for the publisher */
     CONSUMER_STOP_MS = 2000, /* and for the consumer */
+    TELLER_STOP_MS = 1500,   /* what is lost then is a second's counts */
     KEYS_REFRESH_MS = 60 * 1000,
 };
 
@@ -39,6 +40,7 @@ struct process {
     struct session_ends *session_ends;
     struct publisher *publisher;
     struct consumer *consumer;
+    struct teller *teller;
     void *stream;
     void *state;
     struct probe probes[PARTS + 1];
@@ -179,6 +181,16 @@ static void start_events(struct process *p, struct why *w) {
     }
 }
 
+static void start_teller(struct process *p, struct why *w) {
+    if (p->service->tells == NULL) return;
+    p->teller = teller_start(&(struct teller_options){.brokers = p->settings->brokers,
+                                                      .registry_url = p->settings->registry_url,
+                                                      .tells = p->service->tells,
+                                                      .state = p->state},
+                             w);
+    if (p->teller == NULL) die(p->service, EX_CONFIG, w->text);
+}
+
 static void start_stream(struct process *p, struct why *w) {
     const struct service_stream *stream = p->service->stream;
     if (stream == NULL) return;
@@ -201,6 +213,7 @@ static void start(struct process *p) {
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
     start_events(p, &w);
     start_stream(p, &w);
+    start_teller(p, &w);
     start_session_ends(p, &w); /* last: what those refuse is all that is said then */
     if (p->http != NULL)
         log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));
@@ -222,7 +235,8 @@ static void *stop_parts(void *process) {
     session_ends_stop(p->session_ends, left_ms(p, kept_ms));
     if (p->stream != NULL) p->service->stream->stop(p->stream, left_ms(p, kept_ms));
     if (p->consumer != NULL) consumer_stop(p->consumer, CONSUMER_STOP_MS);
-    if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, 0));
+    if (p->publisher != NULL) publisher_stop(p->publisher, left_ms(p, TELLER_STOP_MS));
+    teller_stop(p->teller, TELLER_STOP_MS); /* last: what the others did at their ends is counted, too */
     p->stopped = true;
     return NULL;
 }

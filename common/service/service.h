@@ -16,6 +16,7 @@
 #include "migrate.h"
 #include "publisher.h"
 #include "settings.h"
+#include "teller.h"
 
 struct stream_options {
     const char *name;
@@ -46,10 +47,11 @@ struct service {
     http_lead_back *lead_back;
     bool no_sessions;                      /* no routes for users who are signed in: no JWKS_URL */
     const struct publisher_log *publishes; /* ends with {0}; may be NULL */
-    const struct reaction *reactions;      /* may be NULL */
-    int gather_ms;                         /* as in consumer_options */
-    const struct service_stream *stream;   /* may be NULL */
-    bool reads_topics;                     /* by itself: it has the settings of Kafka */
+    const struct tell *tells; /* ends with {0}; may be NULL: what it says once a second, of the state */
+    const struct reaction *reactions;    /* may be NULL */
+    int gather_ms;                       /* as in consumer_options */
+    const struct service_stream *stream; /* may be NULL */
+    bool reads_topics;                   /* by itself: it has the settings of Kafka */
     /* May be NULL. start is called before the HTTP threads start; it sets the service's own state
      * (req_service) and may set the session keys (a service that signs sessions has its own; otherwise they
      * come from JWKS_URL). ST_INVALID: a setting is wrong (exit 78). stop is called when nothing is in flight

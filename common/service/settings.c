@@ -118,7 +118,7 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (has_database) tables[n++] = database;
     if (has_database && to_run) tables[n++] = querying;
     bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics ||
-                     (s->routes != NULL && !s->no_sessions);
+                     s->tells != NULL || (s->routes != NULL && !s->no_sessions);
     if (to_run && has_kafka) tables[n++] = kafka;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;

@@ -169,3 +169,46 @@ create table if not exists ticket_sales (
     primary key (ticket_id, minute)
 );
 alter table ticket_sales add column if not exists final boolean;
+
+-- Counts of a second each, which add up: what people asked of shows.
+create table if not exists demand_counts (
+    id                     uuid        not null,
+    type                   text        not null,
+    show_id                uuid        not null,
+    area_id                uuid,
+    occurred_at            timestamptz not null,
+    client                 text        not null,
+    service                text        not null,
+    process_id             uuid        not null,
+    asked                  int         not null default 0,
+    asked_places           int         not null default 0,
+    placed                 int         not null default 0,
+    placed_places          int         not null default 0,
+    repeated               int         not null default 0,
+    failed                 int         not null default 0,
+    refused_sold_out       int         not null default 0,
+    refused_too_few        int         not null default 0,
+    refused_not_together   int         not null default 0,
+    refused_taken          int         not null default 0,
+    refused_price          int         not null default 0,
+    refused_limit          int         not null default 0,
+    refused_not_open       int         not null default 0,
+    refused_over           int         not null default 0,
+    refused_not_sold       int         not null default 0,
+    refused_queue_required int         not null default 0,
+    refused_area_required  int         not null default 0,
+    refused_code_required  int         not null default 0,
+    refused_code_wrong     int         not null default 0,
+    refused_code_used      int         not null default 0,
+    refused_other          int         not null default 0,
+    gave_up_places         int         not null default 0,
+    came                   int         not null default 0,
+    joined                 int         not null default 0,
+    admitted               int         not null default 0,
+    missed                 int         not null default 0,
+    kafka_partition        int         not null,
+    kafka_offset           bigint      not null,
+    loaded_at              timestamptz not null default clock_timestamp(),
+    primary key (id)
+);
+create index if not exists demand_counts_by_show on demand_counts (show_id, occurred_at);

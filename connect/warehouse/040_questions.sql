@@ -55,7 +55,7 @@ select hour, reason, count(*) as cancelled, count(*)::float8 / max(placed) as ra
  where reason is not null
  group by 1, 2;
 
--- What people fight for: tickets by the times they were ordered. Who was refused is not on the topics.
+-- What people fight for: tickets by the times they were ordered. Who was refused is in demand_by_minute, for shows.
 create or replace view hot_tickets as
 select o.ticket_id, t.title, t.seller_id, t.status, o.orders, o.buyers, o.expired, o.cancelled, o.first_order_at, o.last_order_at
   from (select ticket_id, count(*) as orders, count(distinct buyer_id) as buyers,
@@ -77,6 +77,30 @@ select t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name,
   join shows s on s.id = t.show_id
  where t.status <> 'cancelled'
  group by t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name, t.currency;
+
+-- The demand for a show: of each minute who came, who waited, and what became of what was asked for. `refused` is all that is called so.
+create or replace view demand_by_minute as
+select date_trunc('minute', occurred_at, 'UTC') as minute, show_id,
+       sum(came) as came, sum(joined) as joined, sum(admitted) as admitted, sum(missed) as missed,
+       sum(asked) as asked, sum(asked * (client = 'page')::int) as asked_by_page, sum(asked_places) as asked_places,
+       sum(placed) as placed, sum(placed_places) as placed_places, sum(repeated) as repeated, sum(failed) as failed,
+       sum(asked - placed - repeated - failed) as refused,
+       sum(refused_sold_out) as refused_sold_out, sum(refused_too_few) as refused_too_few, sum(refused_not_together) as refused_not_together,
+       sum(refused_taken) as refused_taken, sum(refused_price) as refused_price, sum(refused_limit) as refused_limit,
+       sum(refused_not_open) as refused_not_open, sum(refused_over) as refused_over, sum(refused_not_sold) as refused_not_sold,
+       sum(refused_queue_required) as refused_queue_required, sum(refused_area_required) as refused_area_required, sum(refused_code_required) as refused_code_required,
+       sum(refused_code_wrong) as refused_code_wrong, sum(refused_code_used) as refused_code_used, sum(refused_other) as refused_other,
+       sum(gave_up_places) as gave_up_places
+  from demand_counts
+ group by 1, 2;
+
+-- The demand for each area of a show, null for requests that named none: tickets asked for, had, and given up again.
+create or replace view demand_by_area as
+select show_id, area_id, sum(asked) as asked, sum(asked_places) as asked_places, sum(placed_places) as placed_places,
+       sum(refused_sold_out + refused_too_few + refused_not_together + refused_taken) as too_late, sum(gave_up_places) as gave_up_places,
+       min(occurred_at) filter (where asked > 0) as first_asked_at, max(occurred_at) filter (where asked > 0) as last_asked_at
+  from demand_counts
+ group by 1, 2;
 
 -- How many tickets of a show people buy together, and what became of these purchases.
 create or replace view purchase_sizes as
@@ -135,4 +159,5 @@ union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order
 union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
 union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
+union all select 'demand', count(*), max(occurred_at), max(loaded_at) from demand_counts
 union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales;

@@ -24,7 +24,8 @@ enum order_column {
     AREA, /* this and the next two: null for a ticket that is no place of a show */
     ROW,  /* null: a standing place */
     SEAT,
-    REMAINING
+    REMAINING,
+    ASKED_SHOW /* null: of no show, or of none that is known */
 };
 
 void write_status(struct json *out, struct str status);

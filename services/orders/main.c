@@ -1,5 +1,7 @@
 /* orders: who holds which ticket, until when, and who bought it. */
 #include "admission.h"
+#include "asking.h"
+#include "demand.h"
 #include "events.h"
 #include "queries.h"
 #include "reactions.h"
@@ -32,9 +34,10 @@ static const struct config_var orders_config[] = {
 
 static enum status start(const struct settings *settings, void **state, struct session_keys **keys,
                          struct why *w) {
-    (void)settings;
     (void)keys;
     *state = &orders;
+    orders.threads = (int)settings->threads;
+    orders.demand = demand_new("orders", orders.threads + 1);
     orders.admissions = admission_keys_open(key_files, w);
     return orders.admissions == NULL ? ST_INVALID : ST_OK;
 }
@@ -44,8 +47,33 @@ static void stop(void *state) {
     admission_keys_free(orders.admissions);
 }
 
+/* On the publisher's thread: a hold that ended unpaid. */
+static void count_given_up(const void *event) {
+    const struct order_event *e = event;
+    if (e->type != ORDER_CANCELLED || !e->has_show_id || !e->has_reason) return;
+    static const struct str reasons[] = {STR("buyer"), STR("expired"), STR("payment_failed")};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (str_eq(e->reason, reasons[i])) {
+            const struct demand_key key = {.show = e->show_id,
+                                           .area = asking_area_of(&e->ticket_id),
+                                           .has_area = true,
+                                           .client = DEMAND_CLIENT_NONE};
+            demand_add(orders.demand, orders.threads, &key, DEMAND_GAVE_UP_PLACES, 1);
+        }
+}
+
+static void tell_demand(struct teller *t, void *state) {
+    (void)state;
+    demand_tell(orders.demand, t);
+}
+
+static const struct tell orders_tells[] = {
+    {&topic_demand, tell_demand},
+    {0},
+};
+
 static const struct publisher_log orders_logs[] = {
-    {.table = "order_events", .topic = &topic_orders},
+    {.table = "order_events", .topic = &topic_orders, .sent = count_given_up},
     {.table = "stock_events", .topic = &topic_stock},
     {0},
 };
@@ -59,6 +87,7 @@ int main(int argc, char **argv) {
                             .statements = orders_statements,
                             .routes = orders_routes,
                             .publishes = orders_logs,
+                            .tells = orders_tells,
                             .reactions = orders_reactions,
                             .gather_ms = 20,
                             .start = start,

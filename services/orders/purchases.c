@@ -5,6 +5,7 @@
 
 #include "admission.h"
 #include "answers.h"
+#include "asking.h"
 #include "clock.h"
 #include "origins.h"
 #include "presale_routes.h"
@@ -22,6 +23,7 @@ struct purchase_body {
     struct purchase_request wanted;
     struct presale_code code;
     bool code_spent;
+    struct asking *asking;
     char tickets[PURCHASE_MAX * (UUID_TEXT + 1) + 3];
 };
 
@@ -124,7 +126,9 @@ static void fail_none(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
     int64_t left = row_int(rows, 0, REMAINING);
     char message[96];
-    const char *reason = left == 0 ? "sold_out" : left < b->wanted.quantity ? "too_few" : "not_together";
+    static const char *const reasons[] = {
+        [DEMAND_SOLD_OUT] = "sold_out", [DEMAND_TOO_FEW] = "too_few", [DEMAND_NOT_TOGETHER] = "not_together"};
+    const char *reason = reasons[asking_none(left, b->wanted.quantity)];
     if (left == 0)
         snprintf(message, sizeof message, "%s",
                  b->wanted.max_price == INT64_MAX ? "Sold out" : "No place is left at this price");
@@ -161,6 +165,7 @@ static void ask_spend(struct req *rq);
 
 static void on_spent(struct req *rq, const struct rows *rows) {
     struct purchase_body *b = req_state(rq);
+    asking_spent(b->asking, rows);
     if (!presale_is_spent(rq, rows, ask_spend)) return;
     b->code_spent = true;
     ask_purchase(rq);
@@ -185,6 +190,7 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
     const struct purchase_body *b = req_state(rq);
     struct str verdict = row_text(rows, 0, VERDICT);
     bool by_ids = b->wanted.tickets.n > 0;
+    asking_judged(b->asking, rows);
     if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
         write_purchase(req_json(rq), rows, 0, rows->count);
         req_reply(rq, 201);
@@ -257,6 +263,7 @@ void purchases_post(struct req *rq) {
         return;
     b->wanted.id = uuid_v7();
     b->wanted.id.b[15] &= 0xf0;
+    b->asking = asking_begin(rq, &b->wanted);
     ask_purchase(rq);
 }
 

@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include "answers.h"
+#include "asking.h"
 #include "origins.h"
 #include "presale_routes.h"
 #include "prices.h"
@@ -40,6 +41,8 @@ struct order_request {
     int64_t max_price, version; /* that the buyer is ready to pay; that he saw: 0: any */
     struct presale_code code;
     bool code_spent;
+    bool of_show;          /* place_purchase.sql is asked, not place_order.sql */
+    struct asking *asking; /* NULL: it was not, yet */
 };
 
 static const char *read_version(const json_t *value, void *out, struct arena *arena) {
@@ -80,22 +83,23 @@ static void on_placed(struct req *rq, const struct rows *rows);
 
 /* Its show has a say, too. */
 static void ask_place_of_show(struct req *rq) {
-    const struct order_request *o = req_state(rq);
+    struct order_request *o = req_state(rq);
     char ticket[UUID_TEXT + 3];
-    struct str list = purchases_list(&o->ticket, 1, ticket);
-    purchases_ask(rq,
-                  &(struct purchase_request){.id = o->id,
-                                             .tickets = list,
-                                             .max_price = o->max_price,
-                                             .key = o->key,
-                                             .admission = o->admission},
-                  on_placed);
+    const struct purchase_request wanted = {.id = o->id,
+                                            .tickets = purchases_list(&o->ticket, 1, ticket),
+                                            .max_price = o->max_price,
+                                            .key = o->key,
+                                            .admission = o->admission};
+    if (o->asking == NULL) o->asking = asking_begin(rq, &wanted);
+    o->of_show = true;
+    purchases_ask(rq, &wanted, on_placed);
 }
 
 static void spend_code(struct req *rq);
 
 static void on_spent(struct req *rq, const struct rows *rows) {
     struct order_request *o = req_state(rq);
+    asking_spent(o->asking, rows);
     if (!presale_is_spent(rq, rows, spend_code)) return;
     o->code_spent = true;
     ask_place_of_show(rq);
@@ -110,6 +114,7 @@ static void spend_code(struct req *rq) {
 static void on_placed(struct req *rq, const struct rows *rows) {
     const struct order_request *o = req_state(rq);
     struct str verdict = row_text(rows, 0, VERDICT);
+    if (o->of_show) asking_judged(o->asking, rows);
     if (str_eq(verdict, STR("placed")) || str_eq(verdict, STR("repeated"))) {
         reply_order(rq, 201, rows);
     } else if (str_eq(verdict, STR("again"))) {
@@ -126,8 +131,9 @@ static void on_placed(struct req *rq, const struct rows *rows) {
 }
 
 static void ask_place(struct req *rq) {
-    const struct order_request *o = req_state(rq);
+    struct order_request *o = req_state(rq);
     const struct orders *service = req_service(rq);
+    o->of_show = false;
     struct sql_params *item = req_exec(rq, &sql_place_order, on_placed);
     if (item == NULL) return;
     put_uuid(item, &o->id);

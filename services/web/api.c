@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "demand.h"
 #include "fetch.h"
 #include "mem.h"
 #include "texts.h"
@@ -117,6 +118,7 @@ static void add_headers(struct req *rq, const struct api_ask *ask, struct header
     if (ask->session.n <= SESSION_MAX_TOKEN) add_header(rq, h, "Authorization: Bearer ", ask->session);
     add_header(rq, h, "X-Forwarded-For: ", req_client_address(rq));
     add_header(rq, h, "traceparent: ", req_traceparent(rq));
+    add_header(rq, h, DEMAND_PAGE_HEADER ": ", STR("1"));
     add_header(rq, h, "Idempotency-Key: ", ask->key);
     if (ask->body.n > 0) add_header(rq, h, "Content-Type: ", STR("application/json"));
     int n = snprintf(text, sizeof text, "\"%lld\"", (long long)ask->version);

@@ -1,6 +1,7 @@
 /* web: the pages. Server-rendered from templates that are C, out of what the services' APIs say. */
 #include <sodium.h>
 
+#include "demand.h"
 #include "routes.h"
 #include "service.h"
 
@@ -54,6 +55,7 @@ static enum status start(const struct settings *settings, void **state, struct s
                         w);
     if (web.live == NULL) return ST_INVALID;
     web.api = api_start(&apis);
+    web.demand = demand_new("web", (int)settings->threads);
     return ST_OK;
 }
 
@@ -68,6 +70,16 @@ static void stop(void *state) {
     api_free(web.api);
 }
 
+static void tell_demand(struct teller *t, void *state) {
+    (void)state;
+    demand_tell(web.demand, t);
+}
+
+static const struct tell web_tells[] = {
+    {&topic_demand, tell_demand},
+    {0},
+};
+
 int main(int argc, char **argv) {
     return service_main(argc, argv,
                         &(struct service){
@@ -78,6 +90,7 @@ int main(int argc, char **argv) {
                             .error_page = &web_error_page,
                             .compress = true,
                             .reads_topics = true,
+                            .tells = web_tells,
                             .start = start,
                             .serving = serving,
                             .stop = stop,

@@ -1,6 +1,7 @@
 /* The page of a show, as whoever reads it needs it. */
 #include "arena.h"
 #include "buf.h"
+#include "demand.h"
 #include "plan.h"
 #include "routes.h"
 #include "views.h"
@@ -111,6 +112,14 @@ static int64_t mark_areas(struct req *rq, bool over) {
     return free;
 }
 
+/* Whoever reads it, but for the one who sells. */
+static void count_coming(struct req *rq, const struct show *show) {
+    const struct web *web = req_service(rq);
+    if (show_viewer(visit_of(rq), show) == VIEWER_SELLER) return;
+    const struct demand_key key = {.show = show->id, .client = DEMAND_CLIENT_PAGE};
+    demand_add(web->demand, req_thread(rq), &key, DEMAND_CAME, 1);
+}
+
 static void render_show(struct req *rq) {
     struct visit *visit = visit_of(rq);
     const struct show *show = &own(rq)->show;
@@ -137,7 +146,10 @@ static void render_show(struct req *rq) {
     add_sale(rq, &view);
     add_turn(rq, &view);
     view.quantities = quantities(rq, view.per_user, sent ? visit_field(rq, "quantity") : STR("2"));
-    if (sent) add_refusal(rq, refusal, &view);
+    if (sent)
+        add_refusal(rq, refusal, &view);
+    else
+        count_coming(rq, show);
     show_render(page_begin(rq), &view);
     page_end(rq);
 }

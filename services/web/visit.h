@@ -16,6 +16,7 @@ struct web { /* the process's; req_service */
     const char *currency;
     const char *stripe_key; /* publishable; "": the sandbox's cards are offered */
     struct live *live;
+    struct demand *demand; /* a slot for each HTTP thread */
 };
 
 struct visit {

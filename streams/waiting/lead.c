@@ -163,3 +163,41 @@ void lead_measure(const struct lead *l) {
     metric_set(M_QUEUE_OVERDUE, m.overdue_us / 1000000);
     metric_set(M_QUEUE_LEADS, m.leads);
 }
+
+/* --- whose turn came, and who missed it --- */
+
+/* Orders come by another topic: a purchase of the last moment may be read later. */
+static const int64_t SETTLED_US = 5 * 1000000;
+
+static void count(const struct lead *l, const struct uuid *show, enum demand_number what, uint32_t n) {
+    const struct demand_key key = {.show = *show, .client = DEMAND_CLIENT_NONE};
+    if (n > 0) demand_add(l->demand.demand, l->demand.slot, &key, what, (int)n);
+}
+
+/* Whoever wrote there last counts. What it did not see begin it leaves alone: another may have counted it. */
+static void count_missed(const struct lead *l, const struct uuid *show, struct round *round, int64_t at_us) {
+    uint32_t missed = room_missed(&round->room, at_us);
+    bool seen = round->missed_in == round->room.round;
+    if (seen && missed > round->missed && uuid_eq(&round->room.writer, &l->writer))
+        count(l, show, DEMAND_MISSED, missed - round->missed);
+    if (!seen || missed > round->missed) round->missed = missed;
+    round->missed_in = round->room.round;
+}
+
+void lead_count_missed(struct lead *l) {
+    uint32_t at = 0;
+    for (struct queue *q; (q = table_next(&l->queues->all, &at)) != NULL;)
+        if (room_is_there(&q->now.room)) count_missed(l, &q->show, &q->now, clock_wall_us() - SETTLED_US);
+}
+
+void lead_event(struct lead *l, int32_t partition, const struct waiting_event *e) {
+    struct queue *q = NULL;
+    uint32_t before = 0;
+    if (e->has_writer && uuid_eq(&e->writer, &l->writer)) q = queues_find(l->queues, &e->show_id);
+    if (q != NULL && e->type == QUEUE_SERVING) before = room_serving(&q->now.room);
+    if (q != NULL && e->type == QUEUE_CLOSED && e->round == q->now.room.round)
+        count_missed(l, &q->show, &q->now, q->now.room.closes_us); /* the room may be gone then */
+    queues_event(l->queues, partition, e);
+    if (q != NULL && e->type == QUEUE_SERVING && room_serving(&q->now.room) > before)
+        count(l, &q->show, DEMAND_ADMITTED, room_serving(&q->now.room) - before);
+}

@@ -1,5 +1,6 @@
 /* waiting: the queues of shows: who comes in when, by an order that anybody can check. */
 #include "admission.h"
+#include "demand.h"
 #include "lead.h"
 #include "routes.h"
 #include "service.h"
@@ -34,8 +35,9 @@ static enum status start(const struct settings *settings, void **state, struct s
     service.keys = admission_keys_open(key_files, w);
     seeds = service.keys == NULL ? NULL : admission_keys_open(seed_files, w);
     if (seeds == NULL) return ST_INVALID;
+    service.demand = demand_new("waiting", (int)settings->threads + 1);
     service.waiting =
-        waiting_new(seeds,
+        waiting_new(seeds, &(struct demand_slot){service.demand, (int)settings->threads},
                     &(struct stream_options){.name = "waiting",
                                              .brokers = settings->brokers,
                                              .registry_url = settings->registry_url,
@@ -59,6 +61,16 @@ static void *start_stream(const struct stream_options *options, struct why *w) {
 
 static const struct service_stream stream = {start_stream, waiting_ready, waiting_stop};
 
+static void tell_demand(struct teller *t, void *state) {
+    (void)state;
+    demand_tell(service.demand, t);
+}
+
+static const struct tell tells[] = {
+    {&topic_demand, tell_demand},
+    {0},
+};
+
 int main(int argc, char **argv) {
     return service_main(argc, argv,
                         &(struct service){
@@ -66,6 +78,7 @@ int main(int argc, char **argv) {
                             .config = config,
                             .routes = waiting_routes,
                             .stream = &stream,
+                            .tells = tells,
                             .start = start,
                             .stop = stop,
                         });

@@ -21,6 +21,10 @@ struct round {
     /* what was due at the last look, since when, and when it was written, by the monotonic clock */
     enum control_kind due;
     int64_t due_us, wrote_us;
+
+    /* how many had missed their turn at the last look, in the round of that number */
+    uint32_t missed;
+    int missed_in;
 };
 
 struct queue {

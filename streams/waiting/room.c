@@ -213,3 +213,10 @@ uint32_t room_buying(const struct room *r, int64_t now_us) {
         buying += r->turns[i - 1].serving - (i == 1 ? 0 : r->turns[i - 2].serving) - r->turns[i - 1].bought;
     return buying;
 }
+
+uint32_t room_missed(const struct room *r, int64_t at_us) {
+    uint32_t missed = 0;
+    for (uint32_t i = 0; i < r->nturns && r->turns[i].until_us <= at_us; i++)
+        missed += r->turns[i].serving - (i == 0 ? 0 : r->turns[i - 1].serving) - r->turns[i].bought;
+    return missed;
+}

@@ -94,5 +94,7 @@ const struct room_turn *room_turn_of(const struct room *r, uint32_t place);
 /* Somebody has bought; it counts once a person, and when it was after his turn came. false: his turn is not
  * known yet. */
 bool room_bought(struct room *r, const struct uuid *user, int64_t at_us);
+/* How many have not bought of those whose turn was over by a moment. */
+uint32_t room_missed(const struct room *r, int64_t at_us);
 /* How many may still buy whose turn has come: they have not bought, and have time. */
 uint32_t room_buying(const struct room *r, int64_t now_us);

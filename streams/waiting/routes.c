@@ -85,6 +85,14 @@ static void on_spent(struct req *rq) {
     join(rq);
 }
 
+/* Not of who had joined before. */
+static void count_joining(struct req *rq, const struct ask *ask) {
+    const struct waiting_service *service = req_service(rq);
+    if (ask->written_us == 0) return;
+    const struct demand_key key = {.show = ask->show, .client = demand_client_of(rq)};
+    demand_add(service->demand, req_thread(rq), &key, DEMAND_JOINED, 1);
+}
+
 static void on_joined(struct req *rq, const struct ask *ask) {
     const struct waiting_service *service = req_service(rq);
     const struct joining *j = req_state(rq);
@@ -92,6 +100,7 @@ static void on_joined(struct req *rq, const struct ask *ask) {
         return spend_code(rq, service->spend, j->code, on_spent);
     if (ask->result == ASK_CODE_REQUIRED)
         return req_refuse(rq, 403, "code_required", "Whoever joins this queue needs a code");
+    count_joining(rq, ask);
     struct json *out = req_json(rq);
     json_open(out, '{');
     json_put_uuid(out, "showId", ask->show);

@@ -2,6 +2,7 @@
  * the HTTP threads. */
 #pragma once
 
+#include "demand.h"
 #include "http.h"
 #include "spend.h"
 #include "waiting.h"
@@ -10,6 +11,7 @@ struct waiting_service {
     struct spend *spend;
     struct waiting *waiting;
     struct admission_keys *keys;
+    struct demand *demand; /* a slot for each HTTP thread, and behind these one for the waiting thread */
 };
 
 extern const struct route waiting_routes[];

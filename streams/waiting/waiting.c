@@ -173,7 +173,7 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
     enum status st = wire_decode(x->decoders[p->topic], m->payload, m->len, &e, w);
     if (st != ST_OK) return st;
     if (p->topic == WAITING)
-        queues_event(&x->queues, p->partition, &e.waiting);
+        lead_event(&x->lead, p->partition, &e.waiting);
     else if (p->topic == SHOWS)
         queues_show(&x->queues, &e.show);
     else if (p->topic == STOCK)
@@ -310,6 +310,7 @@ static void step(void *waiting) {
     if (!topic_thread_tick(&x->thread)) return;
     topic_thread_measure(&x->thread);
     lead_measure(&x->lead);
+    if (x->caught_up) lead_count_missed(&x->lead);
 }
 
 static void wake(void *waiting) {
@@ -368,12 +369,12 @@ static enum status init_thread(struct waiting *x, const struct stream_options *o
                              &work, x, w);
 }
 
-struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
-                            struct why *w) {
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct demand_slot *demand,
+                            const struct stream_options *options, struct why *w) {
     static const struct topic *const read[] = {
         [WAITING] = &topic_waiting, [SHOWS] = &topic_shows, [STOCK] = &topic_stock, [ORDERS] = &topic_orders};
     struct waiting *x = mem_alloc(sizeof *x);
-    x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .writer = uuid_v7()};
+    x->lead = (struct lead){.queues = &x->queues, .stock = &x->stock, .demand = *demand, .writer = uuid_v7()};
     x->queues.keys = seeds;
     if (init_thread(x, options, w) != ST_OK) {
         free(x);

@@ -46,11 +46,12 @@ struct ask {
 };
 
 struct admission_keys;
+struct demand_slot;
 struct waiting;
 
-/* NULL: a Kafka property is wrong. The keys of seeds outlive it. */
-struct waiting *waiting_new(const struct admission_keys *seeds, const struct stream_options *options,
-                            struct why *w);
+/* NULL: a Kafka property is wrong. The keys of seeds, and what it counts in, outlive it. */
+struct waiting *waiting_new(const struct admission_keys *seeds, const struct demand_slot *demand,
+                            const struct stream_options *options, struct why *w);
 void waiting_start(struct waiting *x);
 void waiting_ask(struct waiting *x, struct ask *ask); /* from any thread, until waiting_stop */
 bool waiting_ready(void *waiting, struct why *w);

@@ -14,9 +14,9 @@ from support import DEADLINE, ROOT, free_port, metric_tables, prefix, read_yaml,
 MONITORING = ROOT / "monitoring"
 SERVICE = {"http", "db", "publisher"}
 REACTING = SERVICE | {"consumer", "group"}
-MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders": REACTING, "payments": REACTING | {"charge", "stripe"},
-           "web": {"http", "live"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}, "state": {"group", "state"},
-           "waiting": {"http", "group", "waiting"}}
+MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders": REACTING | {"teller", "demand"}, "payments": REACTING | {"charge", "stripe"},
+           "web": {"http", "live", "teller", "demand"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}, "state": {"group", "state"},
+           "waiting": {"http", "group", "waiting", "teller", "demand"}}
 PROCESSES = tuple(MODULES)
 RULES = [rule for group in read_yaml(MONITORING / "rules.yaml")["groups"] for rule in group["rules"]]
 PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]]

@@ -407,7 +407,7 @@ class Batch:
             rows = self.ask(connection, wishes)
             self.calls = dict(connection.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
             connection.rollback()
-        return {ordinal: verdict for ordinal, *_, verdict, _, _, _, _, _ in rows}
+        return {row[0]: row[13] for row in rows}
 
     def request(self, tickets=None, quantity=1, together=True, area=None, accessible=False, max_price=2 ** 63 - 1):
         purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)

@@ -209,6 +209,13 @@ def test_sales_of_shows_agree(shopped, ask):
                                 " from tickets where show_id is not null and status <> 'cancelled' group by 1"))
 
 
+def test_the_demand_agrees(shopped, ask):
+    """With what was placed, and with what ended unpaid."""
+    same(ask("select show_id, sum(placed), sum(placed_places), sum(gave_up_places) from demand_by_minute group by 1 having sum(placed) > 0"),
+         shopped.sql("orders", "select show_id, count(distinct purchase_of(id, purchase_size)), count(*),"
+                               " count(*) filter (where reason in ('buyer', 'expired', 'payment_failed')) from orders where show_id is not null group by 1"))
+
+
 def test_lateness_of_expirations_agrees(shopped, ask):
     same(ask("select order_id, expires_at, cancelled_at from expirations where cancelled_at is not null"),
          own_orders(shopped, "id, expires_at, cancelled_at", "where reason = 'expired'"))

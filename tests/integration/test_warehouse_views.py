@@ -85,6 +85,10 @@ class History:
         self._row("entry_events", id=ident(4, n), version=1, type="TicketAdmitted", ticket_id=ticket(n), occurred_at=when, show_id=ident(5, 1),
                   order_id=order(n), seller_id=C, door=door)
 
+    def demand(self, n, of, when, client="api", service="orders", of_area=None, **numbers):
+        self._row("demand_counts", id=ident(6, n), type="DemandCounted", show_id=show(of), area_id=of_area and area(of_area), occurred_at=when,
+                  client=client, service=service, process_id=ident(7, 1), **numbers)
+
     def signal(self, of, attempt, when, due):
         self._row("expiration_events", order_id=order(of), attempt=attempt, occurred_at=when, type="OrderExpired",
                   ticket_id=ticket(2), expires_at=due)
@@ -137,6 +141,12 @@ def tell_of_shows(history):
     history.ticket(4, 2, at(20), "reserved", price=2500, holder=6, show_id=show(1), area_id=area(2), area_name="Area 2")
     history.ticket(5, 2, at(21), "cancelled", price=2500, show_id=show(1), area_id=area(2), area_name="Area 2")
     history.order(7, 9, B, at(22))  # as orders were before there were purchases
+    history.demand(1, 1, at(0, 1), "page", asked=3, asked_places=7, placed=1, placed_places=2, repeated=1, refused_taken=1, of_area=1)
+    history.demand(2, 1, at(0, 59), asked=4, asked_places=9, failed=1, refused_sold_out=2, refused_other=1)
+    history.demand(3, 1, at(0, 59), "page", "web", came=40)
+    history.demand(4, 1, at(1), "none", "waiting", admitted=5, missed=2)
+    history.demand(5, 1, at(1, 1), "none", gave_up_places=3, of_area=1)
+    history.demand(6, 2, at(0), "page", "web", came=1)
 
 
 @pytest.fixture(scope="module", params=[tell])
@@ -243,7 +253,7 @@ def test_entries_by_minute(ask):
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
-                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "sales-by-minute": (0, None)}
+                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None)}
 
 
 of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, scope="module")
@@ -253,6 +263,17 @@ of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, 
 def test_how_a_show_sells(ask):
     assert ask("show_sales", "show_id", "area_name", "title", "city", "currency", "places", "available", "held", "sold", "revenue") == [
         (show(1), "Area 1", "Show 1", "Basel", "USD", 3, 1, 0, 2, 8000), (show(1), "Area 2", "Show 1", "Basel", "USD", 1, 0, 1, 0, 0)]
+
+
+@of_shows
+def test_the_demand_for_a_show(ask):
+    assert ask("demand_by_minute", "minute", "show_id", "came", "joined", "admitted", "missed", "asked", "asked_by_page", "asked_places", "placed",
+               "placed_places", "repeated", "failed", "refused", "refused_taken", "refused_sold_out", "refused_other", "gave_up_places") == [
+        (at(0), show(1), 40, 0, 0, 0, 7, 3, 16, 1, 2, 1, 1, 4, 1, 2, 1, 0), (at(0), show(2), 1, *[0] * 15),
+        (at(1), show(1), 0, 0, 5, 2, *[0] * 11, 3)]
+    assert ask("demand_by_area", "area_id", "asked", "asked_places", "placed_places", "too_late", "gave_up_places", "first_asked_at", "last_asked_at",
+               order="show_id, area_id") == [(area(1), 3, 7, 2, 1, 3, at(0, 1), at(0, 1)), (None, 4, 9, 0, 2, 0, at(0, 59), at(0, 59)),
+                                             (None, 0, 0, 0, 0, 0, None, None)]
 
 
 @of_shows

@@ -21,7 +21,8 @@ struct emit_log {
     struct row_map row_map;
     void *event;
     size_t occurred_at; /* where it is in the event */
-    int64_t early_us;   /* as in publisher_log */
+    int64_t early_us;   /* this and the next: as in publisher_log */
+    void (*sent)(const void *event);
 };
 
 struct emit {

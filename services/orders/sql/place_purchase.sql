@@ -1,7 +1,10 @@
 -- Places purchases (write_purchases_from). One row an order, in the order of their ids; a request that is refused has one row without.
 select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).user_id, (placed).version, (placed).ticket_id,
        (placed).title, (placed).price, (placed).currency, (placed).ticket_version, (placed).reason, (placed).show_id, v.verdict, (placed).purchase_size, s.area_name,
-       s.row_name, s.first_seat + place_of((placed).ticket_id) as seat, v.remaining
+       s.row_name, s.first_seat + place_of((placed).ticket_id) as seat, v.remaining,
+       coalesce((placed).show_id, ($3::uuid[])[v.ordinal],
+                case when v.verdict not in ('placed', 'repeated') -- of what was refused: whose show
+                     then (select t.show_id from tickets t where t.id = ((($9::text[])[v.ordinal])::uuid[])[1]) end) as asked_show
   from write_purchases_from(array(
            select row(r.ordinal, r.id, r.user_id, r.show_id, r.area_id, coalesce(cardinality(r.tickets::uuid[]), r.quantity),
                       r.together, r.accessible, r.max_price, r.tickets::uuid[], r.key,

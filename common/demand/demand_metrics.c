@@ -1,0 +1,3 @@
+#include "demand_metrics.h"
+
+METRICS_DEFINE(demand_metrics, DEMAND_METRICS);

@@ -1,0 +1,3 @@
+#include "teller_metrics.h"
+
+METRICS_DEFINE(teller_metrics, TELLER_METRICS);
