@@ -11,6 +11,7 @@ with asked as (
            coalesce(k.email, i.email, m.email) as email,
            coalesce(k.password_hash, i.password_hash, m.password_hash) as password_hash,
            coalesce(k.session_version, i.session_version, m.session_version) as session_version,
+           coalesce(k.verified, i.verified, m.verified) as verified,
            k.id is not null as by_key
       from unnest($1::text[], $2::int4[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::int4[], $10::int4[])
         with ordinality as r (what, most, address, said_email, user_id, key, device, device_user, device_version, failed_most, ordinal)
@@ -18,7 +19,8 @@ with asked as (
       left join users i on i.id = r.user_id
       left join users m on lower(m.email) = lower(r.said_email)
 ), req as (
-    select a.ordinal, a.what, a.most, a.id, a.email, a.password_hash, a.session_version, a.by_key, d.device is not null as known,
+    select a.ordinal, a.what, a.most, a.id, a.email, a.password_hash, a.session_version, a.verified, a.by_key,
+           d.device is not null as known,
            coalesce('device ' || d.device, subscriber_of(a.address)) as address, coalesce('device ' || d.device, a.account) as account,
            case when a.what = 'signin' and a.most > 0 and a.failed_most > 0
                 then paused_until(a.account, a.address, d.device, a.failed_most) end as paused_until
@@ -64,7 +66,7 @@ with asked as (
 select r.ordinal,
        coalesce(greatest(case when f.ordinal is not null then greatest(1, ceil(extract(epoch from f.started + interval '1 minute' - now()))) end,
                          ceil(extract(epoch from r.paused_until - now())), 0), 0)::int4 as wait,
-       r.id, r.email, r.password_hash, r.by_key, r.session_version, r.known
+       r.id, r.email, r.password_hash, r.by_key, r.session_version, r.verified, r.known
   from req r
   left join refused f using (ordinal)
  order by r.ordinal
