@@ -402,6 +402,9 @@ static void change_me(struct req *rq) {
         return;
     }
     a->in = (struct credentials){change.email, change.password};
+    try_password(rq, &a->job, change.current_password);
+    a->letter = uuid_v7();
+    auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }
 
 /* --- GET /.well-known/jwks.json --- */
