@@ -82,7 +82,7 @@ def measure(stack):
 
 def main():
     build(["bench_live"])
-    with harness.stack() as stack:
+    with harness.stack(LIVE_STREAMS_PER_ADDRESS="0") as stack:  # all come from here
         return measure(stack)
 
 

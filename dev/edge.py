@@ -17,6 +17,7 @@ PATHS = {
     "/api/purchases": "orders",
     "/api/payments": "payments",
 }
+CONNECTIONS = "4000"  # of one address at a time
 THREADS = 2  # a third has little to do before the services take all the rest
 JSON = "application/json"
 NOT_FOUND = '{"errors":[{"message":"Not found"}]}'
@@ -58,7 +59,8 @@ def write_config(path, state, services):
     """services: the names of those that this stack has. Those that it has not are not found at the edge."""
     errors = path.with_name("edge-errors")
     _write_errors(errors)
-    text = fill(DEV / "edge/haproxy.cfg", port=state.ports["edge"], errors=errors, threads=min(THREADS, os.cpu_count()))
+    text = fill(DEV / "edge/haproxy.cfg", port=state.ports["edge"], errors=errors, threads=min(THREADS, os.cpu_count()),
+                most=os.environ.get("EDGE_CONNECTIONS", CONNECTIONS))
     routes = {prefix: service for prefix, service in PATHS.items() if service in services}
     names = "".join(_acl(prefix, service) for prefix, service in routes.items())
     others = "".join(f" !is_{service}" for service in dict.fromkeys(routes.values()))

@@ -8,6 +8,7 @@
  * {"errors":[{"message","field"?}]}, for every status from 400 up. */
 #pragma once
 
+#include "address.h"
 #include "arena.h"
 #include "body.h"
 #include "buf.h"
@@ -81,6 +82,9 @@ void http_free(struct http *http); /* ends the threads; req_resume must not be c
  */
 const struct identity *req_user(struct req *rq);
 bool req_get_token(const struct req *rq, struct str *out); /* that this session came with, good or not */
+/* Who was signed in by the token that came with it, though that session may be over: so this is from a device
+ * of his. */
+bool req_was(struct req *rq, struct identity *out);
 struct uuid req_path_uuid(const struct req *rq, int index);
 struct str req_path_text(
     struct req *rq, int index); /* of {text} segments, in the request's arena; only while the handler runs */
@@ -104,7 +108,9 @@ bool req_body(struct req *rq, const struct body_field *fields, void *out); /* fa
  * printable ASCII characters, or empty). */
 bool req_idempotency_key(struct req *rq, struct str *out);
 struct str req_traceparent(const struct req *rq); /* ours: the caller's trace, a span of our own */
-struct str req_client_address(struct req *rq);    /* the last hop that is not a trusted proxy */
+/* The last hop that is not a trusted proxy; false, or empty: the client has left. */
+bool req_client(struct req *rq, struct address *out);
+struct str req_client_address(struct req *rq);
 struct str req_raw_body(const struct req *rq);
 /* Whether this was sent by a page of this site, or by no page, as far as the browser says it. */
 bool req_from_here(const struct req *rq);

@@ -55,15 +55,20 @@ static bool walk(const struct proxies *proxies, struct str list, struct address 
     return true;
 }
 
-struct str req_client_address(struct req *rq) {
-    struct address at;
-    if (!peer_of(rq, &at)) return (struct str){0};
+bool req_client(struct req *rq, struct address *at) {
+    if (!peer_of(rq, at)) return false;
     const h2o_headers_t *headers = &rq->h2o->headers;
     for (size_t i = headers->size; i-- > 0;) { /* each proxy adds at the end: the last line is the nearest */
         const h2o_header_t *h = &headers->entries[i];
         if (h->name != &H2O_TOKEN_X_FORWARDED_FOR->buf) continue;
-        if (!walk(&rq->thread->http->proxies, (struct str){h->value.base, h->value.len}, &at)) break;
+        if (!walk(&rq->thread->http->proxies, (struct str){h->value.base, h->value.len}, at)) break;
     }
+    return true;
+}
+
+struct str req_client_address(struct req *rq) {
+    struct address at;
+    if (!req_client(rq, &at)) return (struct str){0};
     char *text = arena_alloc(&rq->arena, INET6_ADDRSTRLEN);
     if (address_is_v4(&at))
         inet_ntop(AF_INET, at.bytes + 12, text, INET6_ADDRSTRLEN);

@@ -139,6 +139,13 @@ const struct identity *req_user(struct req *rq) {
     return rq->user_state == USER_SIGNED_IN ? &rq->user : NULL;
 }
 
+bool req_was(struct req *rq, struct identity *out) {
+    struct str token;
+    struct why w;
+    return rq->thread->sessions != NULL && req_get_token(rq, &token) &&
+           session_was_ours(rq->thread->sessions, token, out, &w) == ST_OK;
+}
+
 bool req_still_signed_in(struct req *rq) {
     const struct identity *user = req_user(rq);
     return user != NULL && !session_has_ended(rq->thread->sessions, user);

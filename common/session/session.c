@@ -156,6 +156,19 @@ enum status session_verify(struct session_cache *cache, struct str token, struct
     return ST_OK;
 }
 
+enum status session_was_ours(struct session_cache *cache, struct str token, struct identity *out,
+                             struct why *w) {
+    struct claims claims;
+    if (token.n < MIN_TOKEN || token.n > SESSION_MAX_TOKEN)
+        return why(w, ST_INVALID, "a token of %zu bytes", token.n);
+    follow_keys(cache);
+    enum status st = verify(cache, token, CLAIMS_ANY_TIME, &claims, w);
+    if (st != ST_OK) return st;
+    *out = claims.identity;
+    out->email = (struct str){0};
+    return ST_OK;
+}
+
 void session_cache_end(struct session_cache *cache, const struct session_end *end) {
     ended_add(cache->ended, end, clock_wall_us() / 1000000);
 }

@@ -54,6 +54,11 @@ void session_cache_free(struct session_cache *cache);
 enum status session_verify(struct session_cache *cache, struct str token, struct identity *out,
                            struct why *w);
 
+/* The same, whether the session is over or not: only that we signed it, for whom and when. out->email is
+ * empty. */
+enum status session_was_ours(struct session_cache *cache, struct str token, struct identity *out,
+                             struct why *w);
+
 /* What ended: the session of this id; or, of the user of this id, all sessions of versions below `version`.
  */
 struct session_end {

@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "arena.h"
+#include "passwords.h"
 #include "utf8.h"
 
 /* The lengths of RFC 5321. */
@@ -59,8 +60,11 @@ static const char *read_new_password(const json_t *value, void *out, struct aren
     struct str password;
     const char *error = body_text(value, &password, arena);
     if (error != NULL) return error;
+    password = passwords_normal(arena, password);
     size_t length = utf8_length(password);
     if (length < PASSWORD_MIN || length > PASSWORD_MAX) return "must have 8 to 128 characters";
+    if (passwords_is_common(password))
+        return "is one of the most common passwords; choose one that nobody else would";
     *(struct str *)out = password;
     return NULL;
 }

@@ -17,6 +17,7 @@ enum {
     HASH_US = 100000, /* about what one takes, as long as none was made */
     NICE = 5,         /* a request that needs no hash does not wait for one that does */
     DUMMY_HASH = 32,
+    RESERVE = 4, /* this part of the queue is for known devices alone */
 };
 
 struct hasher {
@@ -25,7 +26,9 @@ struct hasher {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work;
-    struct hash_job *first, **last;
+    struct hash_queue {
+        struct hash_job *first, **last;
+    } known, others; /* from devices where somebody was signed in; first of all these */
     int waiting;
     bool stopping;
 
@@ -57,17 +60,24 @@ static void make_hash(struct hasher *hasher, struct hash_job *job, struct str pa
         abort(); /* out of memory */
 }
 
+static bool fits(struct hasher *hasher, const char *known, struct str password) {
+    atomic_fetch_add(&hasher->checked, 1);
+    errno = 0;
+    bool right = crypto_pwhash_str_verify(known, password.p, password.n) == 0;
+    if (!right && errno == ENOMEM) abort(); /* rather than call a right password wrong */
+    return right;
+}
+
 static void check(struct hasher *hasher, struct hash_job *job) {
     char known[crypto_pwhash_STRBYTES];
     snprintf(known, sizeof known, "%.*s", (int)job->known.n, job->known.p);
-    atomic_fetch_add(&hasher->checked, 1);
-    errno = 0;
-    bool right = crypto_pwhash_str_verify(job->known.n > 0 ? known : hasher->dummy, job->password.p,
-                                          job->password.n) == 0;
-    if (!right && errno == ENOMEM) abort(); /* rather than call a right password wrong */
-    job->right = right && job->known.n > 0;
+    if (job->known.n == 0) memcpy(known, hasher->dummy, sizeof known);
+    bool right = fits(hasher, known, job->password);
+    bool right_as_typed = !right && job->as_typed.n > 0 && fits(hasher, known, job->as_typed);
+    job->right = (right || right_as_typed) && job->known.n > 0;
     if (job->right && job->fresh.n == 0 &&
-        crypto_pwhash_str_needs_rehash(known, hasher->options.passes, hasher->options.memory) == 1)
+        (right_as_typed ||
+         crypto_pwhash_str_needs_rehash(known, hasher->options.passes, hasher->options.memory) == 1))
         job->fresh = job->password;
 }
 
@@ -92,12 +102,13 @@ static void do_job(struct hasher *hasher, struct hash_job *job) {
 
 static struct hash_job *take(struct hasher *hasher) {
     pthread_mutex_lock(&hasher->lock);
-    while (hasher->first == NULL && !hasher->stopping)
+    while (hasher->waiting == 0 && !hasher->stopping)
         pthread_cond_wait(&hasher->work, &hasher->lock);
-    struct hash_job *job = hasher->stopping ? NULL : hasher->first;
+    struct hash_queue *queue = hasher->known.first != NULL ? &hasher->known : &hasher->others;
+    struct hash_job *job = hasher->stopping ? NULL : queue->first;
     if (job != NULL) {
-        hasher->first = job->next;
-        if (hasher->first == NULL) hasher->last = &hasher->first;
+        queue->first = job->next;
+        if (queue->first == NULL) queue->last = &queue->first;
         hasher->waiting--;
     }
     pthread_mutex_unlock(&hasher->lock);
@@ -128,11 +139,13 @@ enum status hasher_give(struct hasher *hasher, struct hash_job *job, struct req 
     job->then = then;
     job->next = NULL;
     pthread_mutex_lock(&hasher->lock);
-    bool room = hasher->waiting < hasher->options.queue;
+    int most = hasher->options.queue;
+    bool room = hasher->waiting < (job->known_device ? most : most - most / RESERVE);
     if (room) {
+        struct hash_queue *queue = job->known_device ? &hasher->known : &hasher->others;
         req_hold(rq);
-        *hasher->last = job;
-        hasher->last = &job->next;
+        *queue->last = job;
+        queue->last = &job->next;
         hasher->waiting++;
         pthread_cond_signal(&hasher->work);
     }
@@ -170,7 +183,9 @@ static void write_metrics(struct buf *out, void *arg) {
 struct hasher *hasher_start(const struct hasher_options *options) {
     int threads = options->threads;
     struct hasher *hasher = mem_alloc(sizeof *hasher + (size_t)threads * sizeof hasher->threads[0]);
-    *hasher = (struct hasher){.options = *options, .last = &hasher->first, .hash_us = HASH_US};
+    *hasher = (struct hasher){.options = *options, .hash_us = HASH_US};
+    hasher->known.last = &hasher->known.first;
+    hasher->others.last = &hasher->others.first;
     make_dummy(options, hasher->dummy);
     pthread_mutex_init(&hasher->lock, NULL);
     pthread_cond_init(&hasher->work, NULL);

@@ -14,9 +14,12 @@
  * follows. The strs live with the request. */
 struct hash_job {
     bool check; /* compares `password` with `known`; an empty `known` takes as long and is never right */
-    struct str password, known;
+    struct str password, known; /* in their normal form (passwords.h) */
+    struct str
+        as_typed; /* if not empty: the password may have been hashed in this form, once; it is again, then */
     struct str
         fresh; /* to hash, if not empty; a checked password under old parameters is hashed again, too */
+    bool known_device;       /* takes the places that are kept for such, and is done before the others */
     struct identity session; /* to sign, from now on, unless its e-mail is empty */
     int64_t session_s;       /* how long it lives */
 

@@ -18,6 +18,10 @@ static const struct config_var auth_config[] = {
      "Whether people have to follow the link of a letter before they may hold tickets", 0, 0},
     {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
      "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
+    {"SIGNIN_FAILURES", CONFIG_INT, &auth.failed_a_day, "10",
+     "Wrong passwords of an account in a day, each further one of which makes the next try wait longer; ten times "
+     "as many of an address; 0: any number",
+     0, 100000},
     {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
      "Sign-ups and requests for a new password that may be tried in a minute, by address and by e-mail; 0: any number",
      0, 1000000},

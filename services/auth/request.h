@@ -13,13 +13,16 @@ struct auth_request {
     struct str address;    /* who sends it: the client may leave before the answer */
     struct str language;   /* of letters to who sends it */
     struct uuid letter;    /* whose link this follows, or is to be */
+    struct str account;    /* whose password is tried */
+    struct uuid device;    /* where it is tried: somebody was signed in there; zeros: not known */
+    bool device_known;     /* and that was whose password is tried */
     bool ended;            /* PATCH: the session ended, and the topic has not told it here yet */
     struct hash_job job;
 };
 struct auth_request *auth_request_new(struct req *rq);
 
 /* The rows of auth_attempt. */
-enum auth_column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS, VERIFIED };
+enum auth_column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS, VERIFIED, KNOWN };
 
 /* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
 void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done);

@@ -8,6 +8,7 @@
 #include "fields.h"
 #include "language.h"
 #include "letters.h"
+#include "passwords.h"
 #include "queries.h"
 #include "request.h"
 
@@ -49,8 +50,25 @@ static void fail_in_use(struct req *rq) {
 
 /* --- the steps that they share --- */
 
+static struct str copy_text(struct req *rq, const struct rows *rows, enum auth_column column) {
+    return arena_str(req_arena(rq), row_text(rows, 0, column));
+}
+
+/* By the token of a session, which may be over: its id, whose it was, and the version of his sessions then.
+ */
+static void put_device(struct req *rq, struct auth_request *a, struct sql_params *item) {
+    static const struct uuid none;
+    struct identity was;
+    bool given = req_was(rq, &was);
+    if (given) a->device = uuid_eq(&was.session, &none) ? was.user : was.session;
+    put_optional_uuid(item, given, &a->device);
+    put_optional_uuid(item, given, &was.user);
+    put_int(item, given && was.version > 0 ? was.version : 1);
+}
+
 void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done) {
-    const struct auth_request *a = req_state(rq);
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = req_state(rq);
     struct sql_params *item = req_exec(rq, &sql_attempt, done);
     if (item == NULL) return;
     put_text(item, what);
@@ -64,10 +82,15 @@ void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uu
         put_uuid(item, user);
     }
     put_optional_text(item, a->key);
+    put_device(rq, a, item);
+    put_int(item, auth->failed_a_day);
 }
 
 bool auth_let_through(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
     int wait = (int)row_int(rows, 0, WAIT);
+    a->device_known = row_bool(rows, 0, KNOWN);
+    a->account = row_null(rows, 0, EMAIL) ? a->in.email : copy_text(rq, rows, EMAIL);
     if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
     return wait == 0;
 }
@@ -76,12 +99,15 @@ void auth_hash(struct req *rq, void (*then)(struct req *rq, void *job)) {
     const struct auth *auth = req_service(rq);
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
     job->session_s = auth->session_ms / 1000;
+    job->known_device = ((struct auth_request *)req_state(rq))->device_known;
     if (hasher_give(auth->hasher, job, rq, then) != ST_OK)
         req_retry_after(rq, 503, hasher_patience(auth->hasher), "Too many people are signing in, try again");
 }
 
-static struct str copy_text(struct req *rq, const struct rows *rows, enum auth_column column) {
-    return arena_str(req_arena(rq), row_text(rows, 0, column));
+static void try_password(struct req *rq, struct hash_job *job, struct str typed) {
+    job->check = true;
+    job->password = passwords_normal(req_arena(rq), typed);
+    if (!str_eq(job->password, typed)) job->as_typed = typed;
 }
 
 /* Has the password checked that the user of the row has, and a session signed for him. */
@@ -89,8 +115,7 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
                            void (*then)(struct req *rq, void *job)) {
     const struct auth *auth = req_service(rq);
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
-    job->check = true;
-    job->password = password;
+    try_password(rq, job, password);
     if (!row_null(rows, 0, ID)) {
         job->known = copy_text(rq, rows, HASH);
         job->session.user = row_uuid(rows, 0, ID);
@@ -99,6 +124,22 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
         job->session.unverified = auth->verify_email && !row_bool(rows, 0, VERIFIED);
     }
     auth_hash(rq, then);
+}
+
+/* Counts a wrong password, then goes on. */
+static void note_failure(struct req *rq, req_done *then) {
+    const struct auth *auth = req_service(rq);
+    const struct auth_request *a = req_state(rq);
+    if (auth->failed_a_day == 0 || auth->signin_rate == 0) {
+        then(rq, NULL);
+        return;
+    }
+    struct sql_params *item = req_exec(rq, &sql_note_failure, then);
+    if (item == NULL) return;
+    put_text(item, a->account);
+    put_text(item, a->address);
+    put_optional_uuid(item, a->device_known, &a->device);
+    put_int(item, auth->failed_a_day);
 }
 
 /* --- POST /api/users/signup --- */
@@ -187,10 +228,15 @@ static void on_rehashed(struct req *rq, const struct rows *rows) {
     reply_signed_in(rq, 200);
 }
 
+static void on_wrong(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    req_fail(rq, 400, NULL, "Invalid credentials");
+}
+
 static void on_checked(struct req *rq, void *done) {
     const struct hash_job *job = done;
     if (!job->right) {
-        req_fail(rq, 400, NULL, "Invalid credentials");
+        note_failure(rq, on_wrong);
     } else if (job->hash[0] == '\0') {
         reply_signed_in(rq, 200);
     } else {
@@ -285,6 +331,11 @@ static void fail_current(struct req *rq) {
     req_fail(rq, 400, "currentPassword", "is wrong");
 }
 
+static void on_wrong_current(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    fail_current(rq);
+}
+
 static void on_changed(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("done")))
@@ -300,7 +351,7 @@ static void on_change_allowed(struct req *rq, void *done) {
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
     if (!job->right) {
-        fail_current(rq);
+        note_failure(rq, on_wrong_current);
         return;
     }
     if (a->ended) {
@@ -332,7 +383,6 @@ static void on_me(struct req *rq, const struct rows *rows) {
         auth->verify_email && a->in.email.n > 0 && !same_email(a->in.email, row_text(rows, 0, EMAIL));
     a->ended = sessions > 1 && req_user(rq)->version < sessions;
     struct hash_job *job = &a->job;
-    job->check = true;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
     job->session.version = sessions + (job->fresh.n > 0 || moves);
@@ -352,7 +402,7 @@ static void change_me(struct req *rq) {
         return;
     }
     a->in = (struct credentials){change.email, change.password};
-    a->job.password = change.current_password;
+    try_password(rq, &a->job, change.current_password);
     a->letter = uuid_v7();
     auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }

@@ -14,6 +14,7 @@ struct auth {
     bool verify_email;                /* an address has to be its owner's before he may hold a ticket */
     int64_t session_ms;               /* how long a session lives */
     int64_t signin_rate, signup_rate; /* attempts a minute, by address and by account; 0: any number */
+    int64_t failed_a_day;             /* wrong passwords that cost nothing; 0: none does */
 };
 
 extern const struct route auth_routes[];

@@ -18,6 +18,14 @@ static const struct config_var orders_config[] = {
      "How much longer, while a payment is under way", 0, 86400},
     {"MAX_HOLDS_PER_USER", CONFIG_INT, &orders.max_holds, "10",
      "Most tickets that a buyer holds unpaid at a time", 1, 1000},
+    {"LAPSE_WAIT", CONFIG_DURATION, &orders.lapse_wait_ms, "1m",
+     "How long a buyer waits who let a second hold of the same lapse, doubled each time up to an hour; 0: nobody "
+     "waits, nor may hold fewer",
+     0, 3600 * 1000},
+    {"HOLDS_PER_ADDRESS", CONFIG_INT, &orders.network_most, "100",
+     "Most tickets held unpaid from an IPv4 address or IPv6 /64; twice as many of a /56, four times of a /48; 0: "
+     "any number",
+     0, 1000000},
     {"WAITING_KEYS", CONFIG_TEXT, &key_files, NULL,
      "Files of 64 hexadecimal digits, separated by commas: the first signs admissions, all are accepted", 0,
      0},

@@ -7,6 +7,7 @@
 #include "answers.h"
 #include "asking.h"
 #include "clock.h"
+#include "origins.h"
 #include "presale_routes.h"
 #include "prices.h"
 #include "queries.h"
@@ -208,7 +209,8 @@ static void on_purchase(struct req *rq, const struct rows *rows) {
         purchases_fail_limit(rq);
     } else if (str_eq(verdict, STR("code required"))) {
         on_code_required(rq, verdict);
-    } else if (!refusals_answer_show(rq, verdict) && !prices_refuse(rq, verdict, b->wanted.tickets)) {
+    } else if (!refusals_answer_show(rq, verdict) && !origins_refuse(rq, verdict) &&
+               !prices_refuse(rq, verdict, b->wanted.tickets)) {
         fail_refused(rq, verdict);
     }
 }
@@ -271,6 +273,7 @@ void purchases_ask(struct req *rq, const struct purchase_request *p, req_done *d
     put_int(item, service->grace_seconds);
     put_int(item, service->max_holds);
     put_optional_uuid(item, a.until_us > 0, &a.show);
+    origins_put(rq, item);
 }
 
 static void ask_purchase(struct req *rq) {

@@ -2,6 +2,7 @@
 
 #include "answers.h"
 #include "asking.h"
+#include "origins.h"
 #include "presale_routes.h"
 #include "prices.h"
 #include "purchases.h"
@@ -75,7 +76,7 @@ static void on_refused(struct req *rq, struct str verdict) {
         req_fail(rq, 409, NULL, "This place is kept for people who need its accessibility");
     else if (str_eq(verdict, STR("limit")))
         purchases_fail_limit(rq);
-    else if (!refusals_answer_show(rq, verdict))
+    else if (!refusals_answer_show(rq, verdict) && !origins_refuse(rq, verdict))
         req_fail(rq, 409, NULL, "This ticket is %.*s", (int)verdict.n, verdict.p);
 }
 
@@ -149,6 +150,7 @@ static void ask_place(struct req *rq) {
         put_int(item, o->version);
     else
         put_null(item);
+    origins_put(rq, item);
 }
 
 static void post_order(struct req *rq) {

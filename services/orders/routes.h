@@ -8,6 +8,7 @@ struct demand;
 
 struct orders {
     int64_t hold_seconds, grace_seconds, max_holds;
+    int64_t lapse_wait_ms, network_most; /* 0: nobody waits; any number */
     struct admission_keys *admissions;
     struct demand *demand; /* a slot for each HTTP thread, and behind these one for the publisher's */
     int threads;

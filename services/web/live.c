@@ -18,9 +18,17 @@ enum {
     SILENCE_US = 15 * 1000000, /* most time without a word: proxies close what is silent for 30 s or 60 s */
     RETRY_MS = 500,            /* how soon clients come back; spread over RETRY_SPREAD_MS, not all at once */
     RETRY_SPREAD_MS = 2000,
+    LATER_S = 10, /* for whom there is no place */
 };
 
 /* --- the life of a stream, on its thread --- */
+
+/* There is room for another one. */
+static int give_place_back(struct live_stream *s) {
+    struct live *live = s->thread->live;
+    live_clients_leave(live->clients, &s->client);
+    return atomic_fetch_sub(&live->streams, 1) - 1;
+}
 
 static void leave(struct live_stream *s) {
     if (s->at == NULL) return;
@@ -30,7 +38,7 @@ static void leave(struct live_stream *s) {
     *s->at = s->next;
     if (s->next != NULL) s->next->at = s->at;
     s->at = NULL;
-    metric_set(M_LIVE_STREAMS, atomic_fetch_sub(&s->thread->live->streams, 1) - 1);
+    metric_set(M_LIVE_STREAMS, give_place_back(s));
 }
 
 static void enter(struct live_stream *s) {
@@ -172,7 +180,7 @@ static void on_answered(struct req *rq, void *arg) {
         if (s->show_want != NULL) live_places_enter(s, s->show_want);
         flush(s, clock_mono_us());
     } else
-        atomic_fetch_sub(&s->thread->live->streams, 1);
+        give_place_back(s);
     for (int i = 0; i < s->question.count; i++)
         live_item_unref(s->question.found[i]);
 }
@@ -252,18 +260,43 @@ static struct live_stream *new_stream(struct req *rq, struct live *live, const s
     return s;
 }
 
+static struct live_client client_of(struct req *rq) {
+    static const struct uuid none;
+    const struct identity *user = visit_of(rq)->user;
+    struct address address;
+    if (!req_client(rq, &address)) return (struct live_client){0}; /* it has left */
+    if (user == NULL) return live_client_of(&address, NULL);
+    return live_client_of(&address, uuid_eq(&user->session, &none) ? &user->user : &user->session);
+}
+
+/* Takes one of the places for streams. false: there is none for this client, answered. */
+static bool take_place(struct req *rq, struct live *live, const struct live_client *client) {
+    if (atomic_fetch_add(&live->streams, 1) >= live->options.streams) {
+        atomic_fetch_sub(&live->streams, 1);
+        req_retry_after(rq, 503, LATER_S, "as many pages are followed as can be");
+        return false;
+    }
+    enum live_admission said = live_clients_enter(live->clients, client);
+    if (said == LIVE_ADMITTED) return true;
+    atomic_fetch_sub(&live->streams, 1);
+    metric_add(M_LIVE_REFUSED, 1);
+    req_retry_after(rq, 429, LATER_S,
+                    said == LIVE_MANY_OF_SESSION ? "this session follows as many pages as it may"
+                                                 : "as many pages are followed from this address as may be");
+    return false;
+}
+
 void show_live(struct req *rq) {
     struct live *live = ((struct web *)req_service(rq))->live;
     struct wants wants = {.count = 0};
     visit_begin(rq);
+    struct live_client client = client_of(rq);
     if (!read_query(rq, &wants)) {
         req_fail(rq, 400, NULL,
                  "cards, sheet and orders are lists of ID.VERSION, of %d at most; show is an ID", MOST_WANTS);
-    } else if (atomic_fetch_add(&live->streams, 1) >= live->options.streams) {
-        atomic_fetch_sub(&live->streams, 1);
-        req_retry_after(rq, 503, 10, "as many pages are followed as can be");
-    } else {
+    } else if (take_place(rq, live, &client)) {
         struct live_stream *s = new_stream(rq, live, &wants);
+        s->client = client;
         req_at_end(rq, on_end, s);
         req_hold(rq);
         live_tap_ask(live->tap, &s->question);
@@ -275,6 +308,7 @@ void show_live(struct req *rq) {
 struct live *live_new(const struct live_options *options, struct why *w) {
     struct live *live = mem_alloc(sizeof *live);
     live->options = *options;
+    live->clients = live_clients_new(options->of_address, options->of_session);
     live->tap = live_tap_new(&(struct live_tap_options){.brokers = options->brokers,
                                                         .registry_url = options->registry_url,
                                                         .items = (size_t)options->items,
@@ -288,6 +322,7 @@ struct live *live_new(const struct live_options *options, struct why *w) {
         live->threads[i].flush = flush_marked;
     }
     if (live->tap != NULL) return live;
+    live_clients_free(live->clients);
     free(live->threads);
     free(live);
     return NULL;

@@ -23,6 +23,7 @@ struct live_options {
     const char *brokers, *registry_url; /* texts outlive it */
     int threads;                        /* of HTTP */
     int streams;                        /* most of them at a time */
+    int of_address, of_session;         /* and of one client; 0: any number */
     int items;                          /* tickets and orders kept in mind */
 };
 

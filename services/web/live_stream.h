@@ -4,11 +4,13 @@
 
 #include "buf.h"
 #include "live.h"
+#include "live_clients.h"
 #include "live_tap.h"
 #include "templates.h"
 
 struct live {
     struct live_options options;
+    struct live_clients *clients;
     struct live_tap *tap;
     struct api *api;
     struct http *http;
@@ -34,6 +36,7 @@ struct live_stream {
     struct live_stream *next_dirty;
     bool dirty;                  /* something was said that is not flushed */
     const struct identity *user; /* NULL: nobody */
+    struct live_client client;
     enum language language;
     struct str csrf; /* of its page's forms */
     bool counts;     /* tells how many tickets are new */

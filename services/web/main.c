@@ -8,7 +8,7 @@
 static struct web web;
 static struct api_options apis;
 static int64_t connections, timeout_ms;
-static int64_t live_streams, live_items;
+static int64_t live_streams, live_of_address, live_of_session, live_items;
 
 static const struct config_var web_config[] = {
     {"USERS_API", CONFIG_TEXT, &apis.urls[API_USERS], NULL, "Where the API of users is: http://HOST:PORT", 0,
@@ -24,6 +24,10 @@ static const struct config_var web_config[] = {
     {"API_CONNECTIONS", CONFIG_INT, &connections, "256", "Most requests to the APIs at a time", 1, 10000},
     {"LIVE_STREAMS", CONFIG_INT, &live_streams, "10000", "Most pages that get changes as they happen", 1,
      1000000},
+    {"LIVE_STREAMS_PER_ADDRESS", CONFIG_INT, &live_of_address, "1000",
+     "Of these, most from an IPv4 address or IPv6 /64; 0: any number", 0, 1000000},
+    {"LIVE_STREAMS_PER_SESSION", CONFIG_INT, &live_of_session, "30",
+     "Of these, most of somebody who is signed in; 0: any number", 0, 1000000},
     {"LIVE_ITEMS", CONFIG_INT, &live_items, "100000",
      "Tickets and orders kept for pages that come back: those that changed last", 1, 100000000},
     {"CURRENCY", CONFIG_TEXT, &web.currency, "USD",
@@ -45,6 +49,8 @@ static enum status start(const struct settings *settings, void **state, struct s
                                                .registry_url = settings->registry_url,
                                                .threads = (int)settings->threads,
                                                .streams = (int)live_streams,
+                                               .of_address = (int)live_of_address,
+                                               .of_session = (int)live_of_session,
                                                .items = (int)live_items},
                         w);
     if (web.live == NULL) return ST_INVALID;

@@ -1,10 +1,22 @@
+#include "arena.h"
 #include "held.h"
 #include "routes.h"
 
-/* A new session, or none any more: what the accounts' service said is said on. */
+/* How long a browser remembers where somebody was signed in. */
+enum { DEVICE_S = 365 * 24 * 3600 };
+
+/* A new session, or none any more: what the accounts' service said is said on. The token, when its session is
+ * over, still says that this is a device of his, whom strangers' wrong passwords do not keep out. */
 static void take_session(struct req *rq, const struct api_answer *answer) {
     if (answer->session.n > 0 || answer->signed_out)
         req_set_cookie(rq, "session", answer->session, answer->session_s);
+    if (answer->session.n > 0) req_set_cookie(rq, "device", answer->session, DEVICE_S);
+}
+
+/* The accounts' service is asked as from there. */
+static void ask_as_device(struct req *rq) {
+    struct str device;
+    if (req_get_cookie(rq, "device", &device)) visit_of(rq)->session = arena_str(req_arena(rq), device);
 }
 
 static void leave_to_next(struct req *rq) {
@@ -70,6 +82,7 @@ void sign_in(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
     visit_of(rq)->page.path = visit_next(rq);
+    ask_as_device(rq);
     send_credentials(rq, "/api/users/signin", on_signed_in);
 }
 

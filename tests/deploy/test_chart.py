@@ -359,7 +359,17 @@ def test_the_edge_limits(rendered):
     assert rules("auth") == [("(?i)/api/users/signin/?([?].*)?", 30), ("(?i)/api/users/signup/?([?].*)?", 20), (None, 6000)]
     assert rules("orders") == [("(?i)/api/orders/?([?].*)?", 120), ("(?i)/api/purchases/?([?].*)?", 120), (None, 6000)]
     assert rules("tickets") == [(None, 6000)]
-    assert "rateLimit" not in of(rendered["least"], "BackendTrafficPolicy", "shop-web")["spec"]
+    assert rules("web") == [("(?i)/signin/?([?].*)?", 30), ("(?i)/signup/?([?].*)?", 20), ("(?i)/tickets/[^/]+/buy/?([?].*)?", 120),
+                            ("(?i)/shows/[^/]+/buy/?([?].*)?", 120), ("(?i)/shows/[^/]+/areas/[^/]+/?([?].*)?", 120)], "as by the APIs"
+
+
+def test_the_edge_breaks_circuits(rendered):
+    """Pages have more, as each keeps a request open."""
+    for doc in of(rendered["least"], "BackendTrafficPolicy"):
+        most = 20000 if doc["metadata"]["name"] == "shop-web" else 1024
+        assert doc["spec"]["circuitBreaker"] == {"maxConnections": most, "maxParallelRequests": most, "maxPendingRequests": 1024}
+    [policy] = of(rendered["least"], "ClientTrafficPolicy")
+    assert policy["spec"]["connection"] == {"connectionLimit": {"value": 20000}}
 
 
 def test_the_edge_never_asks_twice(rendered):
@@ -415,6 +425,7 @@ REFUSED = [
     ({"image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy': value must be one of"),
     ({"edge": {"host": "https://onsale.test"}}, "at '/edge/host'"),
     ({"edge": {"limits": {"orders": 0}}}, "at '/edge/limits/orders': minimum"),
+    ({"edge": {"breakers": {"streams": 0}}}, "at '/edge/breakers/streams': minimum"),
     ({"sessions": {"keys": []}}, "at '/sessions/keys': minItems"),
     ({"drain": {"preStopSeconds": 0}}, "at '/drain/preStopSeconds': minimum"),
     ({"typo": True}, "additional properties 'typo' not allowed"),

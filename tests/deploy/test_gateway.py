@@ -218,6 +218,49 @@ def test_orders_are_limited(edge, stack):
     assert buyer.get("/api/orders").status_code == 200, "looking is not limited"
 
 
+@pytest.mark.parametrize("number, path", [*enumerate(["/tickets/{id}/buy", "/Tickets/{id}/buy/?x", "/shows/{id}/buy", "/shows/{id}/areas/{id}"])])
+def test_pages_that_buy_are_limited_as_the_api(edge, number, path):
+    """The form is refused by web, as it is nobody's: it counts all the same."""
+    address = f"127.0.5.{number + 1}"
+    (status, *_), *_, (_, headers, text) = exhaust(lambda: asked(edge, address, "POST", path.format(id=missing_id()), {}), LIMITS["orders"])
+    assert status != 429 and headers["Retry-After"] == "60" and b"<html" in text
+    assert edge.visitor(address=address).get("/").status_code == 200, "looking is not limited"
+
+
+# --- breakers ---
+
+LIVE = {"headers": {"Accept": "text/event-stream"}, "stream": True}
+
+
+def test_too_many_streams(stack, keys, tmp_path):
+    """Those that are open go on; pages that nobody keeps open are away with the streams, for there is one breaker; the APIs are not."""
+    edge = Edge(stack, keys, tmp_path, breakers={"streams": 3})
+    with edge.envoy, contextlib.ExitStack() as streams:
+        opened = [streams.enter_context(edge.visitor().get("/live?since=", **LIVE)) for _ in range(3)]
+        assert {answer.status_code for answer in opened} == {200} and all(next(answer.iter_lines()) for answer in opened)
+        more = edge.visitor().get("/live?since=", **LIVE)
+        assert more.status_code == 503 and more.headers["Retry-After"] == "1"
+        assert edge.visitor().get("/api/tickets").status_code == 200
+        opened.pop().close()
+        wait_until(lambda: edge.visitor().get("/").status_code == 200, "there is room again")
+
+
+def test_too_many_connections(stack, keys, tmp_path):
+    edge = Edge(stack, keys, tmp_path, breakers={"connections": 3})
+    with edge.envoy, contextlib.ExitStack() as connections:
+        def connects():
+            plain = connections.enter_context(socket.create_connection(("127.0.0.1", edge.listeners["http"]), DEADLINE))
+            plain.sendall(f"GET /tickets HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            try:
+                return plain.recv(1) and plain
+            except ConnectionResetError:
+                return None
+        opened = [wait_until(connects, "it is let in") for _ in range(3)]
+        assert not connects(), "the fourth"
+        opened.pop().close()
+        wait_until(connects, "there is room again")
+
+
 # --- what is away ---
 
 @pytest.mark.parametrize("name, path", [("payments", "/api/payments"), ("web", "/")])

@@ -234,6 +234,8 @@ def fresh_state():
     return path
 
 
+# Few people buy and cancel here, and the same again and again: they do not wait.
+PATIENT = {"LAPSE_WAIT": "0"}
 # Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
 FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s"}
 
@@ -246,7 +248,7 @@ def stacks(tree=ROOT, ground=None, last=False, **settings):
 
     def make(*words, **environment):
         stands = ground is not None and not words
-        stack = Stack(ground.take() if stands else fresh_state(), **{**settings, **environment, **(ground.settings() if stands else {})})
+        stack = Stack(ground.take() if stands else fresh_state(), **{**PATIENT, **settings, **environment, **(ground.settings() if stands else {})})
         stack.tree, stack.stands = tree, stands
         started.append(stack)
         return stack.start(*words)

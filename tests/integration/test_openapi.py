@@ -86,7 +86,7 @@ def test_errors_outside_of_the_description_have_its_shape(stack, method, path, s
     assert fits(DOCUMENT["components"]["schemas"]["Errors"], answer.json()), answer.text
 
 
-TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "password": "12345678"}
+TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "password": "xq7zkw4v"}
 
 
 @pytest.mark.parametrize("path, sound, change", [
@@ -100,7 +100,7 @@ TICKET, ACCOUNT = {"title": "t", "price": 1}, {"email": "a@example.com", "passwo
         "a@b", "a@b.", "a@.b", "a@-b", "a@b-", "a b@c", "a@b@c", "é@b", "a@é", "", "@b", "a@", "a@b\n", ".a.@b", "!#$%&'*+/=?^_`{|}~-@b",
         "a" * 64 + "@b", "a" * 65 + "@b", "a@" + "b" * 63, "a@" + "b" * 64,
         "a@" + ".".join(["b" * 62] * 4), "a@" + ".".join(["b" * 63] * 4))],
-    *[("/api/users/signup", ACCOUNT, {"password": password}) for password in ("x" * 7, "x" * 8, "🎫" * 128, "x" * 129, "1234567\0", None)],
+    *[("/api/users/signup", ACCOUNT, {"password": password}) for password in ("x" * 7, "xq7zkw4v", "🎫" * 128, "x" * 129, "1234567\0", None)],
     *[("/api/payments", {"purchaseId": str(uuid.UUID(int=1)), "token": "pm_card_visa"}, change) for change in (
         {}, {"orderId": None}, {"orderId": str(uuid.UUID(int=1))}, {"orderId": "x"}, {"purchaseId": None}, {"purchaseId": "x"},
         {"purchaseId": None, "orderId": str(uuid.UUID(int=1))})],

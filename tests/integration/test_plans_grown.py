@@ -17,6 +17,11 @@ ORDERS = f"""
 insert into orders (id, version, ticket_id, user_id, seller_id, status, expires_at, grace_ends_at, price, currency, title, ticket_version, hold_slot)
 select {ID}, 1, {ID}, ('018f0000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, {USER}, 'created', now() + interval '1 h', now() + interval '1 h',
        100, 'USD', 'Seat', 1, 1 from generate_series(1, {GROWN}) n"""
+# Held from a network each, beside lapses of as many buyers; and tickets that nobody holds.
+PLACED = f"""{ORDERS};
+update orders set network = r.n << 16 from (select n::bigint, {ID} as id from generate_series(1, {GROWN}) n) r where orders.id = r.id;
+insert into lapses select user_id, ticket_id, id from orders;
+insert into tickets select overlay({ID}::text placing '8001' from 20)::uuid, 1, {USER}, 'Seat', 100, 'USD', 'available' from generate_series(1, {GROWN}) n"""
 CHARGES = f"""
 insert into charges (order_id, order_version, order_status, ticket_id, user_id, amount, currency, expires_at)
 select {ID}, 1, 'created', {ID}, {USER}, 100, 'USD', now() + interval '1 h' from generate_series(1, {GROWN}) n"""
@@ -31,13 +36,16 @@ def uuids(prefix):
     return each("uuid", lambda n: f"'{prefix}-{n:012x}'")
 
 
-KNOWN, NEW, BUYERS = "018f0000-0000-7000-8000", "ffff0000-0000-7000-8000", "018f0000-0000-7000-9000"
+KNOWN, FREE, NEW, BUYERS = "018f0000-0000-7000-8000", "018f0000-0000-7000-8001", "ffff0000-0000-7000-8000", "018f0000-0000-7000-9000"
 BUYER = each("uuid", lambda n: f"'{BUYERS}-000000000001'")
 NULL = each("text", lambda n: "null")
 CASES = {  # (service, statement): what the tables grow by, and the arguments
     ("tickets", "on_order"): (f"insert into seen_orders select {ID}, 1 from generate_series(1, {GROWN}) n",
                               (uuids(NEW), uuids(NEW), BUYER, each("int", lambda n: 1), each("text", lambda n: "'created'"), NULL)),
     ("orders", "cancel_order"): (ORDERS, (uuids(KNOWN), uuids(BUYERS), NULL)),
+    ("orders", "place_order"): (PLACED, (uuids(NEW), uuids(BUYERS), uuids(FREE), NULL, NULL, each("int", lambda n: 900), each("int", lambda n: 300),
+                                         each("int", lambda n: 10), NULL, NULL, each("bigint", lambda n: n << 16), each("int", lambda n: 60),
+                                         each("int", lambda n: 100))),
     ("payments", "start_attempt"): (CHARGES, (uuids(KNOWN), uuids(NEW), BUYER, each("text", lambda n: "'pm_card_visa'"), each("text", lambda n: f"'{n}'"),
                                               each("int", lambda n: 3), NULL, each("uuid", lambda n: "null"), each("bool", lambda n: "false"),
                                               each("int", lambda n: 0))),

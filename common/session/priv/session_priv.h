@@ -84,6 +84,7 @@ struct claims {
     struct identity identity; /* email points to the array below */
     char email[SESSION_MAX_EMAIL];
 };
+enum { CLAIMS_ANY_TIME = -1 }; /* as now_s: not compared */
 enum status claims_read(struct str json, int64_t now_s, struct claims *out, struct why *w);
 /* The index of the key that a token's header names, or -1: not a header of ours. *missing tells that only the
  * key is unknown. */

@@ -26,16 +26,22 @@ spec:
   timeout:
     tcp:
       connectTimeout: 2s
+  {{- $most := int64 ($pages | ternary $.Values.edge.breakers.streams $.Values.edge.breakers.requests) }}
+  # A service that hangs takes no more of the edge than this.
+  circuitBreaker:
+    maxConnections: {{ $most }}
+    maxParallelRequests: {{ $most }}
+    maxPendingRequests: {{ int64 $.Values.edge.breakers.requests }}
   {{- if not $pages }}
   # As much as the services take themselves.
   requestBuffer:
     limit: {{ $large | ternary "10304Ki" "64Ki" }}
+  {{- end }}
   {{- with include "onsale.limits" (dict "name" $name "limits" $.Values.edge.limits) | trim }}
   rateLimit:
     local:
       rules:
         {{- . | nindent 8 }}
-  {{- end }}
   {{- end }}
   # The edge's own errors alone; those of the services stay as they are.
   responseOverride:
@@ -81,6 +87,9 @@ spec:
     xForwardedFor:
       numTrustedHops: {{ . }}
   {{- end }}
+  connection:
+    connectionLimit:
+      value: {{ int64 .Values.edge.breakers.connections }}
   timeout:
     http:
       # Who sends a request byte by byte keeps nobody waiting.
@@ -138,10 +147,13 @@ spec:
 "504": This part of Onsale takes too long to answer; try again in a moment
 {{- end }}
 
-{{/* The rules for a component: its own, then what is granted to any client in all. */}}
+{{/* The rules for a component: its own, then what of the APIs is granted to any client in all. Pages' forms have those of their APIs. */}}
 {{- define "onsale.limits" -}}
 {{- $own := dict "auth" (list (list "/api/users/signin" .limits.signIn) (list "/api/users/signup" .limits.signUp))
-                 "orders" (list (list "/api/orders" .limits.orders) (list "/api/purchases" .limits.orders)) -}}
+                 "orders" (list (list "/api/orders" .limits.orders) (list "/api/purchases" .limits.orders))
+                 "web" (list (list "/signin" .limits.signIn) (list "/signup" .limits.signUp)
+                             (list "/tickets/[^/]+/buy" .limits.orders) (list "/shows/[^/]+/buy" .limits.orders)
+                             (list "/shows/[^/]+/areas/[^/]+" .limits.orders)) -}}
 {{- range get $own .name | default list }}
 {{- /* Envoy matches the path as it came, with what is behind its question mark. */}}
 {{- $path := printf "(?i)%s/?([?].*)?" (index . 0) }}
@@ -154,9 +166,11 @@ spec:
   limit: { requests: {{ int64 $limit }}, unit: Minute }
 {{- end }}
 {{- end }}
+{{- if ne .name "web" }}
 {{- range list "0.0.0.0/0" "::/0" }}
 - clientSelectors:
     - sourceCIDR: { type: Distinct, value: "{{ . }}" }
   limit: { requests: {{ int64 $.limits.other }}, unit: Minute }
+{{- end }}
 {{- end }}
 {{- end }}

@@ -18,7 +18,7 @@ end
 $$;
 
 -- Why each request is refused before places are looked for, in their order; null: it is not. Of those in `locked` the caller has
--- locked the buyer. admitted: as in write_purchases.
+-- locked the buyer. admitted: as in write_purchases_from.
 create or replace function judge_purchases(requests purchase_request[], locked bigint[], admitted uuid[]) returns text[]
 language plpgsql as $$
 begin

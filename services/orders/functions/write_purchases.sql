@@ -3,23 +3,24 @@
 --     repeated     the same Idempotency-Key again: here are the orders of that time; 'other body': it was for something else
 --     missing, no area, own, accessible, not accessible, withdrawn, sold, reserved, dearer, currencies, limit, show limit,
 --     never sold, not open, over, queue required, which area, code required, codes required: by the phases of the show
+--     crowded, lapsed HOLDS SECONDS, fewer MOST: by who asks and from where (judge_origins.sql)
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
--- admitted: of each request, by its ordinal, the show in whose queue it is the buyer's turn.
-create or replace function write_purchases(requests purchase_request[], admitted uuid[])
+-- Of each request, by its ordinal: admitted, the show in whose queue it is the buyer's turn; origins, where it comes from.
+create or replace function write_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
     one record;
     holds boolean := false; -- tickets by their ids, whose order is by chance: who waits for further ones may wait for whoever waits for these
 begin
-    return query select * from try_purchases(requests, admitted);
+    return query select * from try_purchases_from(requests, admitted, origins);
 exception when unique_violation then -- a rival got one of the tickets by its id just now: nothing of this was done
     for n in 1 .. cardinality(requests) loop
         if holds and requests[n].tickets is not null then
             return query select requests[n].ordinal, 'again', null::int, null::orders;
             continue;
         end if;
-        for one in select * from write_purchase(requests[n], admitted) loop
+        for one in select * from write_purchase_from(requests[n], admitted, origins) loop
             ordinal := one.ordinal;
             verdict := one.verdict;
             remaining := one.remaining;
@@ -32,19 +33,19 @@ end
 $$;
 
 -- One by itself.
-create or replace function write_purchase(r purchase_request, admitted uuid[])
+create or replace function write_purchase_from(r purchase_request, admitted uuid[], origins purchase_origin[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 begin
-    return query select * from try_purchases(array[r], admitted);
+    return query select * from try_purchases_from(array[r], admitted, origins);
 exception when unique_violation then
     return query select r.ordinal, 'again', null::int, null::orders;
 end
 $$;
 
-create or replace function try_purchases(requests purchase_request[], admitted uuid[])
+create or replace function try_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
-    judged text[] := judge_purchases(requests, lock_buyers(requests), admitted);
+    judged text[] := judge_origins(requests, origins, judge_purchases(requests, lock_buyers(requests), admitted));
     r purchase_request;
     claimed purchase_request[];
     refusals text[]; -- this and the next: of each request, why, and how many places were left
@@ -73,7 +74,7 @@ begin
         end if;
     end loop;
     if claimed <> '{}' then
-        return query select * from write_claimed(claimed);
+        return query select * from write_claimed_from(claimed, origins);
     end if;
 end
 $$;

@@ -12,10 +12,14 @@ with req as (
       from lock_purchases(array(select purchase_id from wanted), skip => true) o
       join wanted w on w.purchase_id = purchase_of(o.id, o.purchase_size)
 ), changed as (
-    update orders o set status = 'cancelled', reason = 'buyer', hold_slot = null, version = next_version(l.version)
+    update orders o set status = 'cancelled', reason = 'buyer', hold_slot = null, network = null, version = next_version(l.version)
       from locked l
      where o.id = l.id and l.whole and l.status in ('created', 'awaiting_payment')
     returning o.*, l.purchase_id, l.traceparent
+), lapse as (
+    insert into lapses (user_id, about, purchase_id)
+    select distinct user_id, coalesce(show_id, ticket_id), purchase_id from changed
+        on conflict do nothing
 ), event as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
                               ticket_version, reason, traceparent, purchase_id, purchase_size, show_id)

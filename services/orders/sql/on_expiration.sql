@@ -14,11 +14,15 @@ with event_in as (
 ), locked as materialized (
     select * from lock_purchases(array(select purchase_id from due))
 ), changed as (
-    update orders o set status = 'cancelled', reason = 'expired', hold_slot = null, version = next_version(l.version)
+    update orders o set status = 'cancelled', reason = 'expired', hold_slot = null, network = null, version = next_version(l.version)
       from locked l join due d on d.purchase_id = purchase_of(l.id, l.purchase_size)
      where o.id = l.id and (l.status = 'created' and l.expires_at <= now() or l.status = 'awaiting_payment' and l.grace_ends_at <= now()
                             and coalesce(l.payment_waits_since < now() - interval '1 day', true))
     returning o.*, d.purchase_id, d.traceparent
+), lapse as (
+    insert into lapses (user_id, about, purchase_id)
+    select distinct user_id, coalesce(show_id, ticket_id), purchase_id from changed
+        on conflict do nothing
 ), event as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
                               ticket_version, reason, traceparent, purchase_id, purchase_size, show_id)

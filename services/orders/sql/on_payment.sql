@@ -25,6 +25,7 @@ with event_in as (
        set status = n.next_status, version = case when e.tells then next_version(l.version) else l.version end,
            payment_id = n.charge_id, payment_version = n.payment_version,
            hold_slot = case when n.next_status in ('created', 'awaiting_payment') then o.hold_slot end,
+           network = case when n.next_status in ('created', 'awaiting_payment') then o.network end,
            reason = case n.next_status when 'cancelled' then 'payment_failed' end,
            payment_waits_since = t.waits_since, expires_at = o.expires_at + w.told, grace_ends_at = o.grace_ends_at + t.waited
       from locked l join news n on n.purchase_id = purchase_of(l.id, l.purchase_size)
@@ -37,6 +38,10 @@ with event_in as (
        and (coalesce(l.payment_id, n.charge_id) = n.charge_id or l.payment_waits_since is not null)
        and coalesce(l.payment_version, 0) < n.payment_version
     returning o.*, n.purchase_id, n.traceparent, e.tells
+), lapse as (
+    insert into lapses (user_id, about, purchase_id)
+    select distinct user_id, coalesce(show_id, ticket_id), purchase_id from changed where status = 'cancelled'
+        on conflict do nothing
 ), event as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
                               ticket_version, reason, traceparent, purchase_id, purchase_size, show_id)

@@ -28,7 +28,7 @@ with event_in as (
 ), locked as materialized (
     select * from lock_purchases(array(select purchase_id from withdrawn)) where (select count(*) from withdrawn) > 0
 ), changed as (
-    update orders o set status = 'cancelled', reason = 'ticket_cancelled', hold_slot = null, version = next_version(l.version)
+    update orders o set status = 'cancelled', reason = 'ticket_cancelled', hold_slot = null, network = null, version = next_version(l.version)
       from locked l join withdrawn w on w.purchase_id = purchase_of(l.id, l.purchase_size)
      where o.id = l.id and l.status in ('created', 'awaiting_payment')
     returning o.*, w.purchase_id, w.traceparent

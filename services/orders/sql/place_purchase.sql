@@ -1,11 +1,11 @@
--- Places purchases (write_purchases). One row an order, in the order of their ids; a request that is refused has one row without.
+-- Places purchases (write_purchases_from). One row an order, in the order of their ids; a request that is refused has one row without.
 select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).user_id, (placed).version, (placed).ticket_id,
        (placed).title, (placed).price, (placed).currency, (placed).ticket_version, (placed).reason, (placed).show_id, v.verdict, (placed).purchase_size, s.area_name,
        s.row_name, s.first_seat + place_of((placed).ticket_id) as seat, v.remaining,
        coalesce((placed).show_id, ($3::uuid[])[v.ordinal],
                 case when v.verdict not in ('placed', 'repeated') -- of what was refused: whose show
                      then (select t.show_id from tickets t where t.id = ((($9::text[])[v.ordinal])::uuid[])[1]) end) as asked_show
-  from write_purchases(array(
+  from write_purchases_from(array(
            select row(r.ordinal, r.id, r.user_id, r.show_id, r.area_id, coalesce(cardinality(r.tickets::uuid[]), r.quantity),
                       r.together, r.accessible, r.max_price, r.tickets::uuid[], r.key,
                       hashtextextended(format('%s %s %s %s %s %s %s', r.show_id, r.area_id, r.quantity, r.together, r.accessible,
@@ -17,7 +17,9 @@ select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).us
                   as r (id, user_id, show_id, area_id, quantity, together, accessible, max_price, tickets, key, traceparent,
                         hold_seconds, grace_seconds, most, ordinal)
              left join areas a on a.id = r.area_id
-            order by r.ordinal), $15::uuid[]) v
+            order by r.ordinal), $15::uuid[],
+           array(select row(o.network, ($17::int4[])[1], ($18::int4[])[1])::purchase_origin
+                   from unnest($16::int8[]) with ordinality as o (network, ordinal) order by o.ordinal)) v -- set for the whole process
   left join lateral (select * from seat_rows where id = row_of((v.placed).ticket_id) and (v.placed).show_id is not null
                       limit 1) s on true -- by its key, row by row: a join may hash the seats of all shows
  order by v.ordinal, (v.placed).id
