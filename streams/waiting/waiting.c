@@ -245,16 +245,6 @@ static void end_ask(struct ask *ask, enum ask_result result) {
     ask->answered(ask);
 }
 
-/* Kafka has it. It counts when we have read it. */
-static void on_written(void *waiting, void *what, bool ok) {
-    struct waiting *x = waiting;
-    struct ask *ask = what;
-    if (!ok) return end_ask(ask, ASK_AWAY);
-    ask->written_us = clock_mono_us();
-    ask->item.next = x->written;
-    x->written = &ask->item;
-}
-
 /* He is there, and wants as many as he said now; or that can't be changed any more. */
 static bool is_as_asked(const struct round *round, struct ask *ask) {
     const struct room *r = &round->room;
@@ -273,6 +263,17 @@ static bool settle(struct waiting *x, struct ask *ask, bool stopping) {
     else
         return false;
     return true;
+}
+
+/* Kafka has it. It counts when we have read it, which may be so already. */
+static void on_written(void *waiting, void *what, bool ok) {
+    struct waiting *x = waiting;
+    struct ask *ask = what;
+    if (!ok) return end_ask(ask, ASK_AWAY);
+    ask->written_us = clock_mono_us();
+    if (settle(x, ask, false)) return;
+    ask->item.next = x->written;
+    x->written = &ask->item;
 }
 
 static void settle_all(struct waiting *x, bool stopping) {
@@ -348,10 +349,11 @@ static void step(void *waiting) {
     notice_loss(x);
     look_whether_caught_up(x);
     answer_all(x);
-    settle_all(x, false);
+    if (records > 0) settle_all(x, false);
     if (x->caught_up) lead_look(&x->lead);
     journal_poll(x->journal);
     if (!topic_thread_tick(&x->thread)) return;
+    settle_all(x, false); /* some may have waited too long */
     topic_thread_measure(&x->thread);
     lead_measure(&x->lead);
     if (x->caught_up) lead_count_missed(&x->lead);
