@@ -78,6 +78,16 @@ select t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name,
  where t.status <> 'cancelled'
  group by t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name, t.currency;
 
+-- How each area of a show sold, minute by minute, and how many of its places were free at the minute's end. By what streams/sales counted.
+create or replace view show_sales_by_minute as
+select s.show_id, s.area_id, a.area_name, s.minute, s.currency, s.placed, s.sold, s.returned, s.expired, s.revenue, s.final,
+       a.places - sum(s.placed - s.returned) over (partition by s.area_id order by s.minute) as places_left
+  from (select show_id, area_id, minute, currency, sum(placed) as placed, sum(sold) as sold, sum(returned) as returned, sum(expired) as expired,
+               sum(revenue)::bigint as revenue, bool_and(coalesce(final, false)) as final
+          from area_sales group by 1, 2, 3, 4) s
+  left join (select area_id, min(area_name) as area_name, count(*) as places
+               from tickets where status <> 'cancelled' and area_id is not null group by 1) a on a.area_id = s.area_id;
+
 -- The demand for a show: of each minute who came, who waited, and what became of what was asked for. `refused` is all that is called so.
 create or replace view demand_by_minute as
 select date_trunc('minute', occurred_at, 'UTC') as minute, show_id,
@@ -160,4 +170,5 @@ union all select 'payments', count(*), max(occurred_at), max(loaded_at) from pay
 union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
 union all select 'demand', count(*), max(occurred_at), max(loaded_at) from demand_counts
-union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales;
+union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales
+union all select 'show-sales', count(*), max(occurred_at), max(loaded_at) from area_sales;

@@ -216,6 +216,21 @@ def test_the_demand_agrees(shopped, ask):
                                " count(*) filter (where reason in ('buyer', 'expired', 'payment_failed')) from orders where show_id is not null group by 1"))
 
 
+def test_sales_of_areas_agree(shopped, ask):
+    """With the orders' own log, minute by minute, and in the end with what tickets has for sale."""
+    same(ask("select show_id, area_id, minute, placed, sold, returned, expired, revenue from show_sales_by_minute"),
+         shopped.sql("orders", """
+             select e.show_id, s.area_id, date_trunc('minute', e.occurred_at), count(*) filter (where e.type = 'OrderCreated'),
+                    count(*) filter (where e.type = 'OrderCompleted'), count(*) filter (where e.type = 'OrderCancelled'),
+                    count(*) filter (where e.type = 'OrderCancelled' and e.reason = 'expired'),
+                    coalesce(sum(e.price) filter (where e.type = 'OrderCompleted'), 0)::bigint
+               from order_events e join seat_rows s on s.id = row_of(e.ticket_id)
+              where e.show_id is not null and e.type <> 'OrderUpdated' group by 1, 2, 3"""))
+    left = dict(ask("select distinct on (area_id) area_id, places_left::bigint from show_sales_by_minute order by area_id, minute desc"))
+    available = dict(shopped.sql("tickets", "select area_id, count(*) filter (where status = 'available') from tickets where area_id is not null group by 1"))
+    assert left and left == {area: available[area] for area in left}
+
+
 def test_lateness_of_expirations_agrees(shopped, ask):
     same(ask("select order_id, expires_at, cancelled_at from expirations where cancelled_at is not null"),
          own_orders(shopped, "id, expires_at, cancelled_at", "where reason = 'expired'"))
