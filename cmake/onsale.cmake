@@ -47,11 +47,15 @@ function(embed_pages target)
     set(templates ${CMAKE_CURRENT_SOURCE_DIR}/templates)
     set(static ${CMAKE_CURRENT_SOURCE_DIR}/static)
     set(out ${CMAKE_CURRENT_BINARY_DIR})
-    set(made ${out}/templates.h ${out}/templates.c ${out}/static_files.c)
+    set(made ${out}/templates.h ${out}/templates.c)
+    if(EXISTS ${static})
+        list(APPEND made ${out}/static_files.c)
+        set(embed COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/staticgen.py ${static} ${out})
+    endif()
     add_custom_command(
         OUTPUT ${made}
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/templategen.py ${templates} ${static} ${out} ${CMAKE_CURRENT_SOURCE_DIR}/texts
-        COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/staticgen.py ${static} ${out}
+        ${embed}
         DEPENDS ${pages} ${generators}
         VERBATIM)
     sources_made(${target} ${made})

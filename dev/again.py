@@ -32,7 +32,8 @@ def url(stack):
 
 
 def where(stack):
-    return WHAT_TO_TRY.format(url=url(stack)) + (f"\n{WHAT_TO_ASK}" if stack.analytics else "")
+    letters = f"\nLetters to its users: {processes.mailbox_url(stack.state)}\n" if processes.MAILBOX in stack.state.ports else ""
+    return WHAT_TO_TRY.format(url=url(stack)) + letters + (f"\n{WHAT_TO_ASK}" if stack.analytics else "")
 
 
 def run(stack, options):

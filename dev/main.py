@@ -188,6 +188,8 @@ def env(options):
         values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     if stack.analytics:
         values |= processes.connect_urls(state)
+    if processes.MAILBOX in ports:
+        values["MAILBOX_URL"] = processes.mailbox_url(state)
     if processes.SANDBOX in stack.services:
         secrets = processes.sandbox_secrets(state)
         values |= {"STRIPE_SANDBOX_KEY": secrets["key"], "STRIPE_SANDBOX_WEBHOOK_SECRET": secrets["webhooks"]}

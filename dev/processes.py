@@ -316,6 +316,24 @@ def java_alone(scratch, database):
     return [kafka(state, KAFKA), alone]
 
 
+# --- where letters go ---
+
+MAILBOX = "mailbox"
+MAILBOX_PAGE = "mailbox-page"
+
+
+def mailbox(state):
+    port, page = state.ports[MAILBOX], state.ports[MAILBOX_PAGE]
+    return Process(
+        name=MAILBOX, port=port, log=state.dir / "log/mailbox.log", environment=base_environment(),
+        command=["/usr/bin/python3", DEV / "mailbox.py", port, page],  # Debian's, which has aiosmtpd
+        ready=lambda: answers(page, "/letters"))
+
+
+def mailbox_url(state):
+    return f"http://127.0.0.1:{state.ports[MAILBOX_PAGE]}"
+
+
 # --- the edge ---
 
 def edge_server(state):
@@ -334,12 +352,14 @@ def prepare_edge(state, services):
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
-          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "JWKS_URL", "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
+          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "JWKS_URL",
+          "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
-SUITABLE = {"CORE_DUMPS": "true", "LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1"}
+SUITABLE = {"CORE_DUMPS": "true", "LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1",
+            "VERIFY_EMAIL": "false", "MAIL_FROM": "onsale@onsale.example"}
 
 
 def found(kind):
@@ -364,12 +384,13 @@ def own_environment(state, name):
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
         "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
         "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state, "waiting"),
-        "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"),
+        "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"), "LINK_KEYS": waiting_key(state, "link"),
+        "PUBLIC_URL": f"http://127.0.0.1:{state.ports.get('edge')}",
         "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **api_urls(state),
     }
     known = settings(name)
-    ours = {k: v for k, v in (SUITABLE | stripe(state, name) | wiring).items() if k in known}
+    ours = {k: v for k, v in (SUITABLE | stripe(state, name) | smtp(state, name) | wiring).items() if k in known}
     return base_environment() | ours | state.environment.get(name, {})
 
 
@@ -389,6 +410,13 @@ def stripe(state, name):
         "SANDBOX_KEY": secrets["key"], "SANDBOX_PUBLIC_URL": url, "SANDBOX_WEBHOOK_SECRET": secrets["webhooks"],
         "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{state.ports['payments']}/api/payments/webhook" if "payments" in state.ports else "",
     }
+
+
+def smtp(state, name):
+    """The mailbox, unless this program was given another server."""
+    if "SMTP_URL" in state.environment.get(name, {}) or MAILBOX not in state.ports:
+        return {}
+    return {"SMTP_URL": f"smtp://127.0.0.1:{state.ports[MAILBOX]}", "SMTP_STARTTLS": "false"}
 
 
 def sandbox_secrets(state):
@@ -425,7 +453,8 @@ def ticket_key(state):
 
 
 def waiting_key(state, name):
-    """The development key of admissions, which waiting and orders share, or of seeds, which waiting alone has. Made once."""
+    """The development key of admissions, which waiting and orders share, of seeds, which waiting alone has, or of letters' links, which auth and mail
+    share. Made once."""
     key = state.dir / f"keys/{name}"
     if not key.exists():
         unfinished = key.with_suffix(".part")

@@ -29,13 +29,24 @@ class Stack:
     def choose_ports(self, edge_port):
         self.state.claim_block()
         self.state.choose_port("edge", edge_port)
+        self._choose_mailbox()
         kafkas = processes.kafkas(self.state)
-        for name in (*self.databases(), *kafkas, *map(processes.controller_port, kafkas), "registry", *self.extras(), *self.apis(),
+        connect = [processes.CONNECT] if self.analytics else []
+        for name in (*self.databases(), *kafkas, *map(processes.controller_port, kafkas), "registry", *connect, *self.apis(),
                      *(f"{n}-admin" for n in self.own)):
             self.state.choose_port(name)
 
     def extras(self):
-        return [processes.CONNECT] if self.analytics else []
+        mailbox = [processes.MAILBOX] if processes.MAILBOX in self.state.ports else []
+        return [*mailbox, *([processes.CONNECT] if self.analytics else [])]
+
+    def _choose_mailbox(self):
+        """Letters go there, unless the caller named another server."""
+        for name in (processes.MAILBOX, processes.MAILBOX_PAGE):
+            if "mail" in self.own and not os.environ.get("SMTP_URL"):
+                self.state.choose_port(name)
+            else:
+                self.state.ports.pop(name, None)
 
     def apis(self):
         """Which of our processes have one."""
@@ -48,6 +59,8 @@ class Stack:
         """By name, each after those it needs."""
         ground = [*(processes.postgres(self.state, name) for name in self.databases()),
                   *(processes.kafka(self.state, name) for name in processes.kafkas(self.state)), processes.registry(self.state)]
+        if processes.MAILBOX in self.state.ports:
+            ground.append(processes.mailbox(self.state))
         if self.analytics:
             ground.append(processes.connect(self.state))
         own = [processes.own(self.state, name) for name in self.own]
@@ -113,6 +126,8 @@ class Stack:
             except BaseException:
                 self._cancelled.set()
                 raise
+        if processes.MAILBOX in table:
+            self._start(table[processes.MAILBOX])
         for name in self.own:
             self._start_own(table[name])
         processes.prepare_edge(self.state, self.apis())

@@ -14,11 +14,12 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
+    "letters": "auth",
     "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "sales-by-minute": "sales", "show-sales": "sales",
     "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
 IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": [],
-            "demand": ["id"], "show-sales": ["areaId", "minute", "part"]}
+            "demand": ["id"], "letters": ["id"], "show-sales": ["areaId", "minute", "part"]}
 TOLD = ("demand",)  # what processes count or measure, and say once a second
 STATES = ("tickets-state", "orders-state", "shows-state")
 FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything

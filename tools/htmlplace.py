@@ -1,7 +1,7 @@
 """Where in a page a piece of text stands: what tools/templategen.py follows a template's HTML with.
 
 `advance` takes a `Place` and the HTML that comes next, and gives the place behind it; `value_call` says by which function of
-services/web/html.h a value of some kind is written there, or refuses. A place can be compared: the branches of a condition
+common/html/html.h a value of some kind is written there, or refuses. A place can be compared: the branches of a condition
 have to end where they began, elements and all. What cannot be made safe has no place here: inline scripts and styles, on...
 attributes, attributes without quotes, elements that bring other documents.
 """
@@ -237,6 +237,7 @@ def joined(places):
 KINDS = {  # kind: (function for text, for JSON, for a URL's query)
     "text": ("html_text", "html_json", "percent_encode"),
     "url": ("html_text", "html_json", "percent_encode"),
+    "link": ("html_text", None, None),
     "int": ("html_int", "html_int", "html_int"),
     "uuid": ("html_uuid", '"html_uuid', "html_uuid"),
     "enum": ("html_text", '"html_text', "html_text"),
@@ -284,6 +285,8 @@ def url_call(place, kind, query):
     if place.element in ("script", "link", "img") and not a_picture:
         raise Refused(f"what <{place.element}> loads is {{{{static}}}}")
     if not place.url and not place.dynamic_here():
+        if kind == "link" and place.element == "a":
+            return "html_link"
         if kind != "url":
             raise Refused(f"a URL that is a value is of the type url, not {kind}")
         return "html_url"

@@ -28,7 +28,7 @@ def fingerprint(data):
 def files_of(directory):
     """{name: path at the server}"""
     found = {}
-    for file in sorted(pathlib.Path(directory).iterdir()):
+    for file in sorted(pathlib.Path(directory).glob("*")):
         if file.suffix not in TYPES:
             fail(file, f"no content type is known for {file.suffix or 'a name without an ending'}; there are {', '.join(TYPES)}")
         found[file.name] = f"/static/{file.stem}.{fingerprint(file.read_bytes())}{file.suffix}"

@@ -20,7 +20,7 @@ OUT/templates.h and templates.c. What a template says:
     {{text.home.title}}                                a text of TEXTS, in the thread's language; as an argument, too: label=text.home.title
     {{say home.left n=free price=from|amount}}        the same, where the text says {n} and {price}
 
-Types: text, url (a path of this site), int, bool, uuid, price, time, an enum, a record or a template's params, and `list` of one
+Types: text, url (a path of this site), link (a whole URL, for <a>), int, bool, uuid, price, time, an enum, a record or a template's params, and `list` of one
 of the last two or of text. TEXTS/TAG.txt is a language's texts, KEY = TEXT a line (# begins a remark): each has the same keys, with the same
 names in braces. In C they are text_of(TEXT_HOME_TITLE). A text, int or list is true unless it is empty or 0. Every error names file and line.
 """

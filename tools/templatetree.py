@@ -5,7 +5,7 @@ A `Template` is its params and its nodes, a `World` all templates with the types
 import re
 import typing
 
-PLAIN = {"text": "struct str", "url": "struct str", "int": "int64_t", "bool": "bool", "uuid": "struct uuid",
+PLAIN = {"text": "struct str", "url": "struct str", "link": "struct str", "int": "int64_t", "bool": "bool", "uuid": "struct uuid",
          "price": "struct price", "time": "int64_t"}
 C_WORDS = set("""auto break case char const continue default do double else enum extern float for goto if inline int long register
     restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool true false out text v""".split())

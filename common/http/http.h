@@ -22,6 +22,7 @@ typedef void req_handler(struct req *rq);
 enum route_flags {
     ROUTE_SESSION = 1,    /* 401 unless signed in; checked first of all */
     ROUTE_LARGE_BODY = 2, /* takes http_options.large_body bytes, all others 64 KiB */
+    ROUTE_VERIFIED = 8,   /* with ROUTE_SESSION: 403 to whose e-mail address is not verified */
 };
 
 /* Patterns are lower case; a segment {uuid} takes an id (anything else there: 404), a segment {text} whatever

@@ -104,8 +104,15 @@ static bool find_route(struct req *rq) {
 }
 
 static bool let_in(struct req *rq) {
-    if ((rq->match.route->flags & ROUTE_SESSION) == 0 || req_user(rq) != NULL) return true;
-    req_fail(rq, 401, NULL, "sign in first");
+    unsigned flags = rq->match.route->flags;
+    if ((flags & ROUTE_SESSION) == 0) return true;
+    if (req_user(rq) == NULL)
+        req_fail(rq, 401, NULL, "sign in first");
+    else if ((flags & ROUTE_VERIFIED) != 0 && rq->user.unverified)
+        req_refuse(rq, 403, "email_not_verified",
+                   "Verify your e-mail address first, by the link in our letter");
+    else
+        return true;
     return false;
 }
 

@@ -106,6 +106,8 @@ enum status group_offsets_for_time(struct group *g, int64_t unix_ms, int64_t *of
 
 int64_t group_lag(struct group *g); /* records behind `reached`, by Kafka's last answers */
 void group_commit(struct group *g); /* commits each partition's `next`; does not wait for the answer */
+/* The same, and waits for it. ST_OK, or ST_LOST: it is not known whether it is committed. */
+enum status group_commit_wait(struct group *g, int timeout_ms, struct why *w);
 
 /* Leaves and frees. If there is no answer within timeout_ms, our partitions are given to others only when the
  * session ends. */

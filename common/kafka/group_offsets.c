@@ -111,14 +111,59 @@ int64_t group_lag(struct group *g) {
     return lag;
 }
 
-void group_commit(struct group *g) {
+/* The positions that are not committed. */
+static rd_kafka_topic_partition_list_t *uncommitted(const struct group *g) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(g->count);
     for (int i = 0; i < g->count; i++) {
-        struct group_partition *p = &g->partitions[i];
+        const struct group_partition *p = &g->partitions[i];
         if (p->committed == p->next) continue;
         rd_kafka_topic_partition_list_add(list, group_topic_name(g, p), p->partition)->offset = p->next;
-        p->committed = p->next;
     }
+    return list;
+}
+
+static void note_committed(struct group *g) {
+    for (int i = 0; i < g->count; i++)
+        g->partitions[i].committed = g->partitions[i].next;
+}
+
+void group_commit(struct group *g) {
+    rd_kafka_topic_partition_list_t *list = uncommitted(g);
     if (list->cnt > 0) rd_kafka_commit(g->rk, list, 1);
+    note_committed(g);
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+static rd_kafka_resp_err_t error_of_commit(rd_kafka_event_t *event) {
+    if (event == NULL) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
+    for (int i = 0; list != NULL && i < list->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        err = list->elems[i].err;
+    return err;
+}
+
+/* rd_kafka_commit itself would wait without end. */
+static rd_kafka_resp_err_t commit_and_wait(struct group *g, const rd_kafka_topic_partition_list_t *list,
+                                           int timeout_ms) {
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(g->rk);
+    rd_kafka_resp_err_t err = rd_kafka_commit_queue(g->rk, list, answers, NULL, NULL);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(answers, timeout_ms);
+        err = error_of_commit(event);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(answers);
+    return err;
+}
+
+enum status group_commit_wait(struct group *g, int timeout_ms, struct why *w) {
+    rd_kafka_topic_partition_list_t *list = uncommitted(g);
+    rd_kafka_resp_err_t err =
+        list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : commit_and_wait(g, list, timeout_ms);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return why(w, ST_LOST, "cannot commit the offsets: %s", rd_kafka_err2str(err));
+    note_committed(g);
+    return ST_OK;
 }

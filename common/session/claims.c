@@ -87,6 +87,7 @@ static enum status check_claims(const json_t *root, int64_t now_s, struct claims
     size_t n = json_string_length(email);
     if (n == 0 || n > sizeof out->email)
         return why(w, ST_INVALID, "no email of 1 to %d bytes", SESSION_MAX_EMAIL);
+    out->identity.unverified = json_is_false(json_object_get(root, "email_verified"));
     memcpy(out->email, json_string_value(email), n);
     out->identity.email = (struct str){out->email, n};
     return ST_OK;

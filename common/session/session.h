@@ -22,6 +22,7 @@ struct identity {
     struct str email;
     struct uuid session;         /* its own id; zeros: of before sessions had one */
     int32_t version;             /* of its user's sessions when it began; 0: the same */
+    bool unverified;             /* nobody had shown then that the e-mail address is his */
     int64_t issued_s, expires_s; /* unix seconds */
 };
 

@@ -83,6 +83,7 @@ static bool add_claims(jwt_t *jwt, const struct identity *id) {
            jwt_add_grant(jwt, "email", email) == 0 &&
            (id->version == 0 ||
             (jwt_add_grant(jwt, "sid", sid) == 0 && jwt_add_grant_int(jwt, "ver", id->version) == 0)) &&
+           (!id->unverified || jwt_add_grant_bool(jwt, "email_verified", 0) == 0) &&
            jwt_add_grant_int(jwt, "iat", id->issued_s) == 0 &&
            jwt_add_grant_int(jwt, "exp", id->expires_s) == 0;
 }

@@ -83,3 +83,19 @@ const struct body_field change_fields[] = {
     {"currentPassword", body_text, offsetof(struct change, current_password), true},
     {0},
 };
+
+const struct body_field lost_fields[] = {
+    {"email", read_email, offsetof(struct credentials, email), true},
+    {0},
+};
+
+const struct body_field verify_fields[] = {
+    {"token", body_text, offsetof(struct following, token), true},
+    {0},
+};
+
+const struct body_field reset_fields[] = {
+    {"token", body_text, offsetof(struct following, token), true},
+    {"password", read_new_password, offsetof(struct following, password), true},
+    {0},
+};

@@ -14,3 +14,11 @@ struct change {
     struct str current_password;
 };
 extern const struct body_field change_fields[]; /* into struct change */
+
+/* A way back, and the link of a letter. */
+struct following {
+    struct str token, password;
+};
+extern const struct body_field lost_fields[];   /* into struct credentials */
+extern const struct body_field verify_fields[]; /* into struct following, without a password */
+extern const struct body_field reset_fields[];  /* into struct following */

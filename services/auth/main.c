@@ -5,16 +5,22 @@
 #include "service.h"
 
 static struct auth auth;
-static const char *key_files;
+static const char *key_files, *link_keys;
 static int64_t hash_threads, hash_queue, hash_memory, hash_passes;
 
 static const struct config_var auth_config[] = {
     {"SESSION_KEYS", CONFIG_TEXT, &key_files, NULL,
      "PEM files of RSA keys, separated by commas: the first signs sessions, all are accepted", 0, 0},
+    {"LINK_KEYS", CONFIG_TEXT, &link_keys, NULL,
+     "Files of 64 hexadecimal digits, separated by commas: the first makes letters' links, all are accepted",
+     0, 0},
+    {"VERIFY_EMAIL", CONFIG_BOOL, &auth.verify_email, "true",
+     "Whether people have to follow the link of a letter before they may hold tickets", 0, 0},
     {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
      "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
     {"SIGNUP_RATE", CONFIG_INT, &auth.signup_rate, "10",
-     "Sign-ups that may be tried in a minute, by address and by e-mail; 0: any number", 0, 1000000},
+     "Sign-ups and requests for a new password that may be tried in a minute, by address and by e-mail; 0: any number",
+     0, 1000000},
     {"HASH_THREADS", CONFIG_INT, &hash_threads, "2",
      "Passwords hashed at a time; each takes HASH_MEMORY and most of a core while it lasts", 1, 64},
     {"HASH_QUEUE", CONFIG_INT, &hash_queue, "64", "Requests that may wait for a hash; more are answered 503",
@@ -32,6 +38,9 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
     auth.signer = session_signer_open(key_files, w);
     if (auth.signer == NULL) return ST_INVALID;
+    struct why cause;
+    auth.links = admission_keys_open(link_keys, &cause);
+    if (auth.links == NULL) return why(w, ST_INVALID, "LINK_KEYS: %s", cause.text);
     *keys = session_keys_fixed(keyset_parse(session_jwks(auth.signer), w));
     auth.hasher = hasher_start(&(struct hasher_options){.threads = (int)hash_threads,
                                                         .queue = (int)hash_queue,
@@ -46,6 +55,7 @@ static void stop(void *state) {
     (void)state;
     hasher_free(auth.hasher);
     session_signer_free(auth.signer);
+    admission_keys_free(auth.links);
 }
 
 int main(int argc, char **argv) {
@@ -57,7 +67,9 @@ int main(int argc, char **argv) {
             .schema = &auth_schema,
             .statements = auth_statements,
             .routes = auth_routes,
-            .publishes = (const struct publisher_log[]){{.table = "user_events", .topic = &topic_users}, {0}},
+            .publishes = (const struct publisher_log[]){{.table = "user_events", .topic = &topic_users},
+                                                        {.table = "letter_events", .topic = &topic_letters},
+                                                        {0}},
             .start = start,
             .stop = stop,
         });

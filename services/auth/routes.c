@@ -6,19 +6,17 @@
 
 #include "arena.h"
 #include "fields.h"
+#include "language.h"
+#include "letters.h"
 #include "queries.h"
+#include "request.h"
 
-/* What a request needs beyond its callback. */
-struct auth_request {
-    struct credentials in; /* PATCH: the new ones, empty where they stay */
-    struct str key;        /* Idempotency-Key */
-    struct str address;    /* who sends it: the client may leave before the answer */
-    bool ended;            /* PATCH: the session ended, and the topic has not told it here yet */
-    struct hash_job job;
-};
-
-static struct auth_request *new_state(struct req *rq) {
+struct auth_request *auth_request_new(struct req *rq) {
     struct auth_request *a = req_alloc(rq, sizeof *a);
+    struct str accept = {0};
+    req_header(rq, "accept-language", &accept);
+    language_use(language_wanted(accept));
+    a->language = language_form()->tag;
     a->address = req_client_address(rq);
     req_set_state(rq, a);
     return a;
@@ -51,11 +49,7 @@ static void fail_in_use(struct req *rq) {
 
 /* --- the steps that they share --- */
 
-enum column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS };
-
-/* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
-static void ask_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user,
-                        req_done *done) {
+void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done) {
     const struct auth_request *a = req_state(rq);
     struct sql_params *item = req_exec(rq, &sql_attempt, done);
     if (item == NULL) return;
@@ -63,7 +57,7 @@ static void ask_attempt(struct req *rq, struct str what, int64_t most, const str
     put_int(item, most);
     put_text(item, a->address);
     if (user == NULL) {
-        put_text(item, a->in.email);
+        put_optional_text(item, a->in.email);
         put_null(item);
     } else {
         put_null(item);
@@ -72,14 +66,13 @@ static void ask_attempt(struct req *rq, struct str what, int64_t most, const str
     put_optional_text(item, a->key);
 }
 
-/* False: too many, answered. Costs no hash. */
-static bool let_through(struct req *rq, const struct rows *rows) {
+bool auth_let_through(struct req *rq, const struct rows *rows) {
     int wait = (int)row_int(rows, 0, WAIT);
     if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
     return wait == 0;
 }
 
-static void give(struct req *rq, void (*then)(struct req *rq, void *job)) {
+void auth_hash(struct req *rq, void (*then)(struct req *rq, void *job)) {
     const struct auth *auth = req_service(rq);
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
     job->session_s = auth->session_ms / 1000;
@@ -87,13 +80,14 @@ static void give(struct req *rq, void (*then)(struct req *rq, void *job)) {
         req_retry_after(rq, 503, hasher_patience(auth->hasher), "Too many people are signing in, try again");
 }
 
-static struct str copy_text(struct req *rq, const struct rows *rows, enum column column) {
+static struct str copy_text(struct req *rq, const struct rows *rows, enum auth_column column) {
     return arena_str(req_arena(rq), row_text(rows, 0, column));
 }
 
 /* Has the password checked that the user of the row has, and a session signed for him. */
 static void check_password(struct req *rq, const struct rows *rows, struct str password,
                            void (*then)(struct req *rq, void *job)) {
+    const struct auth *auth = req_service(rq);
     struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
     job->check = true;
     job->password = password;
@@ -102,8 +96,9 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
         job->session.user = row_uuid(rows, 0, ID);
         job->session.email = copy_text(rq, rows, EMAIL);
         job->session.version = (int32_t)row_int(rows, 0, SESSIONS);
+        job->session.unverified = auth->verify_email && !row_bool(rows, 0, VERIFIED);
     }
-    give(rq, then);
+    auth_hash(rq, then);
 }
 
 /* --- POST /api/users/signup --- */
@@ -141,7 +136,7 @@ static void on_added(struct req *rq, const struct rows *rows) {
     if (row_bool(rows, 0, 1))
         reply_signed_in(rq, 201);
     else if (a->key.n > 0)
-        ask_attempt(rq, STR("signup"), 0, NULL, on_lost);
+        auth_attempt(rq, STR("signup"), 0, NULL, on_lost);
     else
         fail_in_use(rq);
 }
@@ -160,9 +155,12 @@ static void on_hashed(struct req *rq, void *done) {
 }
 
 static void on_signup(struct req *rq, const struct rows *rows) {
+    const struct auth *auth = req_service(rq);
     struct auth_request *a = req_state(rq);
-    if (!let_through(rq, rows)) return;
-    if (row_bool(rows, 0, BY_KEY)) {
+    if (!auth_let_through(rq, rows)) return;
+    if (auth->verify_email) {
+        letters_sign_up(rq);
+    } else if (row_bool(rows, 0, BY_KEY)) {
         repeat(rq, rows);
     } else if (!row_null(rows, 0, ID)) {
         fail_in_use(rq);
@@ -171,15 +169,15 @@ static void on_signup(struct req *rq, const struct rows *rows) {
         a->job.session.user = uuid_v7();
         a->job.session.email = a->in.email;
         a->job.session.version = 1;
-        give(rq, on_hashed);
+        auth_hash(rq, on_hashed);
     }
 }
 
 static void sign_up(struct req *rq) {
     const struct auth *auth = req_service(rq);
-    struct auth_request *a = new_state(rq);
+    struct auth_request *a = auth_request_new(rq);
     if (!req_idempotency_key(rq, &a->key) || !req_body(rq, sign_up_fields, &a->in)) return;
-    ask_attempt(rq, STR("signup"), auth->signup_rate, NULL, on_signup);
+    auth_attempt(rq, STR("signup"), auth->signup_rate, NULL, on_signup);
 }
 
 /* --- POST /api/users/signin --- */
@@ -207,16 +205,16 @@ static void on_checked(struct req *rq, void *done) {
 /* Whether there is such a user or not, the same work is done. */
 static void on_signin(struct req *rq, const struct rows *rows) {
     const struct auth_request *a = req_state(rq);
-    if (let_through(rq, rows)) check_password(rq, rows, a->in.password, on_checked);
+    if (auth_let_through(rq, rows)) check_password(rq, rows, a->in.password, on_checked);
 }
 
 /* Signing in twice is as good as once, so the key is only looked at. */
 static void sign_in(struct req *rq) {
     const struct auth *auth = req_service(rq);
-    struct auth_request *a = new_state(rq);
+    struct auth_request *a = auth_request_new(rq);
     struct str key;
     if (!req_idempotency_key(rq, &key) || !req_body(rq, sign_in_fields, &a->in)) return;
-    ask_attempt(rq, STR("signin"), auth->signin_rate, NULL, on_signin);
+    auth_attempt(rq, STR("signin"), auth->signin_rate, NULL, on_signin);
 }
 
 /* --- POST /api/users/signout, GET /api/users/currentuser --- */
@@ -298,6 +296,7 @@ static void on_changed(struct req *rq, const struct rows *rows) {
 }
 
 static void on_change_allowed(struct req *rq, void *done) {
+    const struct auth *auth = req_service(rq);
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
     if (!job->right) {
@@ -315,30 +314,37 @@ static void on_change_allowed(struct req *rq, void *done) {
     put_optional_text(item, a->in.email);
     put_optional_text(item, str_of(job->hash));
     put_text(item, req_traceparent(rq));
+    put_text(item, a->language);
+    put_bool(item, auth->verify_email);
+    put_uuid(item, &a->letter);
 }
 
 static void on_me(struct req *rq, const struct rows *rows) {
     struct auth_request *a = req_state(rq);
-    if (!let_through(rq, rows)) return;
+    if (!auth_let_through(rq, rows)) return;
     if (row_null(rows, 0, ID)) {
         req_fail(rq, 401, NULL, "This account is no more");
         return;
     }
+    const struct auth *auth = req_service(rq);
     int32_t sessions = (int32_t)row_int(rows, 0, SESSIONS);
+    bool moves =
+        auth->verify_email && a->in.email.n > 0 && !same_email(a->in.email, row_text(rows, 0, EMAIL));
     a->ended = sessions > 1 && req_user(rq)->version < sessions;
     struct hash_job *job = &a->job;
     job->check = true;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
-    job->session.version = sessions + (job->fresh.n > 0);
+    job->session.version = sessions + (job->fresh.n > 0 || moves);
+    job->session.unverified = moves || (auth->verify_email && !row_bool(rows, 0, VERIFIED));
     job->session.user = row_uuid(rows, 0, ID);
     job->session.email = a->in.email.n > 0 ? a->in.email : copy_text(rq, rows, EMAIL);
-    give(rq, on_change_allowed);
+    auth_hash(rq, on_change_allowed);
 }
 
 static void change_me(struct req *rq) {
     const struct auth *auth = req_service(rq);
-    struct auth_request *a = new_state(rq);
+    struct auth_request *a = auth_request_new(rq);
     struct change change = {0};
     if (!req_body(rq, change_fields, &change)) return;
     if (change.email.n == 0 && change.password.n == 0) {
@@ -347,7 +353,8 @@ static void change_me(struct req *rq) {
     }
     a->in = (struct credentials){change.email, change.password};
     a->job.password = change.current_password;
-    ask_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
+    a->letter = uuid_v7();
+    auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }
 
 /* --- GET /.well-known/jwks.json --- */
@@ -364,6 +371,9 @@ const struct route auth_routes[] = {
     {"POST", "/api/users/signout", sign_out, 0},
     {"GET", "/api/users/currentuser", current_user, 0},
     {"PATCH", "/api/users/me", change_me, ROUTE_SESSION},
+    {"POST", "/api/users/verify", letters_verify, 0},
+    {"POST", "/api/users/password-reset", letters_ask_reset, 0},
+    {"POST", "/api/users/password-reset/follow", letters_reset, 0},
     {"GET", "/.well-known/jwks.json", jwks, 0},
     {0},
 };

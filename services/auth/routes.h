@@ -1,6 +1,7 @@
 /* routes: the HTTP side of auth, as a table. */
 #pragma once
 
+#include "admission.h"
 #include "hasher.h"
 #include "http.h"
 #include "session.h"
@@ -9,6 +10,8 @@
 struct auth {
     struct session_signer *signer;
     struct hasher *hasher;
+    struct admission_keys *links;     /* of letters (link.h) */
+    bool verify_email;                /* an address has to be its owner's before he may hold a ticket */
     int64_t session_ms;               /* how long a session lives */
     int64_t signin_rate, signup_rate; /* attempts a minute, by address and by account; 0: any number */
 };

@@ -253,12 +253,12 @@ static void list_orders(struct req *rq) {
 
 const struct route orders_routes[] = {
     {"GET", "/api/orders", list_orders, ROUTE_SESSION},
-    {"POST", "/api/orders", post_order, ROUTE_SESSION},
+    {"POST", "/api/orders", post_order, ROUTE_SESSION | ROUTE_VERIFIED},
     {"GET", "/api/orders/{uuid}", get_order, ROUTE_SESSION},
     {"GET", "/api/orders/{uuid}/history", get_history, ROUTE_SESSION},
     {"DELETE", "/api/orders/{uuid}", delete_order, ROUTE_SESSION},
     {"GET", "/api/purchases", purchases_list_page, ROUTE_SESSION},
-    {"POST", "/api/purchases", purchases_post, ROUTE_SESSION},
+    {"POST", "/api/purchases", purchases_post, ROUTE_SESSION | ROUTE_VERIFIED},
     {"GET", "/api/purchases/{uuid}", purchases_get, ROUTE_SESSION},
     {"DELETE", "/api/purchases/{uuid}", purchases_delete, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/codes", presale_post, ROUTE_SESSION},

@@ -118,6 +118,7 @@ static void add_headers(struct req *rq, const struct api_ask *ask, struct header
     if (ask->session.n <= SESSION_MAX_TOKEN) add_header(rq, h, "Authorization: Bearer ", ask->session);
     add_header(rq, h, "X-Forwarded-For: ", req_client_address(rq));
     add_header(rq, h, "traceparent: ", req_traceparent(rq));
+    add_header(rq, h, "Accept-Language: ", language_form()->tag);
     add_header(rq, h, DEMAND_PAGE_HEADER ": ", STR("1"));
     add_header(rq, h, "Idempotency-Key: ", ask->key);
     if (ask->body.n > 0) add_header(rq, h, "Content-Type: ", STR("application/json"));

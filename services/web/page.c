@@ -146,13 +146,19 @@ void page_down(struct req *rq, enum text words) {
         visit_ask(rq, (enum api_part)part, "GET", thens[part], "%s", parts[part].probe);
 }
 
+/* Of an address that is not verified: asked before anything else that is 403. */
+static bool refused_unverified(struct req *rq, const struct api_answer *answer) {
+    const struct identity *user = visit_of(rq)->user;
+    return answer->code == 403 && user != NULL && user->unverified;
+}
+
 bool page_go_to_purchase(struct req *rq, const struct api_answer *answer) {
     struct order purchase;
     char id[UUID_TEXT];
     if (answer->code == 201 && view_purchase(answer->body, req_arena(rq), &purchase)) {
         uuid_format(&purchase.id, id);
         page_go(rq, "/%s/%.*s", purchase.tickets.count > 0 ? "purchases" : "orders", UUID_TEXT, id);
-    } else if (answer->code == 401) {
+    } else if (answer->code == 401 || refused_unverified(rq, answer)) {
         page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
     } else {
         return false;
@@ -164,6 +170,8 @@ void page_refusal(struct req *rq, const struct api_answer *answer, enum text wha
     if (answer->code == 401) {
         visit_of(rq)->user = NULL;
         page_signed_in(rq);
+    } else if (refused_unverified(rq, answer)) {
+        page_missing(rq, 403, TEXT_LETTERS_FIRST, TEXT_LETTERS_FIRST_WORDS);
     } else if (answer->code == 403 || answer->code == 404) {
         page_missing(rq, 404, TEXT_MISSING_NOT_FOUND, TEXT_MISSING_NOTHING_OR_NOT_YOURS);
     } else {

@@ -104,6 +104,8 @@ static void on_signed_up(struct req *rq, const struct api_answer *answer) {
         take_session(rq, answer);
         held_drop(rq, (struct str){0});
         page_go(rq, "%.*s%sdone=welcome", (int)next.n, next.p, mark);
+    } else if (answer->code == 202) {
+        page_go(rq, "/sent");
     } else {
         render_signup(rq, answer);
     }
@@ -137,6 +139,7 @@ void sign_out(struct req *rq) {
 
 static void render_account(struct req *rq, struct account_view *view) {
     view->page = visit_of(rq)->page;
+    view->unverified = visit_of(rq)->user->unverified;
     account_render(page_begin(rq), view);
     page_end(rq);
 }

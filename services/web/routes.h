@@ -51,6 +51,8 @@ req_handler show_receipt;
 req_handler show_door, let_in;
 /* people.c: who one is */
 req_handler show_signin, sign_in, show_signup, sign_up, sign_out, show_account, change_email, change_password;
+/* letters.c: what letters lead to, and what asks for one */
+req_handler show_sent, show_forgot, ask_reset, show_reset, reset_password, show_verify, verify_address;
 /* files.c: static files, pages of text, paths where nothing is, and such as lead elsewhere */
 req_handler show_help, show_terms, show_privacy, send_icon;
 req_handler send_file, show_docs, send_openapi, send_missing, go_to_page, go_to_account;

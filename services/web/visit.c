@@ -43,7 +43,7 @@ static struct str notice_of(struct req *rq) {
         {STR("withdrawn"), TEXT_DONE_WITHDRAWN}, {STR("email"), TEXT_DONE_EMAIL},
         {STR("password"), TEXT_DONE_PASSWORD},   {STR("out"), TEXT_DONE_OUT},
         {STR("welcome"), TEXT_DONE_WELCOME},     {STR("discarded"), TEXT_DONE_DISCARDED},
-        {STR("picture"), TEXT_DONE_PICTURE},
+        {STR("picture"), TEXT_DONE_PICTURE},     {STR("verified"), TEXT_DONE_VERIFIED},
     };
     struct str done;
     for (size_t i = 0; req_query(rq, "done", &done) && i < sizeof notices / sizeof *notices; i++)

@@ -14,7 +14,7 @@ from images import IMAGE
 from support import free_port, wait_until
 
 SERVICES = ("auth", "tickets", "orders", "payments", "web", "waiting")
-STREAMS = ("expiration", "sales", "state")
+STREAMS = ("expiration", "mail", "sales", "state")
 COMPONENTS = SERVICES + STREAMS
 TO_LEAVE = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports"}
 
@@ -40,11 +40,13 @@ def values_for(stack):
     settings["web"] |= apis
     settings["waiting"]["ORDERS_API"] = urls["orders"]
     settings["payments"]["STRIPE_URL"] = stack.env["STRIPE_SANDBOX_URL"]
-    settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16}
+    settings["auth"] |= {"SIGNUP_RATE": 0, "SIGNIN_RATE": 0, "HASH_MEMORY": 16, "VERIFY_EMAIL": False}
+    settings["mail"] |= {"SMTP_STARTTLS": False}
     return [LEAST, {"image": {"repository": IMAGE.split(":")[0], "tag": IMAGE.split(":")[1], "pullPolicy": "Never"},
                     "kafka": {"brokers": stack.env["KAFKA_BROKERS"]}, "registry": {"url": stack.env["SCHEMA_REGISTRY_URL"]},
                     "sessions": {"secureCookies": False, "keys": ["session.pem"]}, "codes": {"keys": ["ticket.pem"]},
                     "queues": {"keys": ["waiting"], "seedKeys": ["waiting-seed"]},
+                    "letters": {"keys": ["link"], "smtp": f"smtp://127.0.0.1:{ports['mailbox']}", "site": stack.url},
                     "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
 
@@ -55,7 +57,7 @@ class Pods:
         self.docs = render(values_for(stack))
         self.keys = self.directory / "keys"
         self.keys.mkdir()
-        for name in ("session.pem", "ticket.pem", "waiting", "waiting-seed"):
+        for name in ("session.pem", "ticket.pem", "waiting", "waiting-seed", "link"):
             shutil.copy(stack.state / "keys" / name, self.keys)
             (self.keys / name).chmod(0o444)  # who runs as another user reads it; the directory above is root's
 
@@ -68,7 +70,7 @@ class Pods:
             for part in TO_LEAVE & container.keys():
                 del container[part]
         for volume in spec.get("volumes", []):
-            assert volume.pop("secret")["secretName"] in ("sessions", "codes", "queues")
+            assert volume.pop("secret")["secretName"] in ("sessions", "codes", "queues", "letters")
             volume["hostPath"] = {"path": str(self.keys), "type": "Directory"}
         spec["hostNetwork"] = True
         spec["restartPolicy"] = "Never"  # what ends is to be seen to have ended

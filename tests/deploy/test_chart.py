@@ -207,7 +207,7 @@ def test_secrets_are_those_that_were_named(docs):
         for container in containers(doc):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
                 assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
-                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka")}
+                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
 
@@ -231,6 +231,7 @@ def test_programs_read_what_they_are_given(docs):
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
         assert "INSTANCE_ID" in given or "INSTANCE_ID" not in known
         assert ("SESSION_KEYS" in given) == (program == "auth") and ("TICKET_KEYS" in given) == (program == "tickets")
+        assert ("LINK_KEYS" in given) == (program in ("auth", "mail"))
         assert ("WAITING_KEYS" in given) == (program in ("waiting", "orders")) and ("WAITING_SEED_KEYS" in given) == (program == "waiting")
         names = [e["name"] for e in container["env"]]
         assert len(set(names)) == len(names)
@@ -390,12 +391,13 @@ def test_only_who_has_to_talk_may(rendered):
     assert peers("auth") == {"tickets", "orders", "payments", "waiting", "web"}
     assert peers("orders") == {"waiting", "web"}
     assert peers("tickets") == peers("payments") == peers("waiting") == {"web"}
-    assert peers("web") == peers("expiration") == peers("sales") == set()
+    assert peers("web") == peers("expiration") == peers("sales") == peers("mail") == set()
 
     def ports(name):
         return {port["port"] for rule in of(docs, "NetworkPolicy", f"shop-{name}")["spec"]["egress"] for port in rule["ports"]}
     assert {name for name in ("auth", "tickets", "orders", "payments", "web", "waiting", "expiration") if 5432 in ports(name)} == {
         "auth", "tickets", "orders", "payments"}
+    assert {name for name in ("auth", "web", "sales", "mail") if 587 in ports(name)} == {"mail"}
     assert of(docs, "NetworkPolicy", "shop-jobs")["spec"].get("ingress") is None
 
 
@@ -420,6 +422,10 @@ REFUSED = [
     ({"registry": {"url": ""}}, "registry.url: must be given"),
     ({"sessions": {"existingSecret": ""}}, "sessions.existingSecret: must be given: a Secret with the PEM files"),
     ({"queues": {"existingSecret": ""}}, "queues.existingSecret: must be given: a Secret with the files"),
+    ({"letters": {"existingSecret": ""}}, "letters.existingSecret: must be given: a Secret with the files"),
+    ({"letters": {"smtp": ""}}, "letters.smtp: must be given"),
+    ({"letters": {"smtp": "smtp.example:25"}}, "at '/letters/smtp'"),
+    ({"letters": {"from": "Onsale <a@b.example>"}}, "at '/letters/from'"),
     ({"codes": {"existingSecret": ""}}, "codes.existingSecret: must be given: a Secret with the PEM files"),
     ({"components": {"payments": {"existingSecret": ""}}},
      "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),

@@ -325,7 +325,18 @@ static void write_forms(void) {
     WRITE(signup, "signup", .page = visitor, .next = STR("/"));
     WRITE(signup, "signup-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
           .email_error = taken, .password_error = STR("Must have 8 to 128 characters"));
+    WRITE(sent, "sent", .page = visitor);
+    WRITE(forgot, "forgot", .page = visitor);
+    WRITE(forgot, "forgot-refused", .page = visitor, .email = STR("mara"),
+          .email_error = STR("Must be an e-mail address"), .problem = STR("Nothing was done."));
+    WRITE(reset, "reset", .page = visitor, .token = STR("abc-_\"<"));
+    WRITE(reset, "reset-refused", .page = visitor, .token = STR("abc"),
+          .password_error = STR("Must have 8 to 128 characters"), .problem = STR("Nothing was done."));
+    WRITE(verify, "verify", .page = visitor, .token = STR("abc"));
+    WRITE(verify, "verify-refused", .page = visitor, .token = STR("abc"),
+          .problem = STR("Nothing was done."));
     WRITE(account, "account", .page = user);
+    WRITE(account, "account-unverified", .page = user, .unverified = true);
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),

@@ -16,7 +16,7 @@ SERVICE = {"http", "db", "publisher"}
 REACTING = SERVICE | {"consumer", "group"}
 MODULES = {"auth": SERVICE, "tickets": REACTING | {"making", "picture"}, "orders": REACTING | {"teller", "demand"}, "payments": REACTING | {"charge", "stripe"},
            "web": {"http", "live", "teller", "demand"}, "expiration": {"group", "expiration"}, "sales": {"group", "sales"}, "state": {"group", "state"},
-           "waiting": {"http", "group", "waiting", "teller", "demand"}}
+           "waiting": {"http", "group", "waiting", "teller", "demand"}, "mail": {"group", "mail"}}
 PROCESSES = tuple(MODULES)
 RULES = [rule for group in read_yaml(MONITORING / "rules.yaml")["groups"] for rule in group["rules"]]
 PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]]
@@ -55,14 +55,14 @@ def test_every_metric_is_in_one_table():
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_process_has_the_metrics_of_its_modules(stack, process):
-    """So that of auth, which runs none of these, says nothing of Stripe, expiration, sales, state, waiting or consumer."""
+    """So that of auth, which runs none of these, says nothing of Stripe, expiration, sales, state, waiting, mail or consumer."""
     tables = metric_tables()
     written = dict(re.findall(r"^# HELP (\w+) (.*)$", stack.admin(process, "/metrics").text, re.M))
     known = {name for table in tables.values() for name in table}
     assert {name: text for name, text in written.items() if name in known} == \
         {name: text for module in MODULES[process] for name, text in tables[module].items()}
     if process == "auth":
-        assert [name for name in written if re.search("stripe|expiration|sales|onsale_state|onsale_waiting|consumer", name)] == []
+        assert [name for name in written if re.search("stripe|expiration|sales|onsale_state|onsale_waiting|onsale_mail|consumer", name)] == []
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,9 @@ def generate(directory, templates, static=None, texts=None):
 
 def compiled(directory, main, compiler="gcc"):
     (directory / "main.c").write_text(main)
-    sources = [directory / "main.c", directory / "out/templates.c", ROOT / "services/web/html.c", ROOT / "services/web/language.c",
+    sources = [directory / "main.c", directory / "out/templates.c", ROOT / "common/html/html.c", ROOT / "common/html/language.c",
                *(ROOT / "common/base" / f"{name}.c" for name in ("mem", "buf", "arena", "utf8", "uuid", "hex", "clock", "currency", "percent"))]
-    includes = [f"-I{path}" for path in (ROOT / "common/base", ROOT / "services/web", directory / "out")]
+    includes = [f"-I{path}" for path in (ROOT / "common/base", ROOT / "common/html", directory / "out")]
     subprocess.run([compiler, *FLAGS, *includes, "-o", directory / "main", *sources], check=True)
     return directory / "main"
 
@@ -43,7 +43,7 @@ def compiled(directory, main, compiler="gcc"):
 # --- values, in every place where they may stand ---
 
 PAGE = """
-{{params word text path url}}
+{{params word text path url whole link}}
 <!doctype html>
 <html lang="en">
 <head><title>{{word}}</title></head>
@@ -52,6 +52,7 @@ PAGE = """
 <p id="double" title="a {{word}} b" data-word='{{word}}' class="{{word}}">x</p>
 <a id="query" href="/search?q={{word}}&amp;page=2#{{word}}">x</a>
 <a id="url" href="{{path}}">x</a>
+<a id="link" href="{{whole}}">x</a>
 <form action="{{path}}"><input id="input" value="{{word}}"><textarea id="area">{{word}}</textarea></form>
 <script type="application/json" id="json">{"word": {{word}}, "list": [{{path}}, {{word}}]}</script>
 </body>
@@ -74,6 +75,7 @@ int main(void) {
     struct page_view v;
     while (take(&v.word) && take(&v.path)) {
         struct buf out = {0};
+        v.whole = v.word;
         page_render(&out, &v);
         printf("%zu:", out.len);
         fwrite(out.data, 1, out.len, stdout);
@@ -130,7 +132,7 @@ def own(path):
 
 def test_values_stay_where_they_are(pages):
     shape = [(e.tag, sorted(e.attrib)) for e in parsed(pages[1][2])[0].iter()]
-    assert len(shape) == 12
+    assert len(shape) == 13
     for word, path, page in pages:
         tree, errors = parsed(page)
         assert not errors, (word, errors)
@@ -144,6 +146,8 @@ def test_values_stay_where_they_are(pages):
         assert by_id["input"].get("value") == shown
         assert (by_id["area"].text or "") == shown
         assert by_id["url"].get("href") == (readable(path) if own(path.decode("utf-8", "surrogateescape")) else "#")
+        whole = re.fullmatch(r"https?://[^\x00-\x20\x7f\\]*", word.decode("utf-8", "surrogateescape"))
+        assert by_id["link"].get("href") == (shown if whole else "#")
 
 
 def test_a_part_of_a_url_is_nothing_else(pages):
@@ -243,11 +247,11 @@ def test_the_language(tmp_path, compiler):
 # --- what is refused: {message: the templates} ---
 
 OTHER = {"other.html": "{{params a text b int?}}<p>{{a}}{{b}}</p>", "frame.html": "<div>{{content}}</div>"}
-VALUES = ("{{params t text u url n int b bool id uuid e mood p price r row l list row}}{{enum mood sad glad}}{{record row x text}}"
-          "<i title='{{t}}{{u}}{{n}}{{id}}{{e}}{{p}}{{r.x}}'>{{if b or l}}{{end}}</i>\n")
+VALUES = ("{{params t text u url n int b bool id uuid e mood p price r row l list row k link}}{{enum mood sad glad}}{{record row x text}}"
+          "<i title='{{t}}{{u}}{{n}}{{id}}{{e}}{{p}}{{r.x}}{{k}}'>{{if b or l}}{{end}}</i>\n")
 REFUSED = {
     # names and blocks
-    "page.html:2: there is no who; there are t, u, n, b, id, e, p, r, l": "{{who}}",
+    "page.html:2: there is no who; there are t, u, n, b, id, e, p, r, l, k": "{{who}}",
     "page.html:3: a row has no y; it has x": "\n{{r.y}}",
     "page.html:2: a list row has no x": "{{l.x}}",
     "page.html:2: l is a list row: it cannot be written": "{{l}}",
@@ -322,6 +326,7 @@ REFUSED = {
     "page.html:2: method of <form> takes no value": "<form method='{{t}}'></form>",
     "page.html:2: a <meta http-equiv> takes no value": "<meta content='{{t}}' http-equiv='refresh'>",
     "page.html:2: a URL that is a value is of the type url, not text": "<a href='{{t}}'>x</a>",
+    "page.html:2: a URL that is a value is of the type url, not link": "<form action='{{k}}'></form>",
     "page.html:2: a URL in href begins with /": "<a href='javascript:x()'>x</a>",
     "page.html:2: a URL in action begins with /, ?, # or https": "<form action='//evil/x'></form>",
     "page.html:2: a text in the path of a URL could lead elsewhere": "<a href='/t/{{t}}'>x</a>",

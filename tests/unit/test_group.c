@@ -160,6 +160,30 @@ static void the_ends_and_what_was_told(void **state) {
     group_hold(g);
 }
 
+/* When the call returns, others see it. */
+static void a_commit_that_is_waited_for(void **state) {
+    (void)state;
+    struct group *g = member;
+    struct why w = {0};
+    int count;
+    rd_kafka_t *other = client(RD_KAFKA_CONSUMER, "g");
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    struct group_partition *p = group_partitions(g, &count);
+    for (int i = 0; i < count; i++) {
+        p[i].next = 60 + p[i].partition;
+        rd_kafka_topic_partition_list_add(list, "things", p[i].partition);
+    }
+    if (group_commit_wait(g, DEADLINE_MS, &w) != ST_OK) fail_msg("%s", w.text);
+    assert_int_equal(rd_kafka_committed(other, list, DEADLINE_MS), 0);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(list->elems[i].offset, 60 + list->elems[i].partition);
+    if (group_commit_wait(g, DEADLINE_MS, &w) != ST_OK) fail_msg("%s", w.text); /* nothing to commit */
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(other);
+    start_at(g, 40);
+    group_hold(g);
+}
+
 static bool asleep(pid_t thread) {
     char path[64], state = '?';
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
@@ -300,6 +324,7 @@ int main(void) {
         T(one_partition_waits),
         T(lag_and_positions_for_others),
         T(the_ends_and_what_was_told),
+        T(a_commit_that_is_waited_for),
         T(woken),
         T(fixed_properties),
         T(a_backlog_is_read_without_pauses),

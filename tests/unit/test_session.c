@@ -8,9 +8,11 @@ static void test_a_signed_session_verifies(void **state) {
     struct session_signer *signer = open_signer(path_a);
     struct checker c = checker_of(session_jwks(signer));
     struct identity in = somebody(60), out;
+    in.unverified = true;
     char *token = session_sign(signer, &in);
     for (int i = 0; i < 3; i++) { /* from the second on out of the cache */
         assert_int_equal(session_verify(c.cache, str_of(token), &out, NULL), ST_OK);
+        assert_true(out.unverified);
         assert_true(uuid_eq(&in.user, &out.user));
         assert_true(str_eq(in.email, out.email));
         assert_int_equal(in.issued_s, out.issued_s);
@@ -44,6 +46,7 @@ static void test_two_keys_are_valid_at_once(void **state) {
     assert_string_not_equal(old_token, new_token);
     assert_int_equal(session_verify(c.cache, str_of(old_token), &out, NULL), ST_OK);
     assert_int_equal(session_verify(c.cache, str_of(new_token), &out, NULL), ST_OK);
+    assert_false(out.unverified); /* as nothing says otherwise */
     checker_free(&c);
     c = checker_of(session_jwks(before));
     assert_refused(&c, str_of(new_token), "its key is unknown");

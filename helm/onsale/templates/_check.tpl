@@ -11,12 +11,17 @@
 {{- if and (has "sessionKeys" $c.needs) (not $.Values.sessions.existingSecret) }}{{ fail "sessions.existingSecret: must be given: a Secret with the PEM files that sessions.keys names" }}{{ end -}}
 {{- if and (has "codeKeys" $c.needs) (not $.Values.codes.existingSecret) }}{{ fail "codes.existingSecret: must be given: a Secret with the PEM files that codes.keys names" }}{{ end -}}
 {{- if and (has "queueKeys" $c.needs) (not $.Values.queues.existingSecret) }}{{ fail "queues.existingSecret: must be given: a Secret with the files that queues.keys and queues.seedKeys name" }}{{ end -}}
+{{- if and (has "linkKeys" $c.needs) (not $.Values.letters.existingSecret) }}{{ fail "letters.existingSecret: must be given: a Secret with the files that letters.keys names" }}{{ end -}}
+{{- if has "smtp" $c.needs -}}
+{{- range list "smtp" "from" }}{{ if not (get $.Values.letters .) }}{{ fail (printf "letters.%s: must be given" .) }}{{ end }}{{ end -}}
+{{- end -}}
 {{- if gt (int $c.autoscaling.minReplicas) (int $c.autoscaling.maxReplicas) }}{{ fail (printf "components.%s.autoscaling: minReplicas is more than maxReplicas" $name) }}{{ end -}}
 {{- end -}}
 {{- if .Values.edge.enabled -}}
 {{- if not .Values.edge.host }}{{ fail "edge.host: must be given: the site's name, such as onsale.example" }}{{ end -}}
 {{- if not (or .Values.edge.gateway.create .Values.edge.gateway.existing.name) }}{{ fail "edge.gateway.existing.name: must be given when edge.gateway.create is false" }}{{ end -}}
 {{- end -}}
+{{- if not (or .Values.letters.site .Values.edge.host) }}{{ fail "letters.site: must be given where edge.host is not: https://HOST, where the links of letters lead" }}{{ end -}}
 {{- if .Values.connect.enabled -}}
 {{- range list "image" "registryUrl" "existingSecret" }}{{ if not (get $.Values.connect .) }}{{ fail (printf "connect.%s: must be given when connect.enabled" .) }}{{ end }}{{ end -}}
 {{- end -}}

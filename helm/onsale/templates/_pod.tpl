@@ -107,6 +107,11 @@ imagePullSecrets:
 {{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
 {{- end -}}
 {{- end -}}
+{{- if has "smtp" $c.needs -}}
+{{- $letters := $root.Values.letters -}}
+{{- $site := $letters.site | default (printf "%s://%s" (ternary "https" "http" $root.Values.sessions.secureCookies) $root.Values.edge.host) -}}
+{{- $env = merge $env (dict "SMTP_URL" $letters.smtp "MAIL_FROM" $letters.from "PUBLIC_URL" $site) -}}
+{{- end -}}
 {{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (printf "http://%s-orders:8080" $release) -}}{{- end -}}
 {{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
 {{- if has "instance" $c.needs }}
@@ -128,7 +133,8 @@ imagePullSecrets:
 {{- $codes := pick .Values.codes "existingSecret" "keys" | merge (dict "folder" "codes" "setting" "TICKET_KEYS") -}}
 {{- $queues := pick .Values.queues "existingSecret" "keys" | merge (dict "folder" "queues" "setting" "WAITING_KEYS") -}}
 {{- $seeds := dict "existingSecret" .Values.queues.existingSecret "keys" .Values.queues.seedKeys "folder" "seeds" "setting" "WAITING_SEED_KEYS" -}}
-{{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues "seedKeys" $seeds | toYaml -}}
+{{- $links := pick .Values.letters "existingSecret" "keys" | merge (dict "folder" "links" "setting" "LINK_KEYS") -}}
+{{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues "seedKeys" $seeds "linkKeys" $links | toYaml -}}
 {{- end }}
 
 {{/* Files from Secrets: keys, the CA of Kafka. */}}

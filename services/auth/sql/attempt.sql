@@ -11,6 +11,7 @@ with req as (
            coalesce(k.email, i.email, m.email) as email,
            coalesce(k.password_hash, i.password_hash, m.password_hash) as password_hash,
            coalesce(k.session_version, i.session_version, m.session_version) as session_version,
+           coalesce(k.verified, i.verified, m.verified) as verified,
            k.id is not null as by_key
       from unnest($1::text[], $2::int4[], $3::text[], $4::text[], $5::uuid[], $6::text[]) with ordinality
         as r (what, most, address, email, user_id, key, ordinal)
@@ -57,7 +58,7 @@ with req as (
 select r.ordinal,
        case when f.ordinal is null then 0
             else greatest(1, ceil(extract(epoch from f.started + interval '1 minute' - now()))) end::int4 as wait,
-       r.id, r.email, r.password_hash, r.by_key, r.session_version
+       r.id, r.email, r.password_hash, r.by_key, r.session_version, r.verified
   from req r
   left join refused f using (ordinal)
  order by r.ordinal

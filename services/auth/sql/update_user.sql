@@ -1,14 +1,29 @@
--- Changes users: 'done', 'taken' (somebody else has the e-mail) or 'stale' (no longer the password that was checked).
+-- Changes users: 'done', 'taken' (somebody else has the e-mail) or 'stale' (no longer the password that was checked). Letters tell of it where the
+-- account's mail went so far; with `verify` another one, with a link, goes to a new address. Links of before are void.
 with req as (
-    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
-        as r (id, checked_hash, email, password_hash, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::uuid[]) with ordinality
+        as r (id, checked_hash, email, password_hash, traceparent, language, verify, letter_id, ordinal)
 ), changed as (
-    select r.ordinal, r.id, r.traceparent, c.verdict, c.version, c.email, c.session_version
+    select r.ordinal, r.id, r.traceparent, r.language, r.letter_id, r.password_hash is not null as other_password, c.*
       from (select * from req order by id, ordinal) r
-     cross join lateral write_user(r.id, r.checked_hash, r.email, r.password_hash) c
+     cross join lateral write_account(r.id, r.checked_hash, r.email, r.password_hash, r.verify) c
+), done as (
+    select * from changed where verdict = 'done'
 ), event as (
     insert into user_events (type, id, version, email, session_version, traceparent)
-    select 'UserUpdated', id, version, email, session_version, traceparent from changed where verdict = 'done' order by ordinal
+    select 'UserUpdated', id, version, email, session_version, traceparent from done order by ordinal
+), void as (
+    delete from links where user_id in (select id from done)
+), link as (
+    insert into links (id, kind, user_id, email, expires_at)
+    select letter_id, 'verify', id, email, now() + interval '1 hour' from done where unverified
+), letter as (
+    insert into letter_events (type, id, user_id, expires_at, email, language, traceparent)
+    select 'PasswordChanged', gen_random_uuid(), id, now() + interval '1 day', old_email, language, traceparent from done where other_password
+     union all
+    select 'AddressChanged', gen_random_uuid(), id, now() + interval '1 day', old_email, language, traceparent from done where moved
+     union all
+    select 'VerifyAddress', letter_id, id, now() + interval '1 hour', email, language, traceparent from done where unverified
 )
 select ordinal, verdict, email
   from changed

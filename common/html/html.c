@@ -80,13 +80,26 @@ void html_json(struct buf *out, struct str v) {
 
 /* --- URLs --- */
 
-bool html_own_path(struct str url) {
-    if (url.n == 0 || url.p[0] != '/' || (url.n > 1 && url.p[1] == '/')) return false;
+/* Without what browsers take out before they look, and what some take for a slash. */
+static bool is_plain(struct str url) {
     for (size_t i = 0; i < url.n; i++) {
         unsigned char c = (unsigned char)url.p[i];
         if (c <= 0x20 || c == 0x7f || c == '\\') return false;
     }
     return true;
+}
+
+bool html_own_path(struct str url) {
+    return url.n > 0 && url.p[0] == '/' && (url.n == 1 || url.p[1] != '/') && is_plain(url);
+}
+
+static bool begins(struct str s, struct str with) {
+    return s.n >= with.n && memcmp(s.p, with.p, with.n) == 0;
+}
+
+void html_link(struct buf *out, struct str v) {
+    bool whole = begins(v, STR("https://")) || begins(v, STR("http://"));
+    html_text(out, whole && is_plain(v) ? v : STR("#"));
 }
 
 void html_url(struct buf *out, struct str v) {

@@ -1,0 +1,3 @@
+#include "mail_metrics.h"
+
+METRICS_DEFINE(mail_metrics, MAIL_METRICS);
