@@ -60,7 +60,7 @@ def promises(topic):
         yield {"property": "frequency", "value": 1, "unit": "s", "description": "Each process says what it counted at the end of each second, "
                "or later while Kafka is away. Not in the order of anything else."}
         yield {"property": "completeness", "value": 100, "unit": "%", "description": "But for the last second of a process that is killed. While Kafka is "
-               "away for minutes, records are dropped: onsale_untold_records_total counts them."}
+               "away for minutes, records are dropped. Alert: OnsaleCountsLost."}
         return
     yield {"property": "frequency", "value": "as it happens", "description": "A change is published when it is committed, not in batches. How long that took "
            "was measured in docs/figures.md. Alerts: OnsalePublisherLags, OnsaleConsumerLags, OnsaleNobodyPublishes."}
