@@ -15,11 +15,11 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
     "letters": "auth",
-    "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "load": "orders", "sales-by-minute": "sales",
+    "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "load": "orders", "sales-by-minute": "sales", "show-sales": "sales",
     "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
 IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": [],
-            "demand": ["id"], "load": ["instance", "occurredAt"], "letters": ["id"]}
+            "demand": ["id"], "load": ["instance", "occurredAt"], "letters": ["id"], "show-sales": ["areaId", "minute", "part"]}
 TOLD = ("demand", "load")  # what processes count or measure, and say once a second
 STATES = ("tickets-state", "orders-state", "shows-state")
 FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything
@@ -60,7 +60,7 @@ def promises(topic):
         yield {"property": "frequency", "value": 1, "unit": "s", "description": "Each process says what it counted at the end of each second, "
                "or later while Kafka is away. Not in the order of anything else."}
         yield {"property": "completeness", "value": 100, "unit": "%", "description": "But for the last second of a process that is killed. While Kafka is "
-               "away for minutes, records are dropped: onsale_untold_records_total counts them."}
+               "away for minutes, records are dropped. Alert: OnsaleCountsLost."}
         return
     yield {"property": "frequency", "value": "as it happens", "description": "A change is published when it is committed, not in batches. How long that took "
            "was measured in docs/figures.md. Alerts: OnsalePublisherLags, OnsaleConsumerLags, OnsaleNobodyPublishes."}

@@ -215,3 +215,26 @@ create table if not exists demand_counts (
     primary key (id)
 );
 create index if not exists demand_counts_by_show on demand_counts (show_id, occurred_at);
+
+-- Counts of streams/sales by area: the newest that was said of each area, minute and part, which add up.
+create table if not exists area_sales (
+    area_id         uuid        not null,
+    minute          timestamptz not null,
+    part            int         not null,
+    show_id         uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    currency        text        not null,
+    placed          int         not null,
+    sold            int         not null,
+    returned        int         not null,
+    expired         int         not null,
+    revenue         bigint      not null,
+    final           boolean,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (area_id, minute, part)
+);
+create index if not exists area_sales_by_show on area_sales (show_id, minute);

@@ -78,6 +78,16 @@ select t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name,
  where t.status <> 'cancelled'
  group by t.show_id, s.title, s.venue, s.city, s.starts_at, t.area_id, t.area_name, t.currency;
 
+-- How each area of a show sold, minute by minute, and how many of its places were free at the minute's end. By what streams/sales counted.
+create or replace view show_sales_by_minute as
+select s.show_id, s.area_id, a.area_name, s.minute, s.currency, s.placed, s.sold, s.returned, s.expired, s.revenue, s.final,
+       (a.places - sum(s.placed - s.returned) over (partition by s.area_id order by s.minute))::bigint as places_left
+  from (select show_id, area_id, minute, currency, sum(placed) as placed, sum(sold) as sold, sum(returned) as returned, sum(expired) as expired,
+               sum(revenue)::bigint as revenue, bool_and(coalesce(final, false)) as final
+          from area_sales group by 1, 2, 3, 4) s
+  left join (select area_id, min(area_name) as area_name, count(*) as places
+               from tickets where status <> 'cancelled' and area_id is not null group by 1) a on a.area_id = s.area_id;
+
 -- The demand for a show: of each minute who came, who waited, and what became of what was asked for. `refused` is all that is called so.
 create or replace view demand_by_minute as
 select date_trunc('minute', occurred_at, 'UTC') as minute, show_id,
@@ -88,7 +98,8 @@ select date_trunc('minute', occurred_at, 'UTC') as minute, show_id,
        sum(refused_sold_out) as refused_sold_out, sum(refused_too_few) as refused_too_few, sum(refused_not_together) as refused_not_together,
        sum(refused_taken) as refused_taken, sum(refused_price) as refused_price, sum(refused_limit) as refused_limit,
        sum(refused_not_open) as refused_not_open, sum(refused_over) as refused_over, sum(refused_not_sold) as refused_not_sold,
-       sum(refused_queue_required) as refused_queue_required, sum(refused_area_required) as refused_area_required, sum(refused_code_required) as refused_code_required,
+       sum(refused_queue_required) as refused_queue_required, sum(refused_area_required) as refused_area_required,
+       sum(refused_code_required) as refused_code_required,
        sum(refused_code_wrong) as refused_code_wrong, sum(refused_code_used) as refused_code_used, sum(refused_other) as refused_other,
        sum(gave_up_places) as gave_up_places
   from demand_counts
@@ -160,4 +171,5 @@ union all select 'payments', count(*), max(occurred_at), max(loaded_at) from pay
 union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
 union all select 'demand', count(*), max(occurred_at), max(loaded_at) from demand_counts
-union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales;
+union all select 'sales-by-minute', count(*), max(occurred_at), max(loaded_at) from ticket_sales
+union all select 'show-sales', count(*), max(occurred_at), max(loaded_at) from area_sales;

@@ -17,6 +17,8 @@ enum {
 void partitions_free(struct partitions *ps) {
     for (int i = 0; i < ps->count; i++)
         windows_free(ps->all[i].windows);
+    for (int i = 0; i < ps->count; i++)
+        areas_free(ps->all[i].areas);
     free(ps->all);
     buf_free(&ps->scratch);
     *ps = (struct partitions){0};
@@ -27,7 +29,8 @@ void partitions_begin(struct partitions *ps, int count, uint32_t keep) {
     ps->all = mem_alloc((size_t)(count + 1) * sizeof *ps->all);
     ps->count = count;
     for (int i = 0; i < count; i++)
-        ps->all[i] = (struct partition){.windows = windows_new(keep), .kept = -1, .committed = -1};
+        ps->all[i] = (struct partition){
+            .windows = windows_new(keep), .areas = areas_new(), .kept = -1, .committed = -1};
 }
 
 struct partition *partition_of(struct partitions *ps, int32_t number) {
@@ -58,9 +61,9 @@ enum status partitions_restore(struct partitions *ps, const rd_kafka_message_t *
         p->kept = r.position;
         p->nkept = r.nwindows;
     } else if (r.is_gone) {
-        windows_drop(p->windows, &r.ticket);
+        windows_drop(p->windows, &r.ticket.id);
     } else {
-        windows_put(p->windows, &r.ticket, r.currency, &r.window);
+        windows_put(p->windows, &r.ticket, &r.window);
     }
     return ST_OK;
 }
@@ -71,6 +74,16 @@ bool partition_is_whole(const struct partition *p) {
 
 bool partition_is_lost(const struct partition *p) {
     return p->at_end_us != 0 && clock_mono_us() - p->at_end_us > LOST_US;
+}
+
+static const struct uuid none;
+
+static void add_up(void *areas, const struct ticket *t) {
+    if (!uuid_eq(&t->show, &none)) areas_add_ticket(areas, t, false);
+}
+
+void partition_add_up(struct partition *p) {
+    windows_each(p->windows, add_up, p->areas);
 }
 
 /* --- counting --- */
@@ -91,6 +104,7 @@ static bool sale_of(const struct order_event *o, struct sale *s) {
         return false;
     }
     s->ticket = o->ticket_id;
+    s->show = o->has_show_id ? o->show_id : none;
     s->order = o->id;
     s->version = o->version;
     s->at_ms = o->occurred_at / 1000;
@@ -107,7 +121,16 @@ enum count_result partition_count(struct partition *p, const struct order_event 
     p->position = offset + 1;
     if (!sale_of(order, &sale)) return COUNT_KNOWN;
     if (order->currency.n != CURRENCY_TEXT || sale.at_ms > told_ms + AHEAD_MS) return COUNT_REFUSED;
-    return windows_count(p->windows, &sale);
+    const struct ticket *before = windows_find(p->windows, &sale.ticket);
+    bool told_before = before != NULL && !uuid_eq(&before->show, &none);
+    if (told_before) sale.show = before->show;
+    enum count_result counted = windows_count(p->windows, &sale);
+    if (uuid_eq(&sale.show, &none) || counted == COUNT_REFUSED || counted == COUNT_OLD) return counted;
+    if (before != NULL && !told_before) /* all of it is new to its area */
+        areas_add_ticket(p->areas, windows_find(p->windows, &sale.ticket), true);
+    else if (counted != COUNT_KNOWN)
+        areas_add_sale(p->areas, &sale);
+    return counted;
 }
 
 /* --- what is final --- */
@@ -133,6 +156,7 @@ bool partition_has_final(const struct partition *p) {
 
 void partition_close(struct partition *p) {
     p->closing = windows_close(p->windows, p->final, final_by_promise(p), CLOSE_MOST);
+    areas_close(p->areas, p->final, p->closing);
 }
 
 /* --- rows --- */
@@ -169,6 +193,31 @@ void partition_ticket_rows(const struct ticket *t, uint32_t final,
         };
         row(arg, &event);
     }
+}
+
+struct show_sales_event partition_area_row(const struct partition *p, const struct area *area,
+                                           const struct area_minute *m) {
+    const struct sums *in = &m->sums;
+    uint32_t final = p->closing > p->final ? p->closing : p->final;
+    return (struct show_sales_event){.type = AREA_COUNTED,
+                                     .show_id = area->show,
+                                     .area_id = area->id,
+                                     .version = in->placed + in->sold + in->cancelled,
+                                     .occurred_at = m->minute * US_PER_MINUTE + m->last_ms * INT64_C(1000),
+                                     .minute = m->minute * US_PER_MINUTE,
+                                     .part = p->number,
+                                     .currency = {area->currency, CURRENCY_TEXT},
+                                     .placed = in->placed,
+                                     .sold = in->sold,
+                                     .returned = in->cancelled,
+                                     .expired = in->expired,
+                                     .revenue = in->revenue,
+                                     .final = m->minute < final};
+}
+
+void partition_forget(struct partition *p, uint32_t keep) {
+    uint32_t newest = windows_newest(p->windows);
+    if (newest > keep) areas_forget(p->areas, newest - keep);
 }
 
 void partitions_measure(const struct partitions *ps) {

@@ -2,6 +2,7 @@
  * while these are rebuilt from the changelog, whether they are complete. No I/O; one owner thread. */
 #pragma once
 
+#include "areas.h"
 #include "buf.h"
 #include "events.h"
 #include "kafka.h"
@@ -11,13 +12,14 @@
 struct partition {
     int32_t number;
     struct windows *windows;
-    int64_t position;  /* all of orders before it is counted */
-    int64_t published; /* where position was when it was committed last */
-    int64_t kept;      /* the changelog's position, -1: none */
-    uint64_t nkept;    /* and its number of windows */
-    int64_t committed; /* the consumer group's, -1: none */
-    int64_t end;       /* of orders, when the partition became ours */
-    int64_t next;      /* of the changelog */
+    struct areas *areas; /* what windows come to; made when they are whole */
+    int64_t position;    /* all of orders before it is counted */
+    int64_t published;   /* where position was when it was committed last */
+    int64_t kept;        /* the changelog's position, -1: none */
+    uint64_t nkept;      /* and its number of windows */
+    int64_t committed;   /* the consumer group's, -1: none */
+    int64_t end;         /* of orders, when the partition became ours */
+    int64_t next;        /* of the changelog */
     /* The promise that counts, or waits until position has come to its offset. */
     int64_t promised_ms, promised_offset, promised_epoch;
     uint32_t final;    /* the rows of all minutes before it were published as final */
@@ -44,6 +46,9 @@ bool partition_is_whole(const struct partition *p);
 /* The changelog has no more, and for longer than any transaction lasts: it was deleted, or cut. */
 bool partition_is_lost(const struct partition *p);
 
+/* The windows are whole: what they come to of each area. */
+void partition_add_up(struct partition *p);
+
 /* The next event, told at that time. Not a change that counts: COUNT_KNOWN. */
 enum count_result partition_count(struct partition *p, const struct order_event *order, int64_t offset,
                                   int64_t told_ms);
@@ -59,5 +64,12 @@ void partition_close(struct partition *p);
  * those of windows that close; oldest first. Of minutes before `final` they are final. */
 void partition_ticket_rows(const struct ticket *t, uint32_t final,
                            void (*row)(void *arg, const struct sales_event *row), void *arg);
+
+/* The row of an area's minute. */
+struct show_sales_event partition_area_row(const struct partition *p, const struct area *area,
+                                           const struct area_minute *m);
+
+/* Minutes of areas of which nothing is counted any more. */
+void partition_forget(struct partition *p, uint32_t keep);
 
 void partitions_measure(const struct partitions *ps);

@@ -104,6 +104,7 @@ static void sweep(struct sales *x) {
     if (x->exact.member == NULL) return;
     for (int i = 0; i < x->partitions.count; i++) {
         windows_sweep(x->partitions.all[i].windows, SLICE);
+        partition_forget(&x->partitions.all[i], x->keep_minutes);
         if (windows_have_gone(x->partitions.all[i].windows)) exact_due_within(&x->exact, NOTE_MS);
     }
 }
@@ -128,6 +129,8 @@ static bool prepare(void *sales) {
     int32_t schema_id;
     if (!topic_thread_register(&x->exact.thread, &topic_sales_by_minute, &schema_id)) return false;
     wire_header(x->output.wire, schema_id);
+    if (!topic_thread_register(&x->exact.thread, &topic_show_sales, &schema_id)) return false;
+    wire_header(x->output.area_wire, schema_id);
     return transactions_prepare(x->exact.output, &x->exact.thread);
 }
 

@@ -1,5 +1,6 @@
 /* sales: counts, from the topic orders, what was placed, sold and cancelled of each ticket, minute by minute,
- * onto the topic sales-by-minute. A thread of its own, no database.
+ * onto the topic sales-by-minute, and of each area of a show onto show-sales. A thread of its own, no
+ * database.
  *
  * What makes it exact. The counts of a partition (windows.h), the rows made of them, and how far orders is
  * read change in one Kafka transaction: rows, the changed windows and the position on sales-changelog, and

@@ -44,6 +44,13 @@ static void write_gone(void *writing, const struct ticket *t) {
     }
 }
 
+static void write_area(void *writing, const struct area *area, const struct area_minute *m) {
+    struct writing *k = writing;
+    const struct show_sales_event row = partition_area_row(k->partition, area, m);
+    if (k->st == ST_OK) k->st = output_area_row(&k->sales->output, &row, k->w);
+    k->sales->rows++;
+}
+
 /* The position last, so that whoever has read it has read all that belongs to it. */
 static enum status write_partition(struct writing *k, const struct partition *p) {
     uint8_t key[STATE_KEY_MOST];
@@ -51,6 +58,7 @@ static enum status write_partition(struct writing *k, const struct partition *p)
     k->partition = p;
     windows_take_gone(p->windows, write_gone, k); /* first: a ticket that is gone may have come back */
     windows_take_changes(p->windows, write_ticket, k);
+    areas_take_changes(p->areas, write_area, k);
     if (k->st != ST_OK) return k->st;
     size_t n = state_position_key(key);
     state_position_value(value, p->position, windows_size(p->windows).windows);

@@ -12,7 +12,7 @@
       "Records passed over because they could not be decoded, or cannot be")                                 \
     X(M_SALES_OLD, COUNTER, "onsale_sales_old_total",                                                        \
       "Changes not counted: older than WINDOW_KEEP, by the newest of their partition")                       \
-    X(M_SALES_ROWS, COUNTER, "onsale_sales_rows_total", "Rows published on sales-by-minute")                 \
+    X(M_SALES_ROWS, COUNTER, "onsale_sales_rows_total", "Rows published on sales-by-minute and show-sales")  \
     X(M_SALES_COMMITS, COUNTER, "onsale_sales_transactions_total", "Transactions that carried them")         \
     X(M_SALES_ABORTS, COUNTER, "onsale_sales_transactions_void_total",                                       \
       "Transactions that were void: another instance had moved on, or Kafka was away")                       \

@@ -78,6 +78,7 @@ static enum status place_orders(struct sales *x, struct group_partition *g, stru
     if (g->next < 0) p->final = 0; /* its rows are all published again */
     enum status st = g->next < 0 ? group_earliest(x->exact.thread.group, g, &g->next, w) : ST_OK;
     p->position = p->published = g->next;
+    partition_add_up(p);
     return st;
 }
 

@@ -5,6 +5,7 @@
  *
  * - The key of a window is the ticket (16 bytes) and the minute (4). Its value: 1, currency (3), milliseconds
  *   of the newest change (2), revenue (8), then of each change counted: order (16), version and kind (4).
+ *   Where the ticket is a place of a show: 2, show (16), and then as above.
  * - The same key without a value: nothing of the ticket is remembered any more.
  * - The key "p" has the value 1, offset (8), number (8): all records of orders before the offset are counted,
  *   and there are so many windows. With another number of windows, some are missing.
@@ -21,9 +22,8 @@
 struct state_record {
     bool is_position, is_gone;
     int64_t position;
-    uint64_t nwindows;  /* with a position */
-    struct uuid ticket; /* of a window, or one that is gone */
-    char currency[CURRENCY_TEXT];
+    uint64_t nwindows;    /* with a position */
+    struct ticket ticket; /* of a window, or one that is gone: id, show and currency */
     struct window window; /* its counted are the reader's, until the next record */
 };
 

@@ -10,6 +10,8 @@ enum {
     MINUTE_MS = 60000,
 };
 
+static const struct uuid none;
+
 struct windows {
     struct ticket **slots; /* open addressing, linear, at most 3/4 full */
     uint32_t mask, swept;  /* up to here */
@@ -146,6 +148,7 @@ enum count_result windows_count(struct windows *w, const struct sale *sale) {
     if ((uint64_t)(sale->at_ms / MINUTE_MS) + w->keep < w->newest) return COUNT_OLD;
     struct ticket *t = ticket_of(w, &sale->ticket, sale->currency);
     if (memcmp(t->currency, sale->currency, CURRENCY_TEXT) != 0) return COUNT_REFUSED;
+    if (!uuid_eq(&sale->show, &none)) t->show = sale->show;
     const struct counted c = {sale->order, (uint32_t)sale->version * SALE_KINDS + sale->kind};
     struct window *v = window_of(w, t, (uint32_t)(sale->at_ms / MINUTE_MS));
     if (has(v, &c)) return COUNT_KNOWN;
@@ -160,9 +163,19 @@ enum count_result windows_count(struct windows *w, const struct sale *sale) {
     return COUNT_NEW;
 }
 
-void windows_put(struct windows *w, const struct uuid *ticket, const char currency[CURRENCY_TEXT],
-                 const struct window *window) {
-    struct window *v = window_of(w, ticket_of(w, ticket, currency), window->minute);
+const struct ticket *windows_find(const struct windows *w, const struct uuid *ticket) {
+    return *slot_of(w->slots, w->mask, ticket);
+}
+
+void windows_each(const struct windows *w, void (*take)(void *arg, const struct ticket *t), void *arg) {
+    for (uint32_t i = 0; i <= w->mask; i++)
+        if (w->slots[i] != NULL) take(arg, w->slots[i]);
+}
+
+void windows_put(struct windows *w, const struct ticket *ticket, const struct window *window) {
+    struct ticket *t = ticket_of(w, &ticket->id, ticket->currency);
+    struct window *v = window_of(w, t, window->minute);
+    t->show = ticket->show;
     w->size.bytes -= v->ncounted * sizeof *v->counted;
     v->ncounted = 0;
     for (uint32_t i = 0; i < window->ncounted; i++)
@@ -260,6 +273,10 @@ void windows_sums_add(struct sums *s, const struct window *window) {
         s->expired += kind == SALE_EXPIRED;
     }
     s->revenue += window->revenue;
+}
+
+uint32_t windows_newest(const struct windows *w) {
+    return w->newest;
 }
 
 struct windows_size windows_size(const struct windows *w) {

@@ -19,6 +19,7 @@ enum sale_kind { SALE_PLACED, SALE_SOLD, SALE_CANCELLED, SALE_EXPIRED, SALE_KIND
 
 struct sale { /* a change of an order that counts */
     struct uuid ticket, order;
+    struct uuid show; /* whose place it is; zero: of none */
     int32_t version;
     enum sale_kind kind;
     int64_t at_ms;
@@ -42,7 +43,7 @@ struct window {
 };
 
 struct ticket {
-    struct uuid id;
+    struct uuid id, show;   /* show: as in sale */
     struct window *windows; /* by minute */
     uint32_t nwindows;
     char currency[CURRENCY_TEXT];
@@ -66,9 +67,13 @@ enum count_result {
 };
 enum count_result windows_count(struct windows *w, const struct sale *sale);
 
-/* A window as it was kept: takes the place of what is there. counted is copied. */
-void windows_put(struct windows *w, const struct uuid *ticket, const char currency[CURRENCY_TEXT],
-                 const struct window *window);
+/* NULL: nothing of it is counted. */
+const struct ticket *windows_find(const struct windows *w, const struct uuid *ticket);
+void windows_each(const struct windows *w, void (*take)(void *arg, const struct ticket *t), void *arg);
+
+/* A window as it was kept, of a ticket with its id, show and currency: takes the place of what is there.
+ * counted is copied. */
+void windows_put(struct windows *w, const struct ticket *ticket, const struct window *window);
 
 /* Looks at so many more tickets, and lets go of those that need not be remembered: to be taken, then freed.
  */
@@ -91,6 +96,8 @@ struct sums {
     int64_t revenue;
 };
 void windows_sums_add(struct sums *s, const struct window *window);
+
+uint32_t windows_newest(const struct windows *w); /* the minute of the newest change */
 
 struct windows_size {
     size_t tickets, windows, bytes;

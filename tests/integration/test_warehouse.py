@@ -97,8 +97,7 @@ def shopped(stack, ask):
 
 @pytest.mark.parametrize("topic", TABLES)
 def test_every_event_is_a_row(shopped, ask, topic):
-    rows = told(shopped, topic)
-    assert rows and loaded(ask, topic) == rows
+    wait_until(lambda: (rows := told(shopped, topic)) and loaded(ask, topic) == rows, f"each record of {topic} is a row", pause=0.5)  # rows become final
 
 
 def test_bad_records_are_put_aside_and_counted(shopped, ask):
@@ -210,10 +209,27 @@ def test_sales_of_shows_agree(shopped, ask):
 
 
 def test_the_demand_agrees(shopped, ask):
-    """With what was placed, and with what ended unpaid."""
-    same(ask("select show_id, sum(placed), sum(placed_places), sum(gave_up_places) from demand_by_minute group by 1 having sum(placed) > 0"),
-         shopped.sql("orders", "select show_id, count(distinct purchase_of(id, purchase_size)), count(*),"
-                               " count(*) filter (where reason in ('buyer', 'expired', 'payment_failed')) from orders where show_id is not null group by 1"))
+    """With what was placed, and with what ended unpaid, which is told a second later."""
+    wait_until(lambda: sorted(ask("select show_id, sum(placed)::bigint, sum(placed_places)::bigint, sum(gave_up_places)::bigint from demand_by_minute"
+                                  " group by 1 having sum(placed) > 0"))
+               == sorted(shopped.sql("orders", "select show_id, count(distinct purchase_of(id, purchase_size)), count(*),"
+                                               " count(*) filter (where reason in ('buyer', 'expired', 'payment_failed')) from orders"
+                                               " where show_id is not null group by 1")) != [], "both say the same", pause=0.5)
+
+
+def test_sales_of_areas_agree(shopped, ask):
+    """With the orders' own log, minute by minute, and in the end with what tickets has for sale."""
+    same(ask("select show_id, area_id, minute, placed, sold, returned, expired, revenue from show_sales_by_minute"),
+         shopped.sql("orders", """
+             select e.show_id, s.area_id, date_trunc('minute', e.occurred_at), count(*) filter (where e.type = 'OrderCreated'),
+                    count(*) filter (where e.type = 'OrderCompleted'), count(*) filter (where e.type = 'OrderCancelled'),
+                    count(*) filter (where e.type = 'OrderCancelled' and e.reason = 'expired'),
+                    coalesce(sum(e.price) filter (where e.type = 'OrderCompleted'), 0)::bigint
+               from order_events e join seat_rows s on s.id = row_of(e.ticket_id)
+              where e.show_id is not null and e.type <> 'OrderUpdated' group by 1, 2, 3"""))
+    left = dict(ask("select distinct on (area_id) area_id, places_left::bigint from show_sales_by_minute order by area_id, minute desc"))
+    available = dict(shopped.sql("tickets", "select area_id, count(*) filter (where status = 'available') from tickets where area_id is not null group by 1"))
+    assert left and left == {area: available[area] for area in left}
 
 
 def test_lateness_of_expirations_agrees(shopped, ask):

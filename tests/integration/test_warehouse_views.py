@@ -89,6 +89,11 @@ class History:
         self._row("demand_counts", id=ident(6, n), type="DemandCounted", show_id=show(of), area_id=of_area and area(of_area), occurred_at=when,
                   client=client, service=service, process_id=ident(7, 1), **numbers)
 
+    def area_sales(self, of, kind, minute, part, final=False, **numbers):
+        counts = dict.fromkeys(("placed", "sold", "returned", "expired", "revenue"), 0) | numbers
+        self._row("area_sales", area_id=area(kind), minute=minute, part=part, show_id=show(of), version=1, type="AreaCounted", occurred_at=minute,
+                  currency="USD", final=final, **counts)
+
     def signal(self, of, attempt, when, due):
         self._row("expiration_events", order_id=order(of), attempt=attempt, occurred_at=when, type="OrderExpired",
                   ticket_id=ticket(2), expires_at=due)
@@ -146,6 +151,13 @@ def tell_of_shows(history):
     history.demand(3, 1, at(0, 59), "page", "web", came=40)
     history.demand(4, 1, at(1), "none", "waiting", admitted=5, missed=2)
     history.demand(5, 1, at(1, 1), "none", gave_up_places=3, of_area=1)
+    history.area_sales(1, 1, at(0), 3, True, placed=1)
+    history.area_sales(1, 1, at(0), 5, True, placed=1)
+    history.area_sales(1, 1, at(2), 3, True, sold=1, revenue=4000)
+    history.area_sales(1, 1, at(2), 5, sold=1, revenue=4000)
+    history.area_sales(1, 2, at(1), 3, True, placed=2)
+    history.area_sales(1, 2, at(16), 3, True, returned=2, expired=2)
+    history.area_sales(1, 2, at(20), 3, placed=1)
     history.demand(6, 2, at(0), "page", "web", came=1)
 
 
@@ -253,7 +265,7 @@ def test_entries_by_minute(ask):
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
-                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None)}
+                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None), "show-sales": (0, None)}
 
 
 of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, scope="module")
@@ -263,6 +275,14 @@ of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, 
 def test_how_a_show_sells(ask):
     assert ask("show_sales", "show_id", "area_name", "title", "city", "currency", "places", "available", "held", "sold", "revenue") == [
         (show(1), "Area 1", "Show 1", "Basel", "USD", 3, 1, 0, 2, 8000), (show(1), "Area 2", "Show 1", "Basel", "USD", 1, 0, 1, 0, 0)]
+
+
+@of_shows
+def test_how_a_show_sells_by_minute(ask):
+    """Parts add up; of Area 2 one place is left, as one was withdrawn."""
+    assert ask("show_sales_by_minute", "area_name", "minute", "placed", "sold", "returned", "expired", "revenue", "places_left", "final") == [
+        ("Area 1", at(0), 2, 0, 0, 0, 0, 1, True), ("Area 1", at(2), 0, 2, 0, 0, 8000, 1, False),
+        ("Area 2", at(1), 2, 0, 0, 0, 0, -1, True), ("Area 2", at(16), 0, 0, 2, 2, 0, 1, True), ("Area 2", at(20), 1, 0, 0, 0, 0, 0, False)]
 
 
 @of_shows

@@ -437,7 +437,14 @@ static void records_of_another_format_are_refused(void **unused) {
     assert_int_equal(windows_size(ps.all[0].windows).tickets, 1);
     assert_int_equal(restore(&ps, (struct str){key, 20}, (struct str){NULL, 0}, 3), ST_OK); /* is gone */
     assert_int_equal(windows_size(ps.all[0].windows).tickets, 0);
-    window[0] = position[0] = 2;
+    char of_show[14 + 16 + 20] = {2};
+    for (size_t n = 0; n <= sizeof of_show; n++)
+        assert_int_equal(restore(&ps, (struct str){key, 20}, (struct str){of_show, n}, 3) == ST_OK,
+                         n == 30 || n == 50);
+    assert_int_equal(restore(&ps, (struct str){key, 20}, (struct str){NULL, 0}, 3), ST_OK);
+    position[0] = 2; /* only windows have a show */
+    assert_int_equal(restore(&ps, (struct str){"p", 1}, (struct str){position, 17}, 3), ST_INVALID);
+    window[0] = position[0] = 3;
     assert_int_equal(restore(&ps, (struct str){key, 20}, (struct str){window, sizeof window}, 3), ST_INVALID);
     assert_int_equal(restore(&ps, (struct str){"p", 1}, (struct str){position, 17}, 3), ST_INVALID);
     partitions_free(&ps);
