@@ -128,6 +128,14 @@ def test_a_device_is_slowed_down_as_well(stack, auth, victim):
     assert guess(auth, victim.email, password=PASSWORD + "!", token=changed.cookies["session"]).status_code == 200
 
 
+def test_a_stolen_session_is_no_device(stack, auth, victim):
+    """Whoever changes his account has to know the password as anybody else has: it counts for the account."""
+    thief = User(auth.url, session(victim))
+    for _ in range(FREE):
+        assert thief.patch("/api/users/me", json={"password": "taken over", "currentPassword": WRONG}).status_code == 400
+    assert stack.sql("auth", "select count from failures where who = %s", f"account {victim.email}") == [(FREE,)]
+
+
 def test_a_page_knows_its_browser(stack, auth, victim):
     with Replica(stack, "web", USERS_API=auth.url) as web:
         here, elsewhere = (Browser(types.SimpleNamespace(url=web.wait_ready().url, session="session")) for _ in range(2))

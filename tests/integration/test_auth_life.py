@@ -138,7 +138,7 @@ def test_memory_does_not_grow(stack):
                 assert visitor.post(f"/api/users/{path}", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == status
             changed = visitor.patch("/api/users/me", json={"email": new_email(), "currentPassword": PASSWORD})
             assert changed.status_code == 200
-    with Replica(stack, "auth", **CHEAP, SIGNIN_RATE="1000000", SIGNUP_RATE="1000000") as replica:
+    with Replica(stack, "auth", **CHEAP, SIGNIN_RATE="1000000", SIGNUP_RATE="1000000", SIGNIN_FAILURES="100000") as replica:
         replica.wait_ready()
         person = account(replica.url)
         everything(50)  # what is kept for reuse is kept by now

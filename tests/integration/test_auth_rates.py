@@ -13,7 +13,7 @@ from support import DEADLINE, Replica, User, errors, wait_until
 
 RATE = 5  # of sign-ins; one less of sign-ups
 CHEAP = {"HASH_MEMORY": "1", "HASH_PASSES": "1"}
-LIMITS = {"SIGNIN_RATE": str(RATE), "SIGNUP_RATE": str(RATE - 1), **CHEAP}
+LIMITS = {"SIGNIN_RATE": str(RATE), "SIGNUP_RATE": str(RATE - 1), "SIGNIN_FAILURES": "1000", **CHEAP}
 TOO_MANY = [(None, "Too many attempts, try again later")]
 addresses = (f"127.77.{n // 250}.{n % 250 + 1}" for n in itertools.count())
 

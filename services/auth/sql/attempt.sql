@@ -2,7 +2,8 @@
 -- exact across threads and replicas. `what` is 'signin' or 'signup'; `most` attempts a minute are let through (0: any number, nothing
 -- is counted). The user is the one of user_id, or of the e-mail; or of the key of a sign-up, which `by_key` tells. `wait`: seconds until
 -- the next attempt, 0 when let through. Wrong passwords of before make it longer (slow_down.sql; failed_most: so many cost nothing).
--- `known`: it is from a device where this user was signed in before, since whose sessions have not ended; counted by itself.
+-- `known`: it is from a device where this user was signed in before, and no session of then has ended with a changed password; it is
+-- counted by itself. Not where somebody is signed in (user_id): a stolen session is no way to try passwords.
 -- Those refused by their address are not counted against the account. Rows are locked in one order, all addresses before all
 -- accounts and each by name, so batches never deadlock.
 with asked as (
@@ -25,7 +26,7 @@ with asked as (
            case when a.what = 'signin' and a.most > 0 and a.failed_most > 0
                 then paused_until(a.account, a.address, d.device, a.failed_most) end as paused_until
       from asked a
-     cross join lateral (select case when a.device_user = a.id and a.device_version = a.session_version then a.device end as device) d
+     cross join lateral (select case when a.user_id is null and a.device_user = a.id and a.device_version = a.session_version then a.device end as device) d
 ), at_addresses as (
     insert into attempts as a (what, who, count, started)
     select what || ' address', address, count(*), now() from req where most > 0 group by 1, 2 order by 1, 2

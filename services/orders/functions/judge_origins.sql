@@ -68,19 +68,25 @@ $$;
 create or replace function judge_origins(requests purchase_request[], origins purchase_origin[], judged text[]) returns text[]
 language plpgsql stable as $$
 declare
-    crowded bigint[] := crowded_networks(requests, origins);
-    sinners uuid[] := array(select r.user_id from unnest(requests) r
-                             where (select true from lapses l where l.user_id = r.user_id limit 1));
+    crowded bigint[] := '{}';
+    sinners uuid[] := '{}';
     r purchase_request;
     o purchase_origin;
 begin
+    if exists (select from unnest(origins) f where f.network is not null) then
+        crowded := crowded_networks(requests, origins);
+    end if;
+    if origins[1].lapse_wait > 0 then -- the same for all
+        sinners := array(select q.user_id from unnest(requests) q where (select true from lapses l where l.user_id = q.user_id limit 1));
+    end if;
+    if crowded = '{}' and sinners = '{}' then return judged; end if;
     for n in 1 .. cardinality(requests) loop
         continue when judged[n] is not null and judged[n] <> 'code required';
         r := requests[n];
         o := origins[r.ordinal::int];
         if o.network = any (crowded) then
             judged[n] := 'crowded';
-        elsif o.lapse_wait > 0 and r.user_id = any (sinners) then
+        elsif r.user_id = any (sinners) then
             judged[n] := coalesce(judge_holder(r, o.lapse_wait), judged[n]);
         end if;
     end loop;
