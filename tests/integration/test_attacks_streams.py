@@ -35,7 +35,8 @@ def open_one(streams, web, address, person=None):
         headers["Cookie"] = "session=" + person.headers["Authorization"].removeprefix("Bearer ")
     answer = streams.enter_context(asker.get(f"{web.url}/live?since=", headers=headers, stream=True, timeout=DEADLINE))
     if answer.status_code == 200:
-        assert next(answer.iter_lines()), "it has begun"
+        answer.lines = answer.iter_lines()  # kept: with it the connection would end
+        assert next(answer.lines), "it has begun"
     return answer
 
 
@@ -84,8 +85,8 @@ def test_connections_of_one_address(few, streams):
     edge = urllib.parse.urlsplit(few.url)
 
     def connects(address):
-        plain = streams.enter_context(socket.create_connection((edge.hostname, edge.port), DEADLINE, (address, 0)))
         with contextlib.suppress(ConnectionError):
+            plain = streams.enter_context(socket.create_connection((edge.hostname, edge.port), DEADLINE, (address, 0)))
             plain.sendall(b"GET /api/tickets HTTP/1.1\r\nHost: onsale\r\n\r\n")
             return plain.recv(1) and plain
         return None
