@@ -367,7 +367,7 @@ def test_the_edge_breaks_circuits(rendered):
     """Pages have more, as each keeps a request open."""
     for doc in of(rendered["least"], "BackendTrafficPolicy"):
         most = 20000 if doc["metadata"]["name"] == "shop-web" else 1024
-        assert doc["spec"]["circuitBreaker"] == {"maxConnections": most, "maxParallelRequests": most, "maxPendingRequests": 1024}
+        assert doc["spec"]["circuitBreaker"] == {"maxConnections": most + 1024, "maxParallelRequests": most, "maxPendingRequests": 1024}
     [policy] = of(rendered["least"], "ClientTrafficPolicy")
     assert policy["spec"]["connection"] == {"connectionLimit": {"value": 20000}}
 

@@ -27,9 +27,9 @@ spec:
     tcp:
       connectTimeout: 2s
   {{- $most := int64 ($pages | ternary $.Values.edge.breakers.streams $.Values.edge.breakers.requests) }}
-  # A service that hangs takes no more of the edge than this.
+  # A service that hangs takes no more of the edge than this. More connections than requests: who finds none waits, and is not answered.
   circuitBreaker:
-    maxConnections: {{ $most }}
+    maxConnections: {{ add $most (int64 $.Values.edge.breakers.requests) }}
     maxParallelRequests: {{ $most }}
     maxPendingRequests: {{ int64 $.Values.edge.breakers.requests }}
   {{- if not $pages }}
