@@ -168,7 +168,7 @@ COMMON = ["password1", "PASSWORD1", "qwertyuiop", "iloveyou1", "1234567890", "fo
 @pytest.mark.parametrize("password", COMMON)
 def test_what_everybody_tries_first_is_no_password(auth, password):
     answer = User(auth.url).post("/api/users/signup", json=credentials(password=password))
-    assert answer.status_code == 400 and errors(answer) == [("password", "is one of the most common passwords; choose one that nobody else would")]
+    assert answer.status_code == 400 and errors(answer) == [("password", "Password is one of the most common passwords; choose one that nobody else would")]
 
 
 def test_nor_is_it_a_new_one(auth, victim):
