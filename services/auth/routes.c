@@ -6,22 +6,10 @@
 
 #include "arena.h"
 #include "fields.h"
-#include "language.h"
 #include "letters.h"
 #include "passwords.h"
 #include "queries.h"
 #include "request.h"
-
-struct auth_request *auth_request_new(struct req *rq) {
-    struct auth_request *a = req_alloc(rq, sizeof *a);
-    struct str accept = {0};
-    req_header(rq, "accept-language", &accept);
-    language_use(language_wanted(accept));
-    a->language = language_form()->tag;
-    a->address = req_client_address(rq);
-    req_set_state(rq, a);
-    return a;
-}
 
 /* --- answers --- */
 
@@ -52,56 +40,6 @@ static void fail_in_use(struct req *rq) {
 
 static struct str copy_text(struct req *rq, const struct rows *rows, enum auth_column column) {
     return arena_str(req_arena(rq), row_text(rows, 0, column));
-}
-
-/* By the token of a session, which may be over: its id, whose it was, and the version of his sessions then.
- */
-static void put_device(struct req *rq, struct auth_request *a, struct sql_params *item) {
-    static const struct uuid none;
-    struct identity was;
-    bool given = req_was(rq, &was);
-    if (given) a->device = uuid_eq(&was.session, &none) ? was.user : was.session;
-    put_optional_uuid(item, given, &a->device);
-    put_optional_uuid(item, given, &was.user);
-    put_int(item, given && was.version > 0 ? was.version : 1);
-}
-
-void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done) {
-    const struct auth *auth = req_service(rq);
-    struct auth_request *a = req_state(rq);
-    struct sql_params *item = req_exec(rq, &sql_attempt, done);
-    if (item == NULL) return;
-    put_text(item, what);
-    put_int(item, most);
-    put_text(item, a->address);
-    if (user == NULL) {
-        put_optional_text(item, a->in.email);
-        put_null(item);
-    } else {
-        put_null(item);
-        put_uuid(item, user);
-    }
-    put_optional_text(item, a->key);
-    put_device(rq, a, item);
-    put_int(item, auth->failed_a_day);
-}
-
-bool auth_let_through(struct req *rq, const struct rows *rows) {
-    struct auth_request *a = req_state(rq);
-    int wait = (int)row_int(rows, 0, WAIT);
-    a->device_known = row_bool(rows, 0, KNOWN);
-    a->account = row_null(rows, 0, EMAIL) ? a->in.email : copy_text(rq, rows, EMAIL);
-    if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
-    return wait == 0;
-}
-
-void auth_hash(struct req *rq, void (*then)(struct req *rq, void *job)) {
-    const struct auth *auth = req_service(rq);
-    struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
-    job->session_s = auth->session_ms / 1000;
-    job->known_device = ((struct auth_request *)req_state(rq))->device_known;
-    if (hasher_give(auth->hasher, job, rq, then) != ST_OK)
-        req_retry_after(rq, 503, hasher_patience(auth->hasher), "Too many people are signing in, try again");
 }
 
 static void try_password(struct req *rq, struct hash_job *job, struct str typed) {

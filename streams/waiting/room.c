@@ -212,17 +212,9 @@ bool room_is_there(const struct room *r) {
     return r->round > 0 && !r->closed;
 }
 
-uint32_t room_people(const struct room *r) {
-    return r->places == NULL ? 0 : places_count(r->places);
-}
-
 size_t room_bytes(const struct room *r) {
     return (r->places == NULL ? 0 : places_bytes(r->places)) + r->turns_room * sizeof *r->turns +
            r->offers.count * sizeof(struct offer) + r->offers.room * sizeof(struct offer *);
-}
-
-uint32_t room_serving(const struct room *r) {
-    return r->nturns == 0 ? 0 : r->turns[r->nturns - 1].serving;
 }
 
 int64_t room_served_us(const struct room *r) {

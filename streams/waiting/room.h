@@ -103,9 +103,14 @@ void room_draw(const uint8_t seed[SEED_BYTES], const crypto_hash_sha256_state *j
 uint64_t room_rank(const uint8_t draw[SEED_BYTES], const struct uuid *user);
 
 bool room_is_there(const struct room *r); /* announced and not closed */
-uint32_t room_people(const struct room *r);
-size_t room_bytes(const struct room *r);     /* of memory, for people and turns */
-uint32_t room_serving(const struct room *r); /* up to which place it has been people's turn */
+static inline uint32_t room_people(const struct room *r) {
+    return r->places == NULL ? 0 : places_count(r->places);
+}
+size_t room_bytes(const struct room *r); /* of memory, for people and turns */
+/* Up to which place it has been people's turn. */
+static inline uint32_t room_serving(const struct room *r) {
+    return r->nturns == 0 ? 0 : r->turns[r->nturns - 1].serving;
+}
 /* When that changed last, or an offer was given; or the opening. */
 int64_t room_served_us(const struct room *r);
 /* Whether he would want another number now, and can. */

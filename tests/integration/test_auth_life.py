@@ -178,7 +178,7 @@ def test_sigterm_while_hashing(stack):
         replica.wait_ready()
         bodies = [credentials() for _ in range(3)]
         asked = [pool.submit(User(replica.url).post, "/api/users/signup", json=body) for body in bodies]
-        wait_until(lambda: replica.metric("onsale_auth_hasher_waiting") > 0 and hashes(replica)[1] > 0, "one is at work, others wait", pause=0)
+        wait_until(lambda: sum(hashes(replica)) + replica.metric("onsale_auth_hasher_waiting") == len(bodies), "one is at work, others wait", pause=0)
         assert not all(a.done() for a in asked)
         assert replica.terminate(GRACE) == 0
         for body, answer in zip(bodies, [a.result() for a in asked]):

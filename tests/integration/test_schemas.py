@@ -122,7 +122,7 @@ def other_version(rng, schema):
     fields = [f for f in other["fields"] if "default" not in f or rng.random() < 0.7]
     for field in fields:
         kind = inner(field)
-        if kind == "long" and rng.random() < 0.5:
+        if field["type"] == "long" and rng.random() < 0.5:
             field["type"] = "int"
         if isinstance(kind, dict) and kind["type"] == "enum":
             rng.shuffle(kind["symbols"])
