@@ -67,7 +67,7 @@ def test_what_comes_back_is_offered_to_the_first(stack, seller, people):
     wait_until(lambda: queue.of(two)["left"] == 1, "a place is free")
     assert reason(queue.buy(two)) == reason(queue.buy(stranger)) == reason(queue.buy(two, offered["admission"])) == NO_TURN
     assert reason(queue.buy(holder, his, together=True)) == USED, "who gave it up does not take it again"
-    assert (queue.of(two)["status"], queue.of(two)["waitlist"]) == ("waitlist", 1)
+    wait_until(lambda: (queue.of(two)["status"], queue.of(two)["waitlist"]) == ("waitlist", 1), "now he is the first")
     assert reason(queue.buy(one, offered["admission"], quantity=2)) == TOO_MANY
     bought = queue.taken(one, 1)
     wait_until(lambda: queue.of(one)["status"] == "taken", "he has it")
