@@ -20,6 +20,10 @@ bool lists_words(struct req *rq, struct list_filter *filter) {
     return read_words(rq, "q", &filter->q) && read_words(rq, "city", &filter->city);
 }
 
+struct str lists_pattern(struct req *rq, const struct list_filter *filter) {
+    return filter->q.n == 0 ? filter->q : fields_ilike_pattern(req_arena(rq), filter->q);
+}
+
 bool lists_mine(struct req *rq, const char *refusal, bool *mine) {
     struct str v = {0};
     bool given = req_query(rq, "mine", &v);

@@ -280,19 +280,12 @@ static bool read_list(struct req *rq, struct list *list) {
     return true;
 }
 
-static struct str pattern_of(struct req *rq, struct str q) {
-    return q.n == 0 ? q : fields_ilike_pattern(req_arena(rq), q);
-}
-
 static void find_by_date(struct req *rq, const struct list *list) {
     struct sql_params *item = req_exec(rq, &sql_find_tickets, on_page);
     if (item == NULL) return;
-    if (list->has_cursor)
-        put_uuid(item, &list->page.before);
-    else
-        put_null(item);
+    put_optional_uuid(item, list->has_cursor, &list->page.before);
     put_int(item, list->page.size + 1);
-    put_optional_text(item, pattern_of(rq, list->filter.q));
+    put_optional_text(item, lists_pattern(rq, &list->filter));
     put_optional_text(item, list->filter.city);
     put_optional_text(item, list->filter.from);
     put_optional_text(item, list->filter.to);
@@ -306,7 +299,7 @@ static void list_tickets(struct req *rq) {
         find_by_date(rq, list);
         return;
     }
-    struct str pattern = pattern_of(rq, list->filter.q);
+    struct str pattern = lists_pattern(rq, &list->filter);
     const struct sql *statement = list->filter.mine ? &sql_list_own_tickets
                                   : pattern.n > 0   ? &sql_search_tickets
                                                     : &sql_list_tickets;

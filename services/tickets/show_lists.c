@@ -150,13 +150,9 @@ void shows_list(struct req *rq) {
     if (reply_kept(rq, list)) return;
     struct sql_params *item = req_exec(rq, &sql_list_shows, on_page);
     if (item == NULL) return;
-    if (list->has_cursor)
-        put_uuid(item, &list->page.before);
-    else
-        put_null(item);
+    put_optional_uuid(item, list->has_cursor, &list->page.before);
     put_int(item, list->page.size + 1);
-    put_optional_text(item, list->filter.q.n == 0 ? list->filter.q
-                                                  : fields_ilike_pattern(req_arena(rq), list->filter.q));
+    put_optional_text(item, lists_pattern(rq, &list->filter));
     put_optional_text(item, list->filter.city);
     static const int64_t hours_us = INT64_C(14) * 3600 * 1000000; /* of the zones: -12 to +14 */
     put_moment(item, list->filter.from, list->begins, -hours_us);
