@@ -98,10 +98,9 @@ def test_a_queue_from_joining_to_the_tickets(people, announced):
     assert other.path.startswith("/purchases/")
 
 
-def test_who_waits_is_told_how_many_are_before_him(chromium, tmp_path):
-    """By the queue's public numbers, played here; the page is read again only when a tenth of those before him is gone, or it is his turn."""
-    numbers = {"open": True, "people": 900, "serving": 99, "left": 40, "opensAt": told(-60), "closesAt": told(3600)}
-    his = {"status": "waiting", "place": 500, "estimate": 20}
+@contextlib.contextmanager
+def queue_page(chromium, tmp_path, numbers, his):
+    """(web, the show's path, the page of its queue). numbers: the public ones, his: of the person; both may be changed."""
     with running(tmp_path) as web:
         path = serve_show(web, show(phases=[phase(-60, 3600, queue=True)]))
         web.services.answers[f"GET /api{path}/queue"] = lambda _: (200, numbers | his)
@@ -110,44 +109,45 @@ def test_who_waits_is_told_how_many_are_before_him(chromium, tmp_path):
             context.route("**/queue/serving", lambda route: route.fulfill(json=numbers))
             page = context.pages[0]
             page.goto(f"{path}/queue")
-            queue, before = page.locator("#queue"), page.locator(".before")
-            expect(queue).to_contain_text("Your place: 500")
-            expect(before).to_have_text("400")
-            numbers["serving"] = 119
-            expect(before).to_have_text("380")
-            assert len(web.services.asked("GET", f"/api{path}/queue")) == 1
-            his["estimate"], numbers["serving"] = 90, 199
-            expect(queue).to_contain_text("Your turn comes in about 2 min")
-            his |= {"status": "turn", "until": told(600), "admission": "t0k3n", "estimate": None}
-            numbers["serving"] = 500
-            expect(queue).to_have_attribute("data-state", "turn")
-            expect(queue).to_contain_text("9:5")
+            yield web, path, page
+
+
+def test_who_waits_is_told_how_many_are_before_him(chromium, tmp_path):
+    """By the queue's public numbers, played here; the page is read again only when a tenth of those before him is gone, or it is his turn."""
+    numbers = {"open": True, "people": 900, "serving": 99, "left": 40, "opensAt": told(-60), "closesAt": told(3600)}
+    his = {"status": "waiting", "place": 500, "estimate": 20}
+    with queue_page(chromium, tmp_path, numbers, his) as (web, path, page):
+        queue, before = page.locator("#queue"), page.locator(".before")
+        expect(queue).to_contain_text("Your place: 500")
+        expect(before).to_have_text("400")
+        numbers["serving"] = 119
+        expect(before).to_have_text("380")
+        assert len(web.services.asked("GET", f"/api{path}/queue")) == 1
+        his["estimate"], numbers["serving"] = 90, 199
+        expect(queue).to_contain_text("Your turn comes in about 2 min")
+        his |= {"status": "turn", "until": told(600), "admission": "t0k3n", "estimate": None}
+        numbers["serving"] = 500
+        expect(queue).to_have_attribute("data-state", "turn")
+        expect(queue).to_contain_text("9:5")
 
 
 def test_whoever_is_on_the_waiting_list_hears_of_his_offer(chromium, tmp_path):
     numbers = {"open": True, "people": 900, "serving": 99, "left": 0, "soldOut": False, "offered": 0, "opensAt": told(-60), "closesAt": told(3600)}
     his = {"status": "waiting", "place": 500, "estimate": None}
-    with running(tmp_path) as web:
-        path = serve_show(web, show(phases=[phase(-60, 3600, queue=True)]))
-        web.services.answers[f"GET /api{path}/queue"] = lambda _: (200, numbers | his)
-        with contextlib.closing(Person(chromium, web.url).context) as context:
-            context.add_cookies([{"name": "session", "value": web.tokens(1)[0], "url": web.url}])
-            context.route("**/queue/serving", lambda route: route.fulfill(json=numbers))
-            page = context.pages[0]
-            page.goto(f"{path}/queue")
-            queue = page.locator("#queue")
-            expect(queue).to_contain_text("Your place: 500")
-            numbers["soldOut"] = True
-            his |= {"status": "waitlist", "waitlist": 401}
-            expect(queue).to_contain_text("You are number 401 on the waiting list")
-            asked = len(web.services.asked("GET", f"/api{path}/queue"))
-            with page.expect_response("**/queue/serving"):
-                numbers["offered"] = 499
-            assert len(web.services.asked("GET", f"/api{path}/queue")) == asked, "it was not for him"
-            his |= {"status": "offered", "want": 1, "waitlist": None, "until": told(600), "admission": "t0k3n"}
-            numbers["offered"] = 500
-            expect(queue).to_have_attribute("data-state", "offered")
-            expect(queue).to_contain_text("9:5")
+    with queue_page(chromium, tmp_path, numbers, his) as (web, path, page):
+        queue = page.locator("#queue")
+        expect(queue).to_contain_text("Your place: 500")
+        numbers["soldOut"] = True
+        his |= {"status": "waitlist", "waitlist": 401}
+        expect(queue).to_contain_text("You are number 401 on the waiting list")
+        asked = len(web.services.asked("GET", f"/api{path}/queue"))
+        with page.expect_response("**/queue/serving"):
+            numbers["offered"] = 499
+        assert len(web.services.asked("GET", f"/api{path}/queue")) == asked, "it was not for him"
+        his |= {"status": "offered", "want": 1, "waitlist": None, "until": told(600), "admission": "t0k3n"}
+        numbers["offered"] = 500
+        expect(queue).to_have_attribute("data-state", "offered")
+        expect(queue).to_contain_text("9:5")
 
 
 def test_cards_say_when_it_goes_on_sale(people, announced):
