@@ -77,8 +77,8 @@ def test_what_became_of_lost_answers(tmp_path):
 def test_what_became_of_a_purchase(tmp_path):
     """Its orders were all placed by the request with its key, and end together."""
     history = History(tmp_path / "history.jsonl")
-    history.add(do="buy", user="u", status=0, answer=None, start=1, end=2, outcome="unknown", **{"Idempotency-Key": "k"})
-    history.add(do="buy", user="u", status=201, answer={"id": "a0"}, start=3, end=4, outcome="ok", **{"Idempotency-Key": "k"})
+    history.add(do="buy", show="s", user="u", status=0, answer=None, start=1, end=2, outcome="unknown", **{"Idempotency-Key": "k"})
+    history.add(do="buy", show="s", user="u", status=201, answer={"id": "a0"}, start=3, end=4, outcome="ok", **{"Idempotency-Key": "k"})
     history.add(do="cancel", user="u", ticket=T, order="a0", all=[["a0", T], ["a1", "other"]], start=7, end=8, outcome="ok", status=204, answer=None)
     rows = [("a0", T, "u", "cancelled", "buyer", "k", 0, "a0"), ("a1", "other", "u", "cancelled", "buyer", "k", 0, "a0")]
     found = [json.loads(line) for line in ownership.operations(history, rows)]
