@@ -52,6 +52,13 @@ static void add_times(struct req *rq, struct queue_view *view, int64_t opens_at)
     view->opens_in = view_in(opens_at - visit_of(rq)->page.now, req_arena(rq));
 }
 
+static struct str reader(struct req *rq) {
+    char id[UUID_TEXT];
+    if (visit_of(rq)->user == NULL) return (struct str){0};
+    uuid_format(&visit_of(rq)->user->user, id);
+    return visit_text(rq, "%.*s", UUID_TEXT, id);
+}
+
 static void add_place(struct req *rq, struct queue_view *view) {
     const struct queue *q = &own(rq)->queue;
     view->open = q->open;
@@ -66,6 +73,9 @@ static void add_place(struct req *rq, struct queue_view *view) {
     view->listed = q->waitlist;
     view->sold_out = q->sold_out;
     view->closes_at = q->closes_at;
+    view->challenge = q->challenge;
+    view->seed = q->seed_hash;
+    view->reader = reader(rq);
     view->closes = view_local_time(own(rq)->show.head.zone, q->closes_at, req_arena(rq));
     add_times(rq, view, q->opens_at);
 }
@@ -167,10 +177,12 @@ void join_queue(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
     char path[64], id[UUID_TEXT];
-    struct str code = visit_trim(visit_field(rq, "code")), want = visit_field(rq, "want");
+    struct str code = visit_trim(visit_field(rq, "code")), want = visit_field(rq, "want"),
+               proof = visit_field(rq, "proof");
     struct json body = {0};
     json_open(&body, '{');
     if (code.n > 0) json_put_text(&body, "code", code);
+    if (proof.n > 0) json_put_text(&body, "proof", proof);
     if (want.n == 1 && *want.p >= '1' && *want.p <= '8') json_put_int(&body, "want", *want.p - '0');
     json_close(&body, '}');
     visit_id(rq, id);

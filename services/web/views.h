@@ -90,6 +90,8 @@ struct queue {
     int64_t want, waitlist; /* how many places he wants, his number on the waiting list; 0: none */
     bool sold_out;          /* what comes back is offered in order */
     struct str admission;   /* while it is his turn */
+    int64_t challenge;      /* zero bits that who joins has to find; 0: none */
+    struct str seed_hash;   /* of those numbers that are the same for all */
 };
 bool view_queue(const json_t *json, struct queue *out);
 /* Whether somebody can buy: by a queue, while it is his turn. */

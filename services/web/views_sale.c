@@ -72,10 +72,12 @@ bool view_queue(const json_t *json, struct queue *out) {
                           .left = get_number(json, "left"),
                           .want = json_integer_value(json_object_get(json, "want")),
                           .waitlist = json_integer_value(json_object_get(json, "waitlist")),
+                          .challenge = json_integer_value(json_object_get(json, "challenge")),
                           .sold_out = json_is_true(json_object_get(json, "soldOut"))};
     read_time(json, "closesAt", &out->closes_at);
     read_time(json, "until", &out->until);
     read_text(json, "admission", &out->admission);
+    read_text(json, "seedHash", &out->seed_hash);
     return read_time(json, "opensAt", &out->opens_at);
 }
 

@@ -1,5 +1,6 @@
 /* waiting: the queues of shows: who comes in when, by an order that anybody can check. */
 #include "admission.h"
+#include "challenge.h"
 #include "demand.h"
 #include "lead.h"
 #include "routes.h"
@@ -25,6 +26,9 @@ static const struct config_var config[] = {
     {"QUEUE_AHEAD", CONFIG_DURATION, &lead_settings.ahead_ms, "30d",
      "How long before its phase opens a queue can be joined; far less than the topic is kept", 0,
      INT64_C(60) * 86400 * 1000},
+    {"QUEUE_CHALLENGE", CONFIG_INT, &challenge_bits, "0",
+     "Work that joining a queue costs: zero bits that a hash must begin with; one more doubles it; 0: none",
+     0, CHALLENGE_MOST},
     {"ORDERS_API", CONFIG_TEXT, &orders_url, NULL, "Where the API of orders is", 0, 0},
     {"WAITING_KEYS", CONFIG_TEXT, &key_files, NULL,
      "Files of 64 hexadecimal digits, separated by commas: the first signs admissions, all are accepted", 0,

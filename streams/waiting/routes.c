@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "admission.h"
+#include "challenge.h"
 #include "clock.h"
 #include "hex.h"
 
@@ -11,7 +12,7 @@ enum { JOINED_WAIT_MS = 300 };
 
 /* The body of POST /api/shows/:id/queue, and what has become of it. */
 struct joining {
-    struct str code;
+    struct str code, proof;
     int want; /* 0: he does not say */
     bool spent;
 };
@@ -70,6 +71,7 @@ static void ask(struct req *rq, enum ask_kind kind, void (*then)(struct req *rq,
         const struct joining *j = req_state(rq);
         q->ask.has_code = j->spent;
         q->ask.want = j->want;
+        q->ask.proof = j->proof;
     }
     req_hold(rq);
     waiting_ask(service->waiting, &q->ask);
@@ -85,8 +87,15 @@ static const char *read_want(const json_t *value, void *out, struct arena *arena
     return NULL;
 }
 
+static const char *read_proof(const json_t *value, void *out, struct arena *arena) {
+    const char *wrong = body_text(value, out, arena);
+    if (wrong != NULL || ((struct str *)out)->n <= CHALLENGE_TEXT) return wrong;
+    return "must have at most 64 bytes";
+}
+
 static const struct body_field joining_fields[] = {
     {"code", body_text, offsetof(struct joining, code), false},
+    {"proof", read_proof, offsetof(struct joining, proof), false},
     {"want", read_want, offsetof(struct joining, want), false},
     {0},
 };
@@ -110,6 +119,8 @@ static void count_joining(struct req *rq, const struct ask *ask) {
 static void on_joined(struct req *rq, const struct ask *ask) {
     const struct waiting_service *service = req_service(rq);
     const struct joining *j = req_state(rq);
+    if (ask->result == ASK_CHALLENGE)
+        return req_refuse(rq, 403, "challenge_required", "Whoever joins this queue needs a proof of work");
     if (ask->result == ASK_CODE_REQUIRED && j->code.n > 0)
         return spend_code(rq, service->spend, j->code, on_spent);
     if (ask->result == ASK_CODE_REQUIRED)
@@ -242,6 +253,7 @@ static void reply_numbers(struct req *rq, const struct ask *ask) {
     write_numbers(out, &ask->answer);
     write_bytes(out, "seedHash", ask->answer.seed_hash);
     if (ask->answer.open) write_bytes(out, "seed", ask->answer.seed);
+    write_optional_int(out, "challenge", challenge_bits > 0, challenge_bits);
     write_time(out, "now", clock_wall_us());
     json_close(out, '}');
     req_set_header(rq, "cache-control", STR("public, max-age=1"));

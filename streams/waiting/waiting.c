@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "challenge.h"
 #include "clock.h"
 #include "group_metrics.h"
 #include "journal.h"
@@ -308,6 +309,8 @@ static void join(struct waiting *x, const struct queue *q, const struct room *r,
     if (places_find(r->places, &ask->user, &ask->answer.place)) {
         if (!room_may_want(r, ask->round, &ask->user, ask->want)) return end_ask(ask, ASK_DONE);
         ask->again = true;
+    } else if (!challenge_is_met(r->seed_hash, &ask->user, ask->proof)) {
+        return end_ask(ask, ASK_CHALLENGE);
     } else if (phase != NULL && phase->codes && !ask->has_code) {
         return end_ask(ask, ASK_CODE_REQUIRED);
     }

@@ -17,6 +17,7 @@ enum ask_result {
     ASK_DONE,
     ASK_NO_QUEUE,      /* of this show */
     ASK_NOT_JOINED,    /* ASK_PLACE */
+    ASK_CHALLENGE,     /* ASK_JOIN: what he sent does not meet it */
     ASK_CODE_REQUIRED, /* ASK_JOIN: of somebody who has not spent one */
     ASK_AWAY,          /* Kafka does not take it, or the topics have not been read to their ends yet */
 };
@@ -27,6 +28,7 @@ struct ask {
     enum ask_kind kind;
     struct uuid show, user;
     bool next;                         /* the round after the one that is open */
+    struct str proof;                  /* ASK_JOIN: that he has met the challenge */
     bool has_code;                     /* ASK_JOIN: he has spent one */
     int want;                          /* ASK_JOIN: places, 1 to 8; 0: he does not say */
     bool again;                        /* ASK_JOIN: he had joined, and wants another number */

@@ -5,10 +5,11 @@ import re
 import zoneinfo
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from people import Person
-from support import wait_until
+from support import Replica, wait_until
 from test_shows import make_show, title
 from webs import running, serve_show, show
 
@@ -96,6 +97,23 @@ def test_a_queue_from_joining_to_the_tickets(people, announced):
     other.follow("Buy now")
     other.send("Get the best available")
     assert other.path.startswith("/purchases/")
+
+
+def test_joining_a_queue_costs_work(people, announced, stack):
+    """The browser does it before it joins; without a script the page says that it needs one."""
+    seller, show = announced
+    set_phases(seller, show, phase(3600, 7200, queue=True))
+    with Replica(stack, "waiting", QUEUE_CHALLENGE="10") as asking, Replica(stack, "web", WAITING_API=asking.url) as web:
+        asking.wait_ready(), web.wait_ready()
+        wait_until(lambda: requests.get(f"{asking.url}/api{show}/queue/serving", timeout=30).status_code == 200, "one can join")
+        buyer, plain = people.user(url=web.url), people.user(url=web.url, java_script_enabled=False)
+        for person in (buyer, plain):
+            person.go(f"{show}/queue")
+            person.send("Join the queue")
+        buyer.sees("Joined so far: 1")
+        assert plain.page.locator("#queue").get_attribute("data-state") == "outside"
+        plain.sees("Whoever joins this queue needs a proof of work.")
+        plain.sees("needs a browser with JavaScript")
 
 
 @contextlib.contextmanager

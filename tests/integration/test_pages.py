@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 137  # how many pages the driver writes
+STATES = 138  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_every_state_says_what_it_is(pages):
         "show-later": "On sale in 2 min", "show-later-mine": "on sale from", "show-phase": "at most 2 of this show a person", "show-queue": "sold by a queue",
         "show-sale-over": "The sale is over", "phases-none": "sold from its announcement on", "phases-fixed": "announced without phases", "codes": "2 codes",
         "show-turn": "It is your turn until", "queue-away": "can't be reached", "queue-none": "There will be one", "queue-outside": "Join the queue",
-        "queue-refused": "Must have 16 letters", "queue-stranger": "Sign in to join", "queue-mine": "your own show", "queue-joined": "On sale in 2 min",
+        "queue-refused": "Must have 16 letters", "queue-challenge": "Your browser works for it first", "queue-stranger": "Sign in to join", "queue-mine": "your own show", "queue-joined": "On sale in 2 min",
         "queue-waiting": "Your place: 900 712 people before you Your turn comes in about 12 min", "queue-taken": "All places are sold or held",
         "queue-turn": "Buy now", "queue-missed": "Each person has one turn",
         "seats-accessible": "I need, or come with somebody who needs, an accessible place",

@@ -155,6 +155,37 @@ def test_a_turn_and_a_code_where_both_are_asked_for(stack, seller, people):
     queue.join(who)
 
 
+def zero_bits(show, user, proof):
+    digest = hashlib.sha256(bytes.fromhex(show["seedHash"]) + uuid.UUID(user.id).bytes + proof.encode()).digest()
+    return 256 - int.from_bytes(digest).bit_length()
+
+
+def test_joining_can_cost_work(stack, seller, people):
+    """A proof is good for one person in one queue; who has joined needs none; and no code is spent without one."""
+    queue, who, other = Queue(stack, seller, opens=3600, codes=True), next(people), next(people)
+    [code] = seller.post(f"/api/shows/{queue.venue.id}/codes", json={"count": 1}).json()["codes"]
+    assert queue.numbers()["challenge"] is None
+    with Replica(stack, "waiting", QUEUE_CHALLENGE="8") as asking:
+        asking.wait_ready()
+        numbers = queue.numbers(asking.url)
+        assert numbers["challenge"] == 8
+
+        def join(user, proof=None):
+            return user.post(asking.url + queue.path, json={"code": code, "proof": proof})
+        proofs = {user: [text for text in map(str, range(3000)) if zero_bits(numbers, user, text) >= 8] for user in (who, other)}
+        weak = next(text for text in map(str, range(3000)) if zero_bits(numbers, who, text) == 7)
+        foreign = next(text for text in proofs[other] if text not in proofs[who])
+        assert [reason(join(who, proof)) for proof in (None, "", weak, foreign)] == [(403, "challenge_required")] * 4
+        refused(join(who, "1" * 65), 400, "64")
+        assert join(who, proofs[who][0]).status_code == 202
+        assert join(who).status_code == 202, "he has joined"
+        assert reason(join(other, foreign)) == (409, "code_used")
+    with_another = Queue(stack, seller, opens=3600)
+    with Replica(stack, "waiting", QUEUE_CHALLENGE="32") as asking:
+        asking.wait_ready()
+        assert reason(who.post(asking.url + with_another.path, json={"proof": proofs[who][0]})) == (403, "challenge_required")
+
+
 def test_who_comes_later_stands_behind(stack, seller, people):
     queue, early, late = Queue(stack, seller, opens=3), [next(people) for _ in range(3)], [next(people) for _ in range(3)]
     for who in early:
