@@ -20,7 +20,7 @@ from wiring import CLOCKED
 
 ARMS = 3  # and one that has a standby promoted, once
 STANDSTILL = 12  # seconds: longer than a consumer's session (10 s) and the brokers' own
-HEALING = 300  # seconds that everything may take to be up again, on a machine with no time for us
+HEALING = 900  # seconds that everything may take to be up again, on a machine with no time for us
 REPLICATED = ("orders", "tickets", "payments", "waiting")
 OURS = ("auth", "tickets", "orders", "payments", "web", "expiration", "sales", "state", "waiting")
 FAULTS = {
@@ -238,7 +238,7 @@ class Nemesis(Background):
             wait_until(lambda n=name: self.runs(n), f"{name} runs", end - time.monotonic(), pause=0.2)
         for name in self.gone:
             assert self.stack.info(name)["statename"] == "STOPPED", f"{name} runs beside the one that took its place"
-        self.stack.wait_kafka()
+        self.stack.wait_kafka(HEALING)
         wait_until(self.registry_answers, "the registry answers", HEALING, pause=0.2)
         while self.older:
             self.upgrade(None, self.older[0])

@@ -168,13 +168,13 @@ class Stack:
         else:
             supervisor.start_again(name)
 
-    def wait_kafka(self):
+    def wait_kafka(self, deadline=DEADLINE):
         def answers():
             try:
                 return self.topic("tickets").ends()
             except KafkaException:
                 return None
-        wait_until(answers, "Kafka answers")
+        wait_until(answers, "Kafka answers", deadline)
 
     def admin(self, service, path):
         return plain.get(self.env[f"{prefix(service)}_ADMIN_URL"] + path, timeout=DEADLINE)
