@@ -45,8 +45,11 @@ void rate_hear(struct rate *r, const struct rate_settings *settings, const struc
     struct rate_process *p = process_of(r, &e->instance);
     bool stands = e->waiting > 0 && e->answered == 0;
     if (refuses(p, e, stands)) r->refuses = true;
-    if (e->has_p99_us && e->p99_us > settings->p99_ms * 1000) r->slow = true;
+    bool slow = e->has_p99_us && e->p99_us > settings->p99_ms * 1000;
+    p->drains = slow && e->waiting < p->waiting - p->waiting / 10;
+    if (slow && !p->drains) r->slow = true;
     p->heard_us = now_us;
+    p->waiting = e->waiting;
     p->placed = (double)e->placed * 1000 / e->period_ms;
     p->stands = stands;
 }
@@ -56,6 +59,12 @@ static double placed_by_all(const struct rate *r) {
     for (int i = 0; i < r->count; i++)
         sum += r->processes[i].placed;
     return sum;
+}
+
+static bool drains(const struct rate *r) {
+    for (int i = 0; i < r->count; i++)
+        if (r->processes[i].drains) return true;
+    return false;
 }
 
 /* The part of what was placed that those placed who are gone. */
@@ -76,7 +85,8 @@ static double forget_silent(struct rate *r, int64_t now_us) {
 
 static void fall(struct rate *r, const struct rate_settings *settings, int64_t now_us) {
     double least = r->people / 2, most = r->people * 3 / 4;
-    double people = fmin(most, fmax(least, placed_by_all(r) * 3 / 4));
+    r->borne = placed_by_all(r);
+    double people = fmin(most, fmax(least, r->borne * 3 / 4));
     r->people = r->refuses ? people : fmax(people, fmin(r->people, low(settings)));
     r->fell_us = r->calm_us = now_us;
 }
@@ -84,7 +94,14 @@ static void fall(struct rate *r, const struct rate_settings *settings, int64_t n
 /* As the setting may be far more than orders bears, never by more than an eighth of what the rate is. */
 static double growth_a_second(const struct rate *r, const struct rate_settings *settings, int64_t now_us) {
     double calm_s = (double)(now_us - r->calm_us) / second_us;
+    if (r->people < r->borne * 3 / 4) return r->people / 2;
     return fmin((double)rate_top(settings) / 20, r->people / 8) * fmin(1, calm_s / RATE_CALM_S);
+}
+
+/* What is placed meanwhile is what orders bears. */
+static void hold(struct rate *r, int64_t now_us) {
+    r->borne = fmax(r->borne, placed_by_all(r));
+    r->calm_us = now_us;
 }
 
 static void hold_low(struct rate *r, const struct rate_settings *settings, int64_t now_us) {
@@ -100,6 +117,8 @@ static void decide(struct rate *r, const struct rate_settings *settings, double 
         r->calm_us = now_us;
     else if (r->slow || r->refuses)
         fall(r, settings, now_us);
+    else if (drains(r))
+        hold(r, now_us);
     else
         r->people += growth_a_second(r, settings, now_us) * passed_s;
 }

@@ -4,9 +4,10 @@
  * While orders bears it the rate grows, the longer the faster: after RATE_CALM_S seconds by a twentieth of
  * the most each second, or an eighth of itself if that is less. When a process is overloaded it falls at
  * once, to three quarters of what orders has just placed a second, which is what it can bear; by a quarter at
- * least and a half at most. What was in line then has RATE_SETTLE_S to be done before it falls again. So the
- * rate comes back near what was too much slowly, and far from it quickly. Slowness alone does not bring it
- * below a tenth of the most: it may have other reasons than people.
+ * least and a half at most. What is in line then has to be done: for RATE_SETTLE_S, and as long as the line
+ * gets shorter by a tenth a second, the rate stays. Up to three quarters of what orders bore it comes back at once, and beyond
+ * that slowly. Slowness alone does not bring it below a tenth of the most: it may have other reasons than
+ * people.
  *
  * A process has said nothing for RATE_SILENCE_S: what it placed is taken off. Nobody says anything, or not
  * yet: the rate is a tenth of the most, at most. It is never less than one, so that there is something to
@@ -30,13 +31,16 @@ enum rate_limit { RATE_BY_SETTING, RATE_BY_PAYMENTS, RATE_BY_ORDERS, RATE_BY_SIL
 struct rate_process {
     struct uuid instance;
     int64_t heard_us;
-    double placed; /* a second */
-    bool stands;   /* requests wait and none was answered */
+    double placed;   /* a second */
+    int32_t waiting; /* requests */
+    bool stands;     /* requests wait and none was answered */
+    bool drains;     /* it is slow, and its line got shorter by a tenth */
 };
 
 struct rate {
     double people;              /* a second; 0: not looked at yet */
     bool slow, refuses;         /* a process is, or does, as it said since the last look */
+    double borne;               /* what orders placed a second when it had too much to do; 0: not known */
     int64_t calm_us;            /* since when nothing is wrong */
     int64_t looked_us, fell_us; /* the last look; the last fall, 0: none */
     struct rate_process *processes;

@@ -53,8 +53,11 @@ static void hear(struct load_event e) {
 
 static void say(void) {
     int64_t waits_us = 5000 + (int64_t)(house.line / house.bears * 1e6);
-    for (int i = 0; i < house.processes; i++)
-        hear(said(i, (int)house.placed / house.processes, waits_us));
+    for (int i = 0; i < house.processes; i++) {
+        struct load_event e = said(i, (int)house.placed / house.processes, waits_us);
+        e.waiting = (int32_t)house.line / house.processes;
+        hear(e);
+    }
     house.placed = 0;
 }
 
@@ -120,6 +123,24 @@ static void it_falls_by_a_half_at_most_and_once_while_the_line_is_done(void **st
     hear(said(1, 2 * MOST, SECOND)); /* more than come in: those of before */
     rate_look(&rate, &settings, now_us += LOOK_US);
     assert_true(fabs(rate.people - MOST / 2.0 * 3 / 4) < 5);
+}
+
+/* It falls far below what is borne while a long line is done, and is back soon afterwards. */
+static void a_line_that_gets_shorter_is_waited_for(void **state) {
+    (void)state;
+    pass(40);
+    house.line = 3 * MOST;
+    house.bears = MOST / 2.0;
+    pass(3);
+    double lowest = rate.people;
+    for (int i = 0; i < 60 && house.line > MOST / 20.0; i++) {
+        pass(1);
+        lowest = fmin(lowest, rate.people);
+    }
+    assert_true(house.line <= MOST / 20.0);
+    assert_true(lowest > MOST / 10.0);
+    pass(4);
+    assert_true(rate.people >= 0.35 * MOST && rate.people < 0.5 * MOST);
 }
 
 static struct load_event refusing(void) {
@@ -224,6 +245,7 @@ int main(void) {
         TEST(it_begins_low_and_grows_to_the_most),
         TEST(it_follows_what_the_house_bears),
         TEST(it_falls_by_a_half_at_most_and_once_while_the_line_is_done),
+        TEST(a_line_that_gets_shorter_is_waited_for),
         TEST(slowness_alone_leaves_a_tenth),
         TEST(signs_of_too_much),
         TEST(a_process_that_vanishes_takes_its_part_along),
