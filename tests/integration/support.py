@@ -40,6 +40,14 @@ def read_yaml(path):
     return yaml.load(path.read_text(), yaml.CSafeLoader)
 
 
+def yaml_documents(text):
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+
+
+def yaml_of(documents):
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, width=10**6)
+
+
 def metric_tables():
     """The metrics of each module, as its NAME_metrics.h has them: {module: {name: help}}"""
     tables = {}
