@@ -31,7 +31,7 @@ def stack(make_stack):
 def records(stack, show):
     """Of a show; each once."""
     topic = stack.topic("demand")
-    return list({event["id"]: event for event in (topic.decode(r) for r in topic.records() if r.key() == show.encode())}.values())
+    return list({event["id"]: event for event in map(topic.decode, topic.records(key=show))}.values())
 
 
 def counted(stack, show, *names, **where):
