@@ -158,6 +158,7 @@ def test_pages_and_programs_are_told_apart(stack):
     """And nobody outside can say that he is a page."""
     seller, buyer, other = stack.users(3)
     show, _ = announced(seller, [{"places": 5}])
+    wait_until(lambda: stack.sql("orders", "select 1 from shows where id = %s and status = 'announced'", show["id"]), "orders knows the show")
     where = f"/shows/{show['id']}"
     stranger, browser, own = Browser(Through(stack)), Browser(Through(stack)), Browser(Through(stack))
     for who, user in ((browser, buyer), (own, seller)):
