@@ -76,7 +76,7 @@ def test_two_thousand_buyers_on_five_hundred_tickets(sale, tokens):
 # --- and with whoever is killed ---
 
 HOLD_SECONDS = 4
-KILLS = 30
+KILLS = 16
 ENOUGH = 200  # orders, before it ends
 
 
