@@ -13,7 +13,7 @@ import harness
 from common import ROOT, Failed
 from rounds import CONNECTIONS, ROUNDS, ROWS, SECONDS, Bench, ratio
 
-USERS = 10000 * SECONDS     # each may hold 10 tickets: enough for a turn
+USERS = min(10000 * SECONDS, 3 * ROWS)  # each may hold 10 tickets: enough for a turn; to sign a session takes a millisecond of a core
 TICKETS = 120000 * SECONDS  # more than a turn takes
 TICKET = "('01930000-0000-7000-8000-' || lpad(to_hex({}), 12, '0'))::uuid"
 PREPARE = f"""

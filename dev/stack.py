@@ -106,9 +106,9 @@ class Stack:
     def complete(self, hold):
         """Starts what does not run, each process after those it needs, and returns when everything is ready. What runs is left alone."""
         table = self.processes()
-        self.supervisor.settle(table)
-        self.supervisor.stop([name for name in table if not self.supervisor.runs(name)])  # what keeps dying has no more tries
-        new = [name for name in self.own if not self.supervisor.runs(name)]
+        run = self.supervisor.settle(table)
+        self.supervisor.stop([name for name in table if name not in run])  # what keeps dying has no more tries
+        new = [name for name in self.own if name not in run]
         with concurrent.futures.ThreadPoolExecutor() as pool:
             try:
                 ground = [pool.submit(self._start_databases, table), pool.submit(self._start_kafka, table)]
@@ -196,8 +196,9 @@ class Stack:
         begin = time.monotonic()
         left, silent = list(wanted), True
         while left:
+            states = self.supervisor.states()
             for process in left:
-                state = self.supervisor.info(process.name)["statename"]
+                state = states[process.name]
                 if state == "FATAL" or (state == "BACKOFF" and process.name not in self.databases()) or time.monotonic() > begin + START_SECONDS:
                     raise Failed(_not_ready(process))
             if self._cancelled.is_set():
@@ -206,8 +207,8 @@ class Stack:
             if left and silent and time.monotonic() > begin + PATIENCE_SECONDS:
                 say(f"still waiting for {', '.join(p.name for p in left)} (./onsale logs shows what they do)")
                 silent = False
-            if left:
-                time.sleep(0.05)
+            if left:  # each look takes time from what is waited for
+                time.sleep(min(max(0.05, (time.monotonic() - begin) / 20), 0.25))
 
     # --- changing one ---
 

@@ -277,8 +277,7 @@ static enum status stand_by_and_own(struct session *s, struct why *w) {
 }
 
 static enum status stream(struct session *s, struct why *w) {
-    enum status st =
-        publisher_stream_run(s->state, &s->marker, &s->hold, &s->emit, s->options->retention_ms, w);
+    enum status st = publisher_stream_run(s->state, &s->marker, &s->hold, &s->emit, s->options, w);
     if (st == ST_NOT_FOUND) *s->given_up = s->slot.epoch;
     return st;
 }

@@ -271,7 +271,8 @@ static const char *time_column(const struct avro_type *type) {
 }
 
 enum status publisher_stream_run(const struct publisher_state *state, struct marker *marker,
-                                 struct hold *hold, struct emit *emit, int64_t retention_ms, struct why *w) {
+                                 struct hold *hold, struct emit *emit,
+                                 const struct publisher_options *options, struct why *w) {
     struct stream t = {
         .state = state,
         .marker = marker,
@@ -282,11 +283,11 @@ enum status publisher_stream_run(const struct publisher_state *state, struct mar
                 [FD_SQL] = {.fd = PQsocket(marker->conn), .events = POLLIN},
                 [FD_STOP] = {.fd = state->stop_fd}},
     };
-    watermark_init(&t.watermark, marker->conn);
+    watermark_init(&t.watermark, marker->conn, options->watermark_ms * 1000);
     producer_learn_ends(&emit->producer);
     for (int i = 0; i < emit->nlogs; i++)
         expiry_init(&t.expiry[i], marker->conn, emit->logs[i].table, time_column(emit->logs[i].topic->type),
-                    retention_ms);
+                    options->retention_ms);
     enum status st = ST_OK;
     while (st == ST_OK)
         st = turn(&t, w);

@@ -6,8 +6,6 @@
 #include "pg.h"
 #include "priv/publisher_metrics.h"
 
-static const int64_t LOOK_US = 1000 * 1000;
-
 /* The end of the log last, as it is asked for a row that is there by then. Sessions that stream the log show
  * the time of their command. Where sessions do not show what they do, the oldest may be any: 0. */
 static const char LOOK[] =
@@ -18,8 +16,8 @@ static const char LOOK[] =
     "         where datname = current_database() and usename = current_user and backend_type = 'client backend'"
     "           and xact_start is not null and pid <> pg_backend_pid()) open";
 
-void watermark_init(struct watermark *m, PGconn *conn) {
-    *m = (struct watermark){.conn = conn};
+void watermark_init(struct watermark *m, PGconn *conn, int64_t interval_us) {
+    *m = (struct watermark){.conn = conn, .interval_us = interval_us};
 }
 
 static void measure(const struct watermark *m) {
@@ -58,7 +56,7 @@ enum status watermark_ask(struct watermark *m, struct why *w) {
     if (m->asked || m->next_us != 0 || clock_mono_us() < m->due_us) return ST_OK;
     if (PQsendQuery(m->conn, LOOK) != 1) return pg_status(m->conn, NULL, w);
     m->asked = true;
-    m->due_us = clock_mono_us() + LOOK_US;
+    m->due_us = clock_mono_us() + m->interval_us;
     return ST_OK;
 }
 
@@ -71,7 +69,7 @@ bool watermark_reached(struct watermark *m, uint64_t confirmed_lsn) {
 
 bool watermark_stuck(struct watermark *m) {
     if (m->next_us == 0 || clock_mono_us() < m->due_us) return false;
-    m->due_us = clock_mono_us() + LOOK_US;
+    m->due_us = clock_mono_us() + m->interval_us;
     measure(m);
     return true;
 }

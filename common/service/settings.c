@@ -95,6 +95,9 @@ static const struct config_var publishing[] = {
     {"EVENT_COPIES", CONFIG_INT, &settings.event_copies, "2",
      "Copies that Kafka has to have of an event before it counts as published; where it needs fewer, a log line says so",
      1, 10},
+    {"WATERMARK_INTERVAL", CONFIG_DURATION, &settings.watermark_ms, "1s",
+     "How often the topic watermarks is told up to which time all is published: a record for each partition",
+     1000, 60000},
     {0},
 };
 

@@ -18,7 +18,7 @@ struct settings {
     int64_t statement_timeout_ms, db_queue, db_batch;
     const char *brokers, *registry_url, *instance;
     int64_t unreadable_wait_ms;
-    int64_t event_retention_ms, event_copies, consumer_batch;
+    int64_t event_retention_ms, event_copies, watermark_ms, consumer_batch;
     const char *address;
     int64_t port, admin_port, threads, drain_delay_ms;
     int64_t session_ms;

@@ -2,10 +2,9 @@
 import json
 import subprocess
 
-import yaml
-
 import gotools
 from common import ROOT
+from support import read_yaml, yaml_documents
 
 CHART = ROOT / "helm/onsale"
 # What no default can know.
@@ -80,17 +79,15 @@ def values_of(*parts):
     """The values that these come to, as one map."""
     whole = {}
     for part in parts:
-        if isinstance(part, list):
-            whole = merged(whole, values_of(*part))
-        else:
-            whole = merged(whole, yaml.safe_load((CHART / part).read_text()) if isinstance(part, str) else part)
+        values = values_of(*part) if isinstance(part, list) else read_yaml(CHART / part) if isinstance(part, str) else part
+        whole = merged(whole, values)
     return whole
 
 
 def render(*parts, release="shop", namespace="tickets", text=False, chart=CHART):
     """The documents, in order."""
     done = helm("template", release, chart, "-n", namespace, "--kube-version", gotools.KUBERNETES, "-f", "-", input=json.dumps(values_of(*parts)))
-    return done if text else [doc for doc in yaml.safe_load_all(done) if doc]
+    return done if text else yaml_documents(done)
 
 
 def key(doc):

@@ -3,10 +3,9 @@ not know is refused."""
 import json
 import subprocess
 
-import yaml
-
 import gotools
 from crds import crds
+from support import yaml_of
 
 
 class Conform:
@@ -40,7 +39,7 @@ class Conform:
         """A line each that is wrong."""
         location = f"{self.directory}/{{{{ .ResourceKind }}}}-{{{{ .Group }}}}-{{{{ .ResourceAPIVersion }}}}.json"
         done = subprocess.run([gotools.program("kubeconform"), "-output", "json", "-schema-location", location, "-"],
-                              input="---\n".join(yaml.safe_dump(doc) for doc in docs), text=True, stdout=subprocess.PIPE)
+                              input=yaml_of(docs), text=True, stdout=subprocess.PIPE)
         return [f"{r['kind']} {r['name']}: {r['msg']}" for r in json.loads(done.stdout).get("resources") or []]
 
 

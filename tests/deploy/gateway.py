@@ -5,11 +5,10 @@ import json
 import socket
 import subprocess
 
-import yaml
 
 import envoy
 import gotools
-from support import DEADLINE, wait_until
+from support import DEADLINE, wait_until, yaml_of
 
 CLASS = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "envoy-gateway"},
          "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"}}
@@ -43,8 +42,7 @@ class Translation:
                 self.services[address] = doc["metadata"]["name"]
                 doc["spec"]["clusterIP"] = address
         done = subprocess.run([gotools.program("egctl"), "x", "translate", "--to", "gateway-api,xds", "--type", "all", "--output", "json",
-                               "--file", "/dev/stdin"],
-                              input="---\n".join(yaml.safe_dump(doc, width=10**6) for doc in docs), text=True, stdout=subprocess.PIPE, check=True)
+                               "--file", "/dev/stdin"], input=yaml_of(docs), text=True, stdout=subprocess.PIPE, check=True)
         self.said = json.loads(done.stdout)
         [dump] = self.said["xds"].values()
         self.parts = {part["@type"].rpartition(".")[2]: part for part in dump["configs"]}

@@ -10,6 +10,7 @@ import yaml
 from chart import CHART, LEAST, MATRIX, Refused, containers, helm, key, of, pod_spec, render, values_of
 from common import ROOT
 from conform import Conform
+from support import read_yaml
 
 GOLDEN = ROOT / "tests/deploy/golden"
 
@@ -479,7 +480,7 @@ def test_the_package_is_whole(tmp_path):
     dashboard = of(render(*parts), "ConfigMap", "shop-monitoring")["data"]["shop-onsale.json"]
     assert json.loads(dashboard) == json.loads((ROOT / "monitoring/dashboard.json").read_text())
     rules = of(render(*parts), "PrometheusRule")[0]["spec"]
-    assert rules == yaml.safe_load((ROOT / "monitoring/rules.yaml").read_text())
+    assert rules == read_yaml(ROOT / "monitoring/rules.yaml")
 
 
 def values_table():

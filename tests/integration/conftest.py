@@ -58,8 +58,8 @@ def stack(kept_ground):
 
 @pytest.fixture(scope="module")
 def people(stack):
-    """Somebody new at each next()."""
-    return iter(stack.users(200))
+    """Somebody new at each next(). A few at a time: to sign a session takes a millisecond of a core, and most files need ten."""
+    return (somebody for some in iter(lambda: stack.users(15), None) for somebody in some)
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,7 @@ int main(int argc, char **argv) {
         .logs = logs,
         .retention_ms = strtoll(argv[5], NULL, 10),
         .watermarks = &topic_watermarks,
+        .watermark_ms = 1000,
     };
     struct why w;
     struct publisher *p = publisher_start(&options, &w);

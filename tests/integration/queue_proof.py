@@ -11,4 +11,4 @@ _spec.loader.exec_module(verify_queue)
 def rounds(stack, show):
     """Of a show, as its records make them."""
     topic = stack.topic("waiting")
-    return verify_queue.replay(topic.decode(record) for record in topic.records() if record.key() == show.encode())
+    return verify_queue.replay(map(topic.decode, topic.records(key=show)))

@@ -40,6 +40,14 @@ def read_yaml(path):
     return yaml.load(path.read_text(), yaml.CSafeLoader)
 
 
+def yaml_documents(text):
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+
+
+def yaml_of(documents):
+    return yaml.dump_all(documents, Dumper=yaml.CSafeDumper, width=10**6)
+
+
 def metric_tables():
     """The metrics of each module, as its NAME_metrics.h has them: {module: {name: help}}"""
     tables = {}
@@ -197,9 +205,9 @@ class Stack:
         return total
 
     def only(self, *names):
-        """All processes but these are stopped."""
-        supervisor = Supervisor(State(self.state))
-        supervisor.stop([name for name in supervisor.names() if name not in names])
+        """All processes but these, and the databases of these, are stopped."""
+        supervisor, stay = Supervisor(State(self.state)), {*names, *(f"postgres-{name}" for name in names)}
+        supervisor.stop([name for name in supervisor.names() if name not in stay])
 
     def logs(self, service):
         """As ./onsale logs says them."""
@@ -236,22 +244,32 @@ def fresh_state():
 
 # Few people buy and cancel here, and the same again and again: they do not wait.
 PATIENT = {"LAPSE_WAIT": "0"}
-# Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon.
-FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s"}
+# Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon. Half of what a stack
+# asks of Kafka while nobody uses it are watermarks, each partition's by itself, and who reads them.
+FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s", "WATERMARK_INTERVAL": "5s"}
+
+
+# Of the processes, those by which something is sold and paid. The others would follow each event as well.
+SERVERS = ("kafka", "registry", "postgres")
+MARKET = (*SERVERS, "edge", "auth", "tickets", "orders", "payments", "stripe-sandbox", "expiration")
 
 
 @contextlib.contextmanager
 def stacks(tree=ROOT, ground=None, last=False, **settings):
     """make(VARIABLE=...) starts a stack of its own with these settings, too; all are gone at the end. Words are options of ./onsale run.
+    only: the processes that its tests have use of; the others are stopped.
     tree: the checkout that it is made of. ground: what those without words stand on (kept_ground.py). last: nobody will after this."""
     started = []
 
-    def make(*words, **environment):
+    def make(*words, only=(), **environment):
         stands = ground is not None and not words
         stack = Stack(ground.take() if stands else fresh_state(), **{**PATIENT, **settings, **environment, **(ground.settings() if stands else {})})
         stack.tree, stack.stands = tree, stands
         started.append(stack)
-        return stack.start(*words)
+        stack.start(*words)
+        if only:
+            stack.only(*only)
+        return stack
 
     try:
         yield make

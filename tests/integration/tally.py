@@ -15,6 +15,7 @@ from topics import topic_schema
 MINUTE = 60_000
 # For streams that write in transactions: a dead instance is noticed after 6 s, and what it left open is void then.
 SOON_VOID = {"RDKAFKA_SESSION_TIMEOUT_MS": "6000", "RDKAFKA_TRANSACTION_TIMEOUT_MS": "6000"}
+SOON_FINAL = {"WATERMARK_INTERVAL": "1s"}
 COUNTS = {"OrderCreated": ["placed"], "OrderCompleted": ["sold"], "OrderCancelled": ["cancelled"]}
 NAMES = ["placed", "sold", "cancelled", "expired", "revenue"]
 

@@ -92,8 +92,8 @@ class Reviving:
     def __init__(self):
         self.coming = ["RUNNING", "EXITED", "EXITED", "STARTING"]  # what it says of it, one after the other, unless it is stopped
 
-    def getProcessInfo(self, name):
-        return {"statename": self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]}
+    def getAllProcessInfo(self):
+        return [{"name": "postgres-orders", "statename": self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]}]
 
     def stopProcess(self, name, wait):
         if self.coming[0] not in ("STARTING", "RUNNING"):

@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from background import Background
 from databases import ask
-from support import DEADLINE, GRACE, ROOT, Topic, wait_until
+from support import DEADLINE, GRACE, ROOT, SERVERS, Topic, wait_until
 from topics import Cluster, topic_schema
 
 sys.path.append(str(ROOT / "dev"))
@@ -36,7 +36,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 @pytest.fixture(scope="module")
 def ground(make_stack):
     build(targets=["consumer_driver"], preset=PRESET)
-    stack = make_stack()
+    stack = make_stack(only=SERVERS)
     stack.schema_id = Topic(stack.env, "tickets").schema_id()  # now: the registry has bad days in these tests
     return stack
 

@@ -7,10 +7,9 @@ import sys
 
 import jsonschema
 import pytest
-import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
-from support import ROOT
+from support import ROOT, read_yaml
 from topics import TOPICS, topic_schema
 
 CONTRACTS = ROOT / "schemas/contracts"
@@ -33,7 +32,7 @@ def test_there_is_one_a_topic():
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_it_is_as_the_standard_wants_it(topic):
-    contract = yaml.safe_load(file(topic).read_text())
+    contract = read_yaml(file(topic))
     validator = jsonschema.validators.validator_for(STANDARD)(STANDARD)
     assert [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(contract)] == []
     assert OpenDataContractStandard.from_file(str(file(topic))).id == f"onsale.{topic}"
@@ -43,7 +42,7 @@ def test_it_is_as_the_standard_wants_it(topic):
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_it_tells_what_is_personal_and_what_is_alone(topic):
-    [table] = yaml.safe_load(file(topic).read_text())["schema"]
+    [table] = read_yaml(file(topic))["schema"]
     fields = {field["name"]: field for field in table["properties"]}
     assert list(fields) == [field["name"] for field in topic_schema(topic)["fields"]]
     assert [name for name, field in fields.items() if field["classification"] == "personal"] == (["email"] if topic in ("users", "letters") else [])

@@ -31,7 +31,7 @@ def stack(make_stack):
 def records(stack, show):
     """Of a show; each once."""
     topic = stack.topic("demand")
-    return list({event["id"]: event for event in (topic.decode(r) for r in topic.records() if r.key() == show.encode())}.values())
+    return list({event["id"]: event for event in map(topic.decode, topic.records(key=show))}.values())
 
 
 def counted(stack, show, *names, **where):
@@ -158,6 +158,7 @@ def test_pages_and_programs_are_told_apart(stack):
     """And nobody outside can say that he is a page."""
     seller, buyer, other = stack.users(3)
     show, _ = announced(seller, [{"places": 5}])
+    wait_until(lambda: stack.sql("orders", "select 1 from shows where id = %s and status = 'announced'", show["id"]), "orders knows the show")
     where = f"/shows/{show['id']}"
     stranger, browser, own = Browser(Through(stack)), Browser(Through(stack)), Browser(Through(stack))
     for who, user in ((browser, buyer), (own, seller)):

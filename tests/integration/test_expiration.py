@@ -13,7 +13,7 @@ import requests
 
 from holds import TIMERS, Holds, Load, Order, now_ms
 import support
-from support import DEADLINE, ROOT, Replica, wait_until
+from support import DEADLINE, ROOT, SERVERS, Replica, wait_until
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
@@ -21,7 +21,7 @@ FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), 
 @pytest.fixture(scope="module")
 def stack(make_stack):
     """Signals are given again after 0.5, 1, 2, 2, … seconds, and a dead instance is noticed after 6."""
-    return make_stack(SIGNAL_AGAIN="500ms", SIGNAL_AGAIN_MOST="2s", RDKAFKA_SESSION_TIMEOUT_MS="6000")
+    return make_stack(only=(*SERVERS, "expiration"), SIGNAL_AGAIN="500ms", SIGNAL_AGAIN_MOST="2s", RDKAFKA_SESSION_TIMEOUT_MS="6000")
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,13 @@ import uuid
 
 import pytest
 
-from support import User, wait_until
+from support import MARKET, User, wait_until
 
 
 @pytest.fixture(scope="module")
 def quick(make_stack):
     """Holds of two seconds."""
-    return make_stack(HOLD_SECONDS="2", SIGNUP_RATE="0", SIGNIN_RATE="0")
+    return make_stack(only=MARKET, HOLD_SECONDS="2", SIGNUP_RATE="0", SIGNIN_RATE="0")
 
 
 def sign_up(stack):

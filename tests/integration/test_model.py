@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from support import wait_until
+from support import MARKET, wait_until
 
 PEOPLE = 3
 MAX_HOLDS = 3
@@ -14,7 +14,7 @@ people = strategies.integers(0, PEOPLE - 1)
 
 @pytest.fixture(scope="module")
 def small(make_stack):
-    return make_stack(MAX_HOLDS_PER_USER=str(MAX_HOLDS))
+    return make_stack(only=MARKET, MAX_HOLDS_PER_USER=str(MAX_HOLDS))
 
 
 def payment(order, kind, version, charge):

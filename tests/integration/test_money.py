@@ -10,7 +10,7 @@ import requests
 
 import money
 from sandbox import Books
-from support import DEADLINE, wait_until
+from support import DEADLINE, MARKET, wait_until
 
 BUYERS, TICKETS, SECONDS, HOLD, GRACE, ENOUGH = 200, 150, 25, 6, 5, 20
 FAULTS = {"latency_ms": 150, "drop_before": 0.05, "drop_after": 0.05, "error_before": 0.05, "error_after": 0.05, "error_kept": 0.03,
@@ -23,7 +23,7 @@ KILLED = ("payments", "orders", "stripe-sandbox")
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS=str(GRACE), SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
+    return make_stack(only=MARKET, HOLD_SECONDS=str(HOLD), PAYMENT_GRACE_SECONDS=str(GRACE), SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
                       STRIPE_TIMEOUT="3s", STRIPE_SEARCH_LAG="20s", HTTP_THREADS="2")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from holds import now_ms
 from sandbox import Books
-from support import ROOT, Replica, User, errors, missing_id, refused, status_of, wait_until
+from support import MARKET, ROOT, Replica, User, errors, missing_id, refused, status_of, wait_until
 from test_payment_rules import attempt, database, row, tell
 from test_payment_rules import events as events_of
 from venue import Venue
@@ -190,7 +190,7 @@ def test_an_order_that_was_lost_ends_its_purchase(db, place):
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
+    return make_stack(only=MARKET, SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
 
 
 @pytest.fixture

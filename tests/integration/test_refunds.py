@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from sandbox import Books
-from support import refused, wait_until
+from support import MARKET, refused, wait_until
 from test_payments import VISA, action, becomes, cancel, charge_becomes, events, listed, money, paid, pay, place
 
 DAY = 24 * 3600
@@ -14,7 +14,7 @@ PAID = [(1, "PaymentStarted", "started", 1, False, None), (2, "PaymentCreated", 
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16", STRIPE_TIMEOUT="2s")
+    return make_stack(only=MARKET, SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16", STRIPE_TIMEOUT="2s")
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from shopping import Shopping
 import support
 from support import Replica, wait_until
-from tally import MINUTE, NAMES, SOON_VOID, Crowd, Market, Tally, event, expected
+from tally import MINUTE, NAMES, SOON_FINAL, SOON_VOID, Crowd, Market, Tally, event, expected
 
 NOON = (time.time_ns() // 1_000_000 - 3_600_000) // MINUTE * MINUTE  # an hour ago or so
 
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(**SOON_VOID, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
+    return make_stack(**SOON_VOID, **SOON_FINAL, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
 
 
 @pytest.fixture(autouse=True)

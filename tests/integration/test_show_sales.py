@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from support import Replica, wait_until
-from tally import MINUTE, SOON_VOID, event
+from tally import MINUTE, SOON_FINAL, SOON_VOID, event
 from venue import Venue
 
 NAMES = ["placed", "sold", "returned", "expired", "revenue"]
@@ -17,13 +17,13 @@ NAMES = ["placed", "sold", "returned", "expired", "revenue"]
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(**SOON_VOID, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
+    return make_stack(**SOON_VOID, **SOON_FINAL, HOLD_SECONDS="3", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s")
 
 
 def rows(stack, show):
     """Of a show: the newest of each area, minute and part, as committed. None is followed by an older one."""
     topic, newest = stack.topic("show-sales"), {}
-    for row in (topic.decode(r) for r in topic.records() if r.key() == show.encode()):
+    for row in map(topic.decode, topic.records(key=show)):
         key = row["areaId"], row["minute"], row["part"]
         assert key not in newest or (row["version"], row["final"]) > (newest[key]["version"], newest[key]["final"]), f"{newest[key]} is followed by {row}"
         newest[key] = row

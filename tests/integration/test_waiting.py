@@ -76,7 +76,7 @@ class Queue:
 
     def events(self):
         topic = self.stack.topic("waiting")
-        return [topic.decode(record) for record in topic.records() if record.key() == self.venue.id.encode()]
+        return [*map(topic.decode, topic.records(key=self.venue.id))]
 
     def buy(self, who, admission=None, **more):
         return who.post("/api/purchases", json={"showId": self.venue.id, "quantity": 1} | ({} if admission is None else {"admission": admission}) | more)

@@ -20,6 +20,7 @@ import requests
 from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
+from tally import SOON_FINAL
 from topics import topic_schema
 from test_entries import admit, buy
 from warehouse import ERASABLE, TABLES, connect, loaded, reached, read_again, snake, told
@@ -32,7 +33,7 @@ import fetch
 @pytest.fixture(scope="module")
 def stack(make_stack):
     return make_stack("--analytics", HOLD_SECONDS="6", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
-                      SIGNUP_RATE="0", HASH_MEMORY="16")
+                      SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
 
 
 @pytest.fixture(scope="module")

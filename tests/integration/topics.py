@@ -1,4 +1,5 @@
 """Topics as a foreign client reads and writes them (confluent-kafka and fastavro, through the registry)."""
+import collections
 import functools
 import io
 import json
@@ -60,6 +61,19 @@ def seen_by_consumers(events):
     return kept
 
 
+class Kept:
+    """Of a topic: its records, in the order in which they were read, and how far they go in each partition. Most tests ask for those of a key, and
+    ask again until there are enough."""
+
+    def __init__(self):
+        self.records, self.by_key, self.read = [], collections.defaultdict(list), {}
+
+    def take(self, records):
+        self.records += records
+        for record in records:
+            self.by_key[record.key()].append(record)
+
+
 class Cluster:
     """What reads and writes the topics of some brokers: the same clients, whoever asks, from any thread. Tests ask again and again, so what was
     read is kept."""
@@ -79,7 +93,7 @@ class Cluster:
             "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20,
             "enable.partition.eof": True})  # the last offset may be a transaction's end, no record
         self.producer = None
-        self.kept = {}  # by the topic's id: its records, and per partition how far they go
+        self.kept = collections.defaultdict(Kept)  # by the topic's id
         self.lock = threading.Lock()  # of what is kept, and of the consumer
 
     def ends(self, topic):
@@ -102,16 +116,17 @@ class Cluster:
         asked = self.admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=PATIENCE)
         return str(described.topic_id), {place.partition: future.result().offset for place, future in asked.items()}
 
-    def records(self, topic, since):
-        """Every record from `since` (what ends() gave) to the end of now."""
+    def records(self, topic, since, key=None):
+        """Every record from `since` (what ends() gave) to the end of now. key: those with this key alone."""
         topic_id, ends = self._ends(topic)
         with self.lock:
-            records, read = self.kept.setdefault(topic_id, ([], {}))
-            new = {p: end for p, end in ends.items() if end > read.get(p, 0)}
+            kept = self.kept[topic_id]
+            new = {p: end for p, end in ends.items() if end > kept.read.get(p, 0)}
             if new:
-                records += self._read(topic, read, new)
-                read.update(new)
-            return [r for r in records if since.get(r.partition(), 0) <= r.offset() < ends.get(r.partition(), 0)]
+                kept.take(self._read(topic, kept.read, new))
+                kept.read.update(new)
+            found = kept.records if key is None else kept.by_key.get(key, [])
+            return [r for r in found if since.get(r.partition(), 0) <= r.offset() < ends.get(r.partition(), 0)]
 
     def _read(self, topic, begin, ends):
         self.consumer.assign([TopicPartition(topic, p, begin.get(p, 0)) for p in ends])
@@ -175,9 +190,9 @@ class Topic:
     def ends(self):
         return Cluster.of(self.brokers).ends(self.name)
 
-    def records(self, since=None):
-        """Every record from `since` (what ends() gave) to the end of now."""
-        return Cluster.of(self.brokers).records(self.name, since or {})
+    def records(self, since=None, key=None):
+        """Every record from `since` (what ends() gave) to the end of now. key: those with this key alone."""
+        return Cluster.of(self.brokers).records(self.name, since or {}, key and key.encode())
 
     def events(self, since=None):
         return [self.decode(r) for r in self.records(since)]
@@ -185,7 +200,7 @@ class Topic:
     def of(self, key, count, since=None):
         """The events with this key, once there are `count` of them."""
         def enough():
-            found = [r for r in self.records(since) if r.key() == key.encode()]
+            found = self.records(since, key)
             return found if len(found) >= count else None
         return [self.decode(r) for r in wait_until(enough, f"{count} events of {key} on {self.name}")]
 

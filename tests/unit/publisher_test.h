@@ -75,6 +75,7 @@ static inline struct publisher *start_or_not(struct why *w) {
         .brokers = rd_kafka_mock_cluster_bootstraps(kafka),
         .registry_url = registry_url,
         .logs = logs,
+        .watermark_ms = 1000,
     };
     return publisher_start(&options, w);
 }

@@ -10,8 +10,10 @@
 #include "priv/hold.h"
 #include "priv/marker.h"
 #include "priv/publisher_state.h"
+#include "publisher.h"
 
 /* Streams until something breaks, or until all that was committed when it was asked to stop is published
  * (ST_STOPPED: the slot is free then). ST_NOT_FOUND: the slot, or what its WAL needs, is gone for good. */
 enum status publisher_stream_run(const struct publisher_state *state, struct marker *marker,
-                                 struct hold *hold, struct emit *emit, int64_t retention_ms, struct why *w);
+                                 struct hold *hold, struct emit *emit,
+                                 const struct publisher_options *options, struct why *w);
