@@ -41,6 +41,7 @@ struct publisher_options {
     int64_t retention_ms;             /* of each */
     const struct topic *watermarks;   /* where it tells up to which time all is published (watermark.h); NULL:
                                          nowhere */
+    bool cloudevents;                 /* records have the headers of CloudEvents, too (priv/cloudevents.h) */
     int copies;                       /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 

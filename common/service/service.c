@@ -168,6 +168,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .logs = s->publishes,
                                                         .retention_ms = p->settings->event_retention_ms,
                                                         .watermarks = &topic_watermarks,
+                                                        .cloudevents = p->settings->cloudevents,
                                                         .copies = (int)p->settings->event_copies},
                             w);
         if (p->publisher == NULL) die(s, EX_CONFIG, w->text);

@@ -95,6 +95,8 @@ static const struct config_var publishing[] = {
     {"EVENT_COPIES", CONFIG_INT, &settings.event_copies, "2",
      "Copies that Kafka has to have of an event before it counts as published; where it needs fewer, a log line says so",
      1, 10},
+    {"CLOUDEVENTS", CONFIG_BOOL, &settings.cloudevents, "false",
+     "Whether events have the headers of CloudEvents, too (ce_id, ce_type, ...)", 0, 0},
     {0},
 };
 
