@@ -1,5 +1,6 @@
 #include "priv/cloudevents.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +13,13 @@ static const void *find(const struct avro_type *type, const void *event, const c
 
 void cloudevent_fill(struct cloudevent *out, const struct topic *topic, const void *event) {
     const struct avro_type *type = topic->type;
+    const struct uuid *uuid = find(type, event, "id");
     const int32_t *version = find(type, event, "version");
     const int64_t *time = find(type, event, "occurredAt");
     int kind = *(const int *)((const uint8_t *)event + type->fields[topic->type_field].offset);
     char id[UUID_TEXT];
-    uuid_format(find(type, event, "id"), id);
+    assert(uuid != NULL && time != NULL); /* every event of a log has them */
+    uuid_format(uuid, id);
     if (version == NULL)
         snprintf(out->id, sizeof out->id, "%.*s", UUID_TEXT, id);
     else
