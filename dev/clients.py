@@ -31,14 +31,14 @@ def go():
 LANGUAGES = {function.__name__: function for function in (java, typescript, python, go)}
 
 
-def _made(language, make, *more):
+def _made(language, make, *more, source=SOURCE, made_of=(OPENAPI,)):
     """The directory with the language's sources and what make(directory) adds to them."""
-    sources = sorted(file for file in (SOURCE / language).iterdir() if file.is_file())
-    directory = cache_dir() / f"client-{language}-{fetch.version(OPENAPI, *sources, *more)}"
+    sources = sorted(file for file in (source / language).iterdir() if file.is_file())
+    directory = cache_dir() / f"client-{language}-{fetch.version(*made_of, *sources, *more)}"
     if not directory.exists():
         with fetch.being_made(directory) as unfinished:
             if unfinished:
-                shutil.copytree(SOURCE / language, unfinished)
+                shutil.copytree(source / language, unfinished)
                 make(unfinished)
     return directory
 
@@ -91,3 +91,29 @@ def _go(here):
     _run(go, "tool", "oapi-codegen", "-generate", "types,client", "-package", "onsale", "-o", "onsale/onsale.go", OPENAPI, at=here, env=environment)
     _run(go, "build", "-o", "buy", ".", at=here, env=environment)
     shutil.rmtree(here / "go", ignore_errors=True)
+
+
+# --- readers of the topics: examples/sold.*, each by what its language has ---
+
+EXAMPLES = ROOT / "examples"
+
+
+def node_reader():
+    def link(here):
+        (here / "node_modules").symlink_to(fetch.node_modules(EXAMPLES / "node"))
+    return [fetch.node() / "bin/node", _made("node", link, source=EXAMPLES, made_of=()) / "sold.mjs"]
+
+
+def go_reader():
+    def build(here):
+        go, environment = gotools.new_go(here)
+        _run(go, "build", "-o", "sold", ".", at=here, env=environment)
+        shutil.rmtree(here / "go", ignore_errors=True)
+    return [_made("go", build, source=EXAMPLES, made_of=()) / "sold"]
+
+
+def c_reader():
+    def build(here):
+        flags = subprocess.run([program("pkg-config"), "--cflags", "--libs", "rdkafka", "avro-c"], capture_output=True, text=True, check=True).stdout
+        _run(program("cc"), "-Wall", "-Werror", here / "sold.c", "-o", "sold", *flags.split(), at=here)
+    return [_made("c", build, source=EXAMPLES, made_of=()) / "sold"]

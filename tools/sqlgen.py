@@ -5,7 +5,8 @@
 
 sql/NAME.sql and sql/background/NAME.sql become `const struct sql sql_NAME`, prepared as DIRNAME_NAME; the element types of the
 parameters are read from the casts in the text ($1::uuid[] ...), and whether it writes from its words (a function that writes is named
-write_...). A line `-- @gather 10 ms` lets its items wait that long for others. Who prepares a statement, and by which list:
+write_...). A line `-- @gather 10 ms` lets its items wait that long for others; `-- @any order` says of one of the
+consumer's that several events of a key may come at once, and in any order (common/consumer/priv/batch.h). Who prepares a statement, and by which list:
 
     sql/background/NAME.sql   a thread of the service, by DIRNAME_background
     sql/on_NAME.sql           the consumer, by the table of reactions
@@ -58,10 +59,12 @@ def parameters(path, code):
     return [types[n] for n in sorted(types)]
 
 
-def gather_ms(path):
-    told = re.findall(r"^-- (@.*)$", path.read_text(encoding="utf-8"), re.M)
-    known = [re.fullmatch(r"@gather (\d+) ms", word) or fail(path, f"{word}: all that can be said so is @gather 10 ms") for word in told]
-    return sum(int(m[1]) for m in known)
+def told(path):
+    """How long it gathers, in ms, and whether any order will do."""
+    words = re.findall(r"^-- (@.*)$", path.read_text(encoding="utf-8"), re.M)
+    known = [re.fullmatch(r"@gather (\d+) ms|@any order", word) or fail(path, f"{word}: all that can be said so is @gather 10 ms, or @any order")
+             for word in words]
+    return sum(int(m[1] or 0) for m in known), "@any order" in words
 
 
 def c_text(text):
@@ -83,7 +86,7 @@ def statement(path, owner):
         fail(path, "one statement, without a semicolon")
     types = parameters(path, without_quoted(code))
     writes = re.search(r"\b(insert|update|delete|merge|write_\w+)\b", without_quoted(code), re.I) is not None
-    gather = gather_ms(path)
+    gather, any_order = told(path)
     name = path.stem
     return f"""static const uint32_t types_{name}[] = {{{", ".join(map(str, types))}}};
 const struct sql sql_{name} = {{
@@ -93,6 +96,7 @@ const struct sql sql_{name} = {{
     .nparams = {len(types)},
     .writes = {"true" if writes else "false"},
     .types = types_{name},
+    .any_order = {"true" if any_order else "false"},
     .gather_ms = {gather},
 }};
 """

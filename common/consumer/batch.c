@@ -114,6 +114,12 @@ static int run_for(struct batch *b, struct str key) {
     return run;
 }
 
+/* Where what may stand anywhere does. */
+static int first_run(struct batch *b) {
+    if (b->runs == 0) b->runs = 1;
+    return 0;
+}
+
 static struct sql_params *columns_of(struct batch_statement *s, int run) {
     if (run >= s->allocated) {
         int more = s->allocated == 0 ? 4 : 2 * s->allocated;
@@ -128,7 +134,8 @@ static struct sql_params *columns_of(struct batch_statement *s, int run) {
 
 void batch_effect(struct batch *b, const struct reaction *r, struct str key, const void *event,
                   struct str traceparent) {
-    struct sql_params *c = columns_of(statement_of(b, r->sql), run_for(b, key));
+    int run = r->sql->any_order ? first_run(b) : run_for(b, key);
+    struct sql_params *c = columns_of(statement_of(b, r->sql), run);
     int before = c->items;
     r->bind(c, event, traceparent);
     assert(c->items == before + 1 && c->next == 0);

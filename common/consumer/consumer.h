@@ -3,8 +3,8 @@
  * A batch of records becomes one transaction, sent in one round trip: the positions (they are moved only if
  * they are where this consumer left them, so a paused former owner cannot write), the effects as set
  * statements, and records that cannot be decoded into dead_letters. The batch is cut into runs in which no
- * key comes twice, so the records of a key take effect in their order (batch.h). Positions are kept
- * in Postgres.
+ * key comes twice, so the records of a key take effect in their order (batch.h); a statement to which the
+ * order is the same (any_order, sql.h) gets all at once. Positions are kept in Postgres.
  *
  * After an error of the database the same records are tried again, with longer and longer pauses; none is
  * skipped. A record that a statement refuses, or that cannot be decoded now but may be later, holds up its

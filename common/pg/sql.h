@@ -23,6 +23,7 @@ struct sql {
     int nparams;
     bool writes;           /* changes rows: goes over the write connection */
     const uint32_t *types; /* element type OID of each parameter */
+    bool any_order;        /* takes several events of a key at once, and comes to the same in any order */
     int gather_ms;         /* how long its first item waits for others; 0: not at all */
 };
 

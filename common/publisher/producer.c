@@ -14,6 +14,7 @@
 #include "kafka.h"
 #include "log.h"
 #include "mem.h"
+#include "priv/cloudevents.h"
 #include "priv/publisher_metrics.h"
 #include "wire.h"
 
@@ -61,6 +62,8 @@ struct producer_kafka {
     const char *type;
     char traceparent[64]; /* W3C's has 55 characters */
     size_t traceparent_size;
+    bool described; /* by a cloudevent, too */
+    struct cloudevent cloudevent;
     struct buf value;
 };
 
@@ -169,6 +172,7 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
         open_topic(k, &k->topics[i], options->logs[i].topic, options->schema_ids[i]);
     snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
     k->epoch_number = options->epoch;
+    k->described = options->cloudevents;
     if (options->watermarks != NULL) open_watermarks(k, options);
     watch(k);
     acks_init(&p->acks);
@@ -234,6 +238,7 @@ enum status producer_send(struct producer *p, int log, const void *event, struct
     k->type = topic->type->fields[topic->type_field].symbols[type];
     k->traceparent_size = traceparent.n <= sizeof k->traceparent ? traceparent.n : 0;
     if (k->traceparent_size > 0) memcpy(k->traceparent, traceparent.p, traceparent.n);
+    if (k->described) cloudevent_fill(&k->cloudevent, topic, event);
     k->number = acks_event(&p->acks);
     k->kept_back = true;
     return producer_push(p);
@@ -243,8 +248,22 @@ static rd_kafka_vu_t header(const char *name, const char *value, size_t n) {
     return (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {name, value, (ssize_t)n}};
 }
 
+enum { CLOUDEVENT_HEADERS = 6 };
+
+static size_t describe(const struct cloudevent *c, rd_kafka_vu_t parts[CLOUDEVENT_HEADERS]) {
+    static const char version[] = "1.0", content[] = "application/vnd.apache.avro+binary";
+    parts[0] = header("ce_specversion", version, sizeof version - 1);
+    parts[1] = header("ce_id", c->id, strlen(c->id));
+    parts[2] = header("ce_source", c->source, strlen(c->source));
+    parts[3] = header("ce_type", c->type, strlen(c->type));
+    parts[4] = header("ce_time", c->time, sizeof c->time);
+    parts[5] = header("content-type", content, sizeof content - 1);
+    return CLOUDEVENT_HEADERS;
+}
+
 static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
-    rd_kafka_vu_t parts[] = {
+    enum { OURS = 10 };
+    rd_kafka_vu_t parts[OURS + CLOUDEVENT_HEADERS] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = k->to->rkt},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = k->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
@@ -256,7 +275,8 @@ static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
         header("type", k->type, strlen(k->type)),
         header("traceparent", k->traceparent, k->traceparent_size), /* last: left out when empty */
     };
-    size_t n = sizeof parts / sizeof *parts - (k->traceparent_size == 0);
+    size_t n = OURS - (k->traceparent_size == 0);
+    if (k->described) n += describe(&k->cloudevent, parts + n);
     rd_kafka_error_t *error = rd_kafka_produceva(k->rk, parts, n);
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);

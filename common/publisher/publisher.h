@@ -42,6 +42,7 @@ struct publisher_options {
     const struct topic *watermarks;   /* where it tells up to which time all is published (watermark.h); NULL:
                                          nowhere */
     int64_t watermark_ms;             /* how often; a second at least */
+    bool cloudevents;                 /* records have the headers of CloudEvents, too (priv/cloudevents.h) */
     int copies;                       /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 

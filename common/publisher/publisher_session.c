@@ -93,6 +93,7 @@ static enum status open_producer(struct session *s, struct why *w) {
                                                     .logs = o->logs,
                                                     .schema_ids = s->schema_ids,
                                                     .epoch = s->slot.epoch,
+                                                    .cloudevents = o->cloudevents,
                                                     .watermarks = o->watermarks,
                                                     .watermarks_schema_id = s->schema_ids[s->emit.nlogs]},
                          w);

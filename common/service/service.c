@@ -169,6 +169,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .retention_ms = p->settings->event_retention_ms,
                                                         .watermarks = &topic_watermarks,
                                                         .watermark_ms = p->settings->watermark_ms,
+                                                        .cloudevents = p->settings->cloudevents,
                                                         .copies = (int)p->settings->event_copies},
                             w);
         if (p->publisher == NULL) die(s, EX_CONFIG, w->text);

@@ -98,6 +98,8 @@ static const struct config_var publishing[] = {
     {"WATERMARK_INTERVAL", CONFIG_DURATION, &settings.watermark_ms, "1s",
      "How often the topic watermarks is told up to which time all is published: a record for each partition",
      1000, 60000},
+    {"CLOUDEVENTS", CONFIG_BOOL, &settings.cloudevents, "false",
+     "Whether events have the headers of CloudEvents, too (ce_id, ce_type, ...)", 0, 0},
     {0},
 };
 

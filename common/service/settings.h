@@ -23,7 +23,7 @@ struct settings {
     int64_t port, admin_port, threads, drain_delay_ms;
     int64_t session_ms;
     const char *jwks_url, *trusted_proxies, *cors_origins;
-    bool secure_cookies, core_dumps;
+    bool secure_cookies, core_dumps, cloudevents;
 };
 
 /* What a process is started for. */

@@ -214,6 +214,8 @@ create table if not exists demand_counts (
     loaded_at              timestamptz not null default clock_timestamp(),
     primary key (id)
 );
+alter table demand_counts add column if not exists refused_lapsed int not null default 0, add column if not exists refused_crowded int not null default 0,
+    add column if not exists refused_fewer int not null default 0; -- counted as refused_other before
 create index if not exists demand_counts_by_show on demand_counts (show_id, occurred_at);
 
 -- Counts of streams/sales by area: the newest that was said of each area, minute and part, which add up.

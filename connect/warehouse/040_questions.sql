@@ -101,7 +101,8 @@ select date_trunc('minute', occurred_at, 'UTC') as minute, show_id,
        sum(refused_queue_required) as refused_queue_required, sum(refused_area_required) as refused_area_required,
        sum(refused_code_required) as refused_code_required,
        sum(refused_code_wrong) as refused_code_wrong, sum(refused_code_used) as refused_code_used, sum(refused_other) as refused_other,
-       sum(gave_up_places) as gave_up_places
+       sum(gave_up_places) as gave_up_places,
+       sum(refused_lapsed) as refused_lapsed, sum(refused_crowded) as refused_crowded, sum(refused_fewer) as refused_fewer
   from demand_counts
  group by 1, 2;
 

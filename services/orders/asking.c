@@ -81,11 +81,20 @@ static const struct became {
     {"codes required", DEMAND_CODE_REQUIRED},
     {"code wrong", DEMAND_CODE_WRONG},
     {"code used", DEMAND_CODE_USED},
+    {"crowded", DEMAND_CROWDED},
+    {"lapsed ", DEMAND_LAPSED}, /* this and the next with numbers behind them (origins.h) */
+    {"fewer ", DEMAND_FEWER},
 };
+
+/* Numbers may follow a word that ends with a space. */
+static bool says(struct str verdict, struct str word) {
+    if (word.p[word.n - 1] == ' ' && verdict.n > word.n) verdict.n = word.n;
+    return str_eq(verdict, word);
+}
 
 static enum demand_number became_of(struct str verdict) {
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
-        if (str_eq(verdict, str_of(verdicts[i].verdict))) return verdicts[i].became;
+        if (says(verdict, str_of(verdicts[i].verdict))) return verdicts[i].became;
     return DEMAND_OTHER;
 }
 

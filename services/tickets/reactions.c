@@ -22,6 +22,20 @@ static void bind_stock(struct sql_params *item, const void *event, struct str tr
     put_int(item, stock->places);
 }
 
+static void bind_show_sales(struct sql_params *item, const void *event, struct str traceparent) {
+    const struct show_sales_event *sales = event;
+    (void)traceparent;
+    put_uuid(item, &sales->show_id);
+    put_time(item, sales->minute);
+    put_uuid(item, &sales->area_id);
+    put_int(item, sales->part);
+    put_int(item, sales->version);
+    put_int(item, sales->placed);
+    put_int(item, sales->sold);
+    put_int(item, sales->returned);
+    put_int(item, sales->revenue);
+}
+
 static void bind_sale(struct sql_params *item, const void *event, struct str traceparent) {
     const struct payment_event *payment = event;
     (void)traceparent;
@@ -37,5 +51,6 @@ const struct reaction tickets_reactions[] = {
     {&topic_stock, AREA_STOCKED, &sql_on_stock, bind_stock},      /* may be announced when all is known */
     {&topic_payments, PAYMENT_CREATED, &sql_on_sale, bind_sale},  /* whose code it is */
     {&topic_payments, PAYMENT_REFUNDED, &sql_on_sale, bind_sale}, /* it admits nobody any more */
+    {&topic_show_sales, AREA_COUNTED, &sql_on_show_sales, bind_show_sales}, /* shown to the seller */
     {0},
 };

@@ -10,6 +10,7 @@
 #include "phases.h"
 #include "pictures.h"
 #include "queries.h"
+#include "show_sales.h"
 #include "shows.h"
 
 /* What a request needs beyond its callback. */
@@ -330,6 +331,7 @@ const struct route tickets_routes[] = {
     {"PUT", "/api/shows/{uuid}/picture", pictures_put, ROUTE_SESSION | ROUTE_LARGE_BODY},
     {"POST", "/api/shows/{uuid}/picture-form", pictures_post, ROUTE_LARGE_BODY},
     {"GET", "/api/shows/{uuid}/pictures/{text}", pictures_get, 0},
+    {"GET", "/api/shows/{uuid}/sales", show_sales_get, ROUTE_SESSION},
     {"POST", "/api/shows/{uuid}/areas", areas_post, ROUTE_SESSION},
     {"GET", "/api/shows/{uuid}/areas/{uuid}/seats", areas_get_seats, 0},
     {"POST", "/api/shows/{uuid}/admit", entries_admit_show, ROUTE_SESSION},

@@ -43,6 +43,8 @@ req_handler add_area, announce_show;
 req_handler show_phases, add_phase, remove_phase, make_codes;
 /* selling.c: what one sells */
 req_handler list_mine, show_sell, sell, show_edit, edit, withdraw;
+/* sales.c: what became of a show's places */
+req_handler show_sales, send_sales_by_time, send_sales_by_area;
 /* passes.c: a ticket that its reader bought, with its code. False: the answer has no code. */
 bool render_pass(struct req *rq, const struct api_answer *answer);
 /* receipts.c: what was paid */

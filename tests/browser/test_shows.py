@@ -178,3 +178,41 @@ def test_a_picture_is_sent_and_seen(people):
     expect(picture).to_have_js_property("naturalWidth", 1280)
     box = picture.bounding_box()
     assert abs(box["width"] / box["height"] - 16 / 9) < 0.1
+
+
+def test_a_seller_watches_the_sale(people):
+    """From the list of what he sells; the page goes on by itself, and has its numbers without scripts, too."""
+    seller, buyer = people.user(), people.user()
+    show = make_show(seller, name := title())
+    add_area(seller, "Pit", "20", places="40")
+    announce(seller, show)
+    seller.go("/tickets")
+    seller.page.locator(f"li:has(a[href='{show}'])").get_by_role("link", name=f"Sales {name}").click()
+    assert seller.path == f"/sell{show}"
+    seller.sees("Nothing was ordered yet.")
+    take(buyer, show, "/purchases/", quantity="2")
+    figures = seller.page.locator("#figures")
+    expect(figures).to_contain_text("Held2")
+    expect(seller.page.locator("#times svg")).to_have_count(2)
+    seller.press("The numbers")
+    row = seller.page.locator("#numbers tbody tr").last
+    expect(row).to_be_visible()
+    buyer.pay()
+    expect(figures).to_contain_text("Sold2 of 40")
+    expect(figures).to_contain_text("Revenue$40.00")
+    expect(seller.page.locator("#by-area")).to_contain_text("2 sold, 0 held, 38 free")
+    expect(row).to_be_visible()
+    with seller.page.expect_download() as download:
+        seller.follow("As CSV")
+    assert download.value.suggested_filename == "sales-by-area.csv"
+    assert ",40,2,0,38,40.00,USD" in open(download.value.path()).read()
+
+    without = people.user(java_script_enabled=False)
+    without.context.clear_cookies()
+    without.context.add_cookies(seller.context.cookies())
+    without.go(f"/sell{show}")
+    without.sees("2 sold, 0 held, 38 free")
+    without.follow("By hour")
+    without.sees("at most 2 in an hour")
+    buyer.go(f"/sell{show}")
+    buyer.sees("Only the seller of a show sees its sales.")

@@ -387,6 +387,7 @@ int main(int argc, char **argv) {
     write_show_lists();
     write_show();
     write_queue();
+    write_sales();
     write_phases();
     write_seats();
     write_texts();

@@ -1,6 +1,9 @@
 /* The pages of shows, for pages_driver.c, which has what they are made of. */
 #pragma once
 
+#include "charts.h"
+#include "views_sales.h"
+
 static struct show_head_view head(int i) {
     return (struct show_head_view){.title = str_of(titles[i]),
                                    .venue = STR("Theater <am> Rhein"),
@@ -249,4 +252,49 @@ static void write_drafts(void) {
           .name = STR("\"<b>"), .price_error = STR("Must be a price"), .rows = STR("A 1-20\nB"),
           .rows_error = STR("Line 2 must be a row and its seats, like A 1-20"), .count = STR("x"),
           .count_error = STR("Must be a whole number from 1 to 1000000"), .accessible = true);
+}
+
+/* --- what a seller sees of one --- */
+
+static void write_sales(void) {
+    enum { STEPS = 61 };
+    struct sales_step_view steps[STEPS];
+    int64_t begins[STEPS], sold = 0, held = 0, free_places = 1500;
+    for (int i = 0; i < STEPS; i++) {
+        int64_t placed = i == 0 ? 0 : 500 / (i * i / 9 + 3), paid = i < 2 ? 0 : 330 / (i * i / 12 + 3);
+        int64_t returned = i > 15 ? i % 4 : 0;
+        sold += paid;
+        held += placed - paid - returned;
+        free_places -= placed - returned;
+        begins[i] = NOW + (i + 20 * (i > 45)) * 60 * SECONDS;
+        steps[i] = (struct sales_step_view){.words = STR("Sat 21 Nov 2026, 10:39"),
+                                            .placed = placed,
+                                            .sold = paid,
+                                            .returned = returned,
+                                            .revenue = dollars(6450 * paid),
+                                            .sold_so_far = sold,
+                                            .held = held,
+                                            .free = free_places};
+    }
+    struct sales sales = {.places = 1500,
+                          .free = free_places,
+                          .held = held,
+                          .sold = sold,
+                          .steps = {steps, STEPS},
+                          .begins = begins};
+    struct sales_area_view areas[] = {{STR("Stalls <b>"), sold - 150, held - 20,
+                                       1200 - (sold - 150) - (held - 20), dollars(6450 * (sold - 150)),
+                                       chart_part(0, sold - 150, 1200, &arena),
+                                       chart_part(sold - 150, sold - 170 + held, 1200, &arena)},
+                                      {STR("Balcony"), 150, 20, 130, dollars(2950 * 150),
+                                       chart_part(0, 150, 300, &arena), chart_part(150, 170, 300, &arena)}};
+    struct sales_chart_view chart;
+    view_sales_charts(&sales, &arena, &chart);
+    struct page_view page =
+        page_at("/sell/shows/019aa5be-33c5-7e64-9e0f-0f7b1c2d3e4f", "mara@example.com", NULL);
+    WRITE(sales, "sales", .page = page, .id = id, .title = str_of(titles[8]), .places = 1500, .sold = sold,
+          .held = held, .free = free_places, .queued = true, .waiting = 4711, .revenue = dollars(6450 * sold),
+          .areas = {areas, 2}, .steps = {steps, STEPS}, .chart = chart);
+    WRITE(sales, "sales-none", .page = page, .id = id, .title = str_of(titles[9]), .per = SALES_PER_DAY,
+          .revenue = dollars(0));
 }

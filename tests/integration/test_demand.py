@@ -10,6 +10,7 @@ import requests
 
 from shows import announced
 from support import DEADLINE, Replica, User, wait_until
+from test_attacks_hoarder import at
 from test_codes import UNKNOWN, make
 from test_phases import phase
 from test_waiting import Queue
@@ -66,9 +67,9 @@ def reason(answer):
 
 # --- refusals ---
 
-def on_sale(stack, seller, *phases, **what):
+def on_sale(stack, seller, *phases, rows=4, **what):
     venue = Venue(stack, seller, phases=list(phases) or None, **what)
-    venue.add("Stalls", rows=[4])
+    venue.add("Stalls", rows=[rows])
     return venue
 
 
@@ -109,12 +110,28 @@ def refusals(stack, seller, buyer, other):
     yield alone, lambda: ask(buyer, alone, 2), 2, "not_together", "NotTogether"
 
 
+def refusals_of_holders(stack, seller, strict, buyer, other):
+    """As refusals: of somebody who let two purchases of a show end unpaid, and from a network that holds much."""
+    hoarder = at(strict, buyer)
+    again, free, from_here = (on_sale(stack, seller, rows=8) for _ in range(3))
+    for _ in range(2):
+        hoarder.delete(f"/api/purchases/{again.buy(hoarder, 1)['id']}")
+    yield again, lambda: ask(hoarder, again), 1, "lapsed", "Lapsed"
+    yield again, lambda: hoarder.post("/api/orders", json={"ticketId": again.ticket("Stalls", "A", 4)}), 1, "lapsed", "Lapsed"
+    yield free, lambda: ask(hoarder, free, 6), 6, "fewer", "Fewer"
+    yield from_here, lambda: ask(at(strict, other, "203.0.113.77"), from_here, 7), 7, "crowded", "Crowded"
+
+
 def test_each_refusal_is_counted_by_its_reason(stack):
-    seller, buyer, other = stack.users(3)
+    seller, buyer, other, hoarder = stack.users(4)
     expected = collections.defaultdict(collections.Counter)
-    for venue, asked, places, why, number in refusals(stack, seller, buyer, other):
-        answer = asked()
-        assert answer.status_code in (403, 409) and reason(answer) == why, (number, answer.text)
+    with Replica(stack, "orders", LAPSE_WAIT="1m", HOLDS_PER_ADDRESS="6") as strict:
+        strict.wait_ready()
+        all_of_them = [*refusals(stack, seller, buyer, other), *refusals_of_holders(stack, seller, strict, hoarder, other)]
+        answers = [(asked(), *rest) for _, asked, *rest in all_of_them]
+        assert strict.terminate() == 0  # and has said all that it counted
+    for (venue, *_), (answer, places, why, number) in zip(all_of_them, answers):
+        assert answer.status_code in (403, 409, 429) and reason(answer) == why, (number, answer.text)
         expected[venue.id].update({f"refused{number}": 1, "asked": 1, "askedPlaces": places})
     assert {name for numbers in expected.values() for name in numbers} == {"asked", "askedPlaces", *REFUSED}, "each was met"
     for show, numbers in expected.items():

@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 138  # how many pages the driver writes
+STATES = 140  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_every_state_says_what_it_is(pages):
         "queue-refused": "Must have 16 letters", "queue-challenge": "Your browser works for it first",
         "queue-stranger": "Sign in to join", "queue-mine": "your own show", "queue-joined": "On sale in 2 min",
         "queue-waiting": "Your place: 900 712 people before you Your turn comes in about 12 min", "queue-taken": "All places are sold or held",
-        "queue-turn": "Buy now", "queue-missed": "Each person has one turn",
+        "sales": "Waiting in the queue4711", "sales-none": "Nothing was ordered yet", "queue-turn": "Buy now", "queue-missed": "Each person has one turn",
         "seats-accessible": "I need, or come with somebody who needs, an accessible place",
     }
     for name, words in says.items():

@@ -38,6 +38,10 @@ with show as (
 )
 insert into seat_rows (id, area_id, places, free)
 select place_id(a.id, b * 64), a.id, 60, (1::bigint << 60) - 1 from area a cross join generate_series(0, 3) b"""
+SALES = """
+insert into show_sales (show_id, minute, area_id, part, version, placed, sold, returned, revenue)
+select a.show_id, now() + n * interval '1 min', a.id, 0, 1, 1, 0, 0, 0
+  from (select * from areas order by id limit 100) a cross join generate_series(0, 99) n"""
 PLACES = """
 insert into tickets (id, version, user_id, title, price, currency, status, show_id, area_id, area_name, rank, accessible)
 select place_id(a.id, n), 1, a.user_id, 'live', 1, 'USD', 'available', a.show_id, a.id, a.name, 0, false
@@ -59,6 +63,7 @@ def session(stack):
                 connection.execute(ROWS, {"sellers": 200})
                 connection.execute(SHOWS)
                 connection.execute(PLACES)
+                connection.execute(SALES)
                 connection.execute("vacuum analyze")  # also sorts into the title index what it still holds unsorted
                 for setting, value in settings_of_the_service().items():
                     connection.execute("select set_config(%s, %s, false)", (setting, value))
@@ -94,6 +99,8 @@ SOMEBODY = "array['018f0000-0000-7000-9000-000000000001']::uuid[]"
      "shows_by_date shows_pkey areas_by_show seat_rows_by_area"),
     ("list_own_shows", f"{NEWEST}, {SOMEBODY}", "shows_by_seller areas_by_show seat_rows_by_area"),
     ("get_show", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}", "shows_pkey areas_by_show seat_rows_by_area"),
+    ("get_sales", f"array['018f0000-0000-7000-a000-000000000001']::uuid[], {SOMEBODY}, array[null]::text[], array[100], array[true]",
+     "shows_pkey areas_by_show show_sales_pkey"),
     ("background/get_picture", "array['018f0000-0000-7000-a000-000000000001']::uuid[], array['0'], array[320]", "show_pictures_pkey former_pictures_pkey"),
     ("background/forget_pictures", "array[64]",
      "shows_with_pictures shows_pkey show_pictures_pkey former_pictures_by_time former_pictures_pkey picture_days_by_day"),

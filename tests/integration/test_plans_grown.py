@@ -42,6 +42,9 @@ NULL = each("text", lambda n: "null")
 CASES = {  # (service, statement): what the tables grow by, and the arguments
     ("tickets", "on_order"): (f"insert into seen_orders select {ID}, 1 from generate_series(1, {GROWN}) n",
                               (uuids(NEW), uuids(NEW), BUYER, each("int", lambda n: 1), each("text", lambda n: "'created'"), NULL)),
+    ("tickets", "on_show_sales"): (f"insert into show_sales select {ID}, '2030-01-01', {ID}, 0, 1, 1, 0, 0, 0 from generate_series(1, {GROWN}) n",
+                                   (uuids(KNOWN), each("timestamptz", lambda n: "'2030-01-01'"), uuids(KNOWN), each("int", lambda n: 0),
+                                    *[each("int", lambda n: 2)] * 4, each("bigint", lambda n: 0))),
     ("orders", "cancel_order"): (ORDERS, (uuids(KNOWN), uuids(BUYERS), NULL)),
     ("orders", "place_order"): (PLACED, (uuids(NEW), uuids(BUYERS), uuids(FREE), NULL, NULL, each("int", lambda n: 900), each("int", lambda n: 300),
                                          each("int", lambda n: 10), each("bigint", lambda n: "null"), each("int", lambda n: "null"),

@@ -71,7 +71,12 @@ def test_statements_with_names_types_and_direction(tmp_path):
 
 def test_what_gathers(tmp_path):
     assert generate(tmp_path, statements={"q.sql": "-- Words.\n-- @gather 15 ms\nselect $1::int[]"}).returncode == 0
-    assert ".gather_ms = 15," in (tmp_path / "out/queries.c").read_text()
+    assert ".any_order = false,\n    .gather_ms = 15," in (tmp_path / "out/queries.c").read_text()
+
+
+def test_what_may_come_in_any_order(tmp_path):
+    assert generate(tmp_path, statements={"on_q.sql": "-- Words.\n-- @any order\ninsert into t select $1::int[]"}).returncode == 0
+    assert ".any_order = true,\n    .gather_ms = 0," in (tmp_path / "out/queries.c").read_text()
 
 
 @pytest.mark.parametrize("text, kept", [

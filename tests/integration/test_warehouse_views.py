@@ -148,6 +148,7 @@ def tell_of_shows(history):
     history.order(7, 9, B, at(22))  # as orders were before there were purchases
     history.demand(1, 1, at(0, 1), "page", asked=3, asked_places=7, placed=1, placed_places=2, repeated=1, refused_taken=1, of_area=1)
     history.demand(2, 1, at(0, 59), asked=4, asked_places=9, failed=1, refused_sold_out=2, refused_other=1)
+    history.demand(6, 1, at(1, 2), asked=3, refused_lapsed=1, refused_crowded=1, refused_fewer=1)
     history.demand(3, 1, at(0, 59), "page", "web", came=40)
     history.demand(4, 1, at(1), "none", "waiting", admitted=5, missed=2)
     history.demand(5, 1, at(1, 1), "none", gave_up_places=3, of_area=1)
@@ -288,11 +289,12 @@ def test_how_a_show_sells_by_minute(ask):
 @of_shows
 def test_the_demand_for_a_show(ask):
     assert ask("demand_by_minute", "minute", "show_id", "came", "joined", "admitted", "missed", "asked", "asked_by_page", "asked_places", "placed",
-               "placed_places", "repeated", "failed", "refused", "refused_taken", "refused_sold_out", "refused_other", "gave_up_places") == [
-        (at(0), show(1), 40, 0, 0, 0, 7, 3, 16, 1, 2, 1, 1, 4, 1, 2, 1, 0), (at(0), show(2), 1, *[0] * 15),
-        (at(1), show(1), 0, 0, 5, 2, *[0] * 11, 3)]
+               "placed_places", "repeated", "failed", "refused", "refused_taken", "refused_sold_out", "refused_other", "gave_up_places",
+               "refused_lapsed", "refused_crowded", "refused_fewer") == [
+        (at(0), show(1), 40, 0, 0, 0, 7, 3, 16, 1, 2, 1, 1, 4, 1, 2, 1, 0, 0, 0, 0), (at(0), show(2), 1, *[0] * 18),
+        (at(1), show(1), 0, 0, 5, 2, 3, *[0] * 6, 3, 0, 0, 0, 3, 1, 1, 1)]
     assert ask("demand_by_area", "area_id", "asked", "asked_places", "placed_places", "too_late", "gave_up_places", "first_asked_at", "last_asked_at",
-               order="show_id, area_id") == [(area(1), 3, 7, 2, 1, 3, at(0, 1), at(0, 1)), (None, 4, 9, 0, 2, 0, at(0, 59), at(0, 59)),
+               order="show_id, area_id") == [(area(1), 3, 7, 2, 1, 3, at(0, 1), at(0, 1)), (None, 7, 9, 0, 2, 0, at(0, 59), at(1, 2)),
                                              (None, 0, 0, 0, 0, 0, None, None)]
 
 

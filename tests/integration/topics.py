@@ -217,14 +217,15 @@ class Topic:
                 self.ids[key] = json.load(answer)["id"]
         return self.ids[key]
 
+    def encode(self, event):
+        out = io.BytesIO(b"\0" + self.schema_id().to_bytes(4, "big"))
+        out.seek(0, io.SEEK_END)
+        fastavro.schemaless_writer(out, parsed_schema(self.name), event)
+        return out.getvalue()
+
     def produce(self, *events, key="ticketId", headers=None):
         """Writes dicts as a service would: Avro by our schema, keyed. Returns when all are acknowledged."""
-        prefix, records = b"\0" + self.schema_id().to_bytes(4, "big"), []
-        for event in events:
-            out = io.BytesIO()
-            fastavro.schemaless_writer(out, parsed_schema(self.name), event)
-            records.append((str(event[key]), prefix + out.getvalue()))
-        self.produce_raw(*records, headers=headers)
+        self.produce_raw(*((str(event[key]), self.encode(event)) for event in events), headers=headers)
 
     def produce_raw(self, *records, partition=-1, headers=None):
         Cluster.of(self.brokers).write(self.name, records, partition=partition, headers=headers)

@@ -129,6 +129,7 @@ static const struct sql fx_echo = {
     1,
     false,
     fx_int,
+    false,
     0};
 
 /* The same, waiting for the gate; once as a read, once as a write. */
@@ -136,8 +137,8 @@ static const struct sql fx_echo = {
     "with gate as materialized (select pg_advisory_xact_lock_shared(" GATE "))"                              \
     " select ordinal, n, count(*) over () from gate, unnest($1::int[]) with ordinality as r (n, ordinal)"    \
     " order by ordinal"
-static const struct sql fx_gated_read = {"test_gated_read", FX_GATED, 1, false, fx_int, 0};
-static const struct sql fx_gated_write = {"test_gated_write", FX_GATED, 1, true, fx_int, 0};
+static const struct sql fx_gated_read = {"test_gated_read", FX_GATED, 1, false, fx_int, false, 0};
+static const struct sql fx_gated_write = {"test_gated_write", FX_GATED, 1, true, fx_int, false, 0};
 
 static inline void fx_close_gate(void) {
     test_exec(fx_admin, "select pg_advisory_lock(" GATE ")");

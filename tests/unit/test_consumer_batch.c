@@ -10,7 +10,7 @@
 
 #include "priv/batch.h"
 
-/* An effect carries which record it is of. Two of the four reactions share a statement. */
+/* An effect carries which record it is of. Two of the reactions share a statement. */
 struct event {
     int64_t number;
 };
@@ -25,14 +25,12 @@ static const struct sql STATEMENTS[] = {
     {.name = "first", .text = "", .nparams = 2, .types = TYPES},
     {.name = "second", .text = "", .nparams = 2, .types = TYPES},
     {.name = "third", .text = "", .nparams = 2, .types = TYPES},
+    {.name = "fourth", .text = "", .nparams = 2, .types = TYPES, .any_order = true},
 };
 static const struct topic TOPIC = {.name = "things"};
 static const struct reaction REACTIONS[] = {
-    {&TOPIC, 0, &STATEMENTS[0], bind},
-    {&TOPIC, 1, &STATEMENTS[1], bind},
-    {&TOPIC, 2, &STATEMENTS[0], bind},
-    {&TOPIC, 3, &STATEMENTS[2], bind},
-    {0},
+    {&TOPIC, 0, &STATEMENTS[0], bind}, {&TOPIC, 1, &STATEMENTS[1], bind}, {&TOPIC, 2, &STATEMENTS[0], bind},
+    {&TOPIC, 3, &STATEMENTS[2], bind}, {&TOPIC, 4, &STATEMENTS[3], bind}, {0},
 };
 
 enum { MOST = 300 };
@@ -114,7 +112,7 @@ static void any_records(void **state) {
     (void)state;
     struct batch b;
     batch_init(&b, REACTIONS, MOST);
-    assert_int_equal(b.nstatements, 3);
+    assert_int_equal(b.nstatements, 4);
     for (int round = 0; round < 300; round++) {
         struct record records[MOST];
         struct outcome o;
@@ -143,6 +141,23 @@ static void different_keys_go_together(void **state) {
     }
     walk(&b, records, &o);
     assert_int_equal(o.sent, 1);
+    batch_free(&b);
+}
+
+/* Those that may stand in any order do not cut the batch, whatever stands between them. */
+static void any_order_goes_together(void **state) {
+    (void)state;
+    struct batch b;
+    struct outcome o;
+    struct record records[MOST];
+    batch_init(&b, REACTIONS, MOST);
+    for (int i = 0; i < MOST; i++) {
+        records[i] = (struct record){1, i % 100 == 0 ? 0 : 4};
+        add(&b, records, i);
+    }
+    walk(&b, records, &o);
+    assert_int_equal(o.runs, 3); /* of the others */
+    assert_int_equal(o.sent, 4);
     batch_free(&b);
 }
 
@@ -246,7 +261,7 @@ int main(void) {
         cmocka_unit_test(any_records),       cmocka_unit_test(different_keys_go_together),
         cmocka_unit_test(no_key_is_a_key),   cmocka_unit_test(similar_keys),
         cmocka_unit_test(dead_letters),      cmocka_unit_test(full_by_records_or_bytes),
-        cmocka_unit_test(rounds_begin_anew),
+        cmocka_unit_test(rounds_begin_anew), cmocka_unit_test(any_order_goes_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

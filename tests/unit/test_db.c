@@ -210,6 +210,7 @@ static const struct sql series = {
     1,
     false,
     fx_int,
+    false,
     0};
 static const struct sql unordered = {
     "test_unordered",
@@ -217,6 +218,7 @@ static const struct sql unordered = {
     1,
     false,
     fx_int,
+    false,
     0};
 static const struct sql beyond = {
     "test_beyond",
@@ -224,9 +226,10 @@ static const struct sql beyond = {
     1,
     false,
     fx_int,
+    false,
     0};
 static const struct sql without = {
-    "test_without", "select null::bigint, 0, 0 from unnest($1::int[])", 1, false, fx_int, 0};
+    "test_without", "select null::bigint, 0, 0 from unnest($1::int[])", 1, false, fx_int, false, 0};
 
 static void open_rows(void) {
     static const struct sql *const list[] = {&series, &unordered, &beyond, &without, &fx_echo, NULL};
@@ -283,6 +286,7 @@ static const struct sql big = {
     1,
     false,
     text_type,
+    false,
     0};
 
 static struct str big_text;
@@ -324,6 +328,7 @@ static const struct sql setting = {
     1,
     false,
     text_type,
+    false,
     0};
 
 static const struct sql prepared = {
@@ -333,6 +338,7 @@ static const struct sql prepared = {
     1,
     false,
     fx_int,
+    false,
     0};
 
 /* Each connection prepares its own. */
@@ -380,6 +386,7 @@ static const struct sql stamped = {
     1,
     false,
     fx_int,
+    false,
     0};
 
 static int64_t plan_number(void) {

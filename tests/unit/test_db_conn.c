@@ -54,7 +54,8 @@ static const struct db_conn_events events = {.readable = on_readable, .due = on_
         }                                                                                                    \
     } while (0)
 
-static const struct sql upper = {"test_upper", "select upper($1::text)", 1, false, (const uint32_t[]){25}, 0};
+static const struct sql upper = {
+    "test_upper", "select upper($1::text)", 1, false, (const uint32_t[]){25}, false, 0};
 static const struct sql *const statements[] = {&upper, NULL};
 
 static void send_upper(const char *text) {

@@ -20,6 +20,7 @@ static const struct sql insert_checked = {"test_checked",
                                           1,
                                           true,
                                           fx_int,
+                                          false,
                                           0};
 /* A row refers to its own n, except that 13 refers to one that is not there: found out by the commit. */
 static const struct sql insert_deferred = {
@@ -29,12 +30,14 @@ static const struct sql insert_deferred = {
     1,
     true,
     fx_int,
+    false,
     0};
 static const struct sql divide = {"test_divide",
                                   "select ordinal, 1000 / n, count(*) over ()" FROM_ITEMS " order by ordinal",
                                   1,
                                   false,
                                   fx_int,
+                                  false,
                                   0};
 static const struct sql again = {"test_again",
                                  "select ordinal, fail_until(n, '40001'), count(*) over ()" FROM_ITEMS
@@ -42,6 +45,7 @@ static const struct sql again = {"test_again",
                                  1,
                                  true,
                                  fx_int,
+                                 false,
                                  0};
 static const struct sql refuse = {"test_refuse",
                                   "select ordinal, fail_until(n, 'XX001'), count(*) over ()" FROM_ITEMS
@@ -49,6 +53,7 @@ static const struct sql refuse = {"test_refuse",
                                   1,
                                   true,
                                   fx_int,
+                                  false,
                                   0};
 /* Locks row 2, waits for the gate, then locks row 1. */
 static const struct sql swap = {
@@ -61,6 +66,7 @@ static const struct sql swap = {
     1,
     true,
     fx_int,
+    false,
     0};
 static const struct sql count_pairs = {"test_pairs",
                                        "select r.ordinal, p.n, 0" FROM_ITEMS
@@ -68,6 +74,7 @@ static const struct sql count_pairs = {"test_pairs",
                                        1,
                                        false,
                                        fx_int,
+                                       false,
                                        0};
 
 static const struct sql *const statements[] = {

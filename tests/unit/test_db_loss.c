@@ -265,6 +265,7 @@ static const struct sql commits = {
     1,
     true,
     fx_int,
+    false,
     0};
 
 static void set_standby(const char *name) {
@@ -348,6 +349,7 @@ static const struct sql keep = {
     1,
     true,
     (const uint32_t[]){25},
+    false,
     0};
 
 /* More than fits into any socket buffer waits in memory, not in the loop. */
@@ -382,6 +384,7 @@ static const struct sql slow = {
     1,
     false,
     fx_int,
+    false,
     0};
 
 static bool keep_busy;
@@ -450,6 +453,7 @@ static const struct sql missing = {
     1,
     false,
     fx_int,
+    false,
     0};
 
 static void missing_migrations_are_waited_for(void **state) {
@@ -534,6 +538,7 @@ static void tls_carries_large_rows(void **state) {
         1,
         false,
         fx_int,
+        false,
         0};
     static const struct sql *const list[] = {&wide, NULL};
     char command[2048], url[600];

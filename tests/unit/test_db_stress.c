@@ -29,10 +29,14 @@ static const uint32_t types[] = {23, 25};
 #define FROM_ITEMS " from unnest($1::int[], $2::text[]) with ordinality as r (n, t, ordinal)"
 
 /* n % 4 rows an item. */
-static const struct sql read_rows = {
-    "test_read", "select ordinal, n, t, k" FROM_ITEMS ", generate_series(1, n % 4) k order by ordinal, k",
-    2,           false,
-    types,       0};
+static const struct sql read_rows = {"test_read",
+                                     "select ordinal, n, t, k" FROM_ITEMS
+                                     ", generate_series(1, n % 4) k order by ordinal, k",
+                                     2,
+                                     false,
+                                     types,
+                                     false,
+                                     0};
 /* Every 40th breaks a constraint. */
 static const struct sql insert = {"test_insert",
                                   "with ins as (insert into ledger select n, t" FROM_ITEMS
@@ -41,6 +45,7 @@ static const struct sql insert = {"test_insert",
                                   2,
                                   true,
                                   types,
+                                  false,
                                   0};
 /* The same, and one execution in eight fails to serialize. */
 static const struct sql insert_flaky = {"test_flaky",
@@ -50,6 +55,7 @@ static const struct sql insert_flaky = {"test_flaky",
                                         2,
                                         true,
                                         types,
+                                        false,
                                         0};
 
 static const struct sql *const statements[] = {&read_rows, &insert, &insert_flaky, NULL};

@@ -16,7 +16,8 @@ static const uint32_t ints[] = {23};
 static const struct sql echo = {
     "echo", "select ordinal, n from unnest($1::int[]) with ordinality as r (n, ordinal) order by ordinal",
     1,      false,
-    ints,   0};
+    ints,   false,
+    0};
 static const struct sql gated = {
     "gated",
     "with gate as materialized (select pg_advisory_xact_lock_shared(7))"
@@ -25,6 +26,7 @@ static const struct sql gated = {
     1,
     true,
     ints,
+    false,
     0};
 static const struct sql failing = {
     "failing",
@@ -32,6 +34,7 @@ static const struct sql failing = {
     1,
     false,
     ints,
+    false,
     0};
 static const struct sql *const statements[] = {&echo, &gated, &failing, NULL};
 

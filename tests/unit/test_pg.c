@@ -100,9 +100,9 @@ static void a_bad_statement_is_named(void **state) {
 static void prepared_statements_run(void **state) {
     (void)state;
     static const uint32_t ints[] = {23};
-    static const struct sql half = {"half", "select 100 / n from unnest($1::int[]) as r (n)", 1, false, ints,
-                                    0};
-    static const struct sql bad = {"bad", "select nonsense", 1, false, ints, 0};
+    static const struct sql half = {
+        "half", "select 100 / n from unnest($1::int[]) as r (n)", 1, false, ints, false, 0};
+    static const struct sql bad = {"bad", "select nonsense", 1, false, ints, false, 0};
     struct why w = {0};
     assert_null(
         pg_open_prepared(test_cluster(), "test", 0, (const struct sql *const[]){&half, &bad, NULL}, &w));

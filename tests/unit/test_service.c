@@ -32,6 +32,7 @@ static const struct sql gated = {
     1,
     false,
     ints,
+    false,
     0};
 static const struct sql *const statements[] = {&gated, NULL};
 

@@ -20,6 +20,7 @@ struct producer_options {
     const struct publisher_log *logs; /* ends with {0} */
     const int32_t *schema_ids;        /* one a log */
     int64_t epoch;
+    bool cloudevents;
     const struct topic *watermarks; /* NULL: none are told */
     int32_t watermarks_schema_id;
 };

@@ -213,8 +213,8 @@
     }
 
     // What a charge is waiting for is not told: an order's events are, and payments' own come between them. How far a show's making is
-    // is not told either.
-    const PENDING = ["reserved", "waiting", "paying", "making"], UNTOLD = ["paying", "making"];
+    // is not told either, nor its sales.
+    const UNTOLD = ["paying", "making", "selling"], PENDING = ["reserved", "waiting", ...UNTOLD];
     setInterval(() => {
         const watched = followed() ? UNTOLD : PENDING;
         if (!document.hidden && parts().some((part) => watched.includes(part.dataset.state))) refresh();

@@ -1,0 +1,86 @@
+"""Clients of Kafka that are not ours read the topics, through the registry: one seller's orders, written once and compressed as ours are, come to the
+same counts whoever reads them. The table of schemas/README.md says what each needs."""
+import collections
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+import uuid
+
+import confluent_kafka
+import pytest
+
+from support import DEADLINE, ROOT
+from tally import event
+from topics import Topic
+
+sys.path.insert(0, str(ROOT / "dev"))
+import clients
+
+ORDERS = 1500
+
+
+class Sold:
+    """What became of a seller's orders, as it was written: by type, and what was paid."""
+
+    def __init__(self, stack):
+        rng, now = random.Random(31), time.time_ns() // 1_000_000
+        self.seller, self.stack, self.counts, self.revenue, self.tickets = str(uuid.uuid4()), stack, collections.Counter(), 0, set()
+        self.producer = confluent_kafka.Producer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "partitioner": "murmur2_random", "linger.ms": 200,
+                                                  "compression.type": "lz4"})
+        self.topic = Topic(stack.env, "orders")
+        for n in range(ORDERS):
+            order, ticket, price = str(uuid.uuid4()), str(uuid.uuid4()), rng.randint(500, 9000)
+            self.tickets.add(ticket)
+            self.tell(event(order, ticket, 1, "OrderCreated", now - ORDERS + n, price, "USD"))
+            ends = rng.choice(["OrderCompleted", "OrderCancelled"])
+            self.tell(event(order, ticket, 2, ends, now, price, "USD", reason="buyer" if ends == "OrderCancelled" else None))
+            self.revenue += price * (ends == "OrderCompleted")
+        assert self.producer.flush(DEADLINE) == 0
+
+    def tell(self, what):
+        value = self.topic.encode(what | {"sellerId": self.seller})
+        self.producer.produce("orders", key=what["ticketId"], value=value, headers={"type": what["type"], "epoch": "1", "position": "0/0"})
+        self.counts[what["type"]] += 1
+
+    def environment(self):
+        path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**os.environ, **self.stack.env, "PATH": path}
+
+    def read_by(self, *command):
+        done = subprocess.run([*command], cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=DEADLINE)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sold(stack):
+    return Sold(stack)
+
+
+def counted(said):
+    """However a program writes them."""
+    return {kind: int(n) for kind, n in re.findall(r"(Order[A-Z][a-z]+)[ :=](\d+)", said)}
+
+
+@pytest.mark.parametrize("reader", [clients.node_reader, clients.go_reader, clients.c_reader], ids=lambda reader: reader.__name__.removesuffix("_reader"))
+def test_a_program_reads_up_to_now(sold, reader):
+    said = sold.read_by(*reader(), sold.seller)
+    assert counted(said) == sold.counts
+    assert re.findall(r"revenue (\d+)", said) in ([str(sold.revenue)], [])
+
+
+def test_python_reads_up_to_now(sold, tmp_path):
+    said = sold.read_by(sys.executable, "examples/sales.py", tmp_path / "sales.png")
+    [line] = [line.split() for line in said.splitlines() if line.startswith(sold.seller)]
+    assert line[1:] == ["USD", str(sold.counts["OrderCompleted"]), str(sold.revenue)]
+
+
+def test_kcat_reads_up_to_now(sold):
+    """Of what is in the headers and the key: Debian's has no Avro."""
+    lines = [line.split() for line in sold.read_by("examples/tap.sh", "-o", "beginning", "-e").splitlines()]
+    assert counted("\n".join(f"{kind} {n}" for kind, n in collections.Counter(
+        re.search(r"type=(\w+)", headers)[1] for _, headers, ticket in lines if ticket in sold.tickets).items())) == sold.counts
