@@ -13,6 +13,7 @@ class Waitlist(Queue):
     def __init__(self, stack, seller, holder, seats, url=None):
         super().__init__(stack, seller, opens=-10, seats=seats)
         self.holder, self.admission = holder, None
+        wait_until(lambda: self.numbers()["left"] == seats, "all places are known to the queue")
         self.join(holder, want=seats)
         self.held = self.taken(holder, seats, url)
         wait_until(lambda: self.numbers()["soldOut"], "it says that nothing is left")
