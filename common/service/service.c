@@ -136,7 +136,8 @@ static bool start_http(struct process *p, struct why *w) {
 static void start_session_ends(struct process *p, struct why *w) {
     if (p->service->routes == NULL || p->service->no_sessions) return;
     p->session_ends =
-        session_ends_start(&(struct session_ends_options){.brokers = p->settings->brokers,
+        session_ends_start(&(struct session_ends_options){.service = p->service->name,
+                                                          .brokers = p->settings->brokers,
                                                           .registry_url = p->settings->registry_url,
                                                           .session_ms = p->settings->session_ms,
                                                           .http = p->http},

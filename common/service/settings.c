@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "cors.h"
+#include "kafka.h"
 #include "proxies.h"
 #include "service.h"
 
@@ -104,7 +105,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 13 }; /* all tables, for a service that needs each */
+enum { MAX_TABLES = 14 }; /* all tables, for a service that needs each */
 
 static size_t choose(const struct service *s, enum run run, const struct config_var **tables) {
     size_t n = 0;
@@ -120,6 +121,7 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics ||
                      s->tells != NULL || (s->routes != NULL && !s->no_sessions);
     if (to_run && has_kafka) tables[n++] = kafka;
+    if (to_run && has_kafka) tables[n++] = kafka_settings;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;

@@ -40,6 +40,7 @@ MATRIX = {
     "operators": [LEAST, WAREHOUSE, {"kafka": {"brokers": ""}, "strimzi": {"enabled": True, "storageClass": "fast"},
                                      "cnpg": {"enabled": True, "storageClass": "fast"}}],
     "warehouse": [LEAST, WAREHOUSE],
+    "users": [LEAST, WAREHOUSE, {"kafka": {"tls": True, "users": {"cluster": "events"}}}],
     "monitored": [LEAST, {"monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}}}],
     "fewer": [LEAST, {"components": {"payments": {"enabled": False, "existingSecret": ""}, "web": {"enabled": False}}}],
 }

@@ -225,7 +225,7 @@ def test_programs_read_what_they_are_given(docs):
         [container] = containers(doc)
         program = container["command"][0].removeprefix("/usr/bin/")
         known = settings_of(program)
-        given = {e["name"] for e in container["env"] if not re.match("RDKAFKA_|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
+        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
         assert given <= set(known), f"{program} does not know {given - set(known)}"
         assert {name for name, required in known.items() if required} <= given
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
@@ -254,9 +254,9 @@ def test_jobs_come_first(rendered):
         for doc in jobs:
             hook = doc["metadata"].get("annotations", {}).get("helm.sh/hook")
             back = ",pre-rollback" if "-migrate-" in doc["metadata"]["name"] else ""  # which puts functions of the database back
-            assert hook == (None if name == "operators" else f"pre-install,pre-upgrade{back}")
+            assert hook == (None if name in ("operators", "users") else f"pre-install,pre-upgrade{back}")
             assert pod_spec(doc)["restartPolicy"] == "Never" and doc["spec"]["backoffLimit"] > 5, "Postgres may take its time"
-        if name != "operators":
+        if name not in ("operators", "users"):
             account = of(docs, "ServiceAccount", "shop-jobs")["metadata"]["annotations"]
             assert int(account["helm.sh/hook-weight"]) < min(int(doc["metadata"]["annotations"]["helm.sh/hook-weight"]) for doc in jobs)
 
@@ -292,6 +292,82 @@ def test_strimzi(rendered):
         whole = json.loads((ROOT / f"connect/sinks/{doc['metadata']['name'].removeprefix('shop-sink-')}.json").read_text())
         assert doc["metadata"]["labels"]["strimzi.io/cluster"] == of(docs, "KafkaConnect")[0]["metadata"]["name"]
         assert {"connector.class": doc["spec"]["class"], "tasks.max": str(doc["spec"]["tasksMax"]), **doc["spec"]["config"]} == whole
+
+
+# --- users of Kafka ---
+
+RIGHTS = {user["name"]: user for user in json.loads((ROOT / "schemas/rights.json").read_text())["users"]}
+
+
+def rights_of(user, release="shop"):
+    """{(kind, name, kind of name): operations} of the table; what is Connect's own has the release's name."""
+    rights = {}
+
+    def add(operation, kind, word, of):
+        for name in of.get(word, []):
+            prefix = name.endswith("*")
+            rights.setdefault((kind, name.rstrip("*"), "prefix" if prefix else "literal"), set()).add(operation)
+    if user["name"] == "connect":  # as connect.yaml calls them
+        text = json.dumps(user).replace('"connect-warehouse-', f'"connect-{release}-sink-').replace('"connect"]', f'"{release}-connect"]')
+        for name in ("configs", "offsets", "status"):
+            text = text.replace(f'"connect-{name}"', f'"{release}-connect-{name}"')
+        user = json.loads(text) | {"name": "connect"}
+        user["groups"] = [f"{release}-connect" if name == "connect" else name for name in user["groups"]]
+    for operation, kind, word in (("Write", "topic", "publishes"), ("Read", "topic", "publishes"), ("DescribeConfigs", "topic", "publishes"),
+                                  ("Write", "topic", "writes"), ("Read", "topic", "reads"), ("Create", "topic", "creates"), ("Read", "group", "groups"), ("Delete", "group", "resets"),
+                                  ("Write", "transactionalId", "transactions")):
+        add(operation, kind, word, user)
+    if "cluster" in user:
+        rights["cluster", None, None] = {"DescribeConfigs"}
+    return rights
+
+
+@pytest.mark.parametrize("name", ["operators", "users"])
+def test_users_have_the_rights_of_the_table(name, rendered):
+    found = {doc["metadata"]["name"].removeprefix("shop-user-"): doc for doc in of(rendered[name], "KafkaUser")}
+    assert found.keys() == RIGHTS.keys()
+    for user, doc in found.items():
+        assert doc["metadata"]["labels"]["strimzi.io/cluster"] == ("shop-kafka" if name == "operators" else "events")
+        assert doc["spec"]["authentication"] == {"type": "scram-sha-512"} and doc["spec"]["authorization"]["type"] == "simple"
+        rights = {}
+        for acl in doc["spec"]["authorization"]["acls"]:
+            resource = acl["resource"]
+            rights.setdefault((resource["type"], resource.get("name"), resource.get("patternType")), set()).update(acl["operations"])
+        assert rights == rights_of(RIGHTS[user]), user
+
+
+def logins(docs):
+    """{component: (its user, the Secret of the password)}, of pods that log in to Kafka."""
+    found = {}
+    for doc in docs:
+        env = {e["name"]: e.get("value") for container in containers(doc) for e in container.get("env", [])}
+        if "KAFKA_USER" in env:
+            [secret] = [v["secret"]["secretName"] for v in pod_spec(doc)["volumes"] if v["name"] == "kafka-user"]
+            assert env["KAFKA_PASSWORD_FILE"] == "/etc/onsale/kafka-user/password"
+            found[re.sub(r"^shop-|-\d+$", "", doc["metadata"]["name"])] = (env["KAFKA_USER"], secret)
+    return found
+
+
+def test_each_process_is_a_user_of_its_own(rendered):
+    processes = RIGHTS.keys() - {"connect"}
+    assert logins(rendered["operators"]) == logins(rendered["users"]) == {name: (f"shop-user-{name}",) * 2 for name in processes}
+    assert logins(rendered["production"]) == {name: (f"onsale-kafka-{name}",) * 2 for name in processes}
+    assert logins(rendered["least"]) == {}
+    for name in ("operators", "users"):
+        connect = of(rendered[name], "KafkaConnect")[0]["spec"]
+        assert connect["authentication"] == {"type": "scram-sha-512", "username": "shop-user-connect",
+                                             "passwordSecret": {"secretName": "shop-user-connect", "password": "password"}}
+        assert "tls" in connect
+
+
+def test_kafka_of_the_operator_wants_to_know_who_one_is(rendered):
+    spec = of(rendered["operators"], "Kafka")[0]["spec"]
+    assert spec["kafka"]["authorization"] == {"type": "simple"} and "userOperator" in spec["entityOperator"]
+    assert [(listener["tls"], listener["authentication"]["type"]) for listener in spec["kafka"]["listeners"]] == [(True, "scram-sha-512")]
+    for doc in of(rendered["operators"], "Deployment"):
+        env = {e["name"]: e.get("value") for e in containers(doc)[0]["env"]}
+        assert (env["KAFKA_BROKERS"], env["KAFKA_TLS"], env["KAFKA_CA"]) == ("shop-kafka-kafka-bootstrap:9093", "true", "/etc/onsale/kafka/ca.crt")
+        assert {"shop-kafka-cluster-ca-cert"} <= {v["secret"]["secretName"] for v in pod_spec(doc)["volumes"]}
 
 
 def test_connect_is_that_of_the_properties(rendered):
@@ -442,6 +518,7 @@ REFUSED = [
      "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),
     ({"cnpg": {"enabled": True}, "components": {"orders": {"existingSecret": ""}}}, "a Secret with username, password"),
     ({"kafka": {"secretProperties": ["sasl.password"]}}, "kafka.existingSecret: must be given"),
+    ({"kafka": {"users": {"prefix": "onsale-", "cluster": "events"}}}, "kafka.users.prefix: is of users that are there already"),
     ({"defaults": {"autoscaling": {"minReplicas": 9}}}, "minReplicas is more than maxReplicas"),
     ({"edge": {"host": ""}}, "edge.host: must be given"),
     ({"trustedProxies": ""}, "trustedProxies: must be given"),

@@ -4,6 +4,7 @@
 {{- if gt (len .Release.Name) 40 }}{{ fail "the release's name is longer than 40 characters: names made of it would be too long" }}{{ end -}}
 {{- if not (or .Values.kafka.brokers .Values.strimzi.enabled) }}{{ fail "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled" }}{{ end -}}
 {{- if and .Values.kafka.secretProperties (not .Values.kafka.existingSecret) }}{{ fail "kafka.existingSecret: must be given: the Secret that kafka.secretProperties are keys of" }}{{ end -}}
+{{- with .Values.kafka.users }}{{ if and .prefix (or .cluster $.Values.strimzi.enabled) }}{{ fail "kafka.users.prefix: is of users that are there already; the chart calls those that it makes by the release's name" }}{{ end }}{{ end -}}
 {{- if not (or .Values.registry.url .Values.registry.existingSecret) }}{{ fail "registry.url: must be given: the base of the schema registry's Confluent API, or registry.existingSecret" }}{{ end -}}
 {{- if not .Values.trustedProxies }}{{ fail "trustedProxies: must be given: the blocks of the edge's pods and ours, such as 10.42.0.0/16; whoever else sends from there can call himself anybody" }}{{ end -}}
 {{- range $name, $c := include "onsale.components" . | fromYaml -}}

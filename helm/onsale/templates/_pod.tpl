@@ -43,16 +43,21 @@ imagePullSecrets:
       key: {{ .key }}
 {{- end }}
 
-{{/* How Kafka and the registry are reached. */}}
+{{/* How Kafka is reached, and as whom. */}}
 {{- define "onsale.kafkaEnv" -}}
-{{- $env := dict "KAFKA_BROKERS" (include "onsale.kafkaBrokers" .) -}}
-{{- range $name, $value := .Values.kafka.properties -}}
+{{- $kafka := .root.Values.kafka -}}
+{{- $env := dict "KAFKA_BROKERS" (include "onsale.kafkaBrokers" .root) -}}
+{{- range $name, $value := $kafka.properties -}}
 {{- $_ := set $env (printf "RDKAFKA_%s" ($name | replace "." "_" | upper)) $value -}}
 {{- end -}}
-{{- if .Values.kafka.caSecret -}}{{- $_ := set $env "RDKAFKA_SSL_CA_LOCATION" "/etc/onsale/kafka/ca.crt" -}}{{- end -}}
+{{- if include "onsale.kafkaUsers" .root -}}
+{{- $env = merge $env (dict "KAFKA_USER" (include "onsale.kafkaUser" .) "KAFKA_PASSWORD_FILE" "/etc/onsale/kafka-user/password") -}}
+{{- end -}}
+{{- if or $kafka.tls (include "onsale.kafkaCa" .root) -}}{{- $_ := set $env "KAFKA_TLS" true -}}{{- end -}}
+{{- if include "onsale.kafkaCa" .root -}}{{- $_ := set $env "KAFKA_CA" "/etc/onsale/kafka/ca.crt" -}}{{- end -}}
 {{- include "onsale.plainEnv" $env }}
-{{- range .Values.kafka.secretProperties }}
-{{ include "onsale.secretEnv" (dict "name" (printf "RDKAFKA_%s" (. | replace "." "_" | upper)) "secret" $.Values.kafka.existingSecret "key" .) }}
+{{- range $kafka.secretProperties }}
+{{ include "onsale.secretEnv" (dict "name" (printf "RDKAFKA_%s" (. | replace "." "_" | upper)) "secret" $kafka.existingSecret "key" .) }}
 {{- end }}
 {{- end }}
 
@@ -122,7 +127,7 @@ imagePullSecrets:
       fieldPath: metadata.name
 {{- end }}
 {{- if has "kafka" $c.needs }}
-{{- include "onsale.kafkaEnv" $root }}
+{{- include "onsale.kafkaEnv" (dict "root" $root "user" .name) }}
 {{ include "onsale.registryEnv" $root }}
 {{- end }}
 {{- include "onsale.secretSettings" . }}
@@ -138,7 +143,7 @@ imagePullSecrets:
 {{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues "seedKeys" $seeds "linkKeys" $links | toYaml -}}
 {{- end }}
 
-{{/* Files from Secrets: keys, the CA of Kafka. */}}
+{{/* Files from Secrets: keys, Kafka's authority, the password of Kafka's user. */}}
 {{- define "onsale.volumeMounts" -}}
 {{- $c := .c }}
 {{- range $need, $keys := include "onsale.keyFiles" .root | fromYaml }}
@@ -148,9 +153,14 @@ imagePullSecrets:
   readOnly: true
 {{- end }}
 {{- end }}
-{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaCa" .root) }}
 - name: kafka-ca
   mountPath: /etc/onsale/kafka
+  readOnly: true
+{{- end }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
+- name: kafka-user
+  mountPath: /etc/onsale/kafka-user
   readOnly: true
 {{- end }}
 {{- end }}
@@ -170,13 +180,22 @@ imagePullSecrets:
       {{- end }}
 {{- end }}
 {{- end }}
-{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaCa" .root) }}
 - name: kafka-ca
   secret:
-    secretName: {{ .root.Values.kafka.caSecret }}
+    secretName: {{ include "onsale.kafkaCa" .root }}
     items:
       - key: ca.crt
         path: ca.crt
+{{- end }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
+- name: kafka-user
+  secret:
+    secretName: {{ include "onsale.kafkaUser" (dict "root" .root "user" .name) }}
+    defaultMode: 0440
+    items:
+      - key: password
+        path: password
 {{- end }}
 {{- end }}
 
