@@ -188,6 +188,7 @@ def env(options):
             values[f"{prefix}_URL"] = f"http://127.0.0.1:{ports[name]}"
         if processes.keeps_data(name):
             values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)
+            values[f"{prefix}_OWNER_DATABASE_URL"] = processes.owner_url(state, name)
             values[f"{prefix}_POSTGRES_URL"] = processes.superuser_url(state, processes.server_of(name))
         values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     if stack.analytics:

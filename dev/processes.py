@@ -16,7 +16,7 @@ import edge
 import fetch
 import kafka_storage
 import kafka_users
-from common import BUILD, DEV, IS_ROOT, ROOT, Failed, cache_dir, fill, program
+from common import BUILD, DEV, IS_ROOT, ROOT, Failed, fill, program
 from state import State
 
 # Serial GC: few threads, small heaps.
@@ -149,20 +149,45 @@ def database_url(state, name):
     return f"postgresql://{name}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
 
 
+def owner_url(state, name):
+    """Of the role that owns a service's database, by which it is migrated. The service's own only reads and writes."""
+    return f"postgresql://{owner_of(name)}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
+
+
+def owner_environment(name, environment):
+    """What a migration has beyond a program's environment: who owns the database, wherever that says it is."""
+    url = environment.get("DATABASE_URL", "")
+    return {"OWNER_DATABASE_URL": url.replace(f"//{name}:", f"//{owner_of(name)}:", 1)} if keeps_data(name) else {}
+
+
+def owner_of(name):
+    return f"{name}-owner" if keeps_data(name) else name
+
+
 def superuser_url(state, server):
     return f"postgresql://onsale:{state.password}@127.0.0.1:{state.ports[server]}/postgres"
 
 
+# One of before has a database of the role that serves: that becomes its owner's.
+ROLES = r"""
+select 'create role "{name}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{name}')\gexec
+select 'create role "{owner}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{owner}')\gexec
+alter role "{name}" replication;
+select 'create database "{name}" owner "{owner}" strategy file_copy' where not exists (select from pg_database where datname = '{name}')\gexec
+revoke connect, temporary on database "{name}" from public;
+grant connect on database "{name}" to "{name}";
+select 'grant "{name}" to "{owner}"' where '{name}' <> '{owner}'\gexec
+\connect "{name}"
+set client_min_messages = warning;
+select 'reassign owned by "{name}" to "{owner}"' from pg_database
+    where datname = '{name}' and datdba = (select oid from pg_roles where rolname = '{name}') and '{name}' <> '{owner}'\gexec
+"""
+
+
 def create_databases(state, server, names):
-    """A role and a database of its own for each of the names that this server keeps, where missing. To copy the template's files takes less of
-    a new server than to write each page of them to its log."""
-    script = "".join(f"""
-        select 'create role "{name}" login replication password ''{state.password}'''
-            where not exists (select from pg_roles where rolname = '{name}')\\gexec
-        select 'create database "{name}" owner "{name}" strategy file_copy'
-            where not exists (select from pg_database where datname = '{name}')\\gexec
-        revoke connect on database "{name}" from public;
-        """ for name in names if server_of(name) == server)
+    """A database for each of the names that this server keeps, where missing: a role that owns it, and one that serves. To copy the template's files
+    takes less of a new server than to write each page of them to its log."""
+    script = "".join(ROLES.format(name=name, owner=owner_of(name), password=state.password) for name in names if server_of(name) == server)
     subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", superuser_url(state, server)],
                    input="set client_min_messages = warning;\n" + script, text=True, check=True, stdout=subprocess.DEVNULL)
 
@@ -319,8 +344,8 @@ def prepare_edge(state, services):
 # --- our own: services and streams ---
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
-WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "KAFKA_USER", "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA",
-          "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
+WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BROKERS", "KAFKA_USER",
+          "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA", "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD", "SESSION_KEYS",
           "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "JWKS_URL",
           "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",

@@ -187,7 +187,8 @@ class Stack:
             return
         process.environment = processes.own_environment(self.state, process.name)
         if process.name in self.services:
-            done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in process.environment.items()},
+            owner = processes.owner_environment(process.name, process.environment)
+            done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in (process.environment | owner).items()},
                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if done.returncode != 0:
                 raise Failed(f"{process.name} migrate failed:\n{done.stdout}")

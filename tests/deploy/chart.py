@@ -38,6 +38,7 @@ MATRIX = {
                                             {"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}}},
                            "jobs": {"podAnnotations": {"a": "b"}}}],
     "operators": [LEAST, WAREHOUSE, {"kafka": {"brokers": ""}, "strimzi": {"enabled": True, "storageClass": "fast"},
+                                     "components": {"orders": {"ownerSecret": "onsale-orders-owner"}},
                                      "cnpg": {"enabled": True, "storageClass": "fast"}}],
     "warehouse": [LEAST, WAREHOUSE],
     "users": [LEAST, WAREHOUSE, {"kafka": {"tls": True, "users": {"cluster": "events"}}}],

@@ -207,7 +207,8 @@ def test_secrets_are_those_that_were_named(docs):
         for container in containers(doc):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
                 assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
-                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail")}
+                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail")} | {
+                    f"onsale-{n}-owner" for n in ("auth", "tickets", "orders", "payments")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
 
@@ -225,7 +226,7 @@ def test_programs_read_what_they_are_given(docs):
         [container] = containers(doc)
         program = container["command"][0].removeprefix("/usr/bin/")
         known = settings_of(program)
-        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
+        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|PGSSL|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
         assert given <= set(known), f"{program} does not know {given - set(known)}"
         assert {name for name, required in known.items() if required} <= given
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
@@ -271,15 +272,42 @@ def test_postgres_of_the_operator(rendered):
     docs = rendered["operators"]
     [cluster] = of(docs, "Cluster")
     roles = cluster["spec"]["managed"]["roles"]
-    assert all(role["replication"] and role["login"] for role in roles), "the publishers' connections replicate"
-    assert {role["name"] for role in roles} == {doc["spec"]["owner"] for doc in of(docs, "Database")} == {"auth", "tickets", "orders", "payments"}
+    serving, owners = [role for role in roles if role.get("replication")], [role for role in roles if not role.get("replication")]
+    assert all(role["login"] for role in roles) and {role["name"] for role in serving} == {"auth", "tickets", "orders", "payments"}
+    assert [role["name"] for role in owners] == ["orders-owner"], "it migrates, and does not replicate"
+    assert {doc["spec"]["name"]: doc["spec"]["owner"] for doc in of(docs, "Database")} == {
+        "auth": "auth", "tickets": "tickets", "orders": "orders-owner", "payments": "payments"}
     assert cluster["spec"]["postgresql"]["parameters"]["wal_level"] == "logical"
     assert cluster["spec"]["postgresql"]["pg_hba"] == [
-        line for role in roles for line in (f"host sameuser {role['name']} all scram-sha-256", f"host all {role['name']} all reject")], "its own alone"
+        line for role in roles for line in (f"hostssl {role['name'].removesuffix('-owner')} {role['name']} all scram-sha-256",
+                                            f"host all {role['name']} all reject")], "its own alone, by TLS"
     env = {e["name"]: e for e in containers(of(docs, "Deployment", "shop-orders"))[0]["env"]}
     order = list(env)
-    assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders?sslmode=require"
+    assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders"
+    assert (env["PGSSLMODE"]["value"], env["PGSSLROOTCERT"]["value"]) == ("verify-full", "/etc/onsale/postgres/ca.crt")
+    job = {e["name"]: e for e in containers(of(docs, "Job", "shop-migrate-orders-1"))[0]["env"]}
+    assert job["OWNER_DATABASE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "onsale-orders-owner" and "PGSSLROOTCERT" in job
     assert order.index("DATABASE_PASSWORD") < order.index("DATABASE_URL"), "only what stands before can be referred to"
+
+
+def test_nobody_serves_as_the_owner(rendered):
+    """Its password is in the migration's pod, and in no other."""
+    for doc in rendered["production"]:
+        names = {e["name"] for container in containers(doc) for e in container.get("env", [])}
+        assert ("OWNER_DATABASE_URL" in names) == ("-migrate-" in doc["metadata"]["name"]), key(doc)
+
+
+def test_postgres_is_verified(rendered):
+    for name, docs in rendered.items():
+        for doc in docs:
+            env = {e["name"]: e.get("value") for container in containers(doc) for e in container.get("env", [])}
+            if "DATABASE_URL" not in env:
+                continue
+            mounted = {v["name"]: v["secret"]["secretName"] for v in pod_spec(doc).get("volumes", []) if "secret" in v}
+            wanted = {"production": "onsale-postgres-ca", "10x": "onsale-postgres-ca", "operators": "shop-postgres-ca"}.get(name)
+            assert env["PGSSLMODE"] == ("prefer" if name == "dev" else "verify-full")
+            assert mounted.get("postgres-ca") == wanted
+            assert env.get("PGSSLROOTCERT") == ("/etc/onsale/postgres/ca.crt" if wanted else None if name == "dev" else "system"), key(doc)
 
 
 def test_strimzi(rendered):

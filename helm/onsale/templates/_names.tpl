@@ -84,3 +84,13 @@ labels:
 {{- define "onsale.kafkaCa" -}}
 {{- .Values.strimzi.enabled | ternary (printf "%s-kafka-cluster-ca-cert" .Release.Name) .Values.kafka.caSecret -}}
 {{- end }}
+
+{{/* The Secret with the certificate of Postgres' authority; empty: the system's authorities vouch for it. */}}
+{{- define "onsale.postgresCa" -}}
+{{- .Values.cnpg.enabled | ternary (printf "%s-postgres-ca" .Release.Name) .Values.postgres.caSecret -}}
+{{- end }}
+
+{{/* The role that owns a component's database, of a Postgres that the operator keeps. */}}
+{{- define "onsale.databaseOwner" -}}
+{{- .c.ownerSecret | empty | ternary .name (printf "%s-owner" .name) -}}
+{{- end }}

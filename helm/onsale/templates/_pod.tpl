@@ -70,19 +70,42 @@ imagePullSecrets:
 {{- end -}}
 {{- end }}
 
-{{/* What comes from the component's Secret. Of a database that the operator keeps: the parts of its URL. */}}
+{{/* What comes from the component's Secret. */}}
 {{- define "onsale.secretSettings" -}}
-{{- $cnpg := .root.Values.cnpg.enabled -}}
 {{- range .c.secretSettings }}
-{{- if and (eq . "DATABASE_URL") $cnpg }}
-{{- range list "username" "password" }}
-{{ include "onsale.secretEnv" (dict "name" (printf "DATABASE_%s" (upper .)) "secret" $.c.existingSecret "key" .) }}
-{{- end }}
-- name: DATABASE_URL
-  value: postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@{{ $.root.Release.Name }}-postgres-rw:5432/{{ $.name }}?sslmode=require
+{{- if eq . "DATABASE_URL" }}
+{{ include "onsale.databaseEnv" (dict "root" $.root "name" $.name "setting" . "secret" $.c.existingSecret) }}
+{{- include "onsale.postgresTls" $.root }}
 {{- else }}
 {{ include "onsale.secretEnv" (dict "name" . "secret" $.c.existingSecret "key" .) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The URL of a component's database as some role. Of a database that the operator keeps: its parts. */}}
+{{- define "onsale.databaseEnv" -}}
+{{- if .root.Values.cnpg.enabled -}}
+{{- $prefix := trimSuffix "_URL" .setting -}}
+{{ include "onsale.secretEnv" (dict "name" (printf "%s_USERNAME" $prefix) "secret" .secret "key" "username") }}
+{{ include "onsale.secretEnv" (dict "name" (printf "%s_PASSWORD" $prefix) "secret" .secret "key" "password") }}
+- name: {{ .setting }}
+  value: postgresql://$({{ $prefix }}_USERNAME):$({{ $prefix }}_PASSWORD)@{{ .root.Release.Name }}-postgres-rw:5432/{{ .name }}
+{{- else -}}
+{{ include "onsale.secretEnv" (dict "name" .setting "secret" .secret "key" .setting) }}
+{{- end -}}
+{{- end }}
+
+{{/* How libpq knows Postgres, unless the URL says otherwise. */}}
+{{- define "onsale.postgresTls" -}}
+{{- $verified := hasPrefix "verify-" .Values.postgres.sslmode }}
+- name: PGSSLMODE
+  value: {{ .Values.postgres.sslmode }}
+{{- if include "onsale.postgresCa" . }}
+- name: PGSSLROOTCERT
+  value: /etc/onsale/postgres/ca.crt
+{{- else if $verified }}
+- name: PGSSLROOTCERT
+  value: system
 {{- end }}
 {{- end }}
 
@@ -158,6 +181,11 @@ imagePullSecrets:
   mountPath: /etc/onsale/kafka
   readOnly: true
 {{- end }}
+{{- if and (has "database" .c.needs) (include "onsale.postgresCa" .root) }}
+- name: postgres-ca
+  mountPath: /etc/onsale/postgres
+  readOnly: true
+{{- end }}
 {{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
 - name: kafka-user
   mountPath: /etc/onsale/kafka-user
@@ -184,6 +212,14 @@ imagePullSecrets:
 - name: kafka-ca
   secret:
     secretName: {{ include "onsale.kafkaCa" .root }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- if and (has "database" .c.needs) (include "onsale.postgresCa" .root) }}
+- name: postgres-ca
+  secret:
+    secretName: {{ include "onsale.postgresCa" .root }}
     items:
       - key: ca.crt
         path: ca.crt
