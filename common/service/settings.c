@@ -5,6 +5,7 @@
 #include "cors.h"
 #include "kafka.h"
 #include "proxies.h"
+#include "registry.h"
 #include "service.h"
 
 static struct settings settings;
@@ -111,7 +112,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 15 }; /* all tables, for a service that needs each */
+enum { MAX_TABLES = 16 }; /* all tables, for a service that needs each */
 
 static size_t choose(const struct service *s, enum run run, const struct config_var **tables) {
     size_t n = 0;
@@ -130,6 +131,7 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (to_run && has_kafka) tables[n++] = kafka;
     if (to_run && has_kafka) tables[n++] = kafka_settings;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
+    if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = registry_settings;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;
     if (to_run && s->reactions != NULL) tables[n++] = consuming;

@@ -207,7 +207,7 @@ def test_secrets_are_those_that_were_named(docs):
         for container in containers(doc):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
                 assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
-                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail")} | {
+                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail", "registry")} | {
                     f"onsale-{n}-owner" for n in ("auth", "tickets", "orders", "payments")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
@@ -236,6 +236,13 @@ def test_programs_read_what_they_are_given(docs):
         assert ("WAITING_KEYS" in given) == (program in ("waiting", "orders")) and ("WAITING_SEED_KEYS" in given) == (program == "waiting")
         names = [e["name"] for e in container["env"]]
         assert len(set(names)) == len(names)
+
+
+def test_the_registry_is_told_who_asks(rendered):
+    for doc in of(rendered["production"], "Deployment") + of(rendered["production"], "StatefulSet") + of(rendered["production"], "Job"):
+        for container in containers(doc):
+            env = {e["name"]: e for e in container["env"]}
+            assert ("SCHEMA_REGISTRY_URL" in env) == ("SCHEMA_REGISTRY_USER" in env) == ("SCHEMA_REGISTRY_PASSWORD" in env), key(doc)
 
 
 def test_all_programs_are_there(rendered):
@@ -404,7 +411,7 @@ def test_connect_is_that_of_the_properties(rendered):
     known = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     config = of(rendered["warehouse"], "KafkaConnect")[0]["spec"]["config"]
     for name, value in config.items():
-        if not name.endswith("registry.url"):
+        if not name.endswith("registry.url") and ".auth." not in name:
             assert known[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
 
 

@@ -68,6 +68,10 @@ imagePullSecrets:
 - name: SCHEMA_REGISTRY_URL
   value: {{ .Values.registry.url | quote }}
 {{- end -}}
+{{- with .Values.registry.userSecret }}
+{{ include "onsale.secretEnv" (dict "name" "SCHEMA_REGISTRY_USER" "secret" . "key" "username") }}
+{{ include "onsale.secretEnv" (dict "name" "SCHEMA_REGISTRY_PASSWORD" "secret" . "key" "password") }}
+{{- end -}}
 {{- end }}
 
 {{/* What comes from the component's Secret. */}}
