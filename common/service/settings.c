@@ -64,7 +64,8 @@ static const struct config_var database[] = {
 
 static const struct config_var migrating[] = {
     {"OWNER_DATABASE_URL", CONFIG_SECRET, &settings.owner_url, "",
-     "For migrate alone: the same of the role that owns the database; DATABASE_URL's then only reads and writes", 0, 0},
+     "For migrate alone: the same of the role that owns the database; DATABASE_URL's then only reads and writes",
+     0, 0},
     {0},
 };
 
