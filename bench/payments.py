@@ -55,7 +55,7 @@ class Payments(Bench):
         urllib.request.urlopen(request, timeout=10).close()
 
     def forget(self, service, *tables):
-        with psycopg.connect(self.env[f"{service}_DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(self.env[f"{service}_OWNER_DATABASE_URL"], autocommit=True) as connection:
             while True:
                 try:
                     connection.execute(f"truncate {', '.join(tables)}")
@@ -64,7 +64,7 @@ class Payments(Bench):
                     pass  # a statement of the service's took them in another order
 
     def fill(self, service, table, columns, rows):
-        with psycopg.connect(self.env[f"{service}_DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(self.env[f"{service}_OWNER_DATABASE_URL"], autocommit=True) as connection:
             with connection.cursor().copy(f"copy {table} ({columns}) from stdin") as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -100,7 +100,7 @@ class Payments(Bench):
     # --- purchases ---
 
     def count(self, service, query):
-        with psycopg.connect(self.env[f"{service}_DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(self.env[f"{service}_OWNER_DATABASE_URL"], autocommit=True) as connection:
             return connection.execute(query).fetchone()[0]
 
     def purchase(self, connections):

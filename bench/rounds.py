@@ -34,7 +34,7 @@ def ratio(ours, theirs):
 class Bench:
     def __init__(self, stack, service="tickets", users=USERS):
         self.stack, self.env, self.service = stack, stack.env, service
-        self.database = self.env[f"{service.upper()}_DATABASE_URL"]
+        self.database = self.env[f"{service.upper()}_OWNER_DATABASE_URL"]
         self._directory = tempfile.TemporaryDirectory(prefix="onsale-bench.")
         self.tokens = self.file("tokens", stack.onsale("token", str(users)))
 

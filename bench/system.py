@@ -83,8 +83,8 @@ class Progress:
 
     def __init__(self, stack):
         self.stack = stack
-        self.orders = psycopg.connect(stack.env["ORDERS_DATABASE_URL"], autocommit=True)
-        self.tickets = psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True)
+        self.orders = psycopg.connect(stack.env["ORDERS_OWNER_DATABASE_URL"], autocommit=True)
+        self.tickets = psycopg.connect(stack.env["TICKETS_OWNER_DATABASE_URL"], autocommit=True)
         self.samples, self.base = [], {}
         self.base = self.look()
         self.samples = []
@@ -180,7 +180,7 @@ def sustained(stack, progress, load, warm, seconds, goal, what):
 
 def watch_reserved(stack, stop, seen):
     """When each ticket was first seen as reserved: by reading what the table has new, in the order it was committed."""
-    with psycopg.connect(stack.env["TICKETS_DATABASE_URL"], autocommit=True) as db:
+    with psycopg.connect(stack.env["TICKETS_OWNER_DATABASE_URL"], autocommit=True) as db:
         last = db.execute("select coalesce(max(seq), 0) from ticket_events").fetchone()[0]
         while not stop.is_set():
             rows = db.execute("select seq, id from ticket_events where seq > %s order by seq", (last,)).fetchall()

@@ -84,6 +84,8 @@ def other_settings(stack, options):
     found = {}
     if options.brokers not in (None, stack.state.brokers):
         found["--brokers"] = f"--brokers {options.brokers} (it has {stack.state.brokers}; ./onsale reset comes first)"
+    if options.users and not stack.state.users:
+        found["--users"] = "--users (its Kafka has none; ./onsale reset comes first)"
     if options.port not in (None, stack.state.ports["edge"]):
         found["--port"] = f"--port {options.port} (it has {stack.state.ports['edge']})"
     if os.environ.get("ONSALE_PRESET") and any(map(stack.is_of_another_build, stack.own)):
@@ -108,6 +110,7 @@ def what_to_type(stack, options):
     words += ["--detach"] if options.detach else []
     words += [f"--port {options.port}"] if options.port else []
     words += [f"--hold {hold}"] if hold else []
+    words += ["--users"] if options.users else []
     words += ["--analytics"] if options.analytics or stack.analytics else []
     return " ".join(words)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 
-from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say
+from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say, short_hash
 
 
 CHECKSUMS = DEV / "maven.sha256"
@@ -17,7 +17,7 @@ POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
 POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
-STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector")
+STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector", "user.KafkaUser")
 # Connect has the first three itself; the others are drivers of databases that are not Postgres.
 NOT_WANTED = ("kafka-clients", "connect-api", "slf4j-api", "ojdbc", "mssql-jdbc", "mysql-connector", "mariadb-java", "PaxHeaders")
 
@@ -142,7 +142,7 @@ def python():
 
 def strimzi():
     """The directory with what Strimzi's custom resources are, as its own program says."""
-    directory = cache_dir() / f"strimzi-{version(STRIMZI_POM)}"
+    directory = cache_dir() / f"strimzi-{version(STRIMZI_POM)}-{short_hash(repr(STRIMZI_CLASSES))}"
     if not directory.exists():
         with being_made(directory) as unfinished:
             if unfinished:

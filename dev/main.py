@@ -10,6 +10,7 @@ import sys
 import xmlrpc.client
 
 import again
+import kafka_users
 import processes
 import tests
 from common import BUILD, DEV, Failed, UnknownWord, program, say, tail
@@ -52,7 +53,10 @@ def start(stack, options):
     stack.analytics = options.analytics
     if (state.dir / "data" / processes.KAFKA).exists() and options.brokers not in (None, state.brokers):
         raise Failed(f"the data here is of {state.brokers} broker(s), and their number stays; ./onsale reset forgets it")
+    if (state.dir / "data" / processes.KAFKA).exists() and options.users and not state.users:
+        raise Failed("the Kafka of the data here has no users, and that stays; ./onsale reset forgets it")
     state.brokers = options.brokers or state.brokers
+    state.users = options.users or state.users
     if os.environ.get("STRIPE_SECRET_KEY"):
         stack.leave_out(processes.SANDBOX)
     else:
@@ -175,7 +179,7 @@ def env(options):
     stack = the_running_stack()
     state, ports = stack.state, stack.state.ports
     values = {"ONSALE_URL": f"http://127.0.0.1:{ports['edge']}", "ONSALE_STATE": state.dir,
-              "KAFKA_BROKERS": processes.brokers(state),
+              "KAFKA_BROKERS": processes.brokers(state), **kafka_users.environment(state, kafka_users.ADMIN),
               "SCHEMA_REGISTRY_URL": processes.registry_url(state), "REGISTRY_API_URL": processes.registry_api_url(state),
               "POSTGRES_URL": processes.superuser_url(state, processes.POSTGRES)}
     for name in stack.own:
@@ -184,6 +188,7 @@ def env(options):
             values[f"{prefix}_URL"] = f"http://127.0.0.1:{ports[name]}"
         if processes.keeps_data(name):
             values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)
+            values[f"{prefix}_OWNER_DATABASE_URL"] = processes.owner_url(state, name)
             values[f"{prefix}_POSTGRES_URL"] = processes.superuser_url(state, processes.server_of(name))
         values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     if stack.analytics:
@@ -240,6 +245,7 @@ def parser():
     word.add_argument("--hold", type=number(1, 86400))
     word.add_argument("--analytics", action="store_true")
     word.add_argument("--brokers", type=int, choices=(1, 3))
+    word.add_argument("--users", action="store_true")
     command(stop)
     command(status).add_argument("--json", action="store_true")
     word = command(logs)

@@ -1,5 +1,4 @@
 """The processes of a stack: for each the command, the environment, and how it is seen to be ready."""
-import base64
 import dataclasses
 import hashlib
 import http.client
@@ -11,12 +10,13 @@ import shutil
 import socket
 import subprocess
 import urllib.parse
-import uuid
 
 import archives
 import edge
 import fetch
-from common import BUILD, DEV, IS_ROOT, ROOT, Failed, cache_dir, fill, program
+import kafka_storage
+import kafka_users
+from common import BUILD, DEV, IS_ROOT, ROOT, Failed, fill, program
 from state import State
 
 # Serial GC: few threads, small heaps.
@@ -62,7 +62,9 @@ def listens(port):
 
 
 def base_environment():
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+    """With the libraries of the caller's choice, if any."""
+    chosen = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", **chosen}
 
 
 # --- Postgres: a server of its own for each service that keeps data, and one for what is not a service of ours ---
@@ -147,20 +149,45 @@ def database_url(state, name):
     return f"postgresql://{name}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
 
 
+def owner_url(state, name):
+    """Of the role that owns a service's database, by which it is migrated. The service's own only reads and writes."""
+    return f"postgresql://{owner_of(name)}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
+
+
+def owner_environment(name, environment):
+    """What a migration has beyond a program's environment: who owns the database, wherever that says it is."""
+    url = environment.get("DATABASE_URL", "")
+    return {"OWNER_DATABASE_URL": url.replace(f"//{name}:", f"//{owner_of(name)}:", 1)} if keeps_data(name) else {}
+
+
+def owner_of(name):
+    return f"{name}-owner" if keeps_data(name) else name
+
+
 def superuser_url(state, server):
     return f"postgresql://onsale:{state.password}@127.0.0.1:{state.ports[server]}/postgres"
 
 
+# One of before has a database of the role that serves: that becomes its owner's.
+ROLES = r"""
+select 'create role "{name}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{name}')\gexec
+select 'create role "{owner}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{owner}')\gexec
+alter role "{name}" replication;
+select 'create database "{name}" owner "{owner}" strategy file_copy' where not exists (select from pg_database where datname = '{name}')\gexec
+revoke connect, temporary on database "{name}" from public;
+grant connect on database "{name}" to "{name}";
+select 'grant "{name}" to "{owner}"' where '{name}' <> '{owner}'\gexec
+\connect "{name}"
+set client_min_messages = warning;
+select 'reassign owned by "{name}" to "{owner}"' from pg_database
+    where datname = '{name}' and datdba = (select oid from pg_roles where rolname = '{name}') and '{name}' <> '{owner}'\gexec
+"""
+
+
 def create_databases(state, server, names):
-    """A role and a database of its own for each of the names that this server keeps, where missing. To copy the template's files takes less of
-    a new server than to write each page of them to its log."""
-    script = "".join(f"""
-        select 'create role "{name}" login replication password ''{state.password}'''
-            where not exists (select from pg_roles where rolname = '{name}')\\gexec
-        select 'create database "{name}" owner "{name}" strategy file_copy'
-            where not exists (select from pg_database where datname = '{name}')\\gexec
-        revoke connect on database "{name}" from public;
-        """ for name in names if server_of(name) == server)
+    """A database for each of the names that this server keeps, where missing: a role that owns it, and one that serves. To copy the template's files
+    takes less of a new server than to write each page of them to its log."""
+    script = "".join(ROLES.format(name=name, owner=owner_of(name), password=state.password) for name in names if server_of(name) == server)
     subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", superuser_url(state, server)],
                    input="set client_min_messages = warning;\n" + script, text=True, check=True, stdout=subprocess.DEVNULL)
 
@@ -201,49 +228,15 @@ def _callers_options():
 def prepare_kafka(state):
     """Each broker's properties, and its storage where it has none. With three brokers a record is on two disks before it counts."""
     voters = ",".join(f"{number}@127.0.0.1:{state.ports[controller_port(name)]}" for number, name in enumerate(kafkas(state), 1))
-    cluster = _kafka_id()
+    cluster = kafka_storage.new_id()
     for number, name in enumerate(kafkas(state), 1):
         data, properties = state.dir / "data" / name, state.dir / f"run/{name}.properties"
-        properties.write_text(fill(DEV / "kafka/server.properties", number=number, voters=voters, port=state.ports[name], data=data,
-                                   controller_port=state.ports[controller_port(name)], replicas=state.brokers,
-                                   in_sync=2 if state.brokers > 1 else 1))
+        text = fill(DEV / "kafka/server.properties", number=number, voters=voters, port=state.ports[name], data=data,
+                    controller_port=state.ports[controller_port(name)], replicas=state.brokers, in_sync=2 if state.brokers > 1 else 1,
+                    **kafka_users.protocols(state))
+        properties.write_text(text + kafka_users.server_properties(state))
         if not (data / "meta.properties").exists():
-            _make_storage(data, number, cluster)
-
-
-# As Kafka's own tool writes it, of version 1.
-META = "version=1\ncluster.id={cluster}\nnode.id={number}\ndirectory.id={directory}\n"
-
-
-def _make_storage(data, number, cluster):
-    """A copy of what the tool made once, with names of its own: the tool takes a second of a core, as much as all else before Kafka starts."""
-    kept = _storage_made_once()
-    data.mkdir(parents=True, exist_ok=True)
-    shutil.copy(kept / "bootstrap.checkpoint", data)
-    meta = data / "meta.properties.new"
-    meta.write_text(META.format(cluster=cluster, number=number, directory=_kafka_id()))
-    meta.rename(data / "meta.properties")
-
-
-def _kafka_id():
-    """16 bytes in letters, as Kafka's own; one that begins with - would be taken for an option."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-
-
-def _storage_made_once():
-    kept = cache_dir() / f"kafka-storage-{fetch.version(fetch.POM, DEV / 'kafka/server.properties')}"
-    if not kept.exists():
-        with fetch.being_made(kept) as unfinished:
-            if unfinished:
-                unfinished.mkdir()
-                properties = unfinished / "server.properties"
-                properties.write_text(fill(DEV / "kafka/server.properties", number=1, voters="1@127.0.0.1:1", port=2, controller_port=1,
-                                           data=unfinished, replicas=1, in_sync=1))
-                done = subprocess.run([*_kafka_java(ONCE), "kafka.tools.StorageTool", "format", "-t", _kafka_id(), "-c", properties],
-                                      cwd=unfinished, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-                if done.returncode != 0:
-                    raise Failed(f"Kafka's storage could not be made:\n{done.stdout}")
-    return kept
+            kafka_storage.make(state, data, number, cluster, _kafka_java(ONCE))
 
 
 def registry(state):
@@ -286,7 +279,7 @@ def connect(state):
 
 def prepare_connect(state):
     worker = (ROOT / "connect/worker.properties").read_text()
-    (state.dir / "run/connect.properties").write_text(f"{worker}\nplugin.path={fetch.plugins()}\n")
+    (state.dir / "run/connect.properties").write_text(f"{worker}\nplugin.path={fetch.plugins()}\n{kafka_users.java_properties(state, CONNECT)}")
 
 
 def connect_urls(state):
@@ -351,7 +344,8 @@ def prepare_edge(state, services):
 # --- our own: services and streams ---
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
-WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "KAFKA_BROKERS", "SCHEMA_REGISTRY_URL", "SESSION_KEYS",
+WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BROKERS", "KAFKA_USER",
+          "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA", "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD", "SESSION_KEYS",
           "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "JWKS_URL",
           "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
@@ -387,7 +381,7 @@ def own_environment(state, name):
         "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"), "LINK_KEYS": waiting_key(state, "link"),
         "PUBLIC_URL": f"http://127.0.0.1:{state.ports.get('edge')}",
         "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
-        "INSTANCE_ID": name, **api_urls(state),
+        "INSTANCE_ID": name, **kafka_users.environment(state, name), **api_urls(state),
     }
     known = settings(name)
     ours = {k: v for k, v in (SUITABLE | stripe(state, name) | smtp(state, name) | wiring).items() if k in known}
@@ -478,6 +472,11 @@ def made_key(state, name, algorithm, *options):
 
 def brokers(state):
     return ",".join(f"127.0.0.1:{state.ports[name]}" for name in kafkas(state))
+
+
+def kafka_environment(state, user):
+    """Of a program that is that user."""
+    return base_environment() | {"KAFKA_BROKERS": brokers(state)} | kafka_users.environment(state, user)
 
 
 def registry_url(state):

@@ -7,6 +7,7 @@ import time
 
 import archives
 import fetch
+import kafka_users
 import processes
 from common import BUILD, PRESET, ROOT, Failed, lock_or_wait, program, say, tail
 from supervisor import Supervisor
@@ -77,7 +78,7 @@ class Stack:
 
     def targets(self):
         """What a stack needs built: not the tests."""
-        return [*self.own, "topics", "token"]
+        return [*self.own, "topics", "rights", "token"]
 
     def state_of(self, process):
         """As supervisord says, or, of one that runs, whether it is ready."""
@@ -164,8 +165,10 @@ class Stack:
         self.await_ready(kafkas)
 
     def create_topics(self):
+        if self.state.users:
+            kafka_users.give_rights(self.state, processes.kafka_environment(self.state, kafka_users.ADMIN))
         done = subprocess.run([BUILD / "topics", ROOT / "schemas/avro/topics.json"], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env={"KAFKA_BROKERS": processes.brokers(self.state)})
+                              stderr=subprocess.STDOUT, env=processes.kafka_environment(self.state, "topics"))
         if done.returncode != 0:
             raise Failed(f"the topics could not be created:\n{done.stdout}")
 
@@ -184,7 +187,8 @@ class Stack:
             return
         process.environment = processes.own_environment(self.state, process.name)
         if process.name in self.services:
-            done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in process.environment.items()},
+            owner = processes.owner_environment(process.name, process.environment)
+            done = subprocess.run([*process.command, "migrate"], env={k: str(v) for k, v in (process.environment | owner).items()},
                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if done.returncode != 0:
                 raise Failed(f"{process.name} migrate failed:\n{done.stdout}")

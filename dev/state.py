@@ -44,6 +44,7 @@ class State:
         self.environment = saved.get("environment", {})  # a service's own settings, by name
         self.foreground = saved.get("foreground", False)  # whether it ends with the command that started it
         self.brokers = saved.get("brokers", 1)  # how many, for as long as there is data
+        self.users = saved.get("users", False)  # whether Kafka has some, likewise
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -61,7 +62,7 @@ class State:
 
     def save(self):
         saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment,
-                 "foreground": self.foreground, "brokers": self.brokers}
+                 "foreground": self.foreground, "brokers": self.brokers, "users": self.users}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")

@@ -2,9 +2,10 @@
  *
  *     schemas
  *
- * The registry comes from SCHEMA_REGISTRY_URL. Waits up to a minute for it. Publishers do the same when they
- * start; here it is known before any of them does whether the registry takes it: it refuses what readers of
- * the topic could not read. One that is there already stays as it is. */
+ * The registry comes from SCHEMA_REGISTRY_URL, who asks it from SCHEMA_REGISTRY_USER and _PASSWORD. Waits up
+ * to a minute for it. Publishers do the same when they start; here it is known before any of them does
+ * whether the registry takes it: it refuses what readers of the topic could not read. One that is there
+ * already stays as it is. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +32,20 @@ static enum status put(struct registry *registry, const struct topic *topic, int
 
 int main(int argc, char **argv) {
     (void)argv;
-    const char *url = getenv("SCHEMA_REGISTRY_URL");
-    if (argc != 1 || url == NULL) {
+    const char *url;
+    const struct config_var address[] = {
+        {"SCHEMA_REGISTRY_URL", CONFIG_TEXT, &url, NULL, "http://HOST:PORT/...", 0, 0}, {0}};
+    const struct config_var *const tables[] = {address, registry_settings};
+    if (argc != 1) {
         fputs("usage: SCHEMA_REGISTRY_URL=http://HOST:PORT/... schemas\n", stderr);
         return EX_USAGE;
     }
     struct why w = {0};
-    enum status st = ST_OK;
+    enum status st = config_load(tables, sizeof tables / sizeof *tables, &w);
+    if (st != ST_OK) {
+        fprintf(stderr, "schemas: %s\n", w.text);
+        return EX_CONFIG;
+    }
     int64_t until_us = clock_mono_us() + TIMEOUT_MS * INT64_C(1000);
     struct registry *registry = registry_new(url);
     for (int i = 0; event_topics[i] != NULL && st == ST_OK; i++)

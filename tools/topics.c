@@ -2,7 +2,8 @@
  *
  *     topics FILE
  *
- * The brokers come from KAFKA_BROKERS, any librdkafka property from the environment (kafka.h). Waits up to a
+ * The brokers come from KAFKA_BROKERS, who asks them from KAFKA_USER and the other settings of kafka.h, any
+ * librdkafka property from the environment. Waits up to a
  * minute for the brokers. A topic that exists stays as it is: another number of partitions would break the
  * order per key, and its config is the operator's by then. How many replicas: the cluster's default. A
  * min.insync.replicas that would not let one of them be away is lowered to one that does; where Kafka does
@@ -161,13 +162,17 @@ static enum status run(const char *path, const char *brokers, struct why *w) {
 }
 
 int main(int argc, char **argv) {
-    const char *brokers = getenv("KAFKA_BROKERS");
-    if (argc != 2 || brokers == NULL) {
+    const char *brokers;
+    const struct config_var address[] = {
+        {"KAFKA_BROKERS", CONFIG_TEXT, &brokers, NULL, "HOST:PORT,... of Kafka", 0, 0}, {0}};
+    const struct config_var *const tables[] = {address, kafka_settings};
+    struct why why;
+    if (argc != 2) {
         fputs("usage: KAFKA_BROKERS=HOST:PORT,... topics FILE\n", stderr);
         return EX_USAGE;
     }
-    struct why why;
-    enum status st = run(argv[1], brokers, &why);
+    enum status st = config_load(tables, sizeof tables / sizeof *tables, &why);
+    if (st == ST_OK) st = run(argv[1], brokers, &why);
     if (st == ST_OK) return EX_OK;
     fprintf(stderr, "topics: %s\n", why.text);
     return st == ST_LOST ? EX_UNAVAILABLE : EX_CONFIG;

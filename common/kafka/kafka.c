@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "priv/kafka_login.h"
 
 #define ENV_PREFIX "RDKAFKA_"
 enum { PROPERTY_MAX = 128 };
@@ -145,7 +146,8 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
     rd_kafka_conf_set_error_cb(conf, on_error);
     const struct kafka_property address[] = {{"bootstrap.servers", brokers, true}, {0}};
     if (set_all(conf, address, w) == ST_OK && set_all(conf, defaults, w) == ST_OK &&
-        set_all(conf, properties, w) == ST_OK && set_environment_but_fixed(conf, properties, w) == ST_OK)
+        kafka_login_set(conf, w) == ST_OK && set_all(conf, properties, w) == ST_OK &&
+        set_environment_but_fixed(conf, properties, w) == ST_OK)
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

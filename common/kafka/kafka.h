@@ -1,8 +1,10 @@
 /* kafka: what publisher, consumer and streams share of librdkafka: its configuration, logs and errors.
  *
- * Any librdkafka property can be set by an environment variable RDKAFKA_ plus the property in capitals, dots
- * as underscores (RDKAFKA_SECURITY_PROTOCOL=SASL_SSL sets security.protocol; RDKAFKA_SASL_PASSWORD_FILE names
- * a file that has sasl.password); these replace our defaults, except the few that correctness depends on.
+ * Who we are to Kafka, and whether by TLS, is said by kafka_settings, which whoever makes clients loads
+ * first. Any librdkafka property can be set by an environment variable RDKAFKA_ plus the property in
+ * capitals, dots as underscores (RDKAFKA_SECURITY_PROTOCOL=SASL_SSL sets security.protocol;
+ * RDKAFKA_SASL_PASSWORD_FILE names a file that has sasl.password); these replace our defaults, except the few
+ * that correctness depends on.
  *
  * Clients made here log through log.h. A fatal error (the idempotent producer's guarantee is lost, the group
  * member is fenced) ends the process with exit 70: what is committed stays, and the next start goes on from
@@ -13,12 +15,17 @@
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 
+#include "config.h"
 #include "status.h"
 
 struct kafka_property {
     const char *name, *value;
     bool fixed; /* correctness depends on it: an environment variable with another value is refused */
 };
+
+/* KAFKA_USER, KAFKA_PASSWORD, KAFKA_TLS, KAFKA_CA: for config_load; what it reads holds for all clients made
+ * later. */
+extern const struct config_var kafka_settings[];
 
 /* A conf with brokers, log callback into log.h, the given properties (end with a NULL name) and the
  * environment's. NULL: why. */

@@ -3,10 +3,12 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "buf.h"
 #include "fetch_blocking.h"
 #include "mem.h"
+#include "percent.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 2000,
@@ -30,9 +32,35 @@ struct answer {
     json_t *body; /* an object, or NULL */
 };
 
+static struct { const char *user, *password; } login;
+
+const struct config_var registry_settings[] = {
+    {"SCHEMA_REGISTRY_USER", CONFIG_TEXT, &login.user, "",
+     "Who we are to the schema registry, by basic authentication; without one, nobody, or whom the URL names",
+     0, 0},
+    {"SCHEMA_REGISTRY_PASSWORD", CONFIG_SECRET, &login.password, "", "The password of SCHEMA_REGISTRY_USER",
+     0, 0},
+    {0},
+};
+
+/* The URL with who we are in it. */
+static char *url_as_user(const char *url) {
+    const char *host = strstr(url, "://");
+    if (login.user == NULL || *login.user == '\0' || host == NULL) return mem_strdup(url);
+    host += strlen("://");
+    struct buf out = {0};
+    buf_add(&out, url, (size_t)(host - url));
+    percent_encode(&out, str_of(login.user));
+    buf_printf(&out, ":");
+    percent_encode(&out, str_of(login.password));
+    buf_printf(&out, "@");
+    buf_add(&out, host, strlen(host) + 1);
+    return (char *)out.data;
+}
+
 struct registry *registry_new(const char *url) {
     struct registry *r = mem_alloc(sizeof *r);
-    r->url = mem_strdup(url);
+    r->url = url_as_user(url);
     for (size_t n = strlen(r->url); n > 0 && r->url[n - 1] == '/'; n--)
         r->url[n - 1] = '\0';
     r->client = fetch_blocking_new(

@@ -4,6 +4,10 @@
 #pragma once
 
 #include "avro.h"
+#include "config.h"
+
+/* SCHEMA_REGISTRY_USER and _PASSWORD: for config_load; what it reads holds for all registries made later. */
+extern const struct config_var registry_settings[];
 
 struct registry;
 /* url: "http://host:port/apis/ccompat/v7" or a plain Confluent one, with user and password if need be. */

@@ -45,7 +45,7 @@ struct topic_thread {
     const struct topic_thread_work *work;
     void *owner;
     struct group_options group_options;
-    char group_id[64];
+    char group_id[96];
 
     struct group *group; /* from joining to leaving */
     struct registry *registry;

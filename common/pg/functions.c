@@ -90,13 +90,16 @@ static enum status forget_others(PGconn *conn, const struct migrate_set *const s
  * check, when all are there. */
 static enum status replace(PGconn *conn, const struct migrate_set *const sets[], struct buf *applied,
                            struct why *w) {
-    enum status st = pg_exec(conn, w, TABLE);
-    if (st == ST_OK) st = pg_exec(conn, w, "set local check_function_bodies = off");
+    enum status st = pg_exec(conn, w, "set local check_function_bodies = off");
     if (st == ST_OK) st = run_changed(conn, sets, NULL, w);
     if (st == ST_OK) st = pg_exec(conn, w, "set local check_function_bodies = on");
     if (st == ST_OK) st = run_changed(conn, sets, applied, w);
     if (st == ST_OK) st = forget_others(conn, sets, w);
     return st;
+}
+
+enum status functions_prepare(PGconn *conn, struct why *w) {
+    return pg_exec(conn, w, TABLE);
 }
 
 enum status functions_apply(PGconn *conn, const struct migrate_set *const sets[], struct why *w) {

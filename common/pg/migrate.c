@@ -6,6 +6,7 @@
 #include "log.h"
 #include "pg.h"
 #include "priv/functions.h"
+#include "priv/grants.h"
 
 /* Held by the session, because each file is a transaction of its own. The number is "onsale" in ASCII. */
 static const char LOCK[] = "select pg_advisory_lock(x'6f6e73616c65'::bigint)";
@@ -69,13 +70,17 @@ static enum status apply_missing(PGconn *conn, const struct migrate_file *m, str
     return ST_OK;
 }
 
-enum status migrate(const char *url, const struct migrate_set *const sets[], struct why *w) {
+enum status migrate(const char *url, const char *serving_url, const struct migrate_set *const sets[],
+                    struct why *w) {
     PGconn *conn = pg_open(url, "migrate", 0, w);
     if (conn == NULL) return ST_LOST;
     enum status st = pg_exec(conn, w, LOCK);
     if (st == ST_OK) st = pg_exec(conn, w, TABLE);
+    if (st == ST_OK) st = functions_prepare(conn, w);
     for (int i = 0; st == ST_OK && sets[i] != NULL; i++)
         st = apply_missing(conn, sets[i]->migrations, w);
+    /* Before the functions: a process that runs calls a new one at once, which may use a new table. */
+    if (st == ST_OK && serving_url != NULL) st = grants_give(conn, serving_url, w);
     if (st == ST_OK) st = functions_apply(conn, sets, w);
     PQfinish(conn); /* rolls back what is open, and gives the lock back */
     return st;

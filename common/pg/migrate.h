@@ -37,5 +37,8 @@ struct migrate_set {
     const struct migrate_file *migrations, *functions;
 };
 
-/* sets ends with NULL. Migrations of all sets come before functions of any. */
-enum status migrate(const char *url, const struct migrate_set *const sets[], struct why *w);
+/* sets ends with NULL. Migrations of all sets come before functions of any. url: of the role that owns the
+ * tables. serving_url: of the role that processes have, which may then read and write them; NULL, or the same
+ * role: it owns them. */
+enum status migrate(const char *url, const char *serving_url, const struct migrate_set *const sets[],
+                    struct why *w);

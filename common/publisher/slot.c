@@ -62,21 +62,19 @@ static bool is_true(const PGresult *res, int column) {
     return PQgetvalue(res, 0, column)[0] == 't';
 }
 
-/* The names of the tables, with these before, between and behind them. */
-static char *list_tables(const struct publisher_log *logs, const char *before, const char *between,
-                         const char *behind) {
+/* The names of the tables, as an array of texts. */
+static char *list_tables(const struct publisher_log *logs) {
     struct buf text = {0};
     for (int i = 0; logs[i].table != NULL; i++)
-        buf_printf(&text, "%s\"%s\"", i == 0 ? before : between, logs[i].table);
-    buf_printf(&text, "%s", behind);
-    buf_add(&text, "", 1);
+        buf_printf(&text, "%s\"%s\"", i == 0 ? "{" : ",", logs[i].table);
+    buf_add(&text, "}", sizeof "}");
     return (char *)text.data;
 }
 
 enum status slot_read(PGconn *conn, const char *service, const struct publisher_log *logs,
                       struct slot_state *out, struct why *w) {
     PGresult *res;
-    char *tables = list_tables(logs, "{", ",", "}");
+    char *tables = list_tables(logs);
     enum status st = run(conn, STATE, 2, (const char *const[]){service, tables}, &res, w);
     free(tables);
     if (st != ST_OK) return st;
@@ -130,16 +128,12 @@ static enum status ask(PGconn *conn, const char *text, const char *name, bool *i
     return ST_OK;
 }
 
+/* By functions of the tables' owner, who alone may change the publication. */
 static enum status publish_tables(PGconn *conn, const struct publisher_log *logs, struct why *w) {
-    bool there;
+    char *tables = list_tables(logs);
     enum status st =
-        ask(conn, "select exists (select from pg_publication where pubname = $1)", PUBLICATION, &there, w);
-    if (st != ST_OK) return st;
-    char *text = there ? list_tables(logs, "alter publication " PUBLICATION " set table ", ", ", "")
-                       : list_tables(logs, "create publication " PUBLICATION " for table ", ", ",
-                                     " with (publish = 'insert')");
-    st = pg_exec(conn, w, text);
-    free(text);
+        run(conn, "select publish_tables($1::text[])", 1, (const char *const[]){tables}, NULL, w);
+    free(tables);
     return st;
 }
 
@@ -155,7 +149,7 @@ enum status slot_has_table(PGconn *conn, const char *table, bool *has, struct wh
  * epoch begins anyway. */
 static const char ADD_TABLE[] = "begin; set local lock_timeout = '1s'; set local synchronous_commit = local;"
                                 "lock table \"%s\" in share row exclusive mode;"
-                                "alter publication " PUBLICATION " add table \"%s\";"
+                                "select publish_table('%s');"
                                 "with old as (delete from \"%s\" returning *)"
                                 " insert into \"%s\" overriding system value select * from old order by seq;"
                                 "commit";

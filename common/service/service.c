@@ -136,7 +136,8 @@ static bool start_http(struct process *p, struct why *w) {
 static void start_session_ends(struct process *p, struct why *w) {
     if (p->service->routes == NULL || p->service->no_sessions) return;
     p->session_ends =
-        session_ends_start(&(struct session_ends_options){.brokers = p->settings->brokers,
+        session_ends_start(&(struct session_ends_options){.service = p->service->name,
+                                                          .brokers = p->settings->brokers,
                                                           .registry_url = p->settings->registry_url,
                                                           .session_ms = p->settings->session_ms,
                                                           .http = p->http},
@@ -337,7 +338,10 @@ static int run_migrate(const struct service *service) {
     if (settings == NULL) die(service, EX_CONFIG, w.text);
     log_setup(service->name, settings->log_level);
     const struct migrate_set *const sets[] = {&consumer_schema, &publisher_schema, service->schema, NULL};
-    enum status st = service->schema == NULL ? ST_OK : migrate(settings->database_url, sets, &w);
+    bool split = settings->owner_url != NULL && settings->owner_url[0] != '\0';
+    const char *serving = split ? settings->database_url : NULL;
+    const char *owner = split ? settings->owner_url : settings->database_url;
+    enum status st = service->schema == NULL ? ST_OK : migrate(owner, serving, sets, &w);
     if (st == ST_OK) return EX_OK;
     fprintf(stderr, "%s: migrate: %s\n", service->name, w.text);
     return st == ST_LOST || st == ST_TIMEOUT ? EX_TEMPFAIL : EX_SOFTWARE;

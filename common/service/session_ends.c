@@ -25,7 +25,7 @@ static const char *const topics[] = {"users", NULL};
 struct session_ends {
     struct topic_thread thread;
     struct session_ends_options options;
-    char group[64];
+    char group[96];
     struct wire_decoder *users;
     int64_t *reached; /* of each partition, where it goes on after a hold; -1: not begun */
     int partitions;
@@ -108,7 +108,7 @@ struct session_ends *session_ends_start(const struct session_ends_options *optio
     struct uuid id = uuid_v7();
     char text[UUID_TEXT];
     uuid_format(&id, text);
-    snprintf(ends->group, sizeof ends->group, "sessions-%.*s", UUID_TEXT, text);
+    snprintf(ends->group, sizeof ends->group, "%s-sessions-%.*s", options->service, UUID_TEXT, text);
     const struct topic_thread_options thread = {.name = "session ends",
                                                 .group = ends->group,
                                                 .brokers = options->brokers,

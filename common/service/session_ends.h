@@ -8,6 +8,7 @@
 #include "http.h"
 
 struct session_ends_options {
+    const char *service; /* whose group it is */
     const char *brokers, *registry_url;
     int64_t session_ms; /* how long a session lives */
     struct http *http;

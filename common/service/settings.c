@@ -3,7 +3,9 @@
 #include <assert.h>
 
 #include "cors.h"
+#include "kafka.h"
 #include "proxies.h"
+#include "registry.h"
 #include "service.h"
 
 static struct settings settings;
@@ -60,6 +62,13 @@ static const struct config_var database[] = {
     {0},
 };
 
+static const struct config_var migrating[] = {
+    {"OWNER_DATABASE_URL", CONFIG_SECRET, &settings.owner_url, "",
+     "For migrate alone: the same of the role that owns the database; DATABASE_URL's then only reads and writes",
+     0, 0},
+    {0},
+};
+
 static const struct config_var querying[] = {
     {"STATEMENT_TIMEOUT", CONFIG_DURATION, &settings.statement_timeout_ms, "5s",
      "Longest a request's statement may take", 1, 600000},
@@ -109,7 +118,7 @@ static const struct config_var consuming[] = {
     {0},
 };
 
-enum { MAX_TABLES = 13 }; /* all tables, for a service that needs each */
+enum { MAX_TABLES = 16 }; /* all tables, for a service that needs each */
 
 static size_t choose(const struct service *s, enum run run, const struct config_var **tables) {
     size_t n = 0;
@@ -121,11 +130,14 @@ static size_t choose(const struct service *s, enum run run, const struct config_
     if (to_run && s->routes != NULL && !s->no_sessions) tables[n++] = sessions;
     if (to_run && s->routes != NULL && !s->no_sessions && s->error_page == NULL) tables[n++] = shared;
     if (has_database) tables[n++] = database;
+    if (has_database && run != RUN_DEAD_LETTERS && s->schema != NULL) tables[n++] = migrating;
     if (has_database && to_run) tables[n++] = querying;
     bool has_kafka = s->publishes != NULL || s->reactions != NULL || s->stream != NULL || s->reads_topics ||
                      s->tells != NULL || (s->routes != NULL && !s->no_sessions);
     if (to_run && has_kafka) tables[n++] = kafka;
+    if (to_run && has_kafka) tables[n++] = kafka_settings;
     if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = reading;
+    if (run == RUN_DEAD_LETTERS || (to_run && has_kafka)) tables[n++] = registry_settings;
     if (to_run && (s->reactions != NULL || s->stream != NULL)) tables[n++] = joining;
     if (to_run && s->publishes != NULL) tables[n++] = publishing;
     if (to_run && s->reactions != NULL) tables[n++] = consuming;

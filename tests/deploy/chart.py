@@ -17,9 +17,12 @@ LEAST = {
     "letters": {"existingSecret": "letters", "smtp": "smtp://smtp:587", "from": "onsale@onsale.test"},
     "edge": {"host": "onsale.test"},
     "trustedProxies": "10.0.0.0/8",
+    "networkPolicy": {name: {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]}
+                      for name in ("kafka", "postgres", "registry", "smtp")},
     "components": {name: {"existingSecret": name} for name in ("auth", "tickets", "orders", "payments")},
 }
-WAREHOUSE = {"connect": {"enabled": True, "image": "connect:1", "registryUrl": "http://registry:8080/apis/registry/v2", "existingSecret": "warehouse"}}
+WAREHOUSE = {"connect": {"enabled": True, "image": "connect:1", "registryUrl": "http://registry:8080/apis/registry/v2", "existingSecret": "warehouse"},
+             "networkPolicy": {"warehouse": {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}}}
 # Ways to use the chart that together reach every line of it.
 MATRIX = {
     "least": LEAST,
@@ -36,9 +39,11 @@ MATRIX = {
                                         "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
                                             {"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}}},
                            "jobs": {"podAnnotations": {"a": "b"}}}],
-    "operators": [LEAST, WAREHOUSE, {"kafka": {"brokers": ""}, "strimzi": {"enabled": True, "storageClass": "fast"},
-                                     "cnpg": {"enabled": True, "storageClass": "fast"}}],
+    "operators": [LEAST, WAREHOUSE, {"networkPolicy": {"kafka": {"to": []}, "postgres": {"to": []}}, "kafka": {"brokers": ""},
+                                     "components": {"orders": {"ownerSecret": "onsale-orders-owner"}},
+                                     "strimzi": {"enabled": True, "storageClass": "fast"}, "cnpg": {"enabled": True, "storageClass": "fast"}}],
     "warehouse": [LEAST, WAREHOUSE],
+    "users": [LEAST, WAREHOUSE, {"kafka": {"tls": True, "users": {"cluster": "events"}}}],
     "monitored": [LEAST, {"monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}}}],
     "fewer": [LEAST, {"components": {"payments": {"enabled": False, "existingSecret": ""}, "web": {"enabled": False}}}],
 }

@@ -21,7 +21,8 @@ TO_LEAVE = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "por
 
 def secrets_of(stack):
     """{secret: {key: value}}, as the chart's values name them."""
-    secrets = {name: {"DATABASE_URL": stack.env[f"{name.upper()}_DATABASE_URL"]} for name in ("auth", "tickets", "orders", "payments")}
+    secrets = {name: {"DATABASE_URL": stack.env[f"{name.upper()}_DATABASE_URL"],
+                      "OWNER_DATABASE_URL": stack.env[f"{name.upper()}_OWNER_DATABASE_URL"]} for name in ("auth", "tickets", "orders", "payments")}
     secrets["payments"] |= {"STRIPE_SECRET_KEY": stack.env["STRIPE_SANDBOX_KEY"], "STRIPE_WEBHOOK_SECRETS": stack.env["STRIPE_SANDBOX_WEBHOOK_SECRET"]}
     return secrets
 
@@ -48,7 +49,9 @@ def values_for(stack):
                     "queues": {"keys": ["waiting"], "seedKeys": ["waiting-seed"]},
                     "letters": {"keys": ["link"], "smtp": f"smtp://127.0.0.1:{ports['mailbox']}", "site": stack.url},
                     "settings": {"HTTP_ADDRESS": "127.0.0.1"},
-                    "components": {name: {"replicas": 1, "settings": own} for name, own in settings.items()}}]
+                    "postgres": {"sslmode": "disable"},  # a stack's servers have no certificates
+                    "components": {name: {"replicas": 1, "settings": own, **({"ownerSecret": name} if name in secrets_of(stack) else {})}
+                                   for name, own in settings.items()}}]
 
 
 class Pods:

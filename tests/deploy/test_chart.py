@@ -15,16 +15,6 @@ from support import read_yaml
 GOLDEN = ROOT / "tests/deploy/golden"
 
 
-@pytest.fixture(scope="module")
-def rendered():
-    return {name: render(parts) for name, parts in MATRIX.items()}
-
-
-@pytest.fixture(params=MATRIX)
-def docs(request, rendered):
-    return rendered[request.param]
-
-
 def strings(part):
     """Every text in a document."""
     if isinstance(part, dict):
@@ -172,11 +162,13 @@ def selectors(doc):
     if doc["kind"] == "Service":
         yield doc["spec"]["selector"]
     elif doc["kind"] == "NetworkPolicy":
+        if "strimzi.io/kind" in doc["spec"]["podSelector"]["matchLabels"]:
+            return  # of pods that Strimzi makes
         yield doc["spec"]["podSelector"]["matchLabels"]
         for rule in doc["spec"].get("ingress", []):
             yield from (peer["podSelector"]["matchLabels"] for peer in rule["from"] if "podSelector" in peer)
-        for rule in doc["spec"]["egress"]:
-            yield from (peer["podSelector"]["matchLabels"] for peer in rule.get("to", []) if "podSelector" in peer)
+        for rule in doc["spec"].get("egress", []):
+            yield from (labels for peer in rule["to"] if "app.kubernetes.io/name" in (labels := peer.get("podSelector", {}).get("matchLabels", {})))
     elif doc["kind"] in ("Deployment", "StatefulSet", "PodDisruptionBudget"):
         yield doc["spec"]["selector"]["matchLabels"]
 
@@ -208,7 +200,8 @@ def test_secrets_are_those_that_were_named(docs):
         for container in containers(doc):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
                 assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
-                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail")}
+                    f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail", "registry")} | {
+                    f"onsale-{n}-owner" for n in ("auth", "tickets", "orders", "payments")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
 
@@ -226,7 +219,7 @@ def test_programs_read_what_they_are_given(docs):
         [container] = containers(doc)
         program = container["command"][0].removeprefix("/usr/bin/")
         known = settings_of(program)
-        given = {e["name"] for e in container["env"] if not re.match("RDKAFKA_|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
+        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|PGSSL|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
         assert given <= set(known), f"{program} does not know {given - set(known)}"
         assert {name for name, required in known.items() if required} <= given
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
@@ -255,9 +248,9 @@ def test_jobs_come_first(rendered):
         for doc in jobs:
             hook = doc["metadata"].get("annotations", {}).get("helm.sh/hook")
             back = ",pre-rollback" if "-migrate-" in doc["metadata"]["name"] else ""  # which puts functions of the database back
-            assert hook == (None if name == "operators" else f"pre-install,pre-upgrade{back}")
+            assert hook == (None if name in ("operators", "users") else f"pre-install,pre-upgrade{back}")
             assert pod_spec(doc)["restartPolicy"] == "Never" and doc["spec"]["backoffLimit"] > 5, "Postgres may take its time"
-        if name != "operators":
+        if name not in ("operators", "users"):
             account = of(docs, "ServiceAccount", "shop-jobs")["metadata"]["annotations"]
             assert int(account["helm.sh/hook-weight"]) < min(int(doc["metadata"]["annotations"]["helm.sh/hook-weight"]) for doc in jobs)
 
@@ -266,21 +259,6 @@ def test_what_has_data_is_kept(rendered):
     data = [doc for doc in rendered["operators"] if doc["kind"] in ("Kafka", "KafkaNodePool", "Cluster", "Database")]
     assert len(data) == 7
     assert all(doc["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for doc in data)
-
-
-def test_postgres_of_the_operator(rendered):
-    docs = rendered["operators"]
-    [cluster] = of(docs, "Cluster")
-    roles = cluster["spec"]["managed"]["roles"]
-    assert all(role["replication"] and role["login"] for role in roles), "the publishers' connections replicate"
-    assert {role["name"] for role in roles} == {doc["spec"]["owner"] for doc in of(docs, "Database")} == {"auth", "tickets", "orders", "payments"}
-    assert cluster["spec"]["postgresql"]["parameters"]["wal_level"] == "logical"
-    assert cluster["spec"]["postgresql"]["pg_hba"] == [
-        line for role in roles for line in (f"host sameuser {role['name']} all scram-sha-256", f"host all {role['name']} all reject")], "its own alone"
-    env = {e["name"]: e for e in containers(of(docs, "Deployment", "shop-orders"))[0]["env"]}
-    order = list(env)
-    assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders?sslmode=require"
-    assert order.index("DATABASE_PASSWORD") < order.index("DATABASE_URL"), "only what stands before can be referred to"
 
 
 def test_strimzi(rendered):
@@ -301,7 +279,7 @@ def test_connect_is_that_of_the_properties(rendered):
     known = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     config = of(rendered["warehouse"], "KafkaConnect")[0]["spec"]["config"]
     for name, value in config.items():
-        if not name.endswith("registry.url"):
+        if not name.endswith("registry.url") and ".auth." not in name:
             assert known[name] == (str(value).lower() if isinstance(value, bool) else str(value)), name
 
 
@@ -391,27 +369,6 @@ def test_tls(rendered):
         assert {"name": "SECURE_COOKIES", "value": "true"} in containers(doc)[0]["env"]
 
 
-# --- who may talk to whom ---
-
-def test_only_who_has_to_talk_may(rendered):
-    docs = rendered["least"]
-
-    def peers(name):
-        return {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
-                for rule in of(docs, "NetworkPolicy", f"shop-{name}")["spec"]["ingress"] for peer in rule["from"] if "podSelector" in peer}
-    assert peers("auth") == {"tickets", "orders", "payments", "waiting", "web"}
-    assert peers("orders") == {"waiting", "web"}
-    assert peers("tickets") == peers("payments") == peers("waiting") == {"web"}
-    assert peers("web") == peers("expiration") == peers("sales") == peers("mail") == set()
-
-    def ports(name):
-        return {port["port"] for rule in of(docs, "NetworkPolicy", f"shop-{name}")["spec"]["egress"] for port in rule["ports"]}
-    assert {name for name in ("auth", "tickets", "orders", "payments", "web", "waiting", "expiration") if 5432 in ports(name)} == {
-        "auth", "tickets", "orders", "payments"}
-    assert {name for name in ("auth", "web", "sales", "mail") if 587 in ports(name)} == {"mail"}
-    assert of(docs, "NetworkPolicy", "shop-jobs")["spec"].get("ingress") is None
-
-
 # --- what is refused ---
 
 REFUSED = [
@@ -443,9 +400,12 @@ REFUSED = [
      "components.payments.existingSecret: must be given: a Secret with DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS"),
     ({"cnpg": {"enabled": True}, "components": {"orders": {"existingSecret": ""}}}, "a Secret with username, password"),
     ({"kafka": {"secretProperties": ["sasl.password"]}}, "kafka.existingSecret: must be given"),
+    ({"kafka": {"users": {"prefix": "onsale-", "cluster": "events"}}}, "kafka.users.prefix: is of users that are there already"),
     ({"defaults": {"autoscaling": {"minReplicas": 9}}}, "minReplicas is more than maxReplicas"),
     ({"edge": {"host": ""}}, "edge.host: must be given"),
     ({"trustedProxies": ""}, "trustedProxies: must be given"),
+    ({"networkPolicy": {"kafka": {"to": []}}}, "networkPolicy.kafka.to: must be given"),
+    ({"networkPolicy": {"postgres": {"to": []}}}, "networkPolicy.postgres.to: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
     ({"connect": {"enabled": True}}, "connect.image: must be given when connect.enabled"),
 ]

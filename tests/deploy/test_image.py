@@ -67,7 +67,7 @@ def test_small(image):
 def test_what_is_in_it(files):
     """Programs, what they load, licences; nothing that one could work with, once inside."""
     programs = {path.parent.name for kind in ("services", "streams") for path in ROOT.glob(f"{kind}/*/main.c")} - {"stripe-sandbox"}
-    assert {path.removeprefix("usr/bin/") for path in files if re.fullmatch("usr/bin/.+", path)} == programs | {"picture", "topics", "schemas"}
+    assert {path.removeprefix("usr/bin/") for path in files if re.fullmatch("usr/bin/.+", path)} == programs | {"picture", "topics", "schemas", "rights"}
     assert not [path for path in files if re.search(r"(^|/)(sh|bash|busybox|dpkg|apt|python3?|perl)$", path)]
     assert not [path for path, (mode, _) in files.items() if "s" in mode.lower()[1:]], "nothing runs as somebody else"
     assert all(mode[8] != "w" for path, (mode, _) in files.items() if mode[0] != "l"), "nothing is everybody's to write"

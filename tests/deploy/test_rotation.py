@@ -39,13 +39,14 @@ def test_database_passwords_change_under_load(stack):
     old = Replica(stack, "tickets", DATABASE_URL=url_of(stack, "tickets_a"), DRAIN_DELAY="1s")
     new = Replica(stack, "tickets", DATABASE_URL=url_of(stack, "tickets_b"))
     stack.supervisor("stop", "tickets")
-    administer(stack, "alter role tickets nologin")  # what owns the database lets nobody in
+    administer(stack, "alter role tickets nologin")  # what serves lets nobody in by itself
     with old:
         old.wait_ready()
         with Load([old.url], stack.tokens(4)) as load:
             wait_until(lambda: len(load.listed) > 20, "tickets are being listed")
             administer(stack, NEW_ROLE.format("tickets_b"))
-            done = subprocess.run([RELEASE / "tickets", "migrate"], env={"DATABASE_URL": url_of(stack, "tickets_b")})
+            done = subprocess.run([RELEASE / "tickets", "migrate"], env={
+                "DATABASE_URL": url_of(stack, "tickets_b"), "OWNER_DATABASE_URL": stack.env["TICKETS_OWNER_DATABASE_URL"]})
             assert done.returncode == 0, "the job of an upgrade comes as the new role"
             with new:
                 new.wait_ready()

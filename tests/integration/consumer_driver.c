@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     struct why w;
     const char *url = must_have("DATABASE_URL");
     const struct migrate_set *const sets[] = {&consumer_schema, &schema, NULL};
-    if (migrate(url, sets, &w) != ST_OK) {
+    if (migrate(url, NULL, sets, &w) != ST_OK) {
         fprintf(stderr, "%s\n", w.text);
         return 1;
     }

@@ -88,8 +88,9 @@ class Log:
         self.url = f"/{self.name}".join(self.admin_url.rsplit("/postgres", 1))
         self.topic = Topic(stack.env, self.name)
         self._admin_sql(f"create database {self.name}")
-        for migration in sorted((ROOT / "common/publisher/migrations").glob("*.sql")):
-            self.sql(migration.read_text())
+        for part in ("migrations", "functions"):
+            for file in sorted((ROOT / "common/publisher" / part).glob("*.sql")):
+                self.sql(file.read_text())
         self.sql(TABLES)
         self.kafka = AdminClient({"bootstrap.servers": self.brokers})
         self.create_topic(self.topic, partitions)

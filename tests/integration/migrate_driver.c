@@ -1,6 +1,7 @@
 /* migrate_driver: what `SERVICE migrate` of another version does, for test_functions.py.
  *
- *     migrate_driver DIR    brings DATABASE_URL up to DIR/migrations/NNN_name.sql and DIR/functions/NAME.sql
+ *     migrate_driver DIR    brings OWNER_DATABASE_URL up to DIR/migrations/NNN_name.sql and
+ *                           DIR/functions/NAME.sql; DATABASE_URL's role serves it
  */
 #include <assert.h>
 #include <glob.h>
@@ -53,7 +54,7 @@ int main(int argc, char **argv) {
     struct why w = {0};
     const struct migrate_set own = {files_of(argv[1], "migrations"), files_of(argv[1], "functions")};
     const struct migrate_set *const sets[] = {&consumer_schema, &publisher_schema, &own, NULL};
-    if (migrate(getenv("DATABASE_URL"), sets, &w) == ST_OK) return 0;
+    if (migrate(getenv("OWNER_DATABASE_URL"), getenv("DATABASE_URL"), sets, &w) == ST_OK) return 0;
     fprintf(stderr, "%s\n", w.text);
     return 1;
 }

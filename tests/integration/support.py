@@ -229,7 +229,9 @@ class Stack:
     # --- data ---
 
     def sql(self, service, query, *args):
-        return ask(self.env[f"{prefix(service)}_DATABASE_URL"], query, args)
+        """By the role that owns the database, where it is a service's."""
+        urls = [self.env.get(f"{prefix(service)}_{role}DATABASE_URL") for role in ("OWNER_", "")]
+        return ask(next(filter(None, urls)), query, args)
 
     def topic(self, name):
         return Topic(self.env, name)

@@ -13,8 +13,8 @@ PAYMENTS = ROOT / "services/payments"
 
 
 def migrate(stack, *command):
-    done = subprocess.run(command, env={**os.environ, "DATABASE_URL": stack.env["PAYMENTS_DATABASE_URL"]}, text=True, timeout=DEADLINE,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    roles = {name: stack.env[f"PAYMENTS_{name}"] for name in ("DATABASE_URL", "OWNER_DATABASE_URL")}
+    done = subprocess.run(command, env={**os.environ, **roles}, text=True, timeout=DEADLINE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout
 
 

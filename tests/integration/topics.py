@@ -86,8 +86,9 @@ class Cluster:
             cls.known[brokers] = cls(brokers)
         return cls.known[brokers]
 
-    def __init__(self, brokers):
-        self.settings = {"bootstrap.servers": brokers, "log_level": 0, "reconnect.backoff.max.ms": 500}
+    def __init__(self, brokers, login=None):
+        """login: more of a client's settings, where Kafka wants to know who one is."""
+        self.settings = {"bootstrap.servers": brokers, "log_level": 0, "reconnect.backoff.max.ms": 500, **(login or {})}
         self.admin = AdminClient(self.settings)
         self.consumer = Consumer(self.settings | {
             "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20,

@@ -41,6 +41,8 @@ static inline int setup(void **state) {
     test_create_database("publisher", url, sizeof url);
     conn = test_connect(url);
     test_exec(conn, TABLES);
+    for (const struct migrate_file *f = publisher_schema.functions; f->name != NULL; f++)
+        test_exec(conn, f->text);
     registry = fake_start();
     FAKE_TELL(registry, OK("{\"id\":7,\"compatibilityLevel\":\"BACKWARD\"}"));
     snprintf(registry_url, sizeof registry_url, "http://127.0.0.1:%d", registry->port);

@@ -61,7 +61,7 @@ static int setup(void **state) {
     (void)state;
     struct why w = {0};
     test_create_database("commit", url, sizeof url);
-    if (migrate(url, (const struct migrate_set *const[]){&consumer_schema, &THINGS, NULL}, &w) != ST_OK)
+    if (migrate(url, NULL, (const struct migrate_set *const[]){&consumer_schema, &THINGS, NULL}, &w) != ST_OK)
         fail_msg("%s", w.text);
     batch_init(&batch, REACTIONS, CAPACITY);
     commit_positions_init(&positions);

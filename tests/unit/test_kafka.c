@@ -94,6 +94,69 @@ static void clients_are_made_or_refused(void **state) {
     assert_non_null(strstr(w.text, "max.in.flight"));
 }
 
+/* What the environment says of who we are, as a process reads it at its start; the last item of vars is NULL.
+ */
+static rd_kafka_conf_t *conf_of(const char *const vars[][2], struct why *w) {
+    const struct config_var *const tables[] = {kafka_settings};
+    for (int i = 0; vars[i][0] != NULL; i++)
+        setenv(vars[i][0], vars[i][1], 1);
+    w->text[0] = 0;
+    assert_int_equal(config_load(tables, 1, w), ST_OK);
+    rd_kafka_conf_t *conf = kafka_conf("127.0.0.1:1", properties, w);
+    for (int i = 0; vars[i][0] != NULL; i++)
+        unsetenv(vars[i][0]);
+    assert_int_equal(config_load(tables, 1, NULL), ST_OK); /* nobody again */
+    return conf;
+}
+
+static void a_user_logs_in_by_scram(void **state) {
+    (void)state;
+    struct why w;
+    rd_kafka_conf_t *conf = conf_of(
+        (const char *const[][2]){{"KAFKA_USER", "orders"}, {"KAFKA_PASSWORD", "correct horse"}, {NULL, NULL}},
+        &w);
+    assert_non_null(conf);
+    assert_property(conf, "security.protocol", "sasl_plaintext");
+    assert_property(conf, "sasl.mechanism", "SCRAM-SHA-512");
+    assert_property(conf, "sasl.username", "orders");
+    assert_property(conf, "sasl.password", "correct horse");
+    rd_kafka_conf_destroy(conf);
+}
+
+static void tls_is_with_a_user_or_without(void **state) {
+    (void)state;
+    struct why w;
+    rd_kafka_conf_t *conf =
+        conf_of((const char *const[][2]){{"KAFKA_TLS", "true"}, {"KAFKA_CA", "/ca.pem"}, {NULL, NULL}}, &w);
+    assert_non_null(conf);
+    assert_property(conf, "security.protocol", "ssl");
+    assert_property(conf, "ssl.ca.location", "/ca.pem");
+    assert_property(conf, "ssl.endpoint.identification.algorithm", "https"); /* the broker's name counts */
+    rd_kafka_conf_destroy(conf);
+    conf = conf_of((const char *const[][2]){{"KAFKA_TLS", "true"},
+                                            {"KAFKA_USER", "orders"},
+                                            {"KAFKA_PASSWORD", "correct horse"},
+                                            {"RDKAFKA_SASL_MECHANISM", "SCRAM-SHA-256"}, /* wins, as ever */
+                                            {NULL, NULL}},
+                   &w);
+    assert_non_null(conf);
+    assert_property(conf, "security.protocol", "sasl_ssl");
+    assert_property(conf, "sasl.mechanism", "SCRAM-SHA-256");
+    rd_kafka_conf_destroy(conf);
+}
+
+static void half_a_login_is_refused(void **state) {
+    (void)state;
+    struct why w;
+    assert_null(conf_of((const char *const[][2]){{"KAFKA_USER", "orders"}, {NULL, NULL}}, &w));
+    assert_non_null(strstr(w.text, "give both or neither"));
+    assert_null(conf_of((const char *const[][2]){{"KAFKA_PASSWORD", "correct horse"}, {NULL, NULL}}, &w));
+    assert_non_null(strstr(w.text, "give both or neither"));
+    assert_null(strstr(w.text, "correct horse"));
+    assert_null(conf_of((const char *const[][2]){{"KAFKA_CA", "/ca.pem"}, {NULL, NULL}}, &w));
+    assert_non_null(strstr(w.text, "KAFKA_TLS"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ours_are_set),
@@ -101,6 +164,9 @@ int main(void) {
         cmocka_unit_test(fixed_ones_stay),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(clients_are_made_or_refused),
+        cmocka_unit_test(a_user_logs_in_by_scram),
+        cmocka_unit_test(tls_is_with_a_user_or_without),
+        cmocka_unit_test(half_a_login_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

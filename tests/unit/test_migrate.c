@@ -19,7 +19,7 @@ static const struct migrate_file NONE[] = {{0}};
 /* As a service with one set of common/ below its own. */
 static enum status run_sets(const struct migrate_set *common, const struct migrate_set *own, struct why *w) {
     *w = (struct why){0};
-    return migrate(url, (const struct migrate_set *const[]){common, own, NULL}, w);
+    return migrate(url, NULL, (const struct migrate_set *const[]){common, own, NULL}, w);
 }
 
 static enum status run(const struct migrate_file *common, const struct migrate_file *own, struct why *w) {
@@ -296,11 +296,98 @@ static void two_versions_at_once(void **state) {
     assert_int_equal(count("select count(*) from functions"), 2);
 }
 
+/* --- the role that serves --- */
+
+/* As url, by another role, which is made. */
+static void make_role(const char *role, const char *options, char *out, size_t size) {
+    char text[256];
+    PGconn *conn = test_connect(url);
+    snprintf(text, sizeof text, "create role %s_%d %s", role, (int)getpid(), options);
+    test_exec(conn, text);
+    PQfinish(conn);
+    snprintf(out, size, "postgresql://%s_%d%s", role, (int)getpid(), strchr(url, '@'));
+}
+
+static void refuse(PGconn *conn, const char *text) {
+    PGresult *res = PQexec(conn, text);
+    const char *code = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (code == NULL || strcmp(code, "42501") != 0) /* insufficient_privilege */
+        fail_msg("%s: %s", text, code != NULL ? PQerrorMessage(conn) : "was done");
+    PQclear(res);
+}
+
+static void check_that_it_serves(const char *serving) {
+    static const char *const beyond[] = {
+        "create table mine (n int)",
+        "create function mine() returns int language sql as 'select 1'",
+        "create schema mine",
+        "drop table things",
+        "alter table things add n int",
+        "alter table things disable trigger all",
+        "create index on things (id)",
+        "truncate things",
+        "create publication mine for table things",
+        "delete from migrations",
+        "update functions set checksum = ''",
+        "create role mine",
+    };
+    PGconn *conn = test_connect(serving);
+    test_exec(conn, "insert into numbered (name) values ('a'); update things set id = 2; delete from things;"
+                    "select price(1); select * from migrations");
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
+        refuse(conn, beyond[i]);
+    PQfinish(conn);
+}
+
+static const struct migrate_file SERVED[] = {
+    {"010_things", "create table things (id int);"
+                   "create table numbered (n bigint generated always as identity, s serial, name text);"},
+    {0}};
+static const struct migrate_file SERVED_LATER[] = {{"011_more", "create table more (n int);"}, {0}};
+static const struct migrate_file SERVED_BY[] = {
+    {"price", "create or replace function price(n int) returns int language sql as 'select n'"}, {0}};
+
+static void migrate_for(const char *serving, const struct migrate_file *files) {
+    struct why w;
+    const struct migrate_set *const sets[] = {&(struct migrate_set){files, SERVED_BY}, NULL};
+    if (migrate(url, serving, sets, &w) != ST_OK) fail_msg("%s", w.text);
+}
+
+static void who_serves_reads_and_writes_and_no_more(void **state) {
+    (void)state;
+    char serving[256];
+    make_role("serving", "login", serving, sizeof serving);
+    migrate_for(serving, SERVED);
+    check_that_it_serves(serving);
+    migrate_for(serving, SERVED_LATER); /* what comes later, too */
+    PGconn *conn = test_connect(serving);
+    test_exec(conn, "insert into more values (1)");
+    PQfinish(conn);
+}
+
+/* A login may act as another role: that one serves, and whoever acts as it next. */
+static void the_role_that_a_login_acts_as_serves(void **state) {
+    (void)state;
+    char acting[256], text[256];
+    int pid = (int)getpid();
+    make_role("serves", "nologin", acting, sizeof acting);
+    make_role("acting", "login", acting, sizeof acting);
+    snprintf(text, sizeof text, "grant serves_%d to acting_%d; alter role acting_%d set role serves_%d", pid,
+             pid, pid, pid);
+    PGconn *conn = test_connect(url);
+    test_exec(conn, text);
+    PQfinish(conn);
+    migrate_for(acting, SERVED);
+    snprintf(text, sizeof text, "select has_table_privilege('serves_%d', 'things', 'insert')::int", pid);
+    assert_int_equal(count(text), 1);
+    check_that_it_serves(acting);
+}
+
 static void no_server(void **state) {
     (void)state;
     struct why w = {0};
     const struct migrate_set *const sets[] = {NULL};
-    assert_int_equal(migrate("postgresql://u@127.0.0.1:1/x", sets, &w), ST_LOST);
+    assert_int_equal(migrate("postgresql://u@127.0.0.1:1/x", NULL, sets, &w), ST_LOST);
     assert_true(w.text[0] != '\0');
 }
 
@@ -321,6 +408,8 @@ int main(void) {
         cmocka_unit_test_setup(a_broken_function_changes_nothing, fresh),
         cmocka_unit_test_setup(a_function_cannot_end_its_transaction, fresh),
         cmocka_unit_test_setup(two_versions_at_once, fresh),
+        cmocka_unit_test_setup(who_serves_reads_and_writes_and_no_more, fresh),
+        cmocka_unit_test_setup(the_role_that_a_login_acts_as_serves, fresh),
         cmocka_unit_test(no_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -421,6 +421,33 @@ static void made_up_ids_take_no_more_room(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- who asks --- */
+
+static void a_user_of_the_settings_asks(void **state) {
+    struct pair *p = *state;
+    const struct config_var *const tables[] = {registry_settings};
+    struct why w = {0};
+    char url[64];
+    char *schema = NULL;
+    setenv("SCHEMA_REGISTRY_USER", "onsale", 1);
+    setenv("SCHEMA_REGISTRY_PASSWORD", "p@ss/w?rd", 1);
+    assert_int_equal(config_load(tables, 1, &w), ST_OK);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", p->server->port);
+    struct registry *r = registry_new(url);
+    FAKE_TELL(p->server, OK("{\"schema\":\"{}\"}"));
+    assert_int_equal(registry_schema(r, 7, &schema, &w), ST_OK);
+    assert_true(fake_got(p->server, "Authorization: Basic b25zYWxlOnBAc3Mvdz9yZA==")); /* onsale:p@ss/w?rd */
+    free(schema);
+    FAKE_TELL(p->server, HEAD("401 Unauthorized"));
+    assert_int_equal(registry_schema(r, 7, &schema, &w), ST_FAILED);
+    assert_non_null(strstr(w.text, "401"));
+    assert_null(strstr(w.text, "p@ss"));
+    registry_free(r);
+    unsetenv("SCHEMA_REGISTRY_USER");
+    unsetenv("SCHEMA_REGISTRY_PASSWORD");
+    assert_int_equal(config_load(tables, 1, &w), ST_OK); /* nobody again */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(registers_after_setting_the_level),
@@ -440,6 +467,7 @@ int main(void) {
         TEST(an_ill_registry_condemns_nothing),
         TEST(a_schema_of_something_else),
         TEST(made_up_ids_take_no_more_room),
+        TEST(a_user_of_the_settings_asks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

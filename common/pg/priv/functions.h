@@ -9,5 +9,7 @@
 
 #include "migrate.h"
 
+/* The table that keeps what was applied, if it is not there. */
+enum status functions_prepare(PGconn *conn, struct why *w);
 /* All of them, or nothing. The caller holds the lock. */
 enum status functions_apply(PGconn *conn, const struct migrate_set *const sets[], struct why *w);

@@ -4,6 +4,7 @@
 {{- if gt (len .Release.Name) 40 }}{{ fail "the release's name is longer than 40 characters: names made of it would be too long" }}{{ end -}}
 {{- if not (or .Values.kafka.brokers .Values.strimzi.enabled) }}{{ fail "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled" }}{{ end -}}
 {{- if and .Values.kafka.secretProperties (not .Values.kafka.existingSecret) }}{{ fail "kafka.existingSecret: must be given: the Secret that kafka.secretProperties are keys of" }}{{ end -}}
+{{- with .Values.kafka.users }}{{ if and .prefix (or .cluster $.Values.strimzi.enabled) }}{{ fail "kafka.users.prefix: is of users that are there already; the chart calls those that it makes by the release's name" }}{{ end }}{{ end -}}
 {{- if not (or .Values.registry.url .Values.registry.existingSecret) }}{{ fail "registry.url: must be given: the base of the schema registry's Confluent API, or registry.existingSecret" }}{{ end -}}
 {{- if not .Values.trustedProxies }}{{ fail "trustedProxies: must be given: the blocks of the edge's pods and ours, such as 10.42.0.0/16; whoever else sends from there can call himself anybody" }}{{ end -}}
 {{- range $name, $c := include "onsale.components" . | fromYaml -}}
@@ -22,6 +23,12 @@
 {{- if not (or .Values.edge.gateway.create .Values.edge.gateway.existing.name) }}{{ fail "edge.gateway.existing.name: must be given when edge.gateway.create is false" }}{{ end -}}
 {{- end -}}
 {{- if not (or .Values.letters.site .Values.edge.host) }}{{ fail "letters.site: must be given where edge.host is not: https://HOST, where the links of letters lead" }}{{ end -}}
+{{- if .Values.networkPolicy.enabled -}}
+{{- $named := dict "kafka" .Values.strimzi.enabled "postgres" .Values.cnpg.enabled "warehouse" (not .Values.connect.enabled) -}}
+{{- range list "dns" "kafka" "registry" "postgres" "warehouse" "internet" "smtp" -}}
+{{- if not (or (get $.Values.networkPolicy .).to (get $named .)) }}{{ fail (printf "networkPolicy.%s.to: must be given: where it is, as peers of a NetworkPolicy ({ipBlock: {cidr: 0.0.0.0/0}} is anywhere)" .) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.connect.enabled -}}
 {{- range list "image" "registryUrl" "existingSecret" }}{{ if not (get $.Values.connect .) }}{{ fail (printf "connect.%s: must be given when connect.enabled" .) }}{{ end }}{{ end -}}
 {{- end -}}

@@ -50,13 +50,47 @@ labels:
 
 {{/* Whether the jobs may go before everything else: what they need is there already. */}}
 {{- define "onsale.jobsFirst" -}}
-{{- if not (or .Values.strimzi.enabled .Values.cnpg.enabled) -}}true{{- end -}}
+{{- if not (or .Values.strimzi.enabled .Values.cnpg.enabled .Values.kafka.users.cluster) -}}true{{- end -}}
 {{- end }}
 
 {{- define "onsale.kafkaBrokers" -}}
 {{- if .Values.strimzi.enabled -}}
-{{ .Release.Name }}-kafka-kafka-bootstrap:9092
+{{ .Release.Name }}-kafka-kafka-bootstrap:9093
 {{- else -}}
 {{ .Values.kafka.brokers }}
 {{- end -}}
+{{- end }}
+
+{{/* The Strimzi cluster whose users we make; empty: none. */}}
+{{- define "onsale.kafkaCluster" -}}
+{{- .Values.strimzi.enabled | ternary (printf "%s-kafka" .Release.Name) .Values.kafka.users.cluster -}}
+{{- end }}
+
+{{/* Whether each process is a user of Kafka's of its own. */}}
+{{- define "onsale.kafkaUsers" -}}
+{{- if or (include "onsale.kafkaCluster" .) .Values.kafka.users.enabled -}}true{{- end -}}
+{{- end }}
+
+{{/* The name of a process's user, and of the Secret with its password. */}}
+{{- define "onsale.kafkaUser" -}}
+{{- if and .root.Values.kafka.users.prefix (not (include "onsale.kafkaCluster" .root)) -}}
+{{ .root.Values.kafka.users.prefix }}{{ .user }}
+{{- else -}}
+{{ .root.Release.Name }}-user-{{ .user }}
+{{- end -}}
+{{- end }}
+
+{{/* The Secret with the certificate of Kafka's authority; empty: the system's authorities vouch for it, or nobody. */}}
+{{- define "onsale.kafkaCa" -}}
+{{- .Values.strimzi.enabled | ternary (printf "%s-kafka-cluster-ca-cert" .Release.Name) .Values.kafka.caSecret -}}
+{{- end }}
+
+{{/* The Secret with the certificate of Postgres' authority; empty: the system's authorities vouch for it. */}}
+{{- define "onsale.postgresCa" -}}
+{{- .Values.cnpg.enabled | ternary (printf "%s-postgres-ca" .Release.Name) .Values.postgres.caSecret -}}
+{{- end }}
+
+{{/* The role that owns a component's database, of a Postgres that the operator keeps. */}}
+{{- define "onsale.databaseOwner" -}}
+{{- .c.ownerSecret | empty | ternary .name (printf "%s-owner" .name) -}}
 {{- end }}

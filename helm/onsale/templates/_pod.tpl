@@ -43,16 +43,21 @@ imagePullSecrets:
       key: {{ .key }}
 {{- end }}
 
-{{/* How Kafka and the registry are reached. */}}
+{{/* How Kafka is reached, and as whom. */}}
 {{- define "onsale.kafkaEnv" -}}
-{{- $env := dict "KAFKA_BROKERS" (include "onsale.kafkaBrokers" .) -}}
-{{- range $name, $value := .Values.kafka.properties -}}
+{{- $kafka := .root.Values.kafka -}}
+{{- $env := dict "KAFKA_BROKERS" (include "onsale.kafkaBrokers" .root) -}}
+{{- range $name, $value := $kafka.properties -}}
 {{- $_ := set $env (printf "RDKAFKA_%s" ($name | replace "." "_" | upper)) $value -}}
 {{- end -}}
-{{- if .Values.kafka.caSecret -}}{{- $_ := set $env "RDKAFKA_SSL_CA_LOCATION" "/etc/onsale/kafka/ca.crt" -}}{{- end -}}
+{{- if include "onsale.kafkaUsers" .root -}}
+{{- $env = merge $env (dict "KAFKA_USER" (include "onsale.kafkaUser" .) "KAFKA_PASSWORD_FILE" "/etc/onsale/kafka-user/password") -}}
+{{- end -}}
+{{- if or $kafka.tls (include "onsale.kafkaCa" .root) -}}{{- $_ := set $env "KAFKA_TLS" true -}}{{- end -}}
+{{- if include "onsale.kafkaCa" .root -}}{{- $_ := set $env "KAFKA_CA" "/etc/onsale/kafka/ca.crt" -}}{{- end -}}
 {{- include "onsale.plainEnv" $env }}
-{{- range .Values.kafka.secretProperties }}
-{{ include "onsale.secretEnv" (dict "name" (printf "RDKAFKA_%s" (. | replace "." "_" | upper)) "secret" $.Values.kafka.existingSecret "key" .) }}
+{{- range $kafka.secretProperties }}
+{{ include "onsale.secretEnv" (dict "name" (printf "RDKAFKA_%s" (. | replace "." "_" | upper)) "secret" $kafka.existingSecret "key" .) }}
 {{- end }}
 {{- end }}
 
@@ -63,21 +68,48 @@ imagePullSecrets:
 - name: SCHEMA_REGISTRY_URL
   value: {{ .Values.registry.url | quote }}
 {{- end -}}
+{{- with .Values.registry.userSecret }}
+{{ include "onsale.secretEnv" (dict "name" "SCHEMA_REGISTRY_USER" "secret" . "key" "username") }}
+{{ include "onsale.secretEnv" (dict "name" "SCHEMA_REGISTRY_PASSWORD" "secret" . "key" "password") }}
+{{- end -}}
 {{- end }}
 
-{{/* What comes from the component's Secret. Of a database that the operator keeps: the parts of its URL. */}}
+{{/* What comes from the component's Secret. */}}
 {{- define "onsale.secretSettings" -}}
-{{- $cnpg := .root.Values.cnpg.enabled -}}
 {{- range .c.secretSettings }}
-{{- if and (eq . "DATABASE_URL") $cnpg }}
-{{- range list "username" "password" }}
-{{ include "onsale.secretEnv" (dict "name" (printf "DATABASE_%s" (upper .)) "secret" $.c.existingSecret "key" .) }}
-{{- end }}
-- name: DATABASE_URL
-  value: postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@{{ $.root.Release.Name }}-postgres-rw:5432/{{ $.name }}?sslmode=require
+{{- if eq . "DATABASE_URL" }}
+{{ include "onsale.databaseEnv" (dict "root" $.root "name" $.name "setting" . "secret" $.c.existingSecret) }}
+{{- include "onsale.postgresTls" $.root }}
 {{- else }}
 {{ include "onsale.secretEnv" (dict "name" . "secret" $.c.existingSecret "key" .) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The URL of a component's database as some role. Of a database that the operator keeps: its parts. */}}
+{{- define "onsale.databaseEnv" -}}
+{{- if .root.Values.cnpg.enabled -}}
+{{- $prefix := trimSuffix "_URL" .setting -}}
+{{ include "onsale.secretEnv" (dict "name" (printf "%s_USERNAME" $prefix) "secret" .secret "key" "username") }}
+{{ include "onsale.secretEnv" (dict "name" (printf "%s_PASSWORD" $prefix) "secret" .secret "key" "password") }}
+- name: {{ .setting }}
+  value: postgresql://$({{ $prefix }}_USERNAME):$({{ $prefix }}_PASSWORD)@{{ .root.Release.Name }}-postgres-rw:5432/{{ .name }}
+{{- else -}}
+{{ include "onsale.secretEnv" (dict "name" .setting "secret" .secret "key" .setting) }}
+{{- end -}}
+{{- end }}
+
+{{/* How libpq knows Postgres, unless the URL says otherwise. */}}
+{{- define "onsale.postgresTls" -}}
+{{- $verified := hasPrefix "verify-" .Values.postgres.sslmode }}
+- name: PGSSLMODE
+  value: {{ .Values.postgres.sslmode }}
+{{- if include "onsale.postgresCa" . }}
+- name: PGSSLROOTCERT
+  value: /etc/onsale/postgres/ca.crt
+{{- else if $verified }}
+- name: PGSSLROOTCERT
+  value: system
 {{- end }}
 {{- end }}
 
@@ -122,7 +154,7 @@ imagePullSecrets:
       fieldPath: metadata.name
 {{- end }}
 {{- if has "kafka" $c.needs }}
-{{- include "onsale.kafkaEnv" $root }}
+{{- include "onsale.kafkaEnv" (dict "root" $root "user" .name) }}
 {{ include "onsale.registryEnv" $root }}
 {{- end }}
 {{- include "onsale.secretSettings" . }}
@@ -138,7 +170,7 @@ imagePullSecrets:
 {{- dict "sessionKeys" $sessions "codeKeys" $codes "queueKeys" $queues "seedKeys" $seeds "linkKeys" $links | toYaml -}}
 {{- end }}
 
-{{/* Files from Secrets: keys, the CA of Kafka. */}}
+{{/* Files from Secrets: keys, Kafka's authority, the password of Kafka's user. */}}
 {{- define "onsale.volumeMounts" -}}
 {{- $c := .c }}
 {{- range $need, $keys := include "onsale.keyFiles" .root | fromYaml }}
@@ -148,9 +180,19 @@ imagePullSecrets:
   readOnly: true
 {{- end }}
 {{- end }}
-{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaCa" .root) }}
 - name: kafka-ca
   mountPath: /etc/onsale/kafka
+  readOnly: true
+{{- end }}
+{{- if and (has "database" .c.needs) (include "onsale.postgresCa" .root) }}
+- name: postgres-ca
+  mountPath: /etc/onsale/postgres
+  readOnly: true
+{{- end }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
+- name: kafka-user
+  mountPath: /etc/onsale/kafka-user
   readOnly: true
 {{- end }}
 {{- end }}
@@ -170,13 +212,30 @@ imagePullSecrets:
       {{- end }}
 {{- end }}
 {{- end }}
-{{- if and (has "kafka" .c.needs) .root.Values.kafka.caSecret }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaCa" .root) }}
 - name: kafka-ca
   secret:
-    secretName: {{ .root.Values.kafka.caSecret }}
+    secretName: {{ include "onsale.kafkaCa" .root }}
     items:
       - key: ca.crt
         path: ca.crt
+{{- end }}
+{{- if and (has "database" .c.needs) (include "onsale.postgresCa" .root) }}
+- name: postgres-ca
+  secret:
+    secretName: {{ include "onsale.postgresCa" .root }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
+- name: kafka-user
+  secret:
+    secretName: {{ include "onsale.kafkaUser" (dict "root" .root "user" .name) }}
+    defaultMode: 0440
+    items:
+      - key: password
+        path: password
 {{- end }}
 {{- end }}
 
