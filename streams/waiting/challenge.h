@@ -1,7 +1,7 @@
 /* challenge: work that joining a queue can cost, so that a thousand accounts cost a thousand times as much as
- * one. Whoever joins finds a text (his proof), so that SHA-256 of the hash of the round's seed (32 bytes), his
- * user id (16) and the text begins with so many zero bits. One hash checks it, and nothing is kept of it. It
- * serves him alone, in this round alone, and nobody can begin before the round is announced. */
+ * one. Whoever joins finds a text (his proof), so that SHA-256 of the hash of the round's seed (32 bytes),
+ * his user id (16) and the text begins with so many zero bits. One hash checks it, and nothing is kept of it.
+ * It serves him alone, in this round alone, and nobody can begin before the round is announced. */
 #pragma once
 
 #include "str.h"

@@ -5,9 +5,9 @@
  * the most each second, or an eighth of itself if that is less. When a process is overloaded it falls at
  * once, to three quarters of what orders has just placed a second, which is what it can bear; by a quarter at
  * least and a half at most. What is in line then has to be done: for RATE_SETTLE_S, and as long as the line
- * gets shorter by a tenth a second, the rate stays. Up to three quarters of what orders bore it comes back at once, and beyond
- * that slowly. Slowness alone does not bring it below a tenth of the most: it may have other reasons than
- * people.
+ * gets shorter by a tenth a second, the rate stays. Up to three quarters of what orders bore it comes back at
+ * once, and beyond that slowly. Slowness alone does not bring it below a tenth of the most: it may have other
+ * reasons than people.
  *
  * A process has said nothing for RATE_SILENCE_S: what it placed is taken off. Nobody says anything, or not
  * yet: the rate is a tenth of the most, at most. It is never less than one, so that there is something to

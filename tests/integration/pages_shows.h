@@ -130,8 +130,8 @@ static void write_queue(void) {
     QUEUE("queue-refused", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE, .open = true,
           .coded = true, .code = STR("7K2M <b>"),
           .code_error = STR("Must have 16 letters and digits, like 7K2M-Q4ZD-0V9X-H3TB"));
-    QUEUE("queue-challenge", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE, .challenge = 18,
-          .seed = STR("5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"),
+    QUEUE("queue-challenge", .page = page, .viewer = VIEWER_BUYER, .state = QUEUE_STATE_OUTSIDE,
+          .challenge = 18, .seed = STR("5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"),
           .reader = STR("0198c2a4-5f10-7c3e-9a51-3f6b2c8d4e01"));
     QUEUE("queue-stranger", .page = visitor, .state = QUEUE_STATE_OUTSIDE, .open = true, .taken = true);
     QUEUE("queue-mine", .page = page, .viewer = VIEWER_SELLER, .state = QUEUE_STATE_OUTSIDE);

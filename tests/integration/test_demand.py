@@ -123,11 +123,11 @@ def refusals_of_holders(stack, seller, strict, buyer, other):
 
 
 def test_each_refusal_is_counted_by_its_reason(stack):
-    seller, buyer, other, hoarder = stack.users(4)
+    seller, buyer, other, hoarder, late = stack.users(5)
     expected = collections.defaultdict(collections.Counter)
     with Replica(stack, "orders", LAPSE_WAIT="1m", HOLDS_PER_ADDRESS="6") as strict:
         strict.wait_ready()
-        all_of_them = [*refusals(stack, seller, buyer, other), *refusals_of_holders(stack, seller, strict, hoarder, other)]
+        all_of_them = [*refusals(stack, seller, buyer, other), *refusals_of_holders(stack, seller, strict, hoarder, late)]
         answers = [(asked(), *rest) for _, asked, *rest in all_of_them]
         assert strict.terminate() == 0  # and has said all that it counted
     for (venue, *_), (answer, places, why, number) in zip(all_of_them, answers):

@@ -148,7 +148,7 @@ def tell_of_shows(history):
     history.order(7, 9, B, at(22))  # as orders were before there were purchases
     history.demand(1, 1, at(0, 1), "page", asked=3, asked_places=7, placed=1, placed_places=2, repeated=1, refused_taken=1, of_area=1)
     history.demand(2, 1, at(0, 59), asked=4, asked_places=9, failed=1, refused_sold_out=2, refused_other=1)
-    history.demand(6, 1, at(1, 2), asked=3, refused_lapsed=1, refused_crowded=1, refused_fewer=1)
+    history.demand(7, 1, at(1, 2), asked=3, refused_lapsed=1, refused_crowded=1, refused_fewer=1)
     history.demand(3, 1, at(0, 59), "page", "web", came=40)
     history.demand(4, 1, at(1), "none", "waiting", admitted=5, missed=2)
     history.demand(5, 1, at(1, 1), "none", gave_up_places=3, of_area=1)
