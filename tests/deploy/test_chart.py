@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from chart import CHART, LEAST, MATRIX, Refused, containers, helm, key, of, pod_spec, render, values_of
+from chart import CHART, LEAST, MATRIX, WAREHOUSE, Refused, containers, helm, key, of, pod_spec, render, values_of
 from common import ROOT
 from conform import Conform
 from support import read_yaml
@@ -407,7 +407,8 @@ REFUSED = [
     ({"networkPolicy": {"kafka": {"to": []}}}, "networkPolicy.kafka.to: must be given"),
     ({"networkPolicy": {"postgres": {"to": []}}}, "networkPolicy.postgres.to: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
-    ({"connect": {"enabled": True}}, "connect.image: must be given when connect.enabled"),
+    ({"connect": {"enabled": True}}, "networkPolicy.warehouse.to: must be given"),
+    ({"connect": {"enabled": True}, "networkPolicy": WAREHOUSE["networkPolicy"]}, "connect.image: must be given when connect.enabled"),
 ]
 
 
