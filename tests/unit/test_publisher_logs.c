@@ -45,6 +45,7 @@ static void a_log_joins_the_epoch(void **state) {
     until(slot_active());
     insert_into("more_events", 2);
     insert(1);
+    until(count_records_of("users") == 31 && count_records_of("more") == 7);
     publisher_stop(p, STOP_MS);
     assert_int_equal(test_count(conn, "select epoch from publisher_epoch"), epoch);
     assert_int_equal(count_records_of("users"), 31);
