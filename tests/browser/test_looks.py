@@ -19,7 +19,8 @@ SHOTS = ROOT / "build/screenshots"
 DRIVER = ROOT / "build/release/tests/pages_driver"
 LOOKS = [(scheme, size) for size in (PHONE, WIDE) for scheme in ("light", "dark")]
 # In the dark colours alone are others (test_in_the_dark_colours_alone_are_others), so the rules about them have to be asked again.
-RULES = {"light": "{resultTypes: ['violations']}", "dark": "{resultTypes: ['violations'], runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}"}
+RULES = {"light": "{resultTypes: ['violations']}",
+         "dark": "{resultTypes: ['violations'], runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}"}
 
 
 @pytest.fixture(scope="session")
