@@ -278,8 +278,9 @@ def test_consumer_paused_past_its_session(fire):
         try:
             [backend] = wait_until(lambda: consumer_backends(fire), "it is connected")
             with other:
-                wait_until(lambda: paused.wait_ready().metric("onsale_consumer_partitions") == whole / 2
-                           and other.wait_ready().metric("onsale_consumer_partitions") == whole / 2, "they share the partitions")
+                shares = [replica.wait_ready().metric for replica in (paused, other)]
+                wait_until(lambda: sum(parts := [metric("onsale_consumer_partitions") for metric in shares]) == whole and all(parts),
+                           "they share the partitions")
                 os.kill(backend, signal.SIGSTOP)
                 try:
                     fire.topic("orders").produce(*holds(tickets))
