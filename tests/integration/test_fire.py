@@ -292,7 +292,7 @@ def test_consumer_paused_past_its_session(fire):
                     os.kill(backend, signal.SIGCONT)
                 paused.signal(signal.SIGCONT)
                 wait_until(lambda: paused.metric("onsale_consumer_fenced_total") > 0, "its transaction is refused")
-                wait_until(lambda: paused.metric("onsale_consumer_partitions") == whole / 2, "it is back in the group")
+                wait_until(lambda: paused.metric("onsale_consumer_partitions") in range(1, whole), "it is back in the group")
                 assert position_sum(fire) == orders_written(fire), "no position went back"
                 assert_held_once(fire, tickets)
         finally:
