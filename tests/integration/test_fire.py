@@ -252,7 +252,7 @@ def some_tickets(stack, n):
 
 def partitions(stack):
     """Of all topics that tickets reads."""
-    return sum(len(stack.topic(name).ends()) for name in ("orders", "stock", "payments"))
+    return sum(len(stack.topic(name).ends()) for name in ("orders", "stock", "payments", "show-sales"))
 
 
 def consumer_backends(stack):
