@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from background import Background
+from databases import ask
 from support import Replica, User, wait_until
 from topics import seen_by_consumers
 from test_tickets import order
@@ -420,9 +421,10 @@ def test_slot_dropped_republishes_the_log(fire, people):
         wait_until(lambda: len(writers.acknowledged) > 20, "writes go on")
 
         def dropped():
+            replicating = fire.env["TICKETS_DATABASE_URL"]
             try:
-                fire.sql("tickets", "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s", slot)
-                fire.sql("tickets", "select pg_drop_replication_slot(%s)", slot)
+                ask(replicating, "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s", [slot])
+                ask(replicating, "select pg_drop_replication_slot(%s)", [slot])
                 return True
             except psycopg.errors.ObjectInUse:
                 return False

@@ -82,5 +82,5 @@ def test_python_reads_up_to_now(sold, tmp_path):
 def test_kcat_reads_up_to_now(sold):
     """Of what is in the headers and the key: Debian's has no Avro."""
     lines = [line.split() for line in sold.read_by("examples/tap.sh", "-o", "beginning", "-e").splitlines()]
-    assert counted("\n".join(f"{kind} {n}" for kind, n in collections.Counter(
-        re.search(r"type=(\w+)", headers)[1] for _, headers, ticket in lines if ticket in sold.tickets).items())) == sold.counts
+    ours = [line[1] for line in lines if line[-1] in sold.tickets]  # others of this broker may have none
+    assert collections.Counter(re.search(r"type=(\w+)", headers)[1] for headers in ours) == sold.counts
