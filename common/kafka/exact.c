@@ -32,6 +32,7 @@ static void start_again(struct exact *x, enum status st, const struct why *w) {
 
 static enum status write_all(struct exact *x, rd_kafka_topic_partition_list_t *positions, struct why *w) {
     enum status st = x->work->write(x, positions, w);
+    if (x->settle) group_add_committed(x->thread.group, positions);
     if (st == ST_OK) return transactions_commit(x->output, positions, x->member, w);
     transactions_abort(x->output);
     return st;
@@ -48,6 +49,7 @@ static enum status commit(struct exact *x, struct why *w) {
     metric_add(M_CONSUMED, x->read);
     x->read = 0;
     x->due_at_us = INT64_MAX;
+    x->settle = false;
     return ST_OK;
 }
 
@@ -116,6 +118,8 @@ static enum status begin_to_read(struct exact *x, struct why *w) {
         g[i].gone = false;
     replay_close(x->replay);
     x->replay = NULL;
+    x->settle = group_hangs(x->thread.group);
+    if (x->settle) exact_due_within(x, 0);
     group_fetch(x->thread.group);
     return ST_OK;
 }

@@ -41,6 +41,7 @@ struct exact {
     struct transactions *output;
     struct replay *replay;                      /* while it is read back */
     rd_kafka_consumer_group_metadata_t *member; /* NULL: the topics are not read */
+    bool settle;                                /* the next commit is to hold all positions (group_hangs) */
     bool rebuilding;                            /* not yet as far as when the partitions became ours */
     int64_t placed_at_us;
     int read;          /* records since the last commit; the owner counts */

@@ -96,6 +96,12 @@ int group_waiting(const struct group *g); /* how many have a record that cannot 
 /* Sets each partition's `next` to what was committed last, or to -1, and its note. ST_OK, or ST_LOST: no
  * answer within a few seconds. */
 enum status group_committed(struct group *g, struct why *w);
+/* Whether that was learned although Kafka holds a transaction open that must have ended. What that has put
+ * aside may still be committed, unless positions are committed after it: those of all partitions are to be.
+ */
+bool group_hangs(const struct group *g);
+/* Adds the positions that were committed, of the partitions that the list does not have. */
+void group_add_committed(const struct group *g, rd_kafka_topic_partition_list_t *positions);
 /* Where each partition ends at the moment; ends has room for all. ST_OK or ST_LOST. */
 enum status group_ends(struct group *g, int64_t *ends, struct why *w);
 /* The first offset Kafka has of a partition. ST_OK, or ST_LOST: no answer within a few seconds. */

@@ -1,10 +1,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
+#include "log.h"
 #include "mem.h"
 #include "priv/group_priv.h"
 
-enum { ASK_MS = 5000 }; /* most time that a question to the brokers may take */
+enum {
+    ASK_MS = 5000, /* most time that a question to the brokers may take */
+    /* A transaction's timeout (transactions.c), Kafka's look at those that are over, and as long again: then
+     * none of ours can be open any more. */
+    DECIDED_MS = 40 * 1000,
+};
 
 const char *group_topic_name(const struct group *g, const struct group_partition *p) {
     return g->options.topics[p->topic];
@@ -86,18 +93,98 @@ static void read_notes(struct group *g, const rd_kafka_topic_partition_list_t *l
     }
 }
 
-enum status group_committed(struct group *g, struct why *w) {
-    if (g->count == 0) return ST_OK;
-    rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
+/* What is committed, from Kafka's answer. Frees the list. */
+static rd_kafka_resp_err_t take_committed(struct group *g, rd_kafka_topic_partition_list_t *list,
+                                          rd_kafka_resp_err_t err) {
     int64_t *committed = mem_alloc((size_t)g->count * sizeof *committed);
-    rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, ASK_MS);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) read_notes(g, list);
     err = read_offsets(g, g->partitions, g->count, list, err, committed);
     for (int i = 0; i < g->count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
         g->partitions[i].next = g->partitions[i].committed = committed[i] < 0 ? -1 : committed[i];
     free(committed);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
-    return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
+    return err;
+}
+
+/* The answer to the question of committed_so_far; NULL: none. */
+static rd_kafka_topic_partition_list_t *answered(rd_kafka_event_t *event) {
+    size_t n = 0;
+    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) return NULL;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
+    if (n != 1 || rd_kafka_group_result_error(groups[0]) != NULL) return NULL;
+    return rd_kafka_topic_partition_list_copy(rd_kafka_group_result_partitions(groups[0]));
+}
+
+/* What is committed, whatever may become of open transactions. NULL: no answer. */
+static rd_kafka_topic_partition_list_t *committed_so_far(struct group *g) {
+    rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_ListConsumerGroupOffsets_t *question =
+        rd_kafka_ListConsumerGroupOffsets_new(g->options.id, list);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(g->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(g->rk);
+    char text[128];
+    rd_kafka_AdminOptions_set_request_timeout(options, ASK_MS, text, sizeof text);
+    rd_kafka_ListConsumerGroupOffsets(g->rk, &question, 1, options, answers);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(answers, ASK_MS);
+    rd_kafka_topic_partition_list_t *found = answered(event);
+    if (event != NULL) rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    rd_kafka_topic_partition_list_destroy(list);
+    return found;
+}
+
+/* Kafka does not say what is committed while a transaction may change it. It may have forgotten to end one:
+ * where it answers, but not that, for so long that all of ours must have ended, what is committed stands. */
+static rd_kafka_resp_err_t committed_despite(struct group *g, rd_kafka_resp_err_t err) {
+    rd_kafka_topic_partition_list_t *list = committed_so_far(g);
+    if (list == NULL) {
+        g->undecided_since_us = 0;
+        return err;
+    }
+    if (g->undecided_since_us == 0) g->undecided_since_us = clock_mono_us();
+    if (clock_mono_us() - g->undecided_since_us < DECIDED_MS * INT64_C(1000)) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return err;
+    }
+    log_warn(g->options.id,
+             "Kafka keeps a transaction open that must have ended: going on from what is committed");
+    g->hangs = true;
+    return take_committed(g, list, RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+enum status group_committed(struct group *g, struct why *w) {
+    if (g->count == 0) return ST_OK;
+    rd_kafka_topic_partition_list_t *list = group_list(g, g->partitions, g->count, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_resp_err_t err = take_committed(g, list, rd_kafka_committed(g->rk, list, ASK_MS));
+    g->hangs = false;
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) err = committed_despite(g, err);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return why(w, ST_LOST, "cannot learn the committed offsets: %s", rd_kafka_err2str(err));
+    g->undecided_since_us = 0;
+    return ST_OK;
+}
+
+bool group_hangs(const struct group *g) {
+    return g->hangs;
+}
+
+void group_add_committed(const struct group *g, rd_kafka_topic_partition_list_t *positions) {
+    for (int i = 0; i < g->count; i++) {
+        const struct group_partition *p = &g->partitions[i];
+        const char *topic = group_topic_name(g, p);
+        char note[24];
+        int n = snprintf(note, sizeof note, "%lld", (long long)p->note);
+        if (p->committed < 0 || rd_kafka_topic_partition_list_find(positions, topic, p->partition) != NULL)
+            continue;
+        rd_kafka_topic_partition_t *position =
+            rd_kafka_topic_partition_list_add(positions, topic, p->partition);
+        position->offset = p->committed;
+        position->metadata = mem_strdup(note);
+        position->metadata_size = (size_t)n;
+    }
 }
 
 int64_t group_lag(struct group *g) {

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 import requests
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from shopping import Shopping
@@ -261,6 +261,32 @@ def test_orders_read_again_from_the_beginning_change_nothing(stack, tally):
     ends = sum(stack.topic("orders").ends().values())
     wait_until(lambda: stack.metric("sales", "onsale_sales_records_total") >= ends, "all is read again")
     tally.wait_for(expected(market.events))
+
+
+def test_a_transaction_that_does_not_end_is_not_waited_for(stack, tally):
+    """Kafka says nothing of the group's positions while one may change them; and what this one has put aside is not what counts when it ends."""
+    market = Market(stack)
+    market.tell(market.happen(300) + market.rest())
+    market.flush()
+    tally.wait_for(expected(market.events))
+    stack.supervisor("stop", "sales")
+    settings = {"bootstrap.servers": stack.env["KAFKA_BROKERS"], "transactional.id": str(uuid.uuid4()), "transaction.timeout.ms": 600_000}
+    stranger, ends = Producer(settings), stack.topic("orders").ends()
+    stranger.init_transactions(30)
+    stranger.begin_transaction()
+    with Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": "onsale-sales"}) as nobody:
+        places = [TopicPartition("orders", p, end + 1000) for p, end in ends.items()]
+        stranger.send_offsets_to_transaction(places, nobody.consumer_group_metadata(), 30)
+    stack.supervisor("start", "sales")
+    stack.wait_ready("sales")
+    assert "a transaction open that must have ended" in stack.logs("sales")
+    stranger.commit_transaction(30)
+    market.tell(market.happen(300) + market.rest())
+    market.flush()
+    stack.kill("sales")
+    stack.wait_ready("sales")
+    tally.wait_for(expected(market.events))
+    assert stack.metric("sales", "onsale_consumer_offset_resets_total") == 0, "it went on where it was"
 
 
 def test_a_changelog_that_is_lost_is_made_again(stack):

@@ -21,7 +21,9 @@ struct group {
     int count, last; /* last: where the previous record came from, as the next one mostly does */
     bool read;       /* something, since fetch_on looked */
     int64_t fetch_on_at_us;
-    struct why trouble; /* Kafka's last error; empty once records have come again */
+    int64_t undecided_since_us; /* Kafka answers, but not what is committed; 0: it does, or is away */
+    bool hangs;                 /* what is committed was learned despite an open transaction */
+    struct why trouble;         /* Kafka's last error; empty once records have come again */
 };
 
 const char *group_topic_name(const struct group *g, const struct group_partition *p);
