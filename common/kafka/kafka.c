@@ -145,9 +145,10 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     const struct kafka_property address[] = {{"bootstrap.servers", brokers, true}, {0}};
-    if (set_all(conf, address, w) == ST_OK && set_all(conf, defaults, w) == ST_OK &&
-        kafka_login_set(conf, w) == ST_OK && set_all(conf, properties, w) == ST_OK &&
-        set_environment_but_fixed(conf, properties, w) == ST_OK)
+    struct kafka_property login[KAFKA_LOGIN_MAX + 1];
+    if (kafka_login_properties(login, w) == ST_OK && set_all(conf, address, w) == ST_OK &&
+        set_all(conf, defaults, w) == ST_OK && set_all(conf, login, w) == ST_OK &&
+        set_all(conf, properties, w) == ST_OK && set_environment_but_fixed(conf, properties, w) == ST_OK)
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

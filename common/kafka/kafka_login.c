@@ -47,26 +47,17 @@ static void warn_of_old_library(void) {
                  rd_kafka_version_str());
 }
 
-static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value, struct why *w) {
-    struct why reason;
-    if (rd_kafka_conf_set(conf, name, value, reason.text, sizeof reason.text) == RD_KAFKA_CONF_OK)
-        return ST_OK;
-    return why(w, ST_INVALID, "Kafka property %s: %s", name, reason.text);
-}
-
-static enum status set_user(rd_kafka_conf_t *conf, struct why *w) {
-    warn_of_old_library();
-    enum status st = set(conf, "sasl.mechanism", "SCRAM-SHA-512", w);
-    if (st == ST_OK) st = set(conf, "sasl.username", login.user, w);
-    if (st == ST_OK) st = set(conf, "sasl.password", login.password, w);
-    return st;
-}
-
-enum status kafka_login_set(rd_kafka_conf_t *conf, struct why *w) {
+enum status kafka_login_properties(struct kafka_property out[KAFKA_LOGIN_MAX + 1], struct why *w) {
     static const char *const protocols[2][2] = {{"plaintext", "sasl_plaintext"}, {"ssl", "sasl_ssl"}};
-    enum status st = check(w);
-    if (st == ST_OK) st = set(conf, "security.protocol", protocols[login.tls][given(login.user)], w);
-    if (st == ST_OK && given(login.user)) st = set_user(conf, w);
-    if (st == ST_OK && given(login.ca)) st = set(conf, "ssl.ca.location", login.ca, w);
-    return st;
+    if (check(w) != ST_OK) return ST_INVALID;
+    *out++ = (struct kafka_property){"security.protocol", protocols[login.tls][given(login.user)], false};
+    if (given(login.user)) {
+        warn_of_old_library();
+        *out++ = (struct kafka_property){"sasl.mechanism", "SCRAM-SHA-512", false};
+        *out++ = (struct kafka_property){"sasl.username", login.user, false};
+        *out++ = (struct kafka_property){"sasl.password", login.password, false};
+    }
+    if (given(login.ca)) *out++ = (struct kafka_property){"ssl.ca.location", login.ca, false};
+    *out = (struct kafka_property){0};
+    return ST_OK;
 }

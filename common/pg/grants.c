@@ -3,22 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "log.h"
 #include "mem.h"
 #include "pg.h"
 
-/* Names as SQL has them. A login may act as another role (alter role ... set role): that one counts. */
-static const char WHO[] = "select quote_ident(current_user), quote_ident(current_schema())";
+/* A login may act as another role (alter role ... set role): that one counts. */
+static const char WHO[] = "select current_user, current_schema()";
 
-/* $ROLE and $SCHEMA stand for themselves. Sequences are those of identity columns, too. */
-static const char GIVE[] =
-    "begin;"
-    "grant usage on schema $SCHEMA to $ROLE;"
-    "grant select, insert, update, delete on all tables in schema $SCHEMA to $ROLE;"
-    "grant usage, select on all sequences in schema $SCHEMA to $ROLE;"
-    "revoke insert, update, delete on $SCHEMA.migrations, $SCHEMA.functions from $ROLE;"
-    "commit";
+/* %1$I: to whom; %2$I: the schema. Sequences are those of identity columns, too. */
+static const char GIVE[] = "begin;"
+                           "grant usage on schema %2$I to %1$I;"
+                           "grant select, insert, update, delete on all tables in schema %2$I to %1$I;"
+                           "grant usage, select on all sequences in schema %2$I to %1$I;"
+                           "revoke insert, update, delete on %2$I.migrations, %2$I.functions from %1$I;"
+                           "commit";
 
 struct who {
     char *role, *schema;
@@ -46,24 +44,13 @@ static enum status ask_serving(const char *url, struct who *who, struct why *w) 
     return st;
 }
 
-static void fill(struct buf *out, const char *text, const struct who *who) {
-    while (*text != '\0') {
-        size_t plain = strcspn(text, "$");
-        buf_add(out, text, plain);
-        text += plain;
-        const char *name = strncmp(text, "$ROLE", 5) == 0 ? who->role : who->schema;
-        if (*text == '\0') break;
-        buf_add(out, name, strlen(name));
-        text += name == who->role ? sizeof "$ROLE" - 1 : sizeof "$SCHEMA" - 1;
-    }
-    buf_add(out, "", 1);
-}
-
 static enum status give(PGconn *conn, const struct who *who, struct why *w) {
-    struct buf text = {0};
-    fill(&text, GIVE, who);
-    enum status st = pg_exec(conn, w, (const char *)text.data);
-    buf_free(&text);
+    const char *const values[] = {GIVE, who->role, who->schema};
+    PGresult *res =
+        PQexecParams(conn, "select format($1, $2::text, $3::text)", 3, NULL, values, NULL, NULL, 0);
+    enum status st = pg_status(conn, res, w);
+    if (st == ST_OK) st = pg_exec(conn, w, PQgetvalue(res, 0, 0));
+    PQclear(res);
     if (st == ST_OK) log_info("migrate", "%s may read and write the tables, and nothing else", who->role);
     return st;
 }

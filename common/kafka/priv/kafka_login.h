@@ -6,9 +6,9 @@
 #error "private to common/kafka"
 #endif
 
-#include <librdkafka/rdkafka.h>
+#include "kafka.h"
 
-#include "status.h"
+enum { KAFKA_LOGIN_MAX = 5 };
 
-/* ST_INVALID: they contradict each other. Without any of them nothing is set. */
-enum status kafka_login_set(rd_kafka_conf_t *conf, struct why *w);
+/* Ended by one without a name. ST_INVALID: the settings contradict each other. */
+enum status kafka_login_properties(struct kafka_property out[KAFKA_LOGIN_MAX + 1], struct why *w);
