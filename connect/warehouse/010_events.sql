@@ -67,6 +67,7 @@ create table if not exists show_events (
 );
 alter table show_events add column if not exists phases text;
 alter table show_events add column if not exists organizer text;
+alter table show_events add column if not exists places int;
 
 create table if not exists order_events (
     id              uuid        not null,

@@ -135,7 +135,7 @@ static void look_at(struct lead *l, struct queue *q, struct round *round, const 
         offers_lapse(&round->room.offers, now_us);
         waitlist_pass(&round->room, now_us);
     }
-    round->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, phase->areas, phase->nareas);
+    round->left = phase == NULL ? -1 : stock_left(l->stock, &q->show, q->places, phase->areas, phase->nareas);
     l->served += is_served(round, now_us);
     struct control due = control_due(&round->room, phase, round->left, &lead_settings, now_us);
     if (due.kind == CONTROL_NOTHING || (due.kind == CONTROL_OPEN && !round->room.seed_known)) {

@@ -206,6 +206,7 @@ void queues_show(struct queues *q, const struct show_event *e) {
     if (queue == NULL) queue = queue_of(q, &e->id);
     if (e->version <= queue->version) return;
     queue->version = e->version;
+    queue->places = e->has_places ? e->places : 0;
     phases_read(&queue->phases, sells ? e->phases : (struct str){0});
 }
 

@@ -35,6 +35,7 @@ struct queue {
     struct uuid show;
     struct phases phases; /* none when the show is not announced, or cancelled */
     int32_t version;      /* of the show */
+    int32_t places;       /* of all its areas; 0: not told */
     int32_t partition;    /* of `waiting`, where its records are */
     int64_t patience_us;  /* how long another may take to write what is due before we do */
     struct round now;     /* the one that is open, or else the first that will be, or the last that was */

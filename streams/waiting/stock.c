@@ -81,15 +81,17 @@ static bool is_among(const struct uuid *id, const struct uuid *ids, int n) {
     return n == 0;
 }
 
-int64_t stock_left(const struct stock *s, const struct uuid *show, const struct uuid *areas, int nareas) {
-    int64_t left = 0;
-    bool known = false;
+int64_t stock_left(const struct stock *s, const struct uuid *show, int32_t places, const struct uuid *areas,
+                   int nareas) {
+    int64_t left = 0, known = 0;
+    bool any = false;
     const struct areas *all = table_find(&s->shows, show);
     for (const struct area *a = all == NULL ? NULL : all->first; a != NULL; a = a->next) {
+        known += a->places;
         if (a->places == 0 || !is_among(&a->id, areas, nareas)) continue;
-        known = true;
+        any = true;
         if (a->accessible) continue;
         left += a->places > (int64_t)a->taken ? a->places - (int64_t)a->taken : 0;
     }
-    return known ? left : -1;
+    return any && known >= places ? left : -1;
 }

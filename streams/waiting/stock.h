@@ -20,5 +20,7 @@ void stock_area(struct stock *s, const struct uuid *area, const struct uuid *sho
  * known.
  */
 bool stock_order(struct stock *s, const struct uuid *ticket, const struct uuid *show, bool taken);
-/* Of these areas of a show; of all without any. -1: nothing is known of them. */
-int64_t stock_left(const struct stock *s, const struct uuid *show, const struct uuid *areas, int nareas);
+/* Left of these areas of a show; of all without any. -1: not known, as long as less than all `places` of the
+ * show are: it may be read before its stock is. */
+int64_t stock_left(const struct stock *s, const struct uuid *show, int32_t places, const struct uuid *areas,
+                   int nareas);

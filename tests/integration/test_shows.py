@@ -297,11 +297,12 @@ def test_announce(stack, seller, other, anybody):
     assert seller.post(path + "/announce").json() == answer.json(), "again: the same"
     assert show_events(stack, show) == [("ShowCreated", 1, "draft", show["title"]), ("ShowAnnounced", 2, "announced", show["title"])]
     created, event = stack.topic("shows").of(show["id"], 2)
-    assert event == {**created, "type": "ShowAnnounced", "version": 2, "status": "announced", "occurredAt": event["occurredAt"]}
+    assert event == {**created, "type": "ShowAnnounced", "version": 2, "status": "announced", "occurredAt": event["occurredAt"], "places": 77}
     assert {**created, "occurredAt": None} == {
         "type": "ShowCreated", "id": uuid.UUID(show["id"]), "version": 1, "occurredAt": None, "userId": uuid.UUID(seller.id), "title": show["title"],
         "venue": show["venue"], "city": show["city"], "startsAt": datetime.datetime.fromisoformat(show["startsAt"]), "timeZone": show["timeZone"],
-        "description": None, "currency": "USD", "status": "draft", "perUser": 8, "phases": None, "organizer": None}
+        "description": None, "currency": "USD", "status": "draft", "perUser": 8, "phases": None, "organizer": None,
+        "places": 0}
     seen = anybody.get(path)
     assert seen.status_code == 200 and [a["free"] for a in seen.json()["areas"]] == [7, 70]
     assert seen.headers["Cache-Control"] == "public, max-age=1"

@@ -153,24 +153,42 @@ static void places_that_are_taken_are_not_left(void **state) {
     (void)state;
     struct stock stock = {0};
     struct uuid show = {.b = {1}}, other = {.b = {2}}, area = {.b = {3}}, second = {.b = {4}};
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), -1);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), -1);
     struct uuid first_ticket = ticket_of(&area, 0), last_ticket = ticket_of(&area, 0xffffff);
     stock_order(&stock, &first_ticket, &show, true); /* before it is known how many there are */
     stock_area(&stock, &area, &show, 100, false);
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), 99);
     stock_order(&stock, &first_ticket, &show, true);
     stock_order(&stock, &last_ticket, &show, true);
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), 98);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), 98);
     stock_order(&stock, &first_ticket, &show, false);
     stock_order(&stock, &first_ticket, &show, false);
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), 99);
     stock_area(&stock, &second, &show, 10, false);
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), 109);
-    assert_int_equal(stock_left(&stock, &show, &second, 1), 10);
-    assert_int_equal(stock_left(&stock, &other, NULL, 0), -1);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), 109);
+    assert_int_equal(stock_left(&stock, &show, 0, &second, 1), 10);
+    assert_int_equal(stock_left(&stock, &other, 0, NULL, 0), -1);
     stock_area(&stock, &second, &show, 10, true);
-    assert_int_equal(stock_left(&stock, &show, NULL, 0), 99);
-    assert_int_equal(stock_left(&stock, &show, &second, 1), 0);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0), 99);
+    assert_int_equal(stock_left(&stock, &show, 0, &second, 1), 0);
+    stock_free(&stock);
+}
+
+/* Which would be for good. */
+static void a_show_is_not_sold_out_before_its_stock_is_read(void **state) {
+    (void)state;
+    struct stock stock = {0};
+    struct uuid show = {.b = {1}}, area = {.b = {3}}, second = {.b = {4}}, ticket = ticket_of(&area, 0);
+    stock_area(&stock, &area, &show, 1, false);
+    stock_order(&stock, &ticket, &show, true);
+    assert_int_equal(stock_left(&stock, &show, 0, NULL, 0),
+                     0); /* an old event does not say how many it has */
+    assert_int_equal(stock_left(&stock, &show, 3, NULL, 0), -1);
+    assert_int_equal(stock_left(&stock, &show, 3, &area, 1), -1);
+    stock_area(&stock, &second, &show, 1, false);
+    assert_int_equal(stock_left(&stock, &show, 3, NULL, 0), -1);
+    stock_area(&stock, &second, &show, 2, true);
+    assert_int_equal(stock_left(&stock, &show, 3, NULL, 0), 0);
     stock_free(&stock);
 }
 
@@ -210,6 +228,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(nobody_comes_in_for_whom_nothing_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_pace_is_that_of_the_last_minute, set_up, tear_down),
         cmocka_unit_test(places_that_are_taken_are_not_left),
+        cmocka_unit_test(a_show_is_not_sold_out_before_its_stock_is_read),
         cmocka_unit_test(phases_with_a_queue_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,12 +203,25 @@ static void the_next_round_is_joined_while_this_one_is_open(void **state) {
     assert_true(room()->open);
 }
 
+static void a_show_says_how_many_places_it_has(void **state) {
+    (void)state;
+    struct show_event e = {.id = show, .version = 1, .status = SHOW_STATUS_ANNOUNCED};
+    queues_show(&queues, &e);
+    assert_int_equal(queues_find(&queues, &show)->places, 0);
+    e.version = 2;
+    e.has_places = true;
+    e.places = 300;
+    queues_show(&queues, &e);
+    assert_int_equal(queues_find(&queues, &show)->places, 300);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_of_ours_makes_the_seed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_is_ahead_counts_as_ours, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_order_counts_whatever_is_read_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_round_is_joined_while_this_one_is_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_show_says_how_many_places_it_has, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_closed_long_ago_by_the_log_takes_no_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,9 +13,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, traceparent)
+                             phases, organizer, places, traceparent)
     select 'ShowCancelled', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, r.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, r.traceparent
       from changed c join sellers r on r.id = c.id
 ), without_picture as (
     delete from show_pictures p using changed c where p.show_id = c.id

@@ -19,9 +19,9 @@ with req as (
     returning *
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             organizer, traceparent)
+                             organizer, places, traceparent)
     select 'ShowCreated', p.id, p.version, p.user_id, p.title, p.venue, p.city, p.starts_at, p.time_zone, p.description, p.currency,
-           p.status, p.per_user, p.organizer, r.traceparent
+           p.status, p.per_user, p.organizer, 0, r.traceparent
       from placed p join req r using (id)
 ), known as ( -- new ones, those whose key was taken by an earlier request, or by a neighbour in this batch
     select r.ordinal, p.* from req r join placed p on p.id = r.id

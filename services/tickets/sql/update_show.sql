@@ -32,9 +32,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, traceparent)
+                             phases, organizer, places, traceparent)
     select 'ShowUpdated', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent
       from changed c join first f on f.id = c.id
 )
 select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,
