@@ -82,7 +82,8 @@ static void check(struct hasher *hasher, struct hash_job *job) {
 }
 
 static void sign(struct hasher *hasher, struct hash_job *job) {
-    job->session.session = uuid_v7();
+    static const struct uuid none;
+    if (uuid_eq(&job->session.session, &none)) job->session.session = uuid_v7();
     job->session.issued_s = clock_wall_us() / 1000000;
     job->session.expires_s = job->session.issued_s + job->session_s;
     char *token = session_sign(hasher->options.signer, &job->session);

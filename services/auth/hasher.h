@@ -20,7 +20,7 @@ struct hash_job {
     struct str
         fresh; /* to hash, if not empty; a checked password under old parameters is hashed again, too */
     bool known_device;       /* takes the places that are kept for such, and is done before the others */
-    struct identity session; /* to sign, from now on, unless its e-mail is empty */
+    struct identity session; /* to sign, from now on, unless its e-mail is empty; without an id it gets one */
     int64_t session_s;       /* how long it lives */
 
     bool right;                        /* the password was right, or none was to be checked */

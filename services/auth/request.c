@@ -1,18 +1,34 @@
 #include "request.h"
 
 #include "arena.h"
+#include "browser.h"
 #include "language.h"
 #include "queries.h"
 
 struct auth_request *auth_request_new(struct req *rq) {
     struct auth_request *a = req_alloc(rq, sizeof *a);
-    struct str accept = {0};
+    struct str accept = {0}, agent = {0};
     req_header(rq, "accept-language", &accept);
     language_use(language_wanted(accept));
     a->language = language_form()->tag;
     a->address = req_client_address(rq);
+    req_header(rq, "user-agent", &agent);
+    a->browser = browser_of(agent);
     req_set_state(rq, a);
     return a;
+}
+
+void auth_write_user(struct json *out, const struct uuid *id, struct str email) {
+    json_put_uuid(out, "id", *id);
+    json_put_text(out, "email", email);
+}
+
+void auth_put_session(struct req *rq, struct sql_params *item) {
+    const struct auth_request *a = req_state(rq);
+    put_uuid(item, &a->job.session.session);
+    put_int(item, a->job.session_s);
+    put_text(item, a->address);
+    put_optional_text(item, a->browser);
 }
 
 /* By the token of a session, which may be over: its id, whose it was, and the version of his sessions then.

@@ -11,6 +11,7 @@ struct auth_request {
     struct credentials in; /* PATCH: the new ones, empty where they stay */
     struct str key;        /* Idempotency-Key */
     struct str address;    /* who sends it: the client may leave before the answer */
+    struct str browser;    /* in a word; empty: not known */
     struct str language;   /* of letters to who sends it */
     struct uuid letter;    /* whose link this follows, or is to be */
     struct str account;    /* whose password is tried */
@@ -23,6 +24,12 @@ struct auth_request *auth_request_new(struct req *rq);
 
 /* The rows of auth_attempt. */
 enum auth_column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS, VERIFIED, KNOWN };
+
+/* Whose account it is, as members of an object. */
+void auth_write_user(struct json *out, const struct uuid *id, struct str email);
+/* What is kept of the session that the job signed: its id, how long it lives, from where and with what it was
+ * begun. */
+void auth_put_session(struct req *rq, struct sql_params *item);
 
 /* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
 void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done);

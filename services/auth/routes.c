@@ -10,15 +10,9 @@
 #include "passwords.h"
 #include "queries.h"
 #include "request.h"
+#include "sessions.h"
 
 /* --- answers --- */
-
-static void write_user(struct json *out, const struct uuid *id, struct str email) {
-    json_key(out, "id");
-    json_uuid(out, id);
-    json_key(out, "email");
-    json_text(out, email);
-}
 
 /* The user that the job signed a session for, and that session. */
 static void reply_signed_in(struct req *rq, int status) {
@@ -27,7 +21,7 @@ static void reply_signed_in(struct req *rq, int status) {
     req_set_cookie(rq, "session", str_of(job->token), auth->session_ms / 1000);
     struct json *out = req_json(rq);
     json_open(out, '{');
-    write_user(out, &job->session.user, job->session.email);
+    auth_write_user(out, &job->session.user, job->session.email);
     json_close(out, '}');
     req_reply(rq, status);
 }
@@ -64,6 +58,27 @@ static void check_password(struct req *rq, const struct rows *rows, struct str p
     auth_hash(rq, then);
 }
 
+/* Begins the session that the job signed for whose password was right. */
+static void begin_session(struct req *rq, req_done *then) {
+    const struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    struct sql_params *item = req_exec(rq, &sql_begin_session, then);
+    if (item == NULL) return;
+    put_uuid(item, &job->session.user);
+    put_int(item, job->session.version);
+    auth_put_session(rq, item);
+    put_text(item, job->known);
+    put_optional_text(item, str_of(job->hash));
+    put_text(item, req_traceparent(rq));
+}
+
+/* Of an account that has changed meanwhile the password is checked again. */
+static void reply_begun(struct req *rq, const struct rows *rows, int status, req_handler *again) {
+    if (row_bool(rows, 0, 1))
+        reply_signed_in(rq, status);
+    else
+        req_again(rq, again);
+}
+
 /* Counts a wrong password, then goes on. */
 static void note_failure(struct req *rq, req_done *then) {
     const struct auth *auth = req_service(rq);
@@ -86,9 +101,15 @@ static bool same_email(struct str a, struct str b) {
     return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
 }
 
+static void sign_up(struct req *rq);
+
+static void on_begun_again(struct req *rq, const struct rows *rows) {
+    reply_begun(rq, rows, 201, sign_up);
+}
+
 static void on_repeated(struct req *rq, void *job) {
     if (((struct hash_job *)job)->right)
-        reply_signed_in(rq, 201);
+        begin_session(rq, on_begun_again);
     else
         req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
 }
@@ -131,6 +152,9 @@ static void on_hashed(struct req *rq, void *done) {
     put_text(item, a->address);
     put_optional_text(item, a->key);
     put_text(item, req_traceparent(rq));
+    put_uuid(item, &job->session.session);
+    put_int(item, job->session_s);
+    put_optional_text(item, a->browser);
 }
 
 static void on_signup(struct req *rq, const struct rows *rows) {
@@ -161,9 +185,10 @@ static void sign_up(struct req *rq) {
 
 /* --- POST /api/users/signin --- */
 
-static void on_rehashed(struct req *rq, const struct rows *rows) {
-    (void)rows;
-    reply_signed_in(rq, 200);
+static void sign_in(struct req *rq);
+
+static void on_begun(struct req *rq, const struct rows *rows) {
+    reply_begun(rq, rows, 200, sign_in);
 }
 
 static void on_wrong(struct req *rq, const struct rows *rows) {
@@ -173,17 +198,10 @@ static void on_wrong(struct req *rq, const struct rows *rows) {
 
 static void on_checked(struct req *rq, void *done) {
     const struct hash_job *job = done;
-    if (!job->right) {
+    if (job->right)
+        begin_session(rq, on_begun);
+    else
         note_failure(rq, on_wrong);
-    } else if (job->hash[0] == '\0') {
-        reply_signed_in(rq, 200);
-    } else {
-        struct sql_params *item = req_exec(rq, &sql_rehash, on_rehashed);
-        if (item == NULL) return;
-        put_uuid(item, &job->session.user);
-        put_text(item, job->known);
-        put_text(item, str_of(job->hash));
-    }
 }
 
 /* Whether there is such a user or not, the same work is done. */
@@ -199,68 +217,6 @@ static void sign_in(struct req *rq) {
     struct str key;
     if (!req_idempotency_key(rq, &key) || !req_body(rq, sign_in_fields, &a->in)) return;
     auth_attempt(rq, STR("signin"), auth->signin_rate, NULL, on_signin);
-}
-
-/* --- POST /api/users/signout, GET /api/users/currentuser --- */
-
-static void sign_out(struct req *rq);
-
-static void reply_signed_out(struct req *rq) {
-    req_set_cookie(rq, "session", STR(""), 0);
-    req_reply_raw(rq, 200, "application/json", STR("{}"));
-}
-
-static void on_ended(struct req *rq, const struct rows *rows) {
-    if (row_bool(rows, 0, 1))
-        reply_signed_out(rq);
-    else
-        req_again(rq, sign_out);
-}
-
-/* ?everywhere=true; false: answered. */
-static bool read_everywhere(struct req *rq, bool *everywhere) {
-    struct str said = STR("false");
-    req_query(rq, "everywhere", &said);
-    *everywhere = str_eq(said, STR("true"));
-    if (*everywhere || str_eq(said, STR("false"))) return true;
-    req_fail(rq, 400, "everywhere", "must be true or false");
-    return false;
-}
-
-/* Nobody may sign out, too. A session of before they had ids ends by itself. */
-static void sign_out(struct req *rq) {
-    struct str key;
-    bool everywhere;
-    if (!req_idempotency_key(rq, &key) || !read_everywhere(rq, &everywhere)) return;
-    const struct identity *user = req_user(rq);
-    if (user == NULL || (user->version == 0 && !everywhere)) {
-        reply_signed_out(rq);
-        return;
-    }
-    struct sql_params *item = req_exec(rq, &sql_end_sessions, on_ended);
-    if (item == NULL) return;
-    put_uuid(item, &user->user);
-    put_optional_uuid(item, user->version > 0, &user->session);
-    put_bool(item, everywhere);
-    put_text(item, req_traceparent(rq));
-}
-
-static void current_user(struct req *rq) {
-    const struct identity *user = req_user(rq);
-    struct json *out = req_json(rq);
-    json_open(out, '{');
-    json_key(out, "currentUser");
-    if (user == NULL) {
-        json_nil(out);
-    } else {
-        json_open(out, '{');
-        write_user(out, &user->user, user->email);
-        json_key(out, "iat");
-        json_int(out, user->issued_s);
-        json_close(out, '}');
-    }
-    json_close(out, '}');
-    req_reply(rq, 200);
 }
 
 /* --- PATCH /api/users/me --- */
@@ -306,6 +262,7 @@ static void on_change_allowed(struct req *rq, void *done) {
     put_text(item, a->language);
     put_bool(item, auth->verify_email);
     put_uuid(item, &a->letter);
+    auth_put_session(rq, item);
 }
 
 static void on_me(struct req *rq, const struct rows *rows) {
@@ -323,7 +280,9 @@ static void on_me(struct req *rq, const struct rows *rows) {
     struct hash_job *job = &a->job;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
-    job->session.version = sessions + (job->fresh.n > 0 || moves);
+    bool others_end = job->fresh.n > 0 || moves;
+    job->session.version = sessions + others_end;
+    if (!others_end) job->session.session = req_user(rq)->session;
     job->session.unverified = moves || (auth->verify_email && !row_bool(rows, 0, VERIFIED));
     job->session.user = row_uuid(rows, 0, ID);
     job->session.email = a->in.email.n > 0 ? a->in.email : copy_text(rq, rows, EMAIL);
@@ -356,8 +315,10 @@ static void jwks(struct req *rq) {
 const struct route auth_routes[] = {
     {"POST", "/api/users/signup", sign_up, 0},
     {"POST", "/api/users/signin", sign_in, 0},
-    {"POST", "/api/users/signout", sign_out, 0},
-    {"GET", "/api/users/currentuser", current_user, 0},
+    {"POST", "/api/users/signout", sessions_sign_out, 0},
+    {"GET", "/api/users/currentuser", sessions_current, 0},
+    {"GET", "/api/users/sessions", sessions_list, ROUTE_SESSION},
+    {"DELETE", "/api/users/sessions/{uuid}", sessions_end, ROUTE_SESSION},
     {"PATCH", "/api/users/me", change_me, ROUTE_SESSION},
     {"POST", "/api/users/verify", letters_verify, 0},
     {"POST", "/api/users/password-reset", letters_ask_reset, 0},

@@ -8,7 +8,7 @@
 #include "mem.h"
 #include "texts.h"
 
-enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 8, MAX_LINE = SESSION_MAX_TOKEN + 64 };
+enum { CONNECT_MS = 1000, MAX_ANSWER = 1024 * 1024, MAX_HEADERS = 9, MAX_LINE = SESSION_MAX_TOKEN + 64 };
 
 struct api {
     struct api_options options;
@@ -115,8 +115,10 @@ static void add_header(struct req *rq, struct headers *h, const char *name, stru
 
 static void add_headers(struct req *rq, const struct api_ask *ask, struct headers *h) {
     char text[32];
+    struct str agent;
     if (ask->session.n <= SESSION_MAX_TOKEN) add_header(rq, h, "Authorization: Bearer ", ask->session);
     add_header(rq, h, "X-Forwarded-For: ", req_client_address(rq));
+    if (req_header(rq, "user-agent", &agent)) add_header(rq, h, "User-Agent: ", agent);
     add_header(rq, h, "traceparent: ", req_traceparent(rq));
     add_header(rq, h, "Accept-Language: ", language_form()->tag);
     add_header(rq, h, DEMAND_PAGE_HEADER ": ", STR("1"));

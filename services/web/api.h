@@ -1,8 +1,9 @@
 /* api: makes requests to the services' APIs for a visitor, over HTTP as any client does.
  *
  * api_ask never blocks: the request is held meanwhile, and `then` is called on its thread. The visitor's
- * session, address and trace are sent along. An answer is valid as long as the request. Nothing is tried
- * again. A service that does not answer in time, or answers 5xx, is `away`: pages say so, and show the rest.
+ * session, address, browser and trace are sent along. An answer is valid as long as the request. Nothing is
+ * tried again. A service that does not answer in time, or answers 5xx, is `away`: pages say so, and show the
+ * rest.
  */
 #pragma once
 

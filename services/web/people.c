@@ -5,9 +5,9 @@
 /* How long a browser remembers where somebody was signed in. */
 enum { DEVICE_S = 365 * 24 * 3600 };
 
-/* A new session, or none any more: what the accounts' service said is said on. The token, when its session is
- * over, still says that this is a device of his, whom strangers' wrong passwords do not keep out. */
-static void take_session(struct req *rq, const struct api_answer *answer) {
+/* The token, when its session is over, still says that this is a device of his, whom strangers' wrong
+ * passwords do not keep out. */
+void take_session(struct req *rq, const struct api_answer *answer) {
     if (answer->session.n > 0 || answer->signed_out)
         req_set_cookie(rq, "session", answer->session, answer->session_s);
     if (answer->session.n > 0) req_set_cookie(rq, "device", answer->session, DEVICE_S);
@@ -146,74 +146,4 @@ void sign_out(struct req *rq) {
     bool everywhere = str_eq(visit_field(rq, "everywhere"), STR("true"));
     visit_ask(rq, API_USERS, "POST", on_signed_out, "/api/users/signout%s",
               everywhere ? "?everywhere=true" : "");
-}
-
-/* --- the account --- */
-
-static void render_account(struct req *rq, struct account_view *view) {
-    view->page = visit_of(rq)->page;
-    view->unverified = visit_of(rq)->user->unverified;
-    account_render(page_begin(rq), view);
-    page_end(rq);
-}
-
-void show_account(struct req *rq) {
-    visit_begin(rq);
-    if (page_signed_in(rq)) render_account(rq, &(struct account_view){0});
-}
-
-/* true: changed, or nobody's any more; answered. */
-static bool changed(struct req *rq, const struct api_answer *answer, const char *what) {
-    if (answer->code == 200) {
-        take_session(rq, answer);
-        page_go(rq, "/account?done=%s", what);
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
-        return false;
-    }
-    return true;
-}
-
-static const enum text not_changed = TEXT_AWAY_NOT_CHANGED;
-
-static void on_email(struct req *rq, const struct api_answer *answer) {
-    if (changed(rq, answer, "email")) return;
-    struct account_view view = {
-        .email = visit_field(rq, "email"),
-        .email_error = visit_words(rq, api_error(answer, "email")),
-        .email_current_error = visit_words(rq, api_error(answer, "currentPassword")),
-        .problem = visit_trouble(rq, answer, not_changed),
-    };
-    render_account(rq, &view);
-}
-
-static void on_password(struct req *rq, const struct api_answer *answer) {
-    if (changed(rq, answer, "password")) return;
-    struct account_view view = {
-        .password_error = visit_words(rq, api_error(answer, "password")),
-        .password_current_error = visit_words(rq, api_error(answer, "currentPassword")),
-        .problem = visit_trouble(rq, answer, not_changed),
-    };
-    render_account(rq, &view);
-}
-
-static void send_change(struct req *rq, const char *field, const char *current, api_then *then) {
-    struct json body = {0};
-    json_open(&body, '{');
-    json_put_text(&body, field, visit_field(rq, field));
-    json_put_text(&body, "currentPassword", visit_field(rq, current));
-    json_close(&body, '}');
-    visit_send(rq, API_USERS, "PATCH", "/api/users/me", &body, 0, then);
-}
-
-void change_email(struct req *rq) {
-    visit_begin(rq);
-    if (page_own_form(rq)) send_change(rq, "email", "email-current", on_email);
-}
-
-void change_password(struct req *rq) {
-    visit_begin(rq);
-    if (page_own_form(rq)) send_change(rq, "password", "password-current", on_password);
 }

@@ -59,6 +59,7 @@ const struct route web_routes[] = {
     {"GET", "/account", show_account, 0},
     {"POST", "/account/email", change_email, 0},
     {"POST", "/account/password", change_password, 0},
+    {"POST", "/account/sessions", end_session, 0},
     {"GET", "/live", show_live, 0},
     {"GET", "/static/{text}", send_file, 0},
     {"GET", "/favicon.svg", send_icon, 0},
@@ -83,6 +84,7 @@ const struct route web_routes[] = {
     {"GET", "/shows/{uuid}/codes", go_to_page, 0},
     {"GET", "/account/email", go_to_page, 0},
     {"GET", "/account/password", go_to_page, 0},
+    {"GET", "/account/sessions", go_to_page, 0},
     {"GET", "/signout", go_to_account, 0},
     {0},
 };

@@ -2,6 +2,7 @@
 import re
 import uuid
 
+import pytest
 from playwright.sync_api import expect
 
 from support import Replica, wait_until
@@ -171,6 +172,25 @@ def test_a_session_ends_and_one_is_back_where_one_was(people):
     person.sign_in()
     expect(person.page).to_have_url(f"{person.url}/orders")
     person.sees("You have not bought anything yet.")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_another_device_is_signed_out(people, scripts):
+    person, other = people.stranger(java_script_enabled=scripts), people.stranger()
+    person.go("/signup?next=%2Faccount")
+    person.sign_up()
+    other.email = person.email
+    other.go("/signin?next=%2Faccount")
+    other.sign_in()
+    other.sees(person.email)
+    person.go("/account")
+    rows = person.page.locator(".sessions li")
+    expect(rows).to_have_count(2)
+    expect(person.page.locator(".sessions li[aria-current]")).to_contain_text("Here")
+    rows.first.get_by_role("button").click()
+    person.sees("That device is signed out.")
+    expect(rows).to_have_count(1)
+    wait_until(lambda: other.go("/account") and "Your session is over." in other.page.locator("main").inner_text(), "the other is signed out")
 
 
 def test_without_javascript(people):

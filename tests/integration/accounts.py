@@ -4,10 +4,14 @@ import uuid
 
 import requests.adapters
 
-from support import User
+from support import User, wait_until
 
 PASSWORD = f"correct horse {uuid.uuid4().hex}"  # one that nothing but these tests can have written anywhere
 WRONG = f"battery staple {uuid.uuid4().hex}"
+
+# A question to each service that knows sessions; web is asked for a page that needs one.
+QUESTIONS = {"auth": "/api/users/currentuser", "tickets": "/api/tickets?mine=true", "orders": "/api/orders", "payments": "/api/payments",
+             "waiting": f"/api/shows/{uuid.UUID(int=1)}/queue", "web": "/account"}
 
 
 def new_email():
@@ -73,3 +77,20 @@ def visitor(url, address="127.0.0.1"):
     user = User(url)
     user.mount("http://", From(address))
     return user
+
+
+def signed_in(url, token, part):
+    thief = User(url, token)
+    if part == "web":
+        thief.headers.pop("Authorization")
+        answer = thief.get(QUESTIONS[part], headers={"Cookie": f"session={token}", "Accept": "text/html"}, allow_redirects=False)
+        return answer.status_code == 200
+    answer = thief.get(QUESTIONS[part])
+    if part == "auth":
+        return answer.json()["currentUser"] is not None
+    return answer.status_code != 401
+
+
+def ends_everywhere(stack, token):
+    for part in QUESTIONS:
+        wait_until(lambda: not signed_in(stack.url, token, part), f"{part} knows that the session has ended")

@@ -349,8 +349,13 @@ static void write_forms(void) {
     WRITE(verify, "verify", .page = visitor, .token = STR("abc"));
     WRITE(verify, "verify-refused", .page = visitor, .token = STR("abc"),
           .problem = STR("Nothing was done."));
-    WRITE(account, "account", .page = user);
-    WRITE(account, "account-unverified", .page = user, .unverified = true);
+    static const struct session_view sessions[] = {
+        {.browser = STR("Firefox"), .address = STR("2001:db8::17"), .at = NOW, .current = true},
+        {.browser = STR("Safari"), .address = STR("203.0.113.200"), .at = NOW - 7200 * SECONDS},
+        {.browser = STR("A device"), .at = NOW - 40000 * SECONDS}};
+    WRITE(account, "account", .page = user, .sessions = {sessions, 3});
+    WRITE(account, "account-away", .page = user, .away = true);
+    WRITE(account, "account-unverified", .page = user, .unverified = true, .sessions = {sessions, 1});
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),

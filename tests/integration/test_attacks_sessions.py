@@ -3,30 +3,10 @@ import uuid
 
 import pytest
 
-from accounts import PASSWORD, account, sign_in, token_of
+from accounts import PASSWORD, QUESTIONS, account, ends_everywhere, sign_in, signed_in, token_of
 from support import ROOT, Replica, User, refused, wait_until
 
 NEW_PASSWORD = f"another horse {uuid.uuid4().hex}"
-# A question to each service that knows sessions; web is asked for a page that needs one.
-QUESTIONS = {"auth": "/api/users/currentuser", "tickets": "/api/tickets?mine=true", "orders": "/api/orders", "payments": "/api/payments",
-             "waiting": f"/api/shows/{uuid.UUID(int=1)}/queue", "web": "/account"}
-
-
-def signed_in(url, token, part):
-    thief = User(url, token)
-    if part == "web":
-        thief.headers.pop("Authorization")
-        answer = thief.get(QUESTIONS[part], headers={"Cookie": f"session={token}", "Accept": "text/html"}, allow_redirects=False)
-        return answer.status_code == 200
-    answer = thief.get(QUESTIONS[part])
-    if part == "auth":
-        return answer.json()["currentUser"] is not None
-    return answer.status_code != 401
-
-
-def ends_everywhere(stack, token):
-    for part in QUESTIONS:
-        wait_until(lambda: not signed_in(stack.url, token, part), f"{part} knows that the session has ended")
 
 
 @pytest.fixture
@@ -108,7 +88,8 @@ def test_one_session_floods_a_batch(stack, asked, done, events):
     """What ends the same comes with one event, however often it is asked for; only for another session is asked again."""
     person = account(stack.url)
     columns = {"$1::uuid[]": [person.id] * len(asked), "$2::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked],
-               "$3::bool[]": [everywhere for _, everywhere in asked], "$4::text[]": [""] * len(asked)}
+               "$3::bool[]": [everywhere for _, everywhere in asked], "$4::text[]": [""] * len(asked),
+               "$5::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked]}
     statement = (ROOT / "services/auth/sql/end_sessions.sql").read_text()
     for parameter, values in columns.items():
         statement = statement.replace(parameter, "array[" + ", ".join(f"'{value}'" for value in values) + "]" + parameter[2:])

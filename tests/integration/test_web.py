@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from support import DEADLINE, ROOT
-from webs import SOME_ID, TITLE, Browser, event, new_id, order, places, refusal, running, serve_order, serve_ticket, ticket
+from webs import SOME_ID, TITLE, Browser, event, new_id, order, places, refusal, running, serve_order, serve_ticket, signed_in, ticket
 
 
 # --- what everybody sees ---
@@ -87,14 +87,6 @@ def test_what_the_services_are_told(web):
 
 # --- signing in and up ---
 
-SESSION = {"Set-Cookie": "session={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200"}
-
-
-def signed_in(web):
-    token = web.tokens(1)[0]
-    return {"Set-Cookie": SESSION["Set-Cookie"].format(token)}
-
-
 def test_sign_in_leads_back_to_where_one_was(web):
     browser = Browser(web)
     where = f"/orders?cursor={new_id()}"
@@ -166,21 +158,6 @@ def test_a_session_that_a_service_refuses(web):
     assert answer.status_code == 303 and places(answer).path == "/signin"
     answer = browser.go(answer.headers["Location"])
     assert answer.status_code == 200 and "Your session is over" in answer.words
-
-
-def test_account(web):
-    browser = Browser(web, True)
-    page = browser.go("/account").page
-    web.services.answers["PATCH /api/users/me"] = (400, refusal("Current password is wrong", "currentPassword"))
-    answer = browser.submit(page, "/account/email", email="new@example.com", email_current="wrong")
-    assert answer.status_code == 400 and "Current password is wrong" in answer.words
-    assert web.services.seen[-1]["body"] == {"email": "new@example.com", "currentPassword": "wrong"}
-    web.services.answers["PATCH /api/users/me"] = (200, {"id": browser.id, "email": "x"}, signed_in(web))
-    before = browser.cookies["session"]
-    answer = browser.submit(answer.page, "/account/password", password="new password", password_current="right")
-    assert answer.headers["Location"] == "/account?done=password" and browser.cookies["session"] != before
-    assert web.services.seen[-1]["body"] == {"password": "new password", "currentPassword": "right"}
-    assert "Your password is changed" in browser.go(answer.headers["Location"]).words
 
 
 # --- forms that are not ours ---
@@ -344,7 +321,7 @@ def test_a_decline_that_orders_has_not_heard_of(web):
 
 
 @pytest.mark.parametrize("path", [f"/tickets/{SOME_ID}/buy", f"/tickets/{SOME_ID}/withdraw", f"/orders/{SOME_ID}/pay",
-                                  f"/orders/{SOME_ID}/cancel", "/account/email", "/account/password"])
+                                  f"/orders/{SOME_ID}/cancel", "/account/email", "/account/password", "/account/sessions"])
 def test_where_forms_are_sent_to_leads_to_their_page(web, path):
     assert Browser(web).go(path).headers["Location"] == path.rpartition("/")[0]
 

@@ -19,5 +19,6 @@ begin
     returning u.id, u.version, u.email, u.session_version into user_id, version, email, session_version;
     if user_id is not null then
         delete from links l where l.user_id = whose;
+        delete from sessions s where s.user_id = whose;
     end if;
 end $$;
