@@ -5,6 +5,7 @@ import subprocess
 
 import fetch
 import gotools
+import processes
 from common import ROOT, Failed, cache_dir, program
 
 SOURCE = ROOT / "tests/clients"
@@ -93,7 +94,7 @@ def _go(here):
     shutil.rmtree(here / "go", ignore_errors=True)
 
 
-# --- readers of the topics: examples/sold.*, each by what its language has ---
+# --- readers of the topics: examples/*, each by what its language has ---
 
 EXAMPLES = ROOT / "examples"
 
@@ -117,3 +118,14 @@ def c_reader():
         flags = subprocess.run([program("pkg-config"), "--cflags", "--libs", "rdkafka", "avro-c"], capture_output=True, text=True, check=True).stdout
         _run(program("cc"), "-Wall", "-Werror", here / "sold.c", "-o", "sold", *flags.split(), at=here)
     return [_made("c", build, source=EXAMPLES, made_of=()) / "sold"]
+
+
+def streams_reader():
+    def build(here):
+        fetch.gather(here / "pom.xml", here / "jars")
+        compile_java([here / "Sellers.java"], [*here.glob("jars/*.jar"), *shared], here)
+    fetch.fetch_jars()
+    fetch.fetch_plugins()
+    shared = [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]
+    made = _made("streams", build, source=EXAMPLES, made_of=())
+    return [program("java"), "-Xmx256m", *processes.JAVA, processes.ONCE, "-cp", ":".join(map(str, [made / "classes", *made.glob("jars/*.jar"), *shared])), "Sellers"]

@@ -100,7 +100,7 @@ def verify(repository):
 
 def poms():
     """All of them, also those of the benchmarks."""
-    return sorted(pom for top in ("bench", "connect", "dev", "tests") for pom in (ROOT / top).rglob("pom.xml"))
+    return sorted(pom for top in ("bench", "connect", "dev", "examples", "tests") for pom in (ROOT / top).rglob("pom.xml"))
 
 
 def maven(pom, repository, into):

@@ -1,12 +1,14 @@
 """Clients of Kafka that are not ours read the topics, through the registry: one seller's orders, written once and compressed as ours are, come to the
 same counts whoever reads them. The table of schemas/README.md says what each needs."""
 import collections
+import contextlib
 import os
 import pathlib
 import random
 import re
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -39,6 +41,11 @@ class Sold:
             ends = rng.choice(["OrderCompleted", "OrderCancelled"])
             self.tell(event(order, ticket, 2, ends, now, price, "USD", reason="buyer" if ends == "OrderCancelled" else None))
             self.revenue += price * (ends == "OrderCompleted")
+        assert self.producer.flush(DEADLINE) == 0
+
+    def sell_another(self, price):
+        self.tell(event(str(uuid.uuid4()), str(uuid.uuid4()), 1, "OrderCompleted", time.time_ns() // 1_000_000, price, "USD"))
+        self.revenue += price
         assert self.producer.flush(DEADLINE) == 0
 
     def tell(self, what):
@@ -84,3 +91,34 @@ def test_kcat_reads_up_to_now(sold):
     lines = [line.split() for line in sold.read_by("examples/tap.sh", "-o", "beginning", "-e").splitlines()]
     ours = [line[1] for line in lines if line[-1] in sold.tickets]  # others of this broker may have none
     assert collections.Counter(re.search(r"type=(\w+)", headers)[1] for headers in ours) == sold.counts
+
+
+@contextlib.contextmanager
+def started(sold, command, errors):
+    with open(errors, "a") as log, subprocess.Popen(command, cwd=ROOT, env=sold.environment(), stdout=subprocess.PIPE, stderr=log, text=True) as program:
+        late = threading.Timer(DEADLINE, program.kill)
+        late.start()
+        try:
+            yield program
+        finally:
+            late.cancel()
+            program.kill()
+
+
+def test_kafka_streams_counts_each_sale_once(sold, tmp_path):
+    """Also when it is killed while it counts: a sale that were counted twice would show in the sum after the next one."""
+    command, errors = clients.streams_reader(), tmp_path / "errors"
+
+    def earned(program, least):
+        """The first sum of this seller that is so much."""
+        for line in program.stdout:
+            seller, currency, cents = line.split()
+            if seller == sold.seller and int(cents) >= least:
+                return currency, int(cents)
+        pytest.fail(errors.read_text()[-4000:])
+    with started(sold, command, errors) as program:
+        earned(program, 1)
+    before = sold.revenue
+    with started(sold, command, errors) as program:
+        sold.sell_another(1234)
+        assert earned(program, before + 1234) == ("USD", before + 1234)
