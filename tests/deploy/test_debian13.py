@@ -15,6 +15,9 @@ from images import copy_checkout
 CCACHE = {"CCACHE_DIR": "/cache/debian13-ccache", "CCACHE_MAXSIZE": "500M"}
 
 
+pytestmark = pytest.mark.timeout(1800)  # all is compiled twice, at first
+
+
 @pytest.fixture(scope="module")
 def debian():
     """.sh(SCRIPT) runs in a copy of the checkout."""
