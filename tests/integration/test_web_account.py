@@ -8,12 +8,12 @@ def test_account(web):
     web.services.answers["PATCH /api/users/me"] = (400, refusal("Current password is wrong", "currentPassword"))
     answer = browser.submit(page, "/account/email", email="new@example.com", email_current="wrong")
     assert answer.status_code == 400 and "Current password is wrong" in answer.words
-    assert web.services.seen[-1]["body"] == {"email": "new@example.com", "currentPassword": "wrong"}
+    assert web.services.asked("PATCH", "/api/users/me")[-1]["body"] == {"email": "new@example.com", "currentPassword": "wrong"}
     web.services.answers["PATCH /api/users/me"] = (200, {"id": browser.id, "email": "x"}, signed_in(web))
     before = browser.cookies["session"]
     answer = browser.submit(answer.page, "/account/password", password="new password", password_current="right")
     assert answer.headers["Location"] == "/account?done=password" and browser.cookies["session"] != before
-    assert web.services.seen[-1]["body"] == {"password": "new password", "currentPassword": "right"}
+    assert web.services.asked("PATCH", "/api/users/me")[-1]["body"] == {"password": "new password", "currentPassword": "right"}
     assert "Your password is changed" in browser.go(answer.headers["Location"]).words
 
 
@@ -25,8 +25,8 @@ def test_where_one_is_signed_in(web):
     page = browser.go("/account", headers={"User-Agent": "a browser"}).page
     assert web.services.seen[-1]["headers"]["User-Agent"] == "a browser", "what is kept of a session is about the visitor"
     first, second = page.findall(".//ul[@class='sessions']/li")
-    assert "Firefox 2001:db8::7" in text_of(first) and first.find(".//button") is None
-    assert "A device 203.0.113.7" in text_of(second) and second.find(".//button").get("value") == there
+    assert "Firefox 2001:db8::7" in text_of(first) and first.find(".//form") is None
+    assert "A device 203.0.113.7" in text_of(second) and second.find(".//input[@name='session']").get("value") == there
     web.services.answers[f"DELETE /api/users/sessions/{there}"] = (204, None)
     answer = browser.submit(page, "/account/sessions", session=there)
     assert answer.headers["Location"] == "/account?done=session"

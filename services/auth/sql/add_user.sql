@@ -1,6 +1,6 @@
--- Makes users, and a session each. Whoever comes second with an e-mail or a key from the same address, in this batch or after another transaction, is not added. Rows
--- are added in the order of their e-mails, so batches never deadlock (somebody who crosses keys on purpose can make two of his
--- own do so: they are sent again).
+-- Makes users, and a session each. Whoever comes second with an e-mail or a key from the same address, in this batch or after another
+-- transaction, is not added. Rows are added in the order of their e-mails, so batches never deadlock (somebody who crosses keys on purpose
+-- can make two of his own do so: they are sent again).
 with req as (
     select *, signup_key_of(address, key) as signup_key
       from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::int4[], $9::text[]) with ordinality
