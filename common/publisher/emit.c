@@ -72,8 +72,8 @@ static void note_time(struct emit *e, const struct emit_log *log) {
 enum status emit_row(struct emit *e, int number, const struct pgoutput_value *values, int n) {
     struct emit_log *log = &e->logs[number];
     struct why w;
-    struct str traceparent;
-    if (row_map_fill(&log->row_map, values, n, log->event, &traceparent, &w) != ST_OK) {
+    struct row_beside beside;
+    if (row_map_fill(&log->row_map, values, n, log->event, &beside, &w) != ST_OK) {
         /* Skipping it would lose an event. A newer version of this service, perhaps standing by already, may
          * be able to publish it. */
         log_error("publisher", "cannot publish a row of %s, ending the process: %s", log->table, w.text);
@@ -87,7 +87,7 @@ enum status emit_row(struct emit *e, int number, const struct pgoutput_value *va
     }
     note_time(e, log);
     if (log->sent != NULL && e->position.lsn != 0) log->sent(log->event);
-    return producer_send(&e->producer, number, log->event, e->position, traceparent);
+    return producer_send(&e->producer, number, log->event, e->position, &beside);
 }
 
 void emit_commit(struct emit *e, uint64_t end_lsn) {

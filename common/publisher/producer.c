@@ -65,6 +65,7 @@ struct producer_kafka {
     bool described; /* by a cloudevent, too */
     struct cloudevent cloudevent;
     struct buf value;
+    bool tombstone; /* and no value */
 };
 
 /* Events on their way at once that leave some megabytes behind. */
@@ -225,19 +226,21 @@ static void encode(struct producer_kafka *k, const void *event) {
 }
 
 enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
-                          struct str traceparent) {
+                          const struct row_beside *beside) {
     struct producer_kafka *k = p->kafka;
     assert(!k->kept_back);
     k->to = &k->topics[log];
     const struct topic *topic = k->to->topic;
     encode(k, event);
+    k->tombstone = beside->tombstone;
     uuid_format(field(topic, topic->key_field, event), k->key);
     k->partition = partition_of(k->to, k->key);
     k->position_size = log_position_format(position, k->position);
     int type = *(const int *)field(topic, topic->type_field, event);
     k->type = topic->type->fields[topic->type_field].symbols[type];
-    k->traceparent_size = traceparent.n <= sizeof k->traceparent ? traceparent.n : 0;
-    if (k->traceparent_size > 0) memcpy(k->traceparent, traceparent.p, traceparent.n);
+    struct str trace = beside->traceparent;
+    k->traceparent_size = trace.n <= sizeof k->traceparent ? trace.n : 0;
+    if (k->traceparent_size > 0) memcpy(k->traceparent, trace.p, trace.n);
     if (k->described) cloudevent_fill(&k->cloudevent, topic, event);
     k->number = acks_event(&p->acks);
     k->kept_back = true;
@@ -268,7 +271,8 @@ static rd_kafka_resp_err_t produce(struct producer_kafka *k) {
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = k->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {k->key, sizeof k->key}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {k->value.data, k->value.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {k->tombstone ? NULL : k->value.data, k->tombstone ? 0 : k->value.len}},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)k->number},
         header("epoch", k->epoch, strlen(k->epoch)),
         header("position", k->position, (size_t)k->position_size),

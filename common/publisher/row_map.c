@@ -60,10 +60,11 @@ static bool has_field(const struct row_map *map, const struct avro_field *field)
 enum status row_map_set(struct row_map *map, const struct topic *topic, const struct pgoutput_column *columns,
                         int n, struct why *w) {
     const struct avro_type *type = topic->type;
-    *map = (struct row_map){.topic = topic, .ncolumns = n, .traceparent = -1};
+    *map = (struct row_map){.topic = topic, .ncolumns = n, .traceparent = -1, .tombstone = -1};
     for (int i = 0; i < n; i++) {
         const struct avro_field *field = map->fields[i] = field_of(type, columns[i].name);
         if (strcmp(columns[i].name, "traceparent") == 0 && is_text(columns[i].type)) map->traceparent = i;
+        if (strcmp(columns[i].name, "tombstone") == 0 && columns[i].type == OID_BOOL) map->tombstone = i;
         if (field != NULL && !fits(columns[i].type, field->kind))
             return why(w, ST_INVALID, "column %s has type %u, which does not fit field %s of %s",
                        columns[i].name, columns[i].type, field->name, type->name);
@@ -167,8 +168,8 @@ static enum status fill_field(const struct row_map *map, const struct avro_field
 }
 
 enum status row_map_fill(const struct row_map *map, const struct pgoutput_value *values, int n, void *event,
-                         struct str *traceparent, struct why *w) {
-    *traceparent = (struct str){0};
+                         struct row_beside *beside, struct why *w) {
+    *beside = (struct row_beside){0};
     if (n != map->ncolumns)
         return why(w, ST_INVALID, "a row of %s has %d columns, not %d", map->topic->name, n, map->ncolumns);
     memset(event, 0, map->topic->type->size);
@@ -179,7 +180,9 @@ enum status row_map_fill(const struct row_map *map, const struct pgoutput_value 
     }
     if (map->traceparent >= 0 && values[map->traceparent].n > 0) {
         const struct pgoutput_value *v = &values[map->traceparent];
-        *traceparent = (struct str){(const char *)v->bytes, (size_t)v->n};
+        beside->traceparent = (struct str){(const char *)v->bytes, (size_t)v->n};
     }
+    beside->tombstone =
+        map->tombstone >= 0 && values[map->tombstone].n == 1 && *values[map->tombstone].bytes != 0;
     return ST_OK;
 }

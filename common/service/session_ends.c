@@ -64,13 +64,23 @@ static void add(struct session_ends *ends, struct uuid id, int32_t version, int6
     ends->batch[ends->count++] = (struct session_end){id, version, until_s};
 }
 
+/* An account that is gone: so are all its sessions, whatever is left of the events before. */
+static void take_tombstone(struct session_ends *ends, const rd_kafka_message_t *m) {
+    struct uuid user;
+    int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
+    if (uuid_parse((struct str){m->key, m->key_len}, &user))
+        add(ends, user, SESSION_ENDED, at_ms / 1000 + ends->options.session_ms / 1000 + SLACK_S);
+}
+
 /* A session's own end; all of a user's, if that ever was. Before the first time the version is 1. */
 static enum status take(void *arg, struct group_partition *p, const rd_kafka_message_t *m, struct why *w) {
     struct session_ends *ends = arg;
     struct user_event e;
     enum status st = m->len == 0 ? ST_INVALID : wire_decode(ends->users, m->payload, m->len, &e, w);
     if (st != ST_OK && st != ST_INVALID) return st;
-    if (st == ST_INVALID && m->len > 0)
+    if (m->len == 0)
+        take_tombstone(ends, m);
+    else if (st == ST_INVALID)
         log_error("session", "users/%d@%lld is passed over: %s", m->partition, (long long)m->offset, w->text);
     if (st == ST_OK) {
         int64_t until_s = e.occurred_at / 1000000 + ends->options.session_ms / 1000 + SLACK_S;

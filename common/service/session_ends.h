@@ -1,5 +1,6 @@
 /* session_ends: reads on the topic `users` which sessions end before they expire (signed out, a changed
- * password), and tells the HTTP threads, so that no request has to ask. On a thread of its own.
+ * password, an account that is gone), and tells the HTTP threads, so that no request has to ask. On a thread
+ * of its own.
  *
  * It begins where the oldest session that can still be used began. While Kafka is away, what is known stays
  * known. */

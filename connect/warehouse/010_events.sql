@@ -14,7 +14,8 @@ create table if not exists user_events ( -- without the e-mail addresses: these 
     loaded_at       timestamptz not null default clock_timestamp(),
     primary key (id, version)
 );
-alter table user_events add column if not exists session_version int, add column if not exists session_id uuid;
+alter table user_events add column if not exists session_version int, add column if not exists session_id uuid,
+    add column if not exists deleted boolean; -- null: no, by a version of before
 
 create table if not exists ticket_events (
     id              uuid        not null,

@@ -49,7 +49,9 @@ window life as (partition by id)
  order by id, version desc;
 
 create or replace view users as
-select distinct on (id)
-       id, version, min(occurred_at) over (partition by id) as signed_up_at, occurred_at as changed_at
-  from user_events
- order by id, version desc;
+select id, version, signed_up_at, changed_at
+  from (select distinct on (id)
+               id, version, min(occurred_at) over (partition by id) as signed_up_at, occurred_at as changed_at, deleted
+          from user_events
+         order by id, version desc) newest
+ where deleted is not true; -- an account that is gone is nobody any more

@@ -88,6 +88,11 @@ const struct body_field change_fields[] = {
     {0},
 };
 
+const struct body_field delete_fields[] = {
+    {"currentPassword", body_text, offsetof(struct change, current_password), true},
+    {0},
+};
+
 const struct body_field lost_fields[] = {
     {"email", read_email, offsetof(struct credentials, email), true},
     {0},

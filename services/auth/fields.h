@@ -14,6 +14,7 @@ struct change {
     struct str current_password;
 };
 extern const struct body_field change_fields[]; /* into struct change */
+extern const struct body_field delete_fields[]; /* the same, the current password alone */
 
 /* A way back, and the link of a letter. */
 struct following {

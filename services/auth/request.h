@@ -17,7 +17,7 @@ struct auth_request {
     struct str account;    /* whose password is tried */
     struct uuid device;    /* where it is tried: somebody was signed in there; zeros: not known */
     bool device_known;     /* and that was whose password is tried */
-    bool ended;            /* PATCH: the session ended, and the topic has not told it here yet */
+    bool ended;            /* of /me: the session ended, and the topic has not told it here yet */
     struct hash_job job;
 };
 struct auth_request *auth_request_new(struct req *rq);

@@ -240,18 +240,27 @@ static void on_changed(struct req *rq, const struct rows *rows) {
         fail_current(rq); /* it was, a moment ago */
 }
 
+/* Of who is signed in, and still is; false: answered. */
+static bool current_password_right(struct req *rq, const struct hash_job *job) {
+    const struct auth_request *a = req_state(rq);
+    if (!job->right)
+        note_failure(rq, on_wrong_current);
+    else if (a->ended)
+        req_fail(rq, 401, NULL, "sign in first");
+    return job->right && !a->ended;
+}
+
+/* Whether it ended with others, and the topic has not told it here yet. */
+static bool session_is_old(struct req *rq, const struct rows *rows) {
+    int64_t sessions = row_int(rows, 0, SESSIONS);
+    return sessions > 1 && req_user(rq)->version < sessions;
+}
+
 static void on_change_allowed(struct req *rq, void *done) {
     const struct auth *auth = req_service(rq);
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    if (!job->right) {
-        note_failure(rq, on_wrong_current);
-        return;
-    }
-    if (a->ended) {
-        req_fail(rq, 401, NULL, "sign in first");
-        return;
-    }
+    if (!current_password_right(rq, job)) return;
     struct sql_params *item = req_exec(rq, &sql_update_user, on_changed);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
@@ -276,7 +285,7 @@ static void on_me(struct req *rq, const struct rows *rows) {
     int32_t sessions = (int32_t)row_int(rows, 0, SESSIONS);
     bool moves =
         auth->verify_email && a->in.email.n > 0 && !same_email(a->in.email, row_text(rows, 0, EMAIL));
-    a->ended = sessions > 1 && req_user(rq)->version < sessions;
+    a->ended = session_is_old(rq, rows);
     struct hash_job *job = &a->job;
     job->known = copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
@@ -304,6 +313,53 @@ static void change_me(struct req *rq) {
     auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }
 
+/* --- POST /api/users/me/delete --- */
+
+/* One that is gone was deleted before: as good as now. */
+static void reply_deleted(struct req *rq) {
+    req_set_cookie(rq, "session", STR(""), 0);
+    req_reply(rq, 204);
+}
+
+static void on_deleted(struct req *rq, const struct rows *rows) {
+    if (str_eq(row_text(rows, 0, 1), STR("stale")))
+        fail_current(rq);
+    else
+        reply_deleted(rq);
+}
+
+static void on_delete_allowed(struct req *rq, void *done) {
+    const struct hash_job *job = done;
+    if (!current_password_right(rq, job)) return;
+    struct sql_params *item = req_exec(rq, &sql_delete_user, on_deleted);
+    if (item == NULL) return;
+    put_uuid(item, &req_user(rq)->user);
+    put_text(item, job->known);
+    put_text(item, req_traceparent(rq));
+}
+
+static void on_me_to_delete(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
+    if (!auth_let_through(rq, rows)) return;
+    if (row_null(rows, 0, ID)) {
+        reply_deleted(rq);
+        return;
+    }
+    a->ended = session_is_old(rq, rows);
+    a->job.known = copy_text(rq, rows, HASH);
+    auth_hash(rq, on_delete_allowed);
+}
+
+static void delete_me(struct req *rq) {
+    const struct auth *auth = req_service(rq);
+    struct auth_request *a = auth_request_new(rq);
+    struct change change = {0};
+    struct str key;
+    if (!req_idempotency_key(rq, &key) || !req_body(rq, delete_fields, &change)) return;
+    try_password(rq, &a->job, change.current_password);
+    auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me_to_delete);
+}
+
 /* --- GET /.well-known/jwks.json --- */
 
 static void jwks(struct req *rq) {
@@ -320,6 +376,7 @@ const struct route auth_routes[] = {
     {"GET", "/api/users/sessions", sessions_list, ROUTE_SESSION},
     {"DELETE", "/api/users/sessions/{uuid}", sessions_end, ROUTE_SESSION},
     {"PATCH", "/api/users/me", change_me, ROUTE_SESSION},
+    {"POST", "/api/users/me/delete", delete_me, ROUTE_SESSION},
     {"POST", "/api/users/verify", letters_verify, 0},
     {"POST", "/api/users/password-reset", letters_ask_reset, 0},
     {"POST", "/api/users/password-reset/follow", letters_reset, 0},

@@ -1,5 +1,6 @@
 /* The account of who is signed in: what it is, and where. */
 #include "arena.h"
+#include "held.h"
 #include "routes.h"
 #include "views_read.h"
 
@@ -130,4 +131,35 @@ void end_session(struct req *rq) {
         visit_ask(rq, API_USERS, "DELETE", on_ended, "/api/users/sessions/%.*s", (int)session.n, session.p);
     else
         page_go(rq, "/account");
+}
+
+/* --- its end --- */
+
+/* The device is nobody's any more, too. */
+static void on_deleted(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 204) {
+        req_set_cookie(rq, "session", STR(""), 0);
+        req_set_cookie(rq, "device", STR(""), 0);
+        held_drop(rq, (struct str){0});
+        page_go(rq, "/?done=deleted");
+    } else if (answer->code == 401) {
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
+    } else {
+        visit_of(rq)->status = answer->away ? 503 : answer->code;
+        struct account_view view = {
+            .delete_error = visit_words(rq, api_error(answer, "currentPassword")),
+            .problem = visit_trouble(rq, answer, TEXT_AWAY_NOTHING_DONE),
+        };
+        render_account(rq, &view);
+    }
+}
+
+void delete_account(struct req *rq) {
+    visit_begin(rq);
+    if (!page_own_form(rq)) return;
+    struct json body = {0};
+    json_open(&body, '{');
+    json_put_text(&body, "currentPassword", visit_field(rq, "delete-current"));
+    json_close(&body, '}');
+    visit_send(rq, API_USERS, "POST", "/api/users/me/delete", &body, 0, on_deleted);
 }

@@ -60,6 +60,7 @@ const struct route web_routes[] = {
     {"POST", "/account/email", change_email, 0},
     {"POST", "/account/password", change_password, 0},
     {"POST", "/account/sessions", end_session, 0},
+    {"POST", "/account/delete", delete_account, 0},
     {"GET", "/live", show_live, 0},
     {"GET", "/static/{text}", send_file, 0},
     {"GET", "/favicon.svg", send_icon, 0},
@@ -85,6 +86,7 @@ const struct route web_routes[] = {
     {"GET", "/account/email", go_to_page, 0},
     {"GET", "/account/password", go_to_page, 0},
     {"GET", "/account/sessions", go_to_page, 0},
+    {"GET", "/account/delete", go_to_page, 0},
     {"GET", "/signout", go_to_account, 0},
     {0},
 };

@@ -56,7 +56,7 @@ req_handler show_signin, sign_in, show_signup, sign_up, sign_out;
 /* A new session, or none any more: what the accounts' service said is said on. */
 void take_session(struct req *rq, const struct api_answer *answer);
 /* account.c: what is known of who is signed in */
-req_handler show_account, change_email, change_password, end_session;
+req_handler show_account, change_email, change_password, end_session, delete_account;
 /* letters.c: what letters lead to, and what asks for one */
 req_handler show_sent, show_forgot, ask_reset, show_reset, reset_password, show_verify, verify_address;
 /* files.c: static files, pages of text, paths where nothing is, and such as lead elsewhere */

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from playwright.sync_api import expect
 
+from people import PASSWORD
 from support import Replica, wait_until
 
 
@@ -191,6 +192,22 @@ def test_another_device_is_signed_out(people, scripts):
     person.sees("That device is signed out.")
     expect(rows).to_have_count(1)
     wait_until(lambda: other.go("/account") and "Your session is over." in other.page.locator("main").inner_text(), "the other is signed out")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_account_is_deleted(people, scripts):
+    person = people.stranger(java_script_enabled=scripts)
+    person.go("/signup?next=%2Faccount")
+    person.sign_up()
+    person.type(delete_current="something else")
+    person.press("Delete it for good")
+    person.sees("Current password is wrong")
+    person.type(delete_current=PASSWORD)
+    person.press("Delete it for good")
+    person.sees("Your account is deleted.")
+    person.go("/signin")
+    person.sign_in()
+    person.sees("E-mail or password is wrong.")
 
 
 def test_without_javascript(people):

@@ -32,14 +32,14 @@ static void touch_insert(const struct pgoutput_message *m) {
     struct why w;
     struct row_map map;
     struct ticket_event event;
-    struct str trace;
+    struct row_beside beside;
     for (int i = 0; i < m->ncolumns; i++)
         if (m->values[i].n > 0) touch(m->values[i].bytes, (size_t)m->values[i].n);
     if (row_map_set(&map, &topic_tickets, columns, sizeof columns / sizeof *columns, &w) != ST_OK)
         __builtin_trap();
-    if (row_map_fill(&map, m->values, m->ncolumns, &event, &trace, &w) != ST_OK) return;
+    if (row_map_fill(&map, m->values, m->ncolumns, &event, &beside, &w) != ST_OK) return;
     uint8_t out[4096];
-    touch((const uint8_t *)trace.p, trace.n);
+    touch((const uint8_t *)beside.traceparent.p, beside.traceparent.n);
     touch(out, topic_tickets.type->encode(&event, out, sizeof out));
 }
 

@@ -359,7 +359,7 @@ static void write_forms(void) {
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),
-          .password_current_error = wrong);
+          .password_current_error = wrong, .delete_error = wrong);
 }
 
 static void write_errors(void) {

@@ -99,7 +99,7 @@ def test_an_error_stands_at_its_field(pages):
     for name, fields in {"sell-refused": ["title", "date", "price"], "edit-refused": ["price"], "signup-refused": ["email", "password"],
                          "show-new-refused": ["venue", "starts", "zone", "per-user"], "draft-refused": ["price", "places"],
                          "phases-refused": ["opens", "closes"], "queue-refused": ["code"], "phases": ["count"],
-                         "account-refused": ["email", "email-current", "password", "password-current"]}.items():
+                         "account-refused": ["email", "email-current", "password", "password-current", "delete-current"]}.items():
         tree = pages[name]
         wrong = [e for e in tree.iter("input") if e.get("aria-invalid") == "true"]
         assert sorted(e.get("name") for e in wrong) == sorted(fields)

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import requests
 
+from accounts import PASSWORD, account
 from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
@@ -88,6 +89,8 @@ def shopped(stack, ask):
     ticket, code = buy(stack, seller, stack.user())
     assert admit(seller, ticket, code["code"], "North").status_code == 200
     stack.topic("tickets").produce_raw(*((str(uuid.uuid4()), value) for value, _ in bad_records(stack)))
+    gone = account(stack.url)
+    assert gone.post("/api/users/me/delete", json={"currentPassword": PASSWORD}).status_code == 204
     stack.kill("connect")
     Shopping(stack, 4).go()
     wait_until(lambda: settled(stack), "everything has come to its end")

@@ -321,7 +321,7 @@ def test_a_decline_that_orders_has_not_heard_of(web):
 
 
 @pytest.mark.parametrize("path", [f"/tickets/{SOME_ID}/buy", f"/tickets/{SOME_ID}/withdraw", f"/orders/{SOME_ID}/pay",
-                                  f"/orders/{SOME_ID}/cancel", "/account/email", "/account/password", "/account/sessions"])
+                                  f"/orders/{SOME_ID}/cancel", "/account/email", "/account/password", "/account/sessions", "/account/delete"])
 def test_where_forms_are_sent_to_leads_to_their_page(web, path):
     assert Browser(web).go(path).headers["Location"] == path.rpartition("/")[0]
 

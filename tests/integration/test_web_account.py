@@ -55,3 +55,16 @@ def test_sessions_that_cannot_be_shown(web):
         assert page.status_code == 200 and "Where you are signed in can't be shown right now" in page.words and "Change password" in page.words
     web.services.answers["GET /api/users/sessions"] = (401, refusal("Sign in first"))
     assert places(browser.go("/account")).path == "/signin"
+
+
+def test_the_account_is_deleted(web):
+    browser = Browser(web, True)
+    page = browser.go("/account").page
+    web.services.answers["POST /api/users/me/delete"] = (400, refusal("Current password is wrong", "currentPassword"))
+    answer = browser.submit(page, "/account/delete", delete_current="wrong")
+    assert answer.status_code == 400 and "Current password is wrong" in answer.words
+    web.services.answers["POST /api/users/me/delete"] = (204, None)
+    answer = browser.submit(answer.page, "/account/delete", delete_current="right")
+    assert web.services.asked("POST", "/api/users/me/delete")[-1]["body"] == {"currentPassword": "right"}
+    assert answer.headers["Location"] == "/?done=deleted" and not {"session", "device"} & set(browser.cookies.keys())
+    assert "Your account is deleted" in browser.go(answer.headers["Location"]).words

@@ -30,10 +30,11 @@ def parsed_schema(topic):
 
 
 class Event(dict):
-    """A decoded record: its fields, and key, partition, offset, headers beside them."""
+    """A decoded record: its fields (of a tombstone none), and key, partition, offset, headers beside them."""
 
     def __init__(self, record, value):
-        super().__init__(value)
+        super().__init__(value or {})
+        self.tombstone = value is None
         self.key = record.key().decode() if record.key() else None
         self.partition, self.offset = record.partition(), record.offset()
         self.headers = {k: v.decode() for k, v in record.headers() or []}
@@ -184,6 +185,8 @@ class Topic:
 
     def decode(self, record):
         value = record.value()
+        if value is None:
+            return Event(record, None)
         assert value[0] == 0, "not the wire format"
         schema = self._schema(int.from_bytes(value[1:5], "big"))
         return Event(record, fastavro.schemaless_reader(io.BytesIO(value[5:]), schema))

@@ -34,7 +34,7 @@ static const struct avro_field fields[] = {
     {"occurredAt", "occurred_at", AVRO_TIME, false, AT(at), 0, NULL},
     {"note", "note", AVRO_STRING, true, AT(note), AT(has_note), NULL},
 };
-enum { TYPE, ID, WIDE, NARROW, YES, REAL, OCCURRED_AT, NOTE, SEQ, TRACEPARENT, COLUMNS };
+enum { TYPE, ID, WIDE, NARROW, YES, REAL, OCCURRED_AT, NOTE, SEQ, TRACEPARENT, TOMBSTONE, COLUMNS };
 
 static const struct avro_type type = {
     .name = "Thing", .fields = fields, .nfields = 8, .size = sizeof(struct thing)};
@@ -44,7 +44,7 @@ static struct pgoutput_column columns[COLUMNS];
 static struct pgoutput_value row[COLUMNS];
 static struct row_map map;
 static struct thing thing;
-static struct str traceparent;
+static struct row_beside beside;
 
 static void set_value(int column, const void *bytes, int n) {
     row[column] = (struct pgoutput_value){.bytes = bytes, .n = n};
@@ -54,8 +54,9 @@ static void set_value(int column, const void *bytes, int n) {
 static int setup(void **state) {
     (void)state;
     static const struct pgoutput_column good[COLUMNS] = {
-        {"type", 25},  {"id", 2950},          {"wide", 20}, {"narrow", 23}, {"yes", 16},
-        {"real", 701}, {"occurred_at", 1184}, {"note", 25}, {"seq", 20},    {"traceparent", 25},
+        {"type", 25}, {"id", 2950},        {"wide", 20},          {"narrow", 23},
+        {"yes", 16},  {"real", 701},       {"occurred_at", 1184}, {"note", 25},
+        {"seq", 20},  {"traceparent", 25}, {"tombstone", 16},
     };
     memcpy(columns, good, sizeof good);
     set_value(TYPE, "Gone", 4);
@@ -68,6 +69,7 @@ static int setup(void **state) {
     set_value(NOTE, "é", 2);
     set_value(SEQ, "\0\0\0\0\0\0\0\1", 8);
     set_value(TRACEPARENT, "00-1-2-01", 9);
+    set_value(TOMBSTONE, "\0", 1);
     return 0;
 }
 
@@ -78,7 +80,7 @@ static enum status set_map(struct why *w) {
 static enum status fill(struct why *w) {
     assert_int_equal(set_map(w), ST_OK);
     memset(&thing, 0xaa, sizeof thing); /* what the row before left */
-    return row_map_fill(&map, row, COLUMNS, &thing, &traceparent, w);
+    return row_map_fill(&map, row, COLUMNS, &thing, &beside, w);
 }
 
 static void assert_refused(const char *reason) {
@@ -105,7 +107,23 @@ static void every_kind(void **state) {
     assert_true(thing.real == 1.5);
     assert_int_equal(thing.at, 946684800000001);
     assert_true(thing.has_note && str_eq(thing.note, STR("é")));
-    assert_true(str_eq(traceparent, STR("00-1-2-01")));
+    assert_true(str_eq(beside.traceparent, STR("00-1-2-01")));
+    assert_false(beside.tombstone);
+}
+
+static void a_tombstone(void **state) {
+    (void)state;
+    struct why w;
+    set_value(TOMBSTONE, "\1", 1);
+    assert_int_equal(fill(&w), ST_OK);
+    assert_true(beside.tombstone);
+    set_value(TOMBSTONE, NULL, -1);
+    assert_int_equal(fill(&w), ST_OK);
+    assert_false(beside.tombstone);
+    columns[TOMBSTONE].type = 25; /* of another meaning, then */
+    set_value(TOMBSTONE, "\1", 1);
+    assert_int_equal(fill(&w), ST_OK);
+    assert_false(beside.tombstone);
 }
 
 static void integers_of_other_widths(void **state) {
@@ -138,7 +156,7 @@ static void nulls(void **state) {
     set_value(SEQ, NULL, -1);
     assert_int_equal(fill(&w), ST_OK);
     assert_false(thing.has_note);
-    assert_int_equal(traceparent.n, 0);
+    assert_int_equal(beside.traceparent.n, 0);
     set_value(ID, NULL, -1);
     assert_refused("column id is null");
 }
@@ -150,7 +168,7 @@ static void columns_that_are_not_there(void **state) {
     columns[TRACEPARENT].name = "other";
     assert_int_equal(fill(&w), ST_OK);
     assert_false(thing.has_note);
-    assert_int_equal(traceparent.n, 0);
+    assert_int_equal(beside.traceparent.n, 0);
     columns[WIDE].name = "broad";
     assert_no_map("there is no column wide");
 }
@@ -191,12 +209,13 @@ static void rows_of_another_width(void **state) {
     (void)state;
     struct why w;
     assert_int_equal(set_map(&w), ST_OK);
-    assert_int_equal(row_map_fill(&map, row, COLUMNS - 1, &thing, &traceparent, &w), ST_INVALID);
+    assert_int_equal(row_map_fill(&map, row, COLUMNS - 1, &thing, &beside, &w), ST_INVALID);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_kind, setup),
+        cmocka_unit_test_setup(a_tombstone, setup),
         cmocka_unit_test_setup(integers_of_other_widths, setup),
         cmocka_unit_test_setup(times_beyond_the_wire, setup),
         cmocka_unit_test_setup(nulls, setup),

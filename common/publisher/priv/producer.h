@@ -13,6 +13,7 @@
 #include "avro.h"
 #include "priv/acks.h"
 #include "priv/log_position.h"
+#include "priv/row_map.h"
 #include "publisher.h"
 
 struct producer_options {
@@ -41,11 +42,11 @@ void producer_close(struct producer *p);
 /* The partition of an event, by its key. log: its log's number, as everywhere here. */
 int producer_partition(const struct producer *p, int log, const void *event);
 
-/* Sends an event, between acks_begin and acks_commit; it is copied. ST_OK; ST_FULL: it waits here (the
- * queue is full, or it has to wait for its partition's first event), and nothing else may be sent until
- * producer_push returns ST_OK. */
+/* Sends an event, or for a tombstone a record with its key and no value, between acks_begin and acks_commit;
+ * it is copied. ST_OK; ST_FULL: it waits here (the queue is full, or it has to wait for its partition's first
+ * event), and nothing else may be sent until producer_push returns ST_OK. */
 enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
-                          struct str traceparent);
+                          const struct row_beside *beside);
 enum status producer_push(struct producer *p);
 
 /* Asks Kafka where partitions end that this producer is not sure of; waits for a moment at most. */

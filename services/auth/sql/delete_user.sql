@@ -1,0 +1,15 @@
+-- Deletes accounts: 'done', 'stale' (no longer the password that was checked) or 'gone'. An event ends all sessions, then a tombstone lets the topic
+-- forget the account. Users are locked in the order of their ids, so batches never deadlock.
+with req as (
+    select * from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as r (id, checked_hash, traceparent, ordinal)
+), deleted as (
+    select r.ordinal, r.id, r.traceparent, d.*
+      from (select * from req order by id, ordinal) r
+     cross join lateral delete_account(r.id, r.checked_hash) d
+), event as (
+    insert into user_events (type, id, version, email, session_version, deleted, tombstone, traceparent)
+    select 'UserUpdated', id, version, '', session_version, true, tombstone, traceparent
+      from deleted cross join (values (false), (true)) as t (tombstone)
+     where verdict = 'done' order by ordinal, tombstone
+)
+select ordinal, verdict from deleted order by ordinal
