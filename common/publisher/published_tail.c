@@ -1,14 +1,13 @@
 #include "priv/published_tail.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
 #include "kafka.h"
 #include "kafka_config.h"
 #include "log.h"
+#include "log_mark.h"
 #include "mem.h"
 
 /* Looked at from the end of each partition at first. The last record would do but for requests of a dead
@@ -38,7 +37,7 @@ struct published_tail {
     struct published_tail_options o;
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
-    char epoch[24];
+    uint64_t epoch;
     bool seen;          /* a record of this epoch, since this was last false */
     int64_t slowest_us; /* answer, since this was last 0 */
     struct why trouble; /* the last that librdkafka had */
@@ -78,7 +77,7 @@ static enum status connect_to(struct published_tail *t, const struct published_t
     if (t->rk == NULL) return ST_INVALID;
     t->rkt = rd_kafka_topic_new(t->rk, o->topic->name, NULL);
     t->tails = mem_alloc((size_t)t->partitions * sizeof *t->tails);
-    snprintf(t->epoch, sizeof t->epoch, "%" PRId64, o->epoch);
+    t->epoch = (uint64_t)o->epoch;
     return ST_OK;
 }
 
@@ -187,21 +186,10 @@ static rd_kafka_resp_err_t ask_since(struct published_tail *t, int partition) {
     return err;
 }
 
-static struct str header(const rd_kafka_headers_t *headers, const char *name) {
-    const void *value;
-    size_t n;
-    if (rd_kafka_header_get_last(headers, name, &value, &n) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return (struct str){0};
-    return (struct str){value, n};
-}
-
 static void look_at(struct published_tail *t, struct tail *tail, const rd_kafka_message_t *record) {
-    rd_kafka_headers_t *headers;
-    struct log_position position;
-    if (rd_kafka_message_headers(record, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    if (!str_eq(header(headers, "epoch"), str_of(t->epoch))) return;
-    if (!log_position_parse(header(headers, "position"), &position)) return;
-    if (!tail->found || log_position_after(position, tail->last)) tail->last = position;
+    struct log_mark mark = log_mark_of(record);
+    if (!mark.known || mark.epoch != t->epoch) return;
+    if (!tail->found || log_position_after(mark.position, tail->last)) tail->last = mark.position;
     tail->found = t->seen = true;
 }
 

@@ -151,9 +151,7 @@ static void go_on_rebuilding(struct expiration *x) {
 /* --- reading --- */
 
 /* ST_OK, or why the record cannot be judged now. */
-static enum status take(void *expiration, struct group_partition *p, const rd_kafka_message_t *m,
-                        struct why *w) {
-    struct expiration *x = expiration;
+static enum status judge(struct expiration *x, const rd_kafka_message_t *m, struct why *w) {
     struct order_event order;
     enum status st = wire_decode(x->decoder, m->payload, m->len, &order, w);
     if (st != ST_OK && st != ST_INVALID) return st;
@@ -165,6 +163,18 @@ static enum status take(void *expiration, struct group_partition *p, const rd_ka
                  w->text);
         metric_add(M_ORDERS_UNREADABLE, 1);
         timers_passed(&x->timers, m->partition, m->offset);
+    }
+    return ST_OK;
+}
+
+static enum status take(void *expiration, struct group_partition *p, const rd_kafka_message_t *m,
+                        struct why *w) {
+    struct expiration *x = expiration;
+    struct log_mark mark = log_mark_of(m);
+    if (!timers_told(&x->timers, m->partition, m->offset, &mark)) {
+        enum status st = judge(x, m, w);
+        if (st != ST_OK) return st;
+        timers_newest(&x->timers, m->partition, m->offset, &mark);
     }
     p->reached = m->offset + 1;
     return ST_OK;

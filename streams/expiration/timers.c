@@ -66,7 +66,7 @@ static struct timers_change *next_change(struct timers *t, int32_t partition, in
 }
 
 /* The whole state is in every event, so its type does not matter: a log that begins in the middle of an
- * order's life, or is repeated, gives the same. */
+ * order's life, or is repeated from there on, gives the same. */
 void timers_order(struct timers *t, int32_t partition, int64_t offset, const struct order_event *order) {
     struct timers_change *c = next_change(t, partition, offset);
     c->order = order->id;
@@ -105,11 +105,28 @@ void timers_passed(struct timers *t, int32_t partition, int64_t offset) {
     t->all[partition].position = offset + 1;
 }
 
+bool timers_told(struct timers *t, int32_t partition, int64_t offset, const struct log_mark *mark) {
+    struct timers_partition *p = &t->all[partition];
+    if (!log_mark_is_old(mark, &p->newest)) return false;
+    timers_passed(t, partition, offset);
+    p->old = true;
+    return true;
+}
+
+void timers_newest(struct timers *t, int32_t partition, int64_t offset, const struct log_mark *mark) {
+    struct timers_partition *p = &t->all[partition];
+    if (!mark->known) return;
+    p->newest = *mark;
+    p->newest_at = offset;
+    p->old = false;
+}
+
 /* --- what they are for --- */
 
+/* Not behind the newest, if old ones follow it: who begins there would not know them. */
 int64_t timers_safe(const struct timers_partition *p) {
-    int64_t oldest = wheel_oldest_offset(p->wheel);
-    return oldest >= 0 ? oldest : p->position;
+    int64_t oldest = wheel_oldest_offset(p->wheel), safe = oldest >= 0 ? oldest : p->position;
+    return p->old && p->newest_at < safe ? p->newest_at : safe;
 }
 
 void timers_fire(struct timers *t, int64_t now_ms, int most,

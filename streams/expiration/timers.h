@@ -6,13 +6,17 @@
 #pragma once
 
 #include "events.h"
+#include "log_mark.h"
 #include "wheel.h"
 
 struct timers_partition {
-    struct wheel *wheel; /* NULL: nothing is known */
-    int64_t position;    /* behind the last record that is in the wheel */
-    int64_t end;         /* of the partition, when it came to us */
+    struct wheel *wheel;    /* NULL: nothing is known */
+    int64_t position;       /* behind the last record that is in the wheel */
+    int64_t end;            /* of the partition, when it came to us */
+    struct log_mark newest; /* of what was read */
+    int64_t newest_at;      /* where that is */
     bool firing;
+    bool old; /* what came behind the newest had been told before */
 };
 
 struct timers {
@@ -44,6 +48,11 @@ int64_t timers_release(struct timers *t);
 /* A record, and what it says of an order: at most WHEEL_PREFETCH are kept until timers_apply. */
 void timers_order(struct timers *t, int32_t partition, int64_t offset, const struct order_event *order);
 void timers_passed(struct timers *t, int32_t partition, int64_t offset); /* a record that says nothing */
+/* Whether a record's event was told before: it would set the timer of an order that is over since, for ever.
+ * If so, it is passed. */
+bool timers_told(struct timers *t, int32_t partition, int64_t offset, const struct log_mark *mark);
+/* A record that was not, and was taken. */
+void timers_newest(struct timers *t, int32_t partition, int64_t offset, const struct log_mark *mark);
 void timers_apply(struct timers *t);
 
 /* The offset from which on a restart has to read to find all that is pending. */

@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "lead.h"
 #include "log.h"
+#include "log_mark.h"
 #include "mem.h"
 #include "queues.h"
 #include "topic_thread.h"
@@ -31,7 +32,10 @@ static const char *const topics[] = {[WAITING] = "waiting", [SHOWS] = "shows", [
 
 /* How far a topic has been read, by partition. */
 struct cursors {
-    int64_t *next; /* -1: not at all */
+    struct cursor {
+        int64_t next;           /* -1: not at all */
+        struct log_mark newest; /* of what was read */
+    } * all;
     int count;
 };
 
@@ -55,21 +59,21 @@ struct waiting {
 
 /* --- where to read from --- */
 
-static int64_t *cursor(struct waiting *x, int topic, int32_t partition) {
+static struct cursor *cursor(struct waiting *x, int topic, int32_t partition) {
     struct cursors *c = &x->cursors[topic];
     if (partition >= c->count) {
-        c->next = mem_grow(c->next, (size_t)(partition + 1) * sizeof *c->next);
+        c->all = mem_grow(c->all, (size_t)(partition + 1) * sizeof *c->all);
         for (; c->count <= partition; c->count++)
-            c->next[c->count] = -1;
+            c->all[c->count] = (struct cursor){.next = -1};
     }
-    return &c->next[partition];
+    return &c->all[partition];
 }
 
 static void forget_all(struct waiting *x) {
     queues_free(&x->queues);
     stock_free(&x->stock);
     for (int i = 0; i < TOPICS; i++) {
-        free(x->cursors[i].next);
+        free(x->cursors[i].all);
         x->cursors[i] = (struct cursors){0};
     }
 }
@@ -97,7 +101,7 @@ static enum status place(void *waiting, struct why *w) {
     if (st == ST_OK) st = group_ends(x->thread.group, ends, w);
     if (st == ST_OK) start_over_if_gone(x, p, count);
     for (int i = 0; st == ST_OK && i < count; i++) {
-        int64_t *next = cursor(x, p[i].topic, p[i].partition);
+        int64_t *next = &cursor(x, p[i].topic, p[i].partition)->next;
         if (*next < 0) *next = from[i];
         if (p[i].topic == LOAD) *next = ends[i]; /* what was said before is no news */
         p[i].next = *next;
@@ -189,17 +193,27 @@ static enum status judge(struct waiting *x, const struct group_partition *p, con
 }
 
 /* ST_OK, or why the record cannot be judged now. */
+static enum status take_new(struct waiting *x, const struct group_partition *p, const rd_kafka_message_t *m,
+                            struct why *w) {
+    enum status st = judge(x, p, m, w);
+    if (st != ST_INVALID) return st;
+    log_warn("waiting", "%s/%d@%lld is passed over: %s", topics[p->topic], m->partition, (long long)m->offset,
+             w->text);
+    metric_add(M_WAITING_UNREADABLE, 1);
+    return ST_OK;
+}
+
+/* What was told before is passed over: a place that was given back since would be taken for ever. */
 static enum status take(void *waiting, struct group_partition *p, const rd_kafka_message_t *m,
                         struct why *w) {
-    struct waiting *x = waiting;
-    enum status st = judge(x, p, m, w);
-    if (st != ST_OK && st != ST_INVALID) return st;
-    if (st == ST_INVALID) {
-        log_warn("waiting", "%s/%d@%lld is passed over: %s", topics[p->topic], m->partition,
-                 (long long)m->offset, w->text);
-        metric_add(M_WAITING_UNREADABLE, 1);
+    struct cursor *c = cursor(waiting, p->topic, p->partition);
+    struct log_mark mark = log_mark_of(m);
+    if (!log_mark_is_old(&mark, &c->newest)) {
+        enum status st = take_new(waiting, p, m, w);
+        if (st != ST_OK) return st;
+        if (mark.known) c->newest = mark;
     }
-    p->reached = *cursor(x, p->topic, p->partition) = m->offset + 1;
+    p->reached = c->next = m->offset + 1;
     return ST_OK;
 }
 

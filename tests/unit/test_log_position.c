@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "priv/log_position.h"
+#include "log_position.h"
 
 static void written_as_the_contract_says(void **state) {
     (void)state;

@@ -24,6 +24,19 @@ static void say(int partition, int64_t offset, int order, enum order_status stat
     timers_apply(&timers);
 }
 
+static struct log_mark mark_of(uint64_t epoch, uint64_t lsn) {
+    return (struct log_mark){true, epoch, {lsn, 1}};
+}
+
+/* As a log does, once. False: it was passed, as it had been told. */
+static bool say_of_log(int64_t offset, struct log_mark mark, int order, enum order_status status,
+                       int64_t due_ms) {
+    if (timers_told(&timers, 0, offset, &mark)) return false;
+    say(0, offset, order, status, due_ms);
+    timers_newest(&timers, 0, offset, &mark);
+    return true;
+}
+
 static int64_t fire(void *now_ms, const struct wheel_timer *timer) {
     assert_int_equal(timer->ticket.b[15], 100 + timer->order.b[15]);
     fired[timer->order.b[15]]++;
@@ -171,6 +184,41 @@ static void many_of_one_partition_leave_others_their_turn(void **state) {
     assert_int_equal(fired[1], 1);
 }
 
+/* Of a publisher that was replaced: what it had sent comes late. */
+static void what_was_told_before_sets_no_timer(void **state) {
+    (void)state;
+    int64_t now_ms = a_moment_ms();
+    const struct timers_partition *p = timers_of(&timers, 0);
+    begin(0, 0, 0);
+    p = timers_of(&timers, 0);
+    assert_true(say_of_log(0, mark_of(1, 10), 1, ORDER_STATUS_CREATED, now_ms));
+    assert_true(say_of_log(1, mark_of(1, 20), 1, ORDER_STATUS_COMPLETE, now_ms));
+    assert_int_equal(timers_safe(p), 2);
+    assert_false(say_of_log(2, mark_of(1, 10), 1, ORDER_STATUS_CREATED, now_ms));
+    fire_at(now_ms);
+    assert_int_equal(fired[1], 0);
+    assert_int_equal(timers_safe(p), 1); /* who begins there knows that it is old */
+    assert_true(say_of_log(3, mark_of(1, 30), 2, ORDER_STATUS_CREATED, now_ms));
+    assert_int_equal(timers_safe(p), 3);
+    fire_at(now_ms);
+    assert_int_equal(fired[2], 1);
+}
+
+/* A database that was restored tells all of its log again. */
+static void another_epoch_is_another_log(void **state) {
+    (void)state;
+    int64_t now_ms = a_moment_ms();
+    begin(0, 0, 0);
+    assert_true(say_of_log(0, mark_of(1, 10), 1, ORDER_STATUS_CREATED, now_ms));
+    assert_true(say_of_log(1, mark_of(2, 0), 1, ORDER_STATUS_CREATED, now_ms));
+    assert_true(say_of_log(2, mark_of(2, 5), 1, ORDER_STATUS_CANCELLED, now_ms));
+    assert_false(say_of_log(3, mark_of(1, 90), 1, ORDER_STATUS_CREATED, now_ms));
+    assert_true(say_of_log(4, (struct log_mark){0}, 3, ORDER_STATUS_CREATED, now_ms)); /* of no log */
+    fire_at(now_ms);
+    assert_int_equal(fired[1], 0);
+    assert_int_equal(fired[3], 1);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -180,6 +228,8 @@ int main(void) {
         T(what_goes_and_comes_back_is_still_known),
         T(what_is_not_kept_is_forgotten),
         T(many_of_one_partition_leave_others_their_turn),
+        T(what_was_told_before_sets_no_timer),
+        T(another_epoch_is_another_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

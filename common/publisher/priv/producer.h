@@ -12,7 +12,7 @@
 
 #include "avro.h"
 #include "priv/acks.h"
-#include "priv/log_position.h"
+#include "log_position.h"
 #include "priv/row_map.h"
 #include "publisher.h"
 

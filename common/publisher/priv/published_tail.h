@@ -24,7 +24,7 @@
 #endif
 
 #include "avro.h"
-#include "priv/log_position.h"
+#include "log_position.h"
 #include "status.h"
 
 enum { PUBLISHED_TAIL_QUIET_MS = 200 };

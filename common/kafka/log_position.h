@@ -3,14 +3,11 @@
  * as positions do. */
 #pragma once
 
-#ifndef PUBLISHER_PRIV
-#error "private to common/publisher"
-#endif
-
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "hex.h"
+#include "str.h"
 
 struct log_position {
     uint64_t lsn; /* 0: from the log, before the slot */
