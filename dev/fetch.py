@@ -13,6 +13,7 @@ from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say, sho
 
 CHECKSUMS = DEV / "maven.sha256"
 REQUIREMENTS = DEV / "requirements.txt"
+ANALYSTS = ROOT / "examples/requirements.txt"
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
@@ -129,14 +130,23 @@ def _maven(arguments):
 
 def python():
     """The Python that has what the tests import."""
-    directory = cache_dir() / f"python-{version(REQUIREMENTS)}"
+    return _environment("python", REQUIREMENTS, "the tests")
+
+
+def analysts_python():
+    """The Python that has what examples/ needs."""
+    return _environment("analysts", ANALYSTS, "analysts' tools (about 350 MB)")
+
+
+def _environment(name, requirements, what_for):
+    directory = cache_dir() / f"{name}-{version(requirements)}"
     if not directory.exists():
         with being_made(directory) as unfinished:
             if unfinished:
-                say("making a Python environment for the tests (once)")
+                say(f"making a Python environment for {what_for} (once)")
                 _run([program("python3"), "-m", "venv", str(unfinished)])
                 _run([str(unfinished / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
-                      "--require-virtualenv", "--require-hashes", "-r", str(REQUIREMENTS)])
+                      "--require-virtualenv", "--require-hashes", "-r", str(requirements)])
     return directory / "bin/python"
 
 
