@@ -16,6 +16,7 @@ REQUIREMENTS = DEV / "requirements.txt"
 ANALYSTS = ROOT / "examples/requirements.txt"
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
+LAKE_POM = ROOT / "connect/lake/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
 POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
 STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector", "user.KafkaUser")
@@ -72,6 +73,19 @@ def fetch_plugins():
                 # So that Connect finds them by their manifests: looking at each class takes 16 s longer, and 400 MiB more.
                 _run([program("java"), "-cp", f"{jars()}/kafka/*", "org.apache.kafka.tools.ConnectPluginPath", "sync-manifests",
                       "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def lake_plugins():
+    """The directory that holds Iceberg's sink, once fetch_lake_plugins() was called. It says itself what it is: no manifests are to be made."""
+    return cache_dir() / f"lake-{version(LAKE_POM)}"
+
+
+def fetch_lake_plugins():
+    if not lake_plugins().exists():
+        with being_made(lake_plugins()) as unfinished:
+            if unfinished:
+                say("fetching Iceberg's sink by Maven (about 80 MB, once)")
+                gather(LAKE_POM, unfinished)
 
 
 def gather(pom, directory):

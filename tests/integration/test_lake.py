@@ -1,0 +1,145 @@
+"""The lake: each record of each topic of events is a row of a table of Apache Iceberg, once, whatever happens to Connect; and what pyiceberg and DuckDB
+read there is what the warehouse has."""
+import copy
+import datetime
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import uuid
+
+import fastavro
+import psycopg
+import pytest
+import requests
+
+from shopping import Shopping
+from shows import announced
+from support import ASKS_SOON, DEADLINE, ROOT, wait_until
+from tally import SOON_FINAL
+from test_entries import admit, buy
+from topics import topic_schema
+from warehouse import ERASABLE, KEYS, TABLES, connect, loaded, snake
+
+sys.path.append(str(ROOT / "dev"))
+import fetch
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack("--lake", HOLD_SECONDS="4", PAYMENT_GRACE_SECONDS="2", SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
+
+
+@pytest.fixture(scope="module")
+def ask(stack):
+    """Rows of the warehouse."""
+    with psycopg.connect(stack.env["WAREHOUSE_DATABASE_URL"], autocommit=True) as connection:
+        yield lambda query, *args: connection.execute(query, args).fetchall()
+
+
+def lake(stack, question):
+    """Rows of the lake, as examples/lake.py says them."""
+    done = subprocess.run([fetch.analysts_python(), "examples/lake.py", question], cwd=ROOT, env={**stack.environment, **stack.env}, capture_output=True,
+                          text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def said(value):
+    """As both write it."""
+    if isinstance(value, datetime.datetime):
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return None if value is None else str(value)
+
+
+def places(stack, topic):
+    """Where in Kafka each record is."""
+    return sorted((record.partition(), record.offset()) for record in stack.topic(topic).records())
+
+
+def all_places(stack):
+    """{topic: where each row of its table was}"""
+    made = {table for table, in table_names(stack)}
+    asked = " union all ".join(f"select '{topic}' as topic, kafka_partition, kafka_offset from {table}" for topic, table in TABLES.items() if table in made)
+    found = {topic: [] for topic in TABLES}
+    for row in lake(stack, asked) if asked else ():
+        found[row["topic"]].append((row["kafka_partition"], row["kafka_offset"]))
+    return {topic: sorted(rows) for topic, rows in found.items()}
+
+
+def table_names(stack):
+    with psycopg.connect(stack.env["WAREHOUSE_DATABASE_URL"]) as connection:
+        return connection.execute("select table_name from iceberg_tables where metadata_location is not null").fetchall()
+
+
+@pytest.fixture(scope="module")
+def shopped(stack):
+    """Something of everything has happened. Meanwhile Connect was killed."""
+    Shopping(stack, 1).go()
+    seller, buyer = stack.user(), stack.user()
+    show, _ = announced(seller)
+    bought = buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 2})
+    assert bought.status_code == 201, bought.text
+    payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
+    wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
+    assert stack.user().post("/api/purchases", json={"showId": show["id"], "quantity": 2}).status_code == 409
+    stack.kill("connect")
+    ticket, code = buy(stack, seller, buyer)
+    assert admit(seller, ticket, code["code"], "North").status_code == 200
+    wait_until(lambda: not (stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')")
+                            + stack.sql("payments", f"select 1 from charges where {ASKS_SOON}")), "everything has come to its end")
+    return stack
+
+
+def test_each_record_is_a_row_once(shopped):
+    """Exactly as many, at the same places, though Connect was killed: files that it had written, and not said so, count for nothing."""
+    wait_until(lambda: all_places(shopped) == {topic: places(shopped, topic) for topic in TABLES}, "each record is in the lake", pause=1)
+    assert all(places(shopped, topic) for topic in TABLES)
+
+
+@pytest.mark.parametrize("topic", TABLES)
+def test_rows_are_those_of_the_warehouse(shopped, ask, topic):
+    key = ", ".join(map(snake, KEYS[topic]))
+
+    def equal():
+        newest = lake(shopped, f"select * from {TABLES[topic]} qualify row_number() over (partition by {key} order by kafka_offset desc) = 1")
+        ours = {tuple(said(row[snake(name)]) for name in KEYS[topic]): {name: said(value) for name, value in row.items()} for row in newest}
+        theirs = {tuple(map(said, key)): {name: said(value) for name, value in row.items()} for key, row in loaded(ask, topic).items()}
+        return ours and ours == theirs
+    wait_until(equal, f"{topic} is the same in the lake and in the warehouse", pause=1)
+    assert not ERASABLE.get(topic, set()) & lake(shopped, f"select * from {TABLES[topic]} limit 1")[0].keys()
+
+
+def test_files_are_by_day(shopped):
+    location = pathlib.Path(shopped.env["LAKE_LOCATION"].removeprefix("file://"))
+    days = {str(row["day"]) for row in lake(shopped, "select distinct occurred_at::date as day from order_events")}
+    assert days and {path.name for path in (location / "onsale/order_events/data").iterdir()} == {f"occurred_at_day={day}" for day in days}
+
+
+def test_a_field_that_a_schema_gets_becomes_a_column(shopped):
+    topic, schema = shopped.topic("tickets"), copy.deepcopy(topic_schema("tickets"))
+    schema["fields"].append({"name": "seatRow", "type": ["null", "string"], "default": None})
+    answer = requests.post(f"{topic.registry}/subjects/tickets-value/versions", json={"schema": json.dumps(schema)}, timeout=DEADLINE)
+    assert answer.status_code == 200, answer.text
+    event = {"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(time.time() * 1000),
+             "userId": str(uuid.uuid4()), "title": "A seat", "price": 100, "currency": "USD", "status": "available", "orderId": None}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), event | {"seatRow": "K"})
+    old = event | {"id": str(uuid.uuid4())}
+    topic.produce_raw((event["id"], b"\0" + answer.json()["id"].to_bytes(4, "big") + out.getvalue()))
+    topic.produce(old, key="id")  # by a writer that is not updated yet
+    both = {event["id"]: "K", old["id"]: None}
+
+    def there():
+        rows = lake(shopped, f"select * from ticket_events where id in {tuple(both)}")
+        return {row["id"]: row.get("seat_row") for row in rows} == both
+    wait_until(there, "both are in the lake", pause=1)
+
+
+def test_its_connectors_run(shopped):
+    """None of them has failed and was started again."""
+    lakes = [name for name in connect(shopped, "GET", "/connectors") if name.startswith("lake-")]
+    states = {name: [task["state"] for task in connect(shopped, "GET", f"/connectors/{name}/status")["tasks"]] for name in lakes}
+    assert states == {f"lake-{topic}": ["RUNNING"] for topic in TABLES}
