@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage: lake.py SQL   DuckDB's SQL over the lake's tables (./onsale run --lake): a line of JSON for each row.
+"""usage: lake.py SQL...   DuckDB's SQL over the lake's tables (./onsale run --lake): a line of JSON for each row, an empty one between answers.
     lake.py "select seller_id, currency, sum(price) as earned from order_events where type = 'OrderCompleted' group by all"
 Times are UTC. Topics repeat records now and then: `select distinct on (id, version) *` leaves each once. WAREHOUSE_DATABASE_URL says where the catalogue is,
 which says where the files are; pip install duckdb psycopg[binary] pyarrow pyiceberg sqlalchemy, or examples/requirements.txt."""
@@ -11,7 +11,7 @@ import duckdb
 import pyarrow
 from pyiceberg.catalog.sql import SqlCatalog
 
-[question] = sys.argv[1:]
+questions = sys.argv[1:]
 catalogue = SqlCatalog("onsale", uri=os.environ["WAREHOUSE_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:"), init_catalog_tables="false")
 lake = duckdb.connect()
 
@@ -23,7 +23,6 @@ def utc(table):
 
 
 for _, name in catalogue.list_tables("onsale"):
-    if name in question:  # filters and columns that are given to scan() instead spare the reading of files
+    if any(name in question for question in questions):  # filters and columns that are given to scan() instead spare the reading of files
         lake.register(name, utc(catalogue.load_table(("onsale", name)).scan().to_arrow()))
-for row in lake.sql(question).to_arrow_table().to_pylist():
-    print(json.dumps(row, default=str))
+print("\n".join("".join(json.dumps(row, default=str) + "\n" for row in lake.sql(question).to_arrow_table().to_pylist()) for question in questions), end="")

@@ -4,6 +4,7 @@ import copy
 import datetime
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,12 +40,23 @@ def ask(stack):
         yield lambda query, *args: connection.execute(query, args).fetchall()
 
 
-def lake(stack, question):
-    """Rows of the lake, as examples/lake.py says them."""
-    done = subprocess.run([fetch.analysts_python(), "examples/lake.py", question], cwd=ROOT, env={**stack.environment, **stack.env}, capture_output=True,
+def answers(stack, *questions):
+    """Rows of the lake, as examples/lake.py says them, of each question."""
+    done = subprocess.run([fetch.analysts_python(), "examples/lake.py", *questions], cwd=ROOT, env={**stack.environment, **stack.env}, capture_output=True,
                           text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr[-4000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [[]]
+    for line in done.stdout.splitlines():
+        if line:
+            rows[-1].append(json.loads(line))
+        else:
+            rows.append([])
+    return rows
+
+
+def lake(stack, question):
+    [rows] = answers(stack, question)
+    return rows
 
 
 def said(value):
@@ -80,7 +92,8 @@ def shopped(stack):
     Shopping(stack, 1).go()
     seller, buyer = stack.user(), stack.user()
     show, _ = announced(seller)
-    bought = buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 2})
+    bought, = wait_until(lambda: (answer := buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 2})).status_code != 404 and (answer,),
+                         "orders knows the show")
     assert bought.status_code == 201, bought.text
     payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
     wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
@@ -99,17 +112,20 @@ def test_each_record_is_a_row_once(shopped):
     assert all(places(shopped, topic) for topic in TABLES)
 
 
-@pytest.mark.parametrize("topic", TABLES)
-def test_rows_are_those_of_the_warehouse(shopped, ask, topic):
-    key = ", ".join(map(snake, KEYS[topic]))
+def test_rows_are_those_of_the_warehouse(shopped, ask):
+    """The newest of each identity."""
+    questions = [f"select * from {table} qualify row_number() over (partition by {', '.join(map(snake, KEYS[topic]))} order by kafka_offset desc) = 1"
+                 for topic, table in TABLES.items()]
 
-    def equal():
-        newest = lake(shopped, f"select * from {TABLES[topic]} qualify row_number() over (partition by {key} order by kafka_offset desc) = 1")
-        ours = {tuple(said(row[snake(name)]) for name in KEYS[topic]): {name: said(value) for name, value in row.items()} for row in newest}
-        theirs = {tuple(map(said, key)): {name: said(value) for name, value in row.items()} for key, row in loaded(ask, topic).items()}
-        return ours and ours == theirs
-    wait_until(equal, f"{topic} is the same in the lake and in the warehouse", pause=1)
-    assert not ERASABLE.get(topic, set()) & lake(shopped, f"select * from {TABLES[topic]} limit 1")[0].keys()
+    def differ():
+        found = dict(zip(TABLES, answers(shopped, *questions), strict=True))
+        ours = {topic: {tuple(said(row[snake(name)]) for name in KEYS[topic]): {name: said(value) for name, value in row.items()} for row in rows}
+                for topic, rows in found.items()}
+        theirs = {topic: {tuple(map(said, key)): {name: said(value) for name, value in row.items()} for key, row in loaded(ask, topic).items()}
+                  for topic in TABLES}
+        assert not [topic for topic, rows in found.items() if rows and ERASABLE.get(topic, set()) & rows[0].keys()]
+        return [topic for topic in TABLES if not ours[topic] or ours[topic] != theirs[topic]]
+    wait_until(lambda: differ() == [], "the lake and the warehouse are the same", pause=1)
 
 
 def test_files_are_by_day(shopped):
@@ -136,6 +152,27 @@ def test_a_field_that_a_schema_gets_becomes_a_column(shopped):
         rows = lake(shopped, f"select * from ticket_events where id in {tuple(both)}")
         return {row["id"]: row.get("seat_row") for row in rows} == both
     wait_until(there, "both are in the lake", pause=1)
+
+
+def test_small_files_are_put_together(shopped):
+    """Those of a day that is over; and what no table names is deleted when it is old."""
+    day = datetime.datetime.now(datetime.UTC).replace(hour=12, minute=0, second=0, microsecond=0) - datetime.timedelta(days=5)
+    events = [{"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(day.timestamp() * 1000) + n, "userId": str(uuid.uuid4()),
+               "title": "A seat", "price": n, "currency": "USD", "status": "available", "orderId": None} for n in range(3)]
+    asked = f"select id, price from ticket_events where id in {tuple(event['id'] for event in events)} order by price"
+    for n, event in enumerate(events, 1):
+        shopped.topic("tickets").produce(event, key="id")
+        wait_until(lambda: len(lake(shopped, asked)) == n, "it is in the lake, in a file of its own", pause=1)
+    files = pathlib.Path(shopped.env["LAKE_LOCATION"].removeprefix("file://")) / f"onsale/ticket_events/data/occurred_at_day={day.date()}"
+    assert len(list(files.glob("*.parquet"))) == 3
+    unnamed, old = files / "unnamed.parquet", time.time() - 30 * 86400
+    unnamed.touch()
+    os.utime(unnamed, (old, old))
+    done = subprocess.run([fetch.analysts_python(), "connect/lake/tidy"], cwd=ROOT, env={**shopped.environment, **shopped.env}, capture_output=True, text=True,
+                          timeout=DEADLINE)
+    assert "ticket_events'): 1 days put together, 1 files deleted" in done.stdout, done
+    assert len(list(files.glob("*.parquet"))) == 4, "the old ones are of the snapshots of before"
+    assert lake(shopped, asked) == [{"id": event["id"], "price": event["price"]} for event in events]
 
 
 def test_its_connectors_run(shopped):
