@@ -180,3 +180,17 @@ def test_its_connectors_run(shopped):
     lakes = [name for name in connect(shopped, "GET", "/connectors") if name.startswith("lake-")]
     states = {name: [task["state"] for task in connect(shopped, "GET", f"/connectors/{name}/status")["tasks"]] for name in lakes}
     assert states == {f"lake-{topic}": ["RUNNING"] for topic in TABLES}
+
+
+def test_the_notebook_tells_the_sale(shopped, ask, tmp_path):
+    """In six pictures, with the numbers that the warehouse has."""
+    [(show, asked, refused)] = ask("select show_id::text, sum(asked)::int, sum(refused)::int from demand_by_minute group by 1 order by sum(asked) desc limit 1")
+    [(sold, earned)] = ask("select sum(sold)::int, sum(revenue)::bigint from show_sales where show_id = %s", show)
+    done = subprocess.run([fetch.analysts_python(), "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", tmp_path, "examples/on-sale.ipynb"],
+                          cwd=ROOT, env={**shopped.environment, **shopped.env, "SHOW_ID": show, "IPYTHONDIR": str(tmp_path)}, capture_output=True, text=True,
+                          timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr[-4000:]
+    outputs = [output for cell in json.loads((tmp_path / "on-sale.ipynb").read_text())["cells"] for output in cell.get("outputs", ())]
+    assert len([output for output in outputs if "image/png" in output.get("data", {})]) == 6
+    [numbers] = [json.loads("".join(output["text"]))[0] for output in outputs if output["output_type"] == "stream" and output["name"] == "stdout"]
+    assert numbers == numbers | {"asked": asked, "refused": refused, "places_sold": sold, "earned": earned} and refused > 0 and sold > 0
