@@ -27,8 +27,9 @@ The warehouse follows the topics. What it can tell is in connect/README.md; for 
 """
 
 THE_LAKE = """\
-So does the lake, some seconds later. In Python's environment of examples/requirements.txt:
+So does the lake, some seconds later. In an environment of Python's that has examples/requirements.txt:
 
+  eval "$(./onsale env)"; export WAREHOUSE_DATABASE_URL
   examples/lake.py 'select type, count(*) from order_events group by type'
 """
 

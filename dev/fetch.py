@@ -149,7 +149,7 @@ def python():
 
 def analysts_python():
     """The Python that has what examples/ needs."""
-    return _environment("analysts", ANALYSTS, "analysts' tools (about 350 MB)")
+    return _environment("analysts", ANALYSTS, "analysts' tools (about 350 MB, and 1.4 GB on the disk)")
 
 
 def _environment(name, requirements, what_for):
