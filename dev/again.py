@@ -26,6 +26,13 @@ The warehouse follows the topics. What it can tell is in connect/README.md; for 
   psql $WAREHOUSE_DATABASE_URL -c 'select * from sales_by_minute'
 """
 
+THE_LAKE = """\
+So does the lake, some seconds later. In an environment of Python's that has examples/requirements.txt:
+
+  eval "$(./onsale env)"; export WAREHOUSE_DATABASE_URL
+  examples/lake.py 'select type, count(*) from order_events group by type'
+"""
+
 
 def url(stack):
     return f"http://127.0.0.1:{stack.state.ports['edge']}"
@@ -33,7 +40,8 @@ def url(stack):
 
 def where(stack):
     letters = f"\nLetters to its users: {processes.mailbox_url(stack.state)}\n" if processes.MAILBOX in stack.state.ports else ""
-    return WHAT_TO_TRY.format(url=url(stack)) + letters + (f"\n{WHAT_TO_ASK}" if stack.analytics else "")
+    return WHAT_TO_TRY.format(url=url(stack)) + letters + (f"\n{WHAT_TO_ASK}" if stack.analytics else "") + (
+        f"\n{THE_LAKE}" if stack.state.lake else "")
 
 
 def run(stack, options):
@@ -86,6 +94,8 @@ def other_settings(stack, options):
         found["--brokers"] = f"--brokers {options.brokers} (it has {stack.state.brokers}; ./onsale reset comes first)"
     if options.users and not stack.state.users:
         found["--users"] = "--users (its Kafka has none; ./onsale reset comes first)"
+    if options.lake and not stack.state.lake:
+        found["--lake"] = "--lake (its Connect has none)"
     if options.port not in (None, stack.state.ports["edge"]):
         found["--port"] = f"--port {options.port} (it has {stack.state.ports['edge']})"
     if os.environ.get("ONSALE_PRESET") and any(map(stack.is_of_another_build, stack.own)):
@@ -111,7 +121,8 @@ def what_to_type(stack, options):
     words += [f"--port {options.port}"] if options.port else []
     words += [f"--hold {hold}"] if hold else []
     words += ["--users"] if options.users else []
-    words += ["--analytics"] if options.analytics or stack.analytics else []
+    lake = options.lake or stack.state.lake
+    words += ["--lake"] if lake else ["--analytics"] if options.analytics or stack.analytics else []
     return " ".join(words)
 
 

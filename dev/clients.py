@@ -128,4 +128,5 @@ def streams_reader():
     fetch.fetch_plugins()
     shared = [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]
     made = _made("streams", build, source=EXAMPLES, made_of=())
-    return [program("java"), "-Xmx256m", *processes.JAVA, processes.ONCE, "-cp", ":".join(map(str, [made / "classes", *made.glob("jars/*.jar"), *shared])), "Sellers"]
+    path = ":".join(map(str, [made / "classes", *made.glob("jars/*.jar"), *shared]))
+    return [program("java"), "-Xmx256m", *processes.JAVA, processes.ONCE, "-cp", path, "Sellers"]

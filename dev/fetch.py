@@ -13,8 +13,10 @@ from common import DEV, ROOT, Failed, cache_dir, lock_or_wait, program, say, sho
 
 CHECKSUMS = DEV / "maven.sha256"
 REQUIREMENTS = DEV / "requirements.txt"
+ANALYSTS = ROOT / "examples/requirements.txt"
 POM = DEV / "kafka/pom.xml"
 PLUGINS_POM = ROOT / "connect/pom.xml"
+LAKE_POM = ROOT / "connect/lake/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
 POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
 STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector", "user.KafkaUser")
@@ -73,6 +75,19 @@ def fetch_plugins():
                       "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def lake_plugins():
+    """The directory that holds Iceberg's sink, once fetch_lake_plugins() was called. It says itself what it is: no manifests are to be made."""
+    return cache_dir() / f"lake-{version(LAKE_POM)}"
+
+
+def fetch_lake_plugins():
+    if not lake_plugins().exists():
+        with being_made(lake_plugins()) as unfinished:
+            if unfinished:
+                say("fetching Iceberg's sink by Maven (about 80 MB, once)")
+                gather(LAKE_POM, unfinished)
+
+
 def gather(pom, directory):
     """Runs a pom that puts what it names into the new directory."""
     downloads = cache_dir() / f"maven-{pom.parent.name}"  # kept while it is incomplete, so that a second try goes on
@@ -129,14 +144,23 @@ def _maven(arguments):
 
 def python():
     """The Python that has what the tests import."""
-    directory = cache_dir() / f"python-{version(REQUIREMENTS)}"
+    return _environment("python", REQUIREMENTS, "the tests")
+
+
+def analysts_python():
+    """The Python that has what examples/ needs."""
+    return _environment("analysts", ANALYSTS, "analysts' tools (about 350 MB, and 1.4 GB on the disk)")
+
+
+def _environment(name, requirements, what_for):
+    directory = cache_dir() / f"{name}-{version(requirements)}"
     if not directory.exists():
         with being_made(directory) as unfinished:
             if unfinished:
-                say("making a Python environment for the tests (once)")
+                say(f"making a Python environment for {what_for} (once)")
                 _run([program("python3"), "-m", "venv", str(unfinished)])
                 _run([str(unfinished / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
-                      "--require-virtualenv", "--require-hashes", "-r", str(REQUIREMENTS)])
+                      "--require-virtualenv", "--require-hashes", "-r", str(requirements)])
     return directory / "bin/python"
 
 

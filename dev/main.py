@@ -50,7 +50,8 @@ def run(options):
 
 def start(stack, options):
     state = stack.state
-    stack.analytics = options.analytics
+    stack.analytics = options.analytics or options.lake
+    state.lake = options.lake or (state.lake and options.analytics)  # Connect remembers its connectors
     if (state.dir / "data" / processes.KAFKA).exists() and options.brokers not in (None, state.brokers):
         raise Failed(f"the data here is of {state.brokers} broker(s), and their number stays; ./onsale reset forgets it")
     if (state.dir / "data" / processes.KAFKA).exists() and options.users and not state.users:
@@ -244,6 +245,7 @@ def parser():
     word.add_argument("--port", type=number(1, 65535))
     word.add_argument("--hold", type=number(1, 86400))
     word.add_argument("--analytics", action="store_true")
+    word.add_argument("--lake", action="store_true")
     word.add_argument("--brokers", type=int, choices=(1, 3))
     word.add_argument("--users", action="store_true")
     command(stop)

@@ -269,21 +269,29 @@ def connect(state):
         "REGISTRY_API_URL": registry_api_url(state),
         "WAREHOUSE_JDBC_URL": f"jdbc:postgresql://127.0.0.1:{state.ports[POSTGRES]}/{WAREHOUSE}?stringtype=unspecified&reWriteBatchedInserts=true",
         "WAREHOUSE_USER": WAREHOUSE, "WAREHOUSE_PASSWORD": state.password,
+        **lake(state), "LAKE_COMMIT_MS": "5000",
     }
     return Process(
         name=CONNECT, port=port, log=state.dir / "log/connect.log", environment=environment, stop_seconds=30,
-        command=[program("java"), "-Xms64m", "-Xmx384m", *JAVA, *_callers_options(), f"-Dlog4j2.configurationFile={ROOT}/connect/log4j2.yaml", "-cp",
-                 f"{fetch.jars()}/kafka/*", "org.apache.kafka.connect.cli.ConnectDistributed", state.dir / "run/connect.properties"],
+        command=[program("java"), "-Xms64m", "-Xmx768m" if state.lake else "-Xmx384m", *JAVA, *_callers_options(),
+                 f"-Dlog4j2.configurationFile={ROOT}/connect/log4j2.yaml", "-cp", f"{fetch.jars()}/kafka/*",
+                 "org.apache.kafka.connect.cli.ConnectDistributed", state.dir / "run/connect.properties"],
         ready=lambda: answers(port, "/connectors"))
 
 
 def prepare_connect(state):
     worker = (ROOT / "connect/worker.properties").read_text()
-    (state.dir / "run/connect.properties").write_text(f"{worker}\nplugin.path={fetch.plugins()}\n{kafka_users.java_properties(state, CONNECT)}")
+    plugins = ",".join(map(str, [fetch.plugins(), fetch.lake_plugins()] if state.lake else [fetch.plugins()]))
+    (state.dir / "run/connect.properties").write_text(f"{worker}\nplugin.path={plugins}\n{kafka_users.java_properties(state, CONNECT)}")
 
 
 def connect_urls(state):
-    return {"CONNECT_URL": f"http://127.0.0.1:{state.ports[CONNECT]}", "WAREHOUSE_DATABASE_URL": database_url(state, WAREHOUSE)}
+    return {"CONNECT_URL": f"http://127.0.0.1:{state.ports[CONNECT]}", "WAREHOUSE_DATABASE_URL": database_url(state, WAREHOUSE), **lake(state)}
+
+
+def lake(state):
+    """Where its files are."""
+    return {"LAKE_LOCATION": f"file://{state.dir}/data/lake"} if state.lake else {}
 
 
 def apply_sinks(state):

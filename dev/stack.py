@@ -100,6 +100,8 @@ class Stack:
         archives.make(processes.java_alone)
         if self.analytics:
             fetch.fetch_plugins()
+        if self.state.lake:
+            fetch.fetch_lake_plugins()
         child = self.supervisor.launch(self.processes().values(), self.state.claim, die_with_parent)
         self.complete(hold)
         return child

@@ -45,6 +45,7 @@ class State:
         self.foreground = saved.get("foreground", False)  # whether it ends with the command that started it
         self.brokers = saved.get("brokers", 1)  # how many, for as long as there is data
         self.users = saved.get("users", False)  # whether Kafka has some, likewise
+        self.lake = saved.get("lake", False)  # whether Connect fills one
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -62,7 +63,8 @@ class State:
 
     def save(self):
         saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment,
-                 "foreground": self.foreground, "brokers": self.brokers, "users": self.users}
+                 "foreground": self.foreground, "brokers": self.brokers, "users": self.users,
+                 "lake": self.lake}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")

@@ -21,7 +21,7 @@ def rights_of(user, release="shop"):
             prefix = name.endswith("*")
             rights.setdefault((kind, name.rstrip("*"), "prefix" if prefix else "literal"), set()).add(operation)
     if user["name"] == "connect":  # as connect.yaml calls them
-        text = json.dumps(user).replace('"connect-warehouse-', f'"connect-{release}-sink-')
+        text = json.dumps(user).replace('"connect-warehouse-', f'"connect-{release}-sink-').replace('"connect-lake-', f'"connect-{release}-lake-')
         for name in ("configs", "offsets", "status"):
             text = text.replace(f'"connect-{name}"', f'"{release}-connect-{name}"')
         user = json.loads(text) | {"name": "connect"}

@@ -75,6 +75,7 @@ def test_what_it_runs_with_may_be_asked_for_again(stack):
     (["--port", "8080"], {}, "--port 8080 (it has {port})", "./onsale run --detach --port 8080"),
     (["--hold", "60"], {}, "HOLD_SECONDS=60 (it has 900)", "./onsale run --detach --hold 60"),
     (["--analytics", "--hold", "60"], {}, "HOLD_SECONDS=60 (it has 900)", "./onsale run --detach --hold 60 --analytics"),
+    (["--lake"], {}, "--lake (its Connect has none)", "./onsale run --detach --lake"),
     ([], {"SIGNIN_RATE": "7"}, "SIGNIN_RATE=7 (it has 0)", " SIGNIN_RATE=7 "),
     ([], {"RDKAFKA_LINGER_MS": "9 9"}, "RDKAFKA_LINGER_MS='9 9' (it has none)", " RDKAFKA_LINGER_MS='9 9' "),
     ([], {"STRIPE_SECRET_KEY": "sk_test_hidden"}, "STRIPE_SECRET_KEY=... (it has another)", " STRIPE_SECRET_KEY=... "),

@@ -1,4 +1,4 @@
-"""What others made comes by checksums that are kept here: dev/maven.sha256, dev/requirements.txt."""
+"""What others made comes by checksums that are kept here: dev/maven.sha256, dev/requirements.txt, examples/requirements.txt."""
 import re
 import sys
 import xml.etree.ElementTree as xml
@@ -74,6 +74,7 @@ def test_each_version_has_a_checksum(pom):
     assert wanted and [path for path in wanted if f"  {path}" not in known] == []
 
 
-def test_each_python_package_has_a_checksum():
-    packages = re.findall(r"^[\w.-]+==\S+(.*(?:\n .*)*)", fetch.REQUIREMENTS.read_text(), re.MULTILINE)
+@pytest.mark.parametrize("file", [fetch.REQUIREMENTS, fetch.ANALYSTS], ids=lambda file: file.parent.name)
+def test_each_python_package_has_a_checksum(file):
+    packages = re.findall(r"^[\w.-]+==\S+(.*(?:\n .*)*)", file.read_text(), re.MULTILINE)
     assert len(packages) > 50 and all(re.search(r"--hash=sha256:\w{64}", package) for package in packages)

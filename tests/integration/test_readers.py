@@ -21,6 +21,7 @@ from topics import Topic
 
 sys.path.insert(0, str(ROOT / "dev"))
 import clients
+import fetch
 
 ORDERS = 1500
 
@@ -84,6 +85,16 @@ def test_python_reads_up_to_now(sold, tmp_path):
     said = sold.read_by(sys.executable, "examples/sales.py", tmp_path / "sales.png")
     [line] = [line.split() for line in said.splitlines() if line.startswith(sold.seller)]
     assert line[1:] == ["USD", str(sold.counts["OrderCompleted"]), str(sold.revenue)]
+
+
+def test_clickhouse_reads_up_to_now(sold):
+    """In this process, by chdb."""
+    def answers(question):
+        said = sold.read_by(fetch.analysts_python(), "examples/query.py", "orders", question)
+        return [line.split() for line in said.splitlines()[1:]]
+    ours = f"from events where sellerId = toUUID('{sold.seller}')"
+    assert {kind: int(n) for kind, n in answers(f"select type, count() {ours} group by type")} == sold.counts
+    assert answers(f"select currency, sum(price) {ours} and type = 'OrderCompleted' group by currency") == [["USD", str(sold.revenue)]]
 
 
 def test_kcat_reads_up_to_now(sold):

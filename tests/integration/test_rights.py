@@ -43,7 +43,7 @@ def library(directory):
 def guarded(make_stack, tmp_path_factory):
     """Its log says who asked for what, and what was refused."""
     options = f"{FRUGAL['KAFKA_OPTS']} -Donsale.authorizer=DEBUG"
-    stack = make_stack("--users", "--analytics", "--hold", "20", KAFKA_OPTS=options, **library(tmp_path_factory.mktemp("library")))
+    stack = make_stack("--users", "--lake", "--hold", "20", KAFKA_OPTS=options, **library(tmp_path_factory.mktemp("library")))
     topics.Cluster.known[stack.env["KAFKA_BROKERS"]] = topics.Cluster(stack.env["KAFKA_BROKERS"], login(stack, "onsale"))
     return stack
 
@@ -243,7 +243,7 @@ def test_the_table_is_whole():
     assert all(user.keys() <= words and user["why"] for user in RIGHTS.values())
     assert may("topics", "creates") == set(TOPICS), "topics.json and rights.json differ"
     sinks = {json.loads(path.read_text())["topics"] for path in (ROOT / "connect/sinks").glob("*.json")}
-    assert may("connect", "reads") == sinks
+    assert may("connect", "reads") == sinks | {"lake-control"}
     named = set().union(*(may(user, "publishes", "writes", "reads") for user in RIGHTS)) - may("connect", "creates")
     assert named == set(TOPICS), "each topic has somebody, and nobody has one that is not there"
     for topic in TOPICS:
