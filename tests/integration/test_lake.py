@@ -30,7 +30,7 @@ import fetch
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack("--lake", HOLD_SECONDS="4", PAYMENT_GRACE_SECONDS="2", SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
+    return make_stack("--lake", HOLD_SECONDS="12", PAYMENT_GRACE_SECONDS="3", SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
 
 
 @pytest.fixture(scope="module")
