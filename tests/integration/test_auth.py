@@ -40,7 +40,7 @@ def test_sign_up(stack):
     assert person.get("/api/users/currentuser").json()["currentUser"] == me, "the cookie does what Bearer does"
     [event] = stack.topic("users").of(shown["id"], 1)
     assert {k: str(v) for k, v in event.items() if k != "occurredAt"} == {
-        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"], "sessionVersion": "1", "sessionId": "None"}
+        "type": "UserCreated", "id": shown["id"], "version": "1", "email": body["email"], "sessionVersion": "1", "sessionId": "None", "deleted": "False"}
     assert event.key == shown["id"]
     assert event.headers["type"] == "UserCreated"
     assert int(event.headers["epoch"]) > 0 and event.position > (0, 0)
