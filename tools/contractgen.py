@@ -14,12 +14,12 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
-    "letters": "auth",
+    "letters": "auth", "audit": "auth",
     "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "load": "orders", "sales-by-minute": "sales", "show-sales": "sales",
     "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}
 IDENTITY = {"sales-by-minute": ["ticketId", "minute"], "expirations": ["orderId", "attempt", "occurredAt"], "watermarks": ["source"], "waiting": [],
-            "demand": ["id"], "load": ["instance", "occurredAt"], "letters": ["id"], "show-sales": ["areaId", "minute", "part"]}
+            "demand": ["id"], "load": ["instance", "occurredAt"], "letters": ["id"], "audit": ["id"], "show-sales": ["areaId", "minute", "part"]}
 TOLD = ("demand", "load")  # what processes count or measure, and say once a second
 STATES = ("tickets-state", "orders-state", "shows-state")
 FREE_TEXT = {"title", "venue", "city", "description", "areaName", "rowName", "phases", "organizer", "door"}  # written by people: it may hold anything
@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 
 
 def classification(field):
-    if field["name"] == "email":
+    if field["name"] in ("email", "address"):
         return "personal"
     return "free text" if field["name"] in FREE_TEXT else "pseudonymous" if field["name"].endswith("Id") or field["name"] == "id" else "public"
 

@@ -120,6 +120,23 @@ create table if not exists payment_events (
 alter table payment_events add column if not exists purchase_id uuid; -- a warehouse of before
 create index if not exists payment_events_by_order on payment_events (order_id);
 
+create table if not exists audit_events ( -- without the addresses, as above: their networks are here
+    id              uuid        not null primary key,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    outcome         text        not null,
+    reason          text,
+    user_id         uuid,
+    session_id      uuid,
+    subject_id      uuid,
+    network         text        not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp()
+);
+create index if not exists audit_events_by_user on audit_events (user_id, occurred_at);
+create index if not exists audit_events_by_time on audit_events (occurred_at);
+
 create table if not exists entry_events (
     id              uuid        not null,
     version         int         not null,

@@ -162,6 +162,23 @@ select date_trunc('hour', expires_at, 'UTC') as hour, count(*) as due, count(can
   from expirations
  group by 1;
 
+-- The audit trail: who did what to an account, or tried.
+create or replace view audit as
+select occurred_at, type, outcome, reason, user_id, session_id, subject_id, network from audit_events;
+
+-- Networks from which passwords are tried, by the hour: how many were wrong, of how many accounts and of how many addresses without one, and which accounts
+-- were signed in to from there in that hour, where wrong ones had been tried: these may be lost. Many accounts with few tries each are stuffed credentials.
+create or replace view password_guessing as
+select date_trunc('hour', occurred_at, 'UTC') as hour, network,
+       count(*) filter (where outcome = 'Refused') as wrong,
+       count(distinct user_id) filter (where outcome = 'Refused') as accounts,
+       count(*) filter (where reason = 'no account') as no_account,
+       array_agg(distinct user_id) filter (where outcome = 'Done') as signed_in
+  from audit_events
+ where type = 'SignIn' and reason is distinct from 'too many'
+ group by 1, 2
+having count(*) filter (where outcome = 'Refused') >= 20;
+
 -- How far the warehouse is behind: of each table its newest event, and how long that took to get here.
 create or replace view freshness as
 select 'users' as topic, count(*) as events, max(occurred_at) as newest_at, max(loaded_at) as loaded_at from user_events
@@ -169,6 +186,7 @@ union all select 'tickets', count(*), max(occurred_at), max(loaded_at) from tick
 union all select 'shows', count(*), max(occurred_at), max(loaded_at) from show_events
 union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order_events
 union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
+union all select 'audit', count(*), max(occurred_at), max(loaded_at) from audit_events
 union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
 union all select 'demand', count(*), max(occurred_at), max(loaded_at) from demand_counts

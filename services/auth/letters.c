@@ -27,6 +27,7 @@ static void on_sign_up_hashed(struct req *rq, void *done) {
     put_text(item, str_of(job->hash));
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
+    put_text(item, a->address);
 }
 
 /* The hash is made in any case: it is most of the time that an answer takes. An Idempotency-Key is not looked
@@ -50,6 +51,7 @@ static void on_reset_asked(struct req *rq, const struct rows *rows) {
     put_text(item, a->in.email);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
+    put_text(item, a->address);
 }
 
 void letters_ask_reset(struct req *rq) {
@@ -82,6 +84,7 @@ static void follow(struct req *rq, struct str kind, struct str hash) {
     put_optional_text(item, hash);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
+    put_text(item, a->address);
 }
 
 static void on_verify_counted(struct req *rq, const struct rows *rows) {

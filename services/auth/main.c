@@ -73,6 +73,7 @@ int main(int argc, char **argv) {
             .routes = auth_routes,
             .publishes = (const struct publisher_log[]){{.table = "user_events", .topic = &topic_users},
                                                         {.table = "letter_events", .topic = &topic_letters},
+                                                        {.table = "audit_events", .topic = &topic_audit},
                                                         {0}},
             .start = start,
             .stop = stop,

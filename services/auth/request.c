@@ -67,6 +67,8 @@ bool auth_let_through(struct req *rq, const struct rows *rows) {
     struct auth_request *a = req_state(rq);
     int wait = (int)row_int(rows, 0, WAIT);
     a->device_known = row_bool(rows, 0, KNOWN);
+    a->account_known = !row_null(rows, 0, ID);
+    if (a->account_known) a->account_id = row_uuid(rows, 0, ID);
     a->account = row_null(rows, 0, EMAIL) ? a->in.email : arena_str(req_arena(rq), row_text(rows, 0, EMAIL));
     if (wait > 0) req_retry_after(rq, 429, wait, "Too many attempts, try again later");
     return wait == 0;

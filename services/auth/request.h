@@ -15,9 +15,11 @@ struct auth_request {
     struct str language;   /* of letters to who sends it */
     struct uuid letter;    /* whose link this follows, or is to be */
     struct str account;    /* whose password is tried */
-    struct uuid device;    /* where it is tried: somebody was signed in there; zeros: not known */
-    bool device_known;     /* and that was whose password is tried */
-    bool ended;            /* of /me: the session ended, and the topic has not told it here yet */
+    struct uuid account_id;
+    bool account_known; /* there is such an account; that is its id */
+    struct uuid device; /* where it is tried: somebody was signed in there; zeros: not known */
+    bool device_known;  /* and that was whose password is tried */
+    bool ended;         /* of /me: the session ended, and the topic has not told it here yet */
     struct hash_job job;
 };
 struct auth_request *auth_request_new(struct req *rq);

@@ -79,20 +79,30 @@ static void reply_begun(struct req *rq, const struct rows *rows, int status, req
         req_again(rq, again);
 }
 
-/* Counts a wrong password, then goes on. */
-static void note_failure(struct req *rq, req_done *then) {
-    const struct auth *auth = req_service(rq);
+/* Notes for audit that `what` was refused, and counts `most` of that a day; then goes on. */
+static void note_refusal(struct req *rq, const char *what, const char *reason, int64_t most, req_done *then) {
     const struct auth_request *a = req_state(rq);
-    if (auth->failed_a_day == 0 || auth->signin_rate == 0) {
-        then(rq, NULL);
-        return;
-    }
+    const struct identity *user = req_user(rq); /* who signs in may still be somebody else */
+    bool own = user != NULL && a->account_known && uuid_eq(&user->user, &a->account_id);
     struct sql_params *item = req_exec(rq, &sql_note_failure, then);
     if (item == NULL) return;
     put_text(item, a->account);
     put_text(item, a->address);
     put_optional_uuid(item, a->device_known, &a->device);
-    put_int(item, auth->failed_a_day);
+    put_int(item, most);
+    put_text(item, str_of(what));
+    put_text(item, str_of(reason));
+    put_optional_uuid(item, a->account_known, &a->account_id);
+    put_optional_uuid(item, own && user->version > 0, own ? &user->session : NULL);
+    put_text(item, req_traceparent(rq));
+}
+
+/* The same of a wrong password. */
+static void note_failure(struct req *rq, const char *what, req_done *then) {
+    const struct auth *auth = req_service(rq);
+    const struct auth_request *a = req_state(rq);
+    note_refusal(rq, what, a->account_known ? "password" : "no account",
+                 auth->signin_rate == 0 ? 0 : auth->failed_a_day, then);
 }
 
 /* --- POST /api/users/signup --- */
@@ -157,6 +167,11 @@ static void on_hashed(struct req *rq, void *done) {
     put_optional_text(item, a->browser);
 }
 
+static void on_taken(struct req *rq, const struct rows *rows) {
+    (void)rows;
+    fail_in_use(rq);
+}
+
 static void on_signup(struct req *rq, const struct rows *rows) {
     const struct auth *auth = req_service(rq);
     struct auth_request *a = req_state(rq);
@@ -166,7 +181,7 @@ static void on_signup(struct req *rq, const struct rows *rows) {
     } else if (row_bool(rows, 0, BY_KEY)) {
         repeat(rq, rows);
     } else if (!row_null(rows, 0, ID)) {
-        fail_in_use(rq);
+        note_refusal(rq, "SignUp", "taken", 0, on_taken);
     } else {
         a->job.fresh = a->in.password;
         a->job.session.user = uuid_v7();
@@ -201,7 +216,7 @@ static void on_checked(struct req *rq, void *done) {
     if (job->right)
         begin_session(rq, on_begun);
     else
-        note_failure(rq, on_wrong);
+        note_failure(rq, "SignIn", on_wrong);
 }
 
 /* Whether there is such a user or not, the same work is done. */
@@ -241,10 +256,10 @@ static void on_changed(struct req *rq, const struct rows *rows) {
 }
 
 /* Of who is signed in, and still is; false: answered. */
-static bool current_password_right(struct req *rq, const struct hash_job *job) {
+static bool current_password_right(struct req *rq, const char *what, const struct hash_job *job) {
     const struct auth_request *a = req_state(rq);
     if (!job->right)
-        note_failure(rq, on_wrong_current);
+        note_failure(rq, what, on_wrong_current);
     else if (a->ended)
         req_fail(rq, 401, NULL, "sign in first");
     return job->right && !a->ended;
@@ -260,7 +275,7 @@ static void on_change_allowed(struct req *rq, void *done) {
     const struct auth *auth = req_service(rq);
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    if (!current_password_right(rq, job)) return;
+    if (!current_password_right(rq, "AccountChange", job)) return;
     struct sql_params *item = req_exec(rq, &sql_update_user, on_changed);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
@@ -329,13 +344,16 @@ static void on_deleted(struct req *rq, const struct rows *rows) {
 }
 
 static void on_delete_allowed(struct req *rq, void *done) {
+    const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    if (!current_password_right(rq, job)) return;
+    if (!current_password_right(rq, "AccountDelete", job)) return;
     struct sql_params *item = req_exec(rq, &sql_delete_user, on_deleted);
     if (item == NULL) return;
     put_uuid(item, &req_user(rq)->user);
     put_text(item, job->known);
     put_text(item, req_traceparent(rq));
+    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
+    put_text(item, a->address);
 }
 
 static void on_me_to_delete(struct req *rq, const struct rows *rows) {

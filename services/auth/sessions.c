@@ -39,6 +39,7 @@ static void put_ended(struct req *rq, struct sql_params *item, const struct uuid
     put_bool(item, everywhere);
     put_text(item, req_traceparent(rq));
     put_optional_uuid(item, has_id, &user->session);
+    put_text(item, req_client_address(rq));
 }
 
 static void on_signed_out(struct req *rq, const struct rows *rows) {

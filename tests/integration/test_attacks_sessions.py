@@ -89,7 +89,7 @@ def test_one_session_floods_a_batch(stack, asked, done, events):
     person = account(stack.url)
     columns = {"$1::uuid[]": [person.id] * len(asked), "$2::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked],
                "$3::bool[]": [everywhere for _, everywhere in asked], "$4::text[]": [""] * len(asked),
-               "$5::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked]}
+               "$5::uuid[]": [str(uuid.UUID(int=n)) for n, _ in asked], "$6::text[]": [""] * len(asked)}
     statement = (ROOT / "services/auth/sql/end_sessions.sql").read_text()
     for parameter, values in columns.items():
         statement = statement.replace(parameter, "array[" + ", ".join(f"'{value}'" for value in values) + "]" + parameter[2:])

@@ -510,12 +510,12 @@ def test_no_password_or_hash_leaves_auth(stack):
     for name, text in texts.items():
         assert not [s for s in secrets if s in text], name
         assert b"$argon2" not in text, name
-    for topic in ("users", "letters"):
+    for topic in ("users", "letters", "audit"):
         for record in stack.topic(topic).records():
             assert b"argon2" not in (record.value() or b"") and not [s for s in secrets if s in (record.value() or b"")]
-    columns = stack.sql("auth", "select column_name from information_schema.columns where table_name in ('user_events', 'letter_events')")
+    columns = stack.sql("auth", "select column_name from information_schema.columns where table_name in ('user_events', 'letter_events', 'audit_events')")
     assert columns and not [name for [name] in columns if "password" in name or "hash" in name]
-    assert sorted(stack.sql("auth", "select distinct tablename from pg_publication_tables")) == [("letter_events",), ("user_events",)]
+    assert sorted(stack.sql("auth", "select distinct tablename from pg_publication_tables")) == [("audit_events",), ("letter_events",), ("user_events",)]
 
 
 def test_nothing_is_kept_in_clear(stack):

@@ -266,7 +266,8 @@ def test_entries_by_minute(ask):
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
-                    "entries": (4, at(91)), "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None), "show-sales": (0, None)}
+                    "audit": (0, None), "entries": (4, at(91)),
+                    "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None), "show-sales": (0, None)}
 
 
 of_shows = pytest.mark.parametrize("warehouse", [tell_of_shows], indirect=True, scope="module")

@@ -141,7 +141,7 @@ def test_no_event_before_one_ever_comes_after_it(log):
 
 
 def test_the_services_tell_of_all_their_topics(stack):
-    topics = {"users": 6, "tickets": 12, "orders": 12, "payments": 12, "shows": 6, "stock": 6, "entries": 12, "letters": 6}
+    topics = {"users": 6, "tickets": 12, "orders": 12, "payments": 12, "shows": 6, "stock": 6, "entries": 12, "letters": 6, "audit": 6}
     wanted = {(topic, p) for topic, n in topics.items() for p in range(n)}
     wait_until(lambda: {(e["topic"], e["partition"]) for e in stack.topic("watermarks").events()} >= wanted, "each is told of", pause=0.2)
     for service in ("auth", "tickets", "orders", "payments"):

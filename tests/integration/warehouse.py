@@ -7,11 +7,11 @@ from support import wait_until
 from topics import topic_schema
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
-          "entries": "entry_events", "expirations": "expiration_events", "demand": "demand_counts", "sales-by-minute": "ticket_sales",
+          "audit": "audit_events", "entries": "entry_events", "expirations": "expiration_events", "demand": "demand_counts", "sales-by-minute": "ticket_sales",
           "show-sales": "area_sales"}
-ERASABLE = {"users": {"email"}}  # what must not come into the warehouse
+ERASABLE = {"users": {"email"}, "audit": {"address"}}  # what must not come into the warehouse
 KEYS = {topic: ["id", "version"] for topic in TABLES} | {"expirations": ["orderId", "attempt", "occurredAt"], "sales-by-minute": ["ticketId", "minute"],
-                                                             "demand": ["id"], "show-sales": ["areaId", "minute", "part"]}
+                                                             "demand": ["id"], "audit": ["id"], "show-sales": ["areaId", "minute", "part"]}
 
 
 def snake(name):

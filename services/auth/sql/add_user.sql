@@ -16,6 +16,11 @@ with req as (
 ), begun as (
     insert into sessions (id, user_id, version, expires_at, address, browser)
     select r.session_id, a.id, a.session_version, now() + r.seconds * interval '1 s', r.address, r.browser from added a join req r using (id)
+), audit as (
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select 'SignUp', case when a.id is null then 'Refused' else 'Done' end, case when a.id is null then 'taken' end, a.id,
+           case when a.id is not null then r.session_id end, null::uuid, r.address, network_of(r.address), r.traceparent
+      from req r left join added a using (id)
 )
 select r.ordinal, a.id is not null as added
   from req r

@@ -55,9 +55,15 @@ with asked as (
      where r.number <= r.most
     window same as (partition by r.what, r.account)
 ), refused as (
-    select ordinal, started from by_address where number > most
+    select ordinal, started, number from by_address where number > most
      union all
-    select ordinal, started from by_account where number > most
+    select ordinal, started, number from by_account where number > most
+), audit as ( -- the first of a minute that is refused tells of all: whoever floods us would fill the log otherwise
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select case r.what when 'signin' then 'SignIn' when 'signup' then 'SignUp' when 'reset' then 'PasswordResetRequest' else 'LinkFollow' end, 'Refused',
+           'too many', a.id, null::uuid, null::uuid, a.address, network_of(a.address), null
+      from refused f join req r using (ordinal) join asked a using (ordinal)
+     where f.number = r.most + 1 order by ordinal
 ), swept as ( -- a few old rows, at least as many as this statement adds; last, and waiting for nobody
     delete from attempts where ctid = any (array(
         select ctid from attempts

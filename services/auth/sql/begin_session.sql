@@ -4,12 +4,15 @@ with req as (
     select * from unnest($1::uuid[], $2::int4[], $3::uuid[], $4::int4[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) with ordinality
         as r (user_id, version, session_id, seconds, address, browser, checked_hash, password_hash, traceparent, ordinal)
 ), begun as (
-    select r.ordinal, r.user_id, r.version as session_version, r.traceparent, b.*
+    select r.ordinal, r.user_id, r.version as session_version, r.session_id, r.address, r.traceparent, b.*
       from (select * from req order by user_id, ordinal) r
      cross join lateral begin_session(r.user_id, r.version, r.session_id, r.seconds, r.address, r.browser, r.checked_hash, r.password_hash) b
 ), event as ( -- of those for which there was no room any more
     insert into user_events (type, id, version, email, session_version, session_id, traceparent)
     select 'UserUpdated', user_id, version, email, session_version, ended, traceparent from begun where ended is not null order by version
+), audit as (
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select 'SignIn', 'Done', null, user_id, session_id, null::uuid, address, network_of(address), traceparent from begun where begun
 ), swept as ( -- a few that are over, at least as many as this statement adds
     delete from sessions where id = any (array(
         select id from sessions where expires_at < now() order by expires_at limit 10 + 2 * (select count(*) from req) for update skip locked))

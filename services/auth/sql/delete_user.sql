@@ -1,9 +1,10 @@
 -- Deletes accounts: 'done', 'stale' (no longer the password that was checked) or 'gone'. An event ends all sessions, then a tombstone lets the topic
 -- forget the account. Users are locked in the order of their ids, so batches never deadlock.
 with req as (
-    select * from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as r (id, checked_hash, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[]) with ordinality
+        as r (id, checked_hash, traceparent, session_id, address, ordinal)
 ), deleted as (
-    select r.ordinal, r.id, r.traceparent, d.*
+    select r.ordinal, r.id, r.traceparent, r.session_id, r.address, d.*
       from (select * from req order by id, ordinal) r
      cross join lateral delete_account(r.id, r.checked_hash) d
 ), event as (
@@ -11,5 +12,10 @@ with req as (
     select 'UserUpdated', id, version, '', session_version, true, tombstone, traceparent
       from deleted cross join (values (false), (true)) as t (tombstone)
      where verdict = 'done' order by ordinal, tombstone
+), audit as (
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select 'AccountDelete', case when verdict = 'done' then 'Done' else 'Refused' end, nullif(verdict, 'done'), id, session_id, null::uuid, address,
+           network_of(address), traceparent
+      from deleted where verdict <> 'gone' order by ordinal
 )
 select ordinal, verdict from deleted order by ordinal

@@ -3,8 +3,8 @@
 -- to whom too many went. Users are added in the order of their e-mails, so batches never deadlock.
 with req as (
     select r.*, u.id as known_id, u.email as known_email
-      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]) with ordinality
-        as r (id, letter_id, email, password_hash, language, traceparent, ordinal)
+      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) with ordinality
+        as r (id, letter_id, email, password_hash, language, traceparent, address, ordinal)
       left join users u on lower(u.email) = lower(r.email)
 ), added as (
     insert into users (id, email, password_hash, verified)
@@ -27,6 +27,11 @@ with req as (
 ), letter as (
     insert into letter_events (type, id, user_id, expires_at, email, language, traceparent)
     select type, letter_id, user_id, now() + interval '1 hour', email, language, traceparent from wanted
+), audit as (
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select 'SignUp', case when a.id is null then 'Refused' else 'Done' end, case when a.id is null then 'taken' end, coalesce(a.id, r.known_id),
+           null::uuid, null::uuid, r.address, network_of(r.address), r.traceparent
+      from req r left join added a using (id)
 ), swept as ( -- a few that are over, at least as many as this statement adds
     delete from links where id = any (array(
         select id from links where expires_at < now() order by expires_at limit 10 + 2 * (select count(*) from req) for update skip locked))

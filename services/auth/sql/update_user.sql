@@ -23,6 +23,13 @@ with req as (
 ), kept as (
     update sessions s set expires_at = now() + d.seconds * interval '1 s'
       from done d where s.id = d.session_id and not (d.other_password or d.unverified)
+), audit as (
+    insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
+    select 'AccountChange', case when verdict = 'done' then 'Done' else 'Refused' end,
+           case when verdict <> 'done' then verdict when other_password and moved then 'password and address' when other_password then 'password'
+                when moved then 'address' end,
+           id, session_id, null::uuid, address, network_of(address), traceparent
+      from changed order by ordinal
 ), void as (
     delete from links where user_id in (select id from done)
 ), link as (
