@@ -188,9 +188,8 @@ static void many_of_one_partition_leave_others_their_turn(void **state) {
 static void what_was_told_before_sets_no_timer(void **state) {
     (void)state;
     int64_t now_ms = a_moment_ms();
-    const struct timers_partition *p = timers_of(&timers, 0);
     begin(0, 0, 0);
-    p = timers_of(&timers, 0);
+    const struct timers_partition *p = timers_of(&timers, 0);
     assert_true(say_of_log(0, mark_of(1, 10), 1, ORDER_STATUS_CREATED, now_ms));
     assert_true(say_of_log(1, mark_of(1, 20), 1, ORDER_STATUS_COMPLETE, now_ms));
     assert_int_equal(timers_safe(p), 2);

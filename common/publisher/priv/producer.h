@@ -11,8 +11,8 @@
 #endif
 
 #include "avro.h"
-#include "priv/acks.h"
 #include "log_position.h"
+#include "priv/acks.h"
 #include "priv/row_map.h"
 #include "publisher.h"
 
