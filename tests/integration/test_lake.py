@@ -1,8 +1,6 @@
 """The lake: each record of each topic of events is a row of a table of Apache Iceberg, once, whatever happens to Connect; and what pyiceberg and DuckDB
 read there is what the warehouse has."""
-import copy
 import datetime
-import io
 import json
 import os
 import pathlib
@@ -11,18 +9,15 @@ import sys
 import time
 import uuid
 
-import fastavro
 import psycopg
 import pytest
-import requests
 
 from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
 from tally import SOON_FINAL
 from test_entries import admit, buy
-from topics import topic_schema
-from warehouse import ERASABLE, KEYS, TABLES, connect, loaded, snake
+from warehouse import ERASABLE, KEYS, TABLES, connect, loaded, snake, tell_with_a_new_field
 
 sys.path.append(str(ROOT / "dev"))
 import fetch
@@ -135,17 +130,9 @@ def test_files_are_by_day(shopped):
 
 
 def test_a_field_that_a_schema_gets_becomes_a_column(shopped):
-    topic, schema = shopped.topic("tickets"), copy.deepcopy(topic_schema("tickets"))
-    schema["fields"].append({"name": "seatRow", "type": ["null", "string"], "default": None})
-    answer = requests.post(f"{topic.registry}/subjects/tickets-value/versions", json={"schema": json.dumps(schema)}, timeout=DEADLINE)
-    assert answer.status_code == 200, answer.text
-    event = {"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(time.time() * 1000),
-             "userId": str(uuid.uuid4()), "title": "A seat", "price": 100, "currency": "USD", "status": "available", "orderId": None}
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), event | {"seatRow": "K"})
+    event = tell_with_a_new_field(shopped)
     old = event | {"id": str(uuid.uuid4())}
-    topic.produce_raw((event["id"], b"\0" + answer.json()["id"].to_bytes(4, "big") + out.getvalue()))
-    topic.produce(old, key="id")  # by a writer that is not updated yet
+    shopped.topic("tickets").produce(old, key="id")  # by a writer that is not updated yet
     both = {event["id"]: "K", old["id"]: None}
 
     def there():

@@ -256,7 +256,7 @@ def test_an_id_nobody_gave_out_is_malformed_after_a_second(ours, registry):
     assert time.monotonic() - start >= 1
 
 
-LOGS = ("tickets", "shows", "stock", "orders", "payments", "users", "letters", "entries")
+LOGS = ("tickets", "shows", "stock", "orders", "payments", "users", "letters", "entries", "audit")
 BEFORE_THE_RULE = {("stock", "accessible"), ("users", "sessionVersion")}
 
 

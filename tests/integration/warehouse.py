@@ -1,9 +1,15 @@
 """The warehouse of a stack that runs with --analytics: what its tables have, what the topics say that they have to have, and Connect between them."""
+import copy
+import io
+import json
 import re
+import time
+import uuid
 
+import fastavro
 import requests
 
-from support import wait_until
+from support import DEADLINE, wait_until
 from topics import topic_schema
 
 TABLES = {"users": "user_events", "tickets": "ticket_events", "shows": "show_events", "orders": "order_events", "payments": "payment_events",
@@ -62,3 +68,17 @@ def read_again(stack, topic):
     connect(stack, "PUT", f"/connectors/warehouse-{topic}/stop")
     connect(stack, "DELETE", f"/connectors/warehouse-{topic}/offsets")
     connect(stack, "PUT", f"/connectors/warehouse-{topic}/resume")
+
+
+def tell_with_a_new_field(stack):
+    """The topic tickets gets a field, seatRow, and an event that has it: "K". Returns the event without it."""
+    topic, schema = stack.topic("tickets"), copy.deepcopy(topic_schema("tickets"))
+    schema["fields"].append({"name": "seatRow", "type": ["null", "string"], "default": None})
+    answer = requests.post(f"{topic.registry}/subjects/tickets-value/versions", json={"schema": json.dumps(schema)}, timeout=DEADLINE)
+    assert answer.status_code == 200, answer.text
+    event = {"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(time.time() * 1000),
+             "userId": str(uuid.uuid4()), "title": "A seat", "price": 100, "currency": "USD", "status": "available", "orderId": None}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), event | {"seatRow": "K"})
+    topic.produce_raw((event["id"], b"\0" + answer.json()["id"].to_bytes(4, "big") + out.getvalue()))
+    return event
