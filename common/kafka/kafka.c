@@ -140,6 +140,15 @@ static enum status set_environment_but_fixed(rd_kafka_conf_t *conf, const struct
     return st;
 }
 
+static enum status set_kept(rd_kafka_conf_t *conf, const struct kafka_property *properties, struct why *w) {
+    for (; properties->name != NULL; properties++) {
+        if (!properties->kept) continue;
+        enum status st = set(conf, properties->name, properties->value, w);
+        if (st != ST_OK) return st;
+    }
+    return ST_OK;
+}
+
 rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *properties, struct why *w) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
@@ -148,7 +157,8 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
     struct kafka_property login[KAFKA_LOGIN_MAX + 1];
     if (kafka_login_properties(login, w) == ST_OK && set_all(conf, address, w) == ST_OK &&
         set_all(conf, defaults, w) == ST_OK && set_all(conf, login, w) == ST_OK &&
-        set_all(conf, properties, w) == ST_OK && set_environment_but_fixed(conf, properties, w) == ST_OK)
+        set_all(conf, properties, w) == ST_OK && set_environment_but_fixed(conf, properties, w) == ST_OK &&
+        set_kept(conf, properties, w) == ST_OK)
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

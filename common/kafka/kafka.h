@@ -21,6 +21,7 @@
 struct kafka_property {
     const char *name, *value;
     bool fixed; /* correctness depends on it: an environment variable with another value is refused */
+    bool kept;  /* of clients that are used for a moment: the environment's value is for the others */
 };
 
 /* KAFKA_USER, KAFKA_PASSWORD, KAFKA_TLS, KAFKA_CA: for config_load; what it reads holds for all clients made

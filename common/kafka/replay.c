@@ -22,8 +22,8 @@ struct replay {
 
 static const struct kafka_property properties[] = {
     {"isolation.level", "read_committed", true},  {"enable.partition.eof", "true", true},
-    {"auto.offset.reset", "earliest", true}, /* the first record may be deleted meanwhile */
-    {"fetch.wait.max.ms", "20", false},      /* at its end it is read for a moment only */
+    {"auto.offset.reset", "earliest", true},   /* the first record may be deleted meanwhile */
+    {"fetch.wait.max.ms", "20", .kept = true}, /* at its end it is read for a moment only */
     {"fetch.error.backoff.ms", "100", false},     {"queued.max.messages.kbytes", "2048", false},
     {"fetch.message.max.bytes", "262144", false}, {0},
 };

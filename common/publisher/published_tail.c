@@ -53,7 +53,7 @@ static const struct kafka_property properties[] = {
     /* Records may expire while we look. */
     {"auto.offset.reset", "earliest", true},
     {"fetch.error.backoff.ms", "20", false},
-    {"fetch.wait.max.ms", "100", false},
+    {"fetch.wait.max.ms", "100", .kept = true},
     {0},
 };
 

@@ -19,15 +19,16 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """First the files with stacks of their own: a worker has then one at a time, for it starts the one that the others share when it first
-    needs it. Among these, those of few tests: they are the long ones, and whoever begins with one at the end keeps everybody waiting. Of the others,
-    too, the long ones begin."""
+    """First the files with stacks of their own, and of these those without a test on the one that all share: a worker starts that when it first needs it,
+    and so has one at a time until then. Among them, those of few tests: they are the long ones, and whoever begins with one at the end keeps
+    everybody waiting. Of the others, too, the long ones begin."""
     for name in config.option.keyword.split(" or "):
         if re.fullmatch(r"[\w.]+", name) and not any(name.lower() in item.nodeid.lower() for item in items):
             raise pytest.UsageError(f"no test of this part is called {name}")
     tests = collections.Counter(item.path for item in items)
     own = {item.path for item in items if "make_stack" in item.fixturenames or item.get_closest_marker("alone")}
-    items.sort(key=lambda item: (item.path not in own, item.path.name not in LONG, tests[item.path]))
+    both = {item.path for item in items if "stack" in item.fixturenames and "make_stack" not in item.fixturenames}
+    items.sort(key=lambda item: (item.path not in own, item.path in both, item.path.name not in LONG, tests[item.path]))
 
 
 def pytest_runtest_logreport(report):

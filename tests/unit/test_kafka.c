@@ -14,6 +14,7 @@ static const struct kafka_property properties[] = {
     {"enable.idempotence", "true", true},
     {"acks", "all", true},
     {"linger.ms", "1", false},
+    {"message.send.max.retries", "9", .kept = true},
     {0},
 };
 
@@ -67,6 +68,15 @@ static void fixed_ones_stay(void **state) {
     rd_kafka_conf_t *same = conf_with("RDKAFKA_ACKS", "all", &w);
     assert_non_null(same);
     rd_kafka_conf_destroy(same);
+}
+
+static void kept_ones_are_not_for_the_environment(void **state) {
+    (void)state;
+    struct why w;
+    rd_kafka_conf_t *conf = conf_with("RDKAFKA_RETRIES", "7", &w);
+    assert_non_null(conf);
+    assert_property(conf, "message.send.max.retries", "9");
+    rd_kafka_conf_destroy(conf);
 }
 
 static void nonsense_is_refused(void **state) {
@@ -162,6 +172,7 @@ int main(void) {
         cmocka_unit_test(ours_are_set),
         cmocka_unit_test(environment_wins),
         cmocka_unit_test(fixed_ones_stay),
+        cmocka_unit_test(kept_ones_are_not_for_the_environment),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(clients_are_made_or_refused),
         cmocka_unit_test(a_user_logs_in_by_scram),
