@@ -31,7 +31,7 @@ from workload import Crowd
 HOLD = 6  # seconds
 SETTINGS = {"HOLD_SECONDS": str(HOLD), "PAYMENT_GRACE_SECONDS": "5", "SIGNAL_AGAIN": "1s", "SIGNAL_AGAIN_MOST": "2s", "STRIPE_TIMEOUT": "3s",
             "STRIPE_SEARCH_LAG": "20s", "HTTP_THREADS": "2", "STRIPE_RATE": "10", "MAX_HOLDS_PER_USER": "4", "ADMIT_RATE": "2",
-            "PAYMENT_FAILURES": "0", "WATERMARK_INTERVAL": "1s"}
+            "PAYMENT_FAILURES": "0", "WATERMARK_INTERVAL": "1s", "RDKAFKA_FETCH_WAIT_MAX_MS": "500", "RDKAFKA_HEARTBEAT_INTERVAL_MS": "1000"}
 TOPICS = ("tickets", "orders", "payments", "expirations", "waiting")
 
 

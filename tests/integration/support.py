@@ -246,9 +246,10 @@ def fresh_state():
 
 # Few people buy and cancel here, and the same again and again: they do not wait.
 PATIENT = {"LAPSE_WAIT": "0"}
-# Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon. Half of what a stack
-# asks of Kafka while nobody uses it are watermarks, each partition's by itself, and who reads them.
-FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s", "WATERMARK_INTERVAL": "5s"}
+# Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon. A stack that nobody uses
+# asks Kafka 75 times a second, and many stand by at once: watermarks, each partition's by itself, and who reads them; questions for news; heartbeats.
+FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s", "WATERMARK_INTERVAL": "20s",
+          "RDKAFKA_FETCH_WAIT_MAX_MS": "3000", "RDKAFKA_HEARTBEAT_INTERVAL_MS": "2500"}
 
 
 # Of the processes, those by which something is sold and paid. The others would follow each event as well.
