@@ -113,6 +113,7 @@ def test_the_server_is_away(stack, mailbox, person):
     wait_until(lambda: count(stack, "server_failures") > 0, "it is tried")
     wait_until(lambda: stack.metric("mail", "onsale_mail_behind_seconds") > 0, "it is told how long it waits")
     stack.supervisor("start", "mailbox")
+    wait_until(mailbox.answers, "it is back")
     assert mailbox.letter(person.email)["subject"] == CHANGED
     nobody_else_gets_one_twice(stack, mailbox)
     assert len(mailbox.of(person.email)) == 1

@@ -351,5 +351,6 @@ def test_it_agrees_with_the_orders_own_database(stack, tally):
         shopping.result()
     wait_until(lambda: not stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')"), "all orders are over")
     rows = by_the_database(stack)
-    assert sum(r["expired"] for r in rows.values()) and sum(r["sold"] for r in rows.values()) > 5 and sum(r["cancelled"] for r in rows.values()) > 5
+    happened = {what: sum(row[what] for row in rows.values()) for what in ("expired", "sold", "cancelled")}
+    assert min(happened.values()) > 0, happened
     tally.wait_for(rows)
