@@ -34,34 +34,34 @@ static rd_kafka_conf_t *new_conf(const struct group_options *options, struct why
     snprintf(pause, sizeof pause, "%d", fetch_on_ms(options));
     /* Fixed is what the positions rest on: Kafka's own never decide, and an assignment is whole (eager). */
     const struct kafka_property properties[] = {
-        {"group.id", options->id, true},
-        {"enable.auto.commit", "false", true},
-        {"enable.auto.offset.store", "false", true},
-        {"auto.offset.reset", "error", true}, /* a position that is gone is for us to notice */
-        {"partition.assignment.strategy", "range", true},
-        {"enable.partition.eof", "false", true},
+        {"group.id", options->id, KAFKA_FIXED},
+        {"enable.auto.commit", "false", KAFKA_FIXED},
+        {"enable.auto.offset.store", "false", KAFKA_FIXED},
+        {"auto.offset.reset", "error", KAFKA_FIXED}, /* a position that is gone is for us to notice */
+        {"partition.assignment.strategy", "range", KAFKA_FIXED},
+        {"enable.partition.eof", "false", KAFKA_FIXED},
         {"isolation.level", "read_committed",
-         true}, /* also: committed positions are awaited until they are certain */
+         KAFKA_FIXED}, /* also: committed positions are awaited until they are certain */
         /* A dead instance's partitions move on after 10 s (the default is 45), and a rebalance is heard of
            within 1 s. */
-        {"session.timeout.ms", "10000", false},
-        {"heartbeat.interval.ms", "1000", false},
+        {"session.timeout.ms", "10000", KAFKA_DEFAULT},
+        {"heartbeat.interval.ms", "1000", KAFKA_DEFAULT},
         /* The default is 5 minutes, which is how late a new topic or partition would be noticed. */
-        {"topic.metadata.refresh.interval.ms", "30000", false},
-        {"fetch.error.backoff.ms", "100", false},
+        {"topic.metadata.refresh.interval.ms", "30000", KAFKA_DEFAULT},
+        {"fetch.error.backoff.ms", "100", KAFKA_DEFAULT},
         /* An answer comes with the first record, and without one after this time, which is the default: a
            partition that is placed meanwhile is fetched behind it. */
-        {"fetch.min.bytes", "1", false},
-        {"fetch.wait.max.ms", "500", false},
+        {"fetch.min.bytes", "1", KAFKA_DEFAULT},
+        {"fetch.wait.max.ms", "500", KAFKA_DEFAULT},
         /* What is fetched ahead: some batches' worth; the default of 64 MiB only costs memory. A group that
          * gathers fetches nothing ahead: with one record its queue is full, so it asks again after the pause
          * for a full queue, and gets at once what has come meanwhile. Without news it only waits. */
-        {"queued.max.messages.kbytes", "8192", false},
-        {"queued.min.messages", options->gather_ms > 0 ? "1" : "10000", false},
+        {"queued.max.messages.kbytes", "8192", KAFKA_DEFAULT},
+        {"queued.min.messages", options->gather_ms > 0 ? "1" : "10000", KAFKA_DEFAULT},
 #if KAFKA_HAS_QUEUE_BACKOFF
-        {"fetch.queue.backoff.ms", pause, false},
+        {"fetch.queue.backoff.ms", pause, KAFKA_DEFAULT},
 #endif
-        {is_static(options) ? "group.instance.id" : NULL, options->instance, true},
+        {is_static(options) ? "group.instance.id" : NULL, options->instance, KAFKA_FIXED},
         {0},
     };
     return kafka_conf(options->brokers, properties, w);

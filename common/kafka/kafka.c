@@ -15,10 +15,11 @@ enum { PROPERTY_MAX = 128 };
 
 /* Our defaults: the caller and the environment may set others. */
 static const struct kafka_property defaults[] = {
-    {"socket.nagle.disable", "true", false}, /* a small request must not wait for the ACK of the one before */
-    {"socket.keepalive.enable", "true", false},
+    {"socket.nagle.disable", "true",
+     KAFKA_DEFAULT}, /* a small request must not wait for the ACK of the one before */
+    {"socket.keepalive.enable", "true", KAFKA_DEFAULT},
     /* A broker that comes back is found within a second; librdkafka's own default grows to ten. */
-    {"reconnect.backoff.max.ms", "1000", false},
+    {"reconnect.backoff.max.ms", "1000", KAFKA_DEFAULT},
     {0},
 };
 
@@ -131,7 +132,7 @@ static enum status set_environment_but_fixed(rd_kafka_conf_t *conf, const struct
         char ours[PROPERTY_MAX], theirs[PROPERTY_MAX];
         get(before, properties->name, ours);
         get(conf, properties->name, theirs);
-        if (properties->fixed && strcmp(ours, theirs) != 0)
+        if (properties->rule == KAFKA_FIXED && strcmp(ours, theirs) != 0)
             st = why(w, ST_INVALID,
                      "Kafka property %s must stay %s: unset the " ENV_PREFIX " variable that says %s",
                      properties->name, ours, theirs);
@@ -142,7 +143,7 @@ static enum status set_environment_but_fixed(rd_kafka_conf_t *conf, const struct
 
 static enum status set_kept(rd_kafka_conf_t *conf, const struct kafka_property *properties, struct why *w) {
     for (; properties->name != NULL; properties++) {
-        if (!properties->kept) continue;
+        if (properties->rule != KAFKA_KEPT) continue;
         enum status st = set(conf, properties->name, properties->value, w);
         if (st != ST_OK) return st;
     }
@@ -153,7 +154,7 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    const struct kafka_property address[] = {{"bootstrap.servers", brokers, true}, {0}};
+    const struct kafka_property address[] = {{"bootstrap.servers", brokers, KAFKA_FIXED}, {0}};
     struct kafka_property login[KAFKA_LOGIN_MAX + 1];
     if (kafka_login_properties(login, w) == ST_OK && set_all(conf, address, w) == ST_OK &&
         set_all(conf, defaults, w) == ST_OK && set_all(conf, login, w) == ST_OK &&

@@ -18,10 +18,13 @@
 #include "config.h"
 #include "status.h"
 
+/* DEFAULT: the environment may say otherwise. FIXED: correctness depends on it, so another value there is
+ * refused. KEPT: of a client that is used for a moment; what the environment says is for the others. */
+enum kafka_rule { KAFKA_DEFAULT, KAFKA_FIXED, KAFKA_KEPT };
+
 struct kafka_property {
     const char *name, *value;
-    bool fixed; /* correctness depends on it: an environment variable with another value is refused */
-    bool kept;  /* of clients that are used for a moment: the environment's value is for the others */
+    enum kafka_rule rule;
 };
 
 /* KAFKA_USER, KAFKA_PASSWORD, KAFKA_TLS, KAFKA_CA: for config_load; what it reads holds for all clients made

@@ -50,14 +50,15 @@ static void warn_of_old_library(void) {
 enum status kafka_login_properties(struct kafka_property out[KAFKA_LOGIN_MAX + 1], struct why *w) {
     static const char *const protocols[2][2] = {{"plaintext", "sasl_plaintext"}, {"ssl", "sasl_ssl"}};
     if (check(w) != ST_OK) return ST_INVALID;
-    *out++ = (struct kafka_property){"security.protocol", protocols[login.tls][given(login.user)], false};
+    *out++ =
+        (struct kafka_property){"security.protocol", protocols[login.tls][given(login.user)], KAFKA_DEFAULT};
     if (given(login.user)) {
         warn_of_old_library();
-        *out++ = (struct kafka_property){"sasl.mechanism", "SCRAM-SHA-512", false};
-        *out++ = (struct kafka_property){"sasl.username", login.user, false};
-        *out++ = (struct kafka_property){"sasl.password", login.password, false};
+        *out++ = (struct kafka_property){"sasl.mechanism", "SCRAM-SHA-512", KAFKA_DEFAULT};
+        *out++ = (struct kafka_property){"sasl.username", login.user, KAFKA_DEFAULT};
+        *out++ = (struct kafka_property){"sasl.password", login.password, KAFKA_DEFAULT};
     }
-    if (given(login.ca)) *out++ = (struct kafka_property){"ssl.ca.location", login.ca, false};
+    if (given(login.ca)) *out++ = (struct kafka_property){"ssl.ca.location", login.ca, KAFKA_DEFAULT};
     *out = (struct kafka_property){0};
     return ST_OK;
 }

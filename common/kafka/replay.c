@@ -21,11 +21,14 @@ struct replay {
 };
 
 static const struct kafka_property properties[] = {
-    {"isolation.level", "read_committed", true},  {"enable.partition.eof", "true", true},
-    {"auto.offset.reset", "earliest", true},   /* the first record may be deleted meanwhile */
-    {"fetch.wait.max.ms", "20", .kept = true}, /* at its end it is read for a moment only */
-    {"fetch.error.backoff.ms", "100", false},     {"queued.max.messages.kbytes", "2048", false},
-    {"fetch.message.max.bytes", "262144", false}, {0},
+    {"isolation.level", "read_committed", KAFKA_FIXED},
+    {"enable.partition.eof", "true", KAFKA_FIXED},
+    {"auto.offset.reset", "earliest", KAFKA_FIXED}, /* the first record may be deleted meanwhile */
+    {"fetch.wait.max.ms", "20", KAFKA_KEPT},        /* at its end it is read for a moment only */
+    {"fetch.error.backoff.ms", "100", KAFKA_DEFAULT},
+    {"queued.max.messages.kbytes", "2048", KAFKA_DEFAULT},
+    {"fetch.message.max.bytes", "262144", KAFKA_DEFAULT},
+    {0},
 };
 
 /* Asked first, as whoever begins to read a topic that his client does not know of yet waits half a second. */

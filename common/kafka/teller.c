@@ -47,13 +47,13 @@ struct teller {
 
 /* No idempotence: it has errors that end the process, which no count is worth. */
 static const struct kafka_property properties[] = {
-    {"acks", "all", false},
-    {"partitioner", "murmur2_random", true},
-    {"linger.ms", "5", false}, /* what is said at once goes together */
-    {"compression.type", "lz4", false},
-    {"message.timeout.ms", "300000", false}, /* brokers come back within minutes */
-    {"queue.buffering.max.messages", "10000", false},
-    {"queue.buffering.max.kbytes", "4096", false},
+    {"acks", "all", KAFKA_DEFAULT},
+    {"partitioner", "murmur2_random", KAFKA_FIXED},
+    {"linger.ms", "5", KAFKA_DEFAULT}, /* what is said at once goes together */
+    {"compression.type", "lz4", KAFKA_DEFAULT},
+    {"message.timeout.ms", "300000", KAFKA_DEFAULT}, /* brokers come back within minutes */
+    {"queue.buffering.max.messages", "10000", KAFKA_DEFAULT},
+    {"queue.buffering.max.kbytes", "4096", KAFKA_DEFAULT},
     {0},
 };
 

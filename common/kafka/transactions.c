@@ -33,15 +33,15 @@ struct transactions *transactions_open(const char *brokers, const char *name, co
     char id[384];
     name_owner(id, sizeof id, name, instance);
     const struct kafka_property properties[] = {
-        {"transactional.id", id, true},
-        {"enable.idempotence", "true", true},
-        {"acks", "all", true},
+        {"transactional.id", id, KAFKA_FIXED},
+        {"enable.idempotence", "true", KAFKA_FIXED},
+        {"acks", "all", KAFKA_FIXED},
         /* What a killed process has left open holds up readers for so long, and up to 10 s more, unless its
            INSTANCE_ID comes back. */
-        {"transaction.timeout.ms", "10000", false},
-        {"compression.type", "lz4", false},
-        {"queue.buffering.max.kbytes", "16384", false},
-        {"linger.ms", "2", false}, /* a commit does not wait for it */
+        {"transaction.timeout.ms", "10000", KAFKA_DEFAULT},
+        {"compression.type", "lz4", KAFKA_DEFAULT},
+        {"queue.buffering.max.kbytes", "16384", KAFKA_DEFAULT},
+        {"linger.ms", "2", KAFKA_DEFAULT}, /* a commit does not wait for it */
         {0},
     };
     rd_kafka_conf_t *conf = kafka_conf(brokers, properties, w);

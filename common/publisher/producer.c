@@ -75,16 +75,17 @@ enum { BACKLOG = 5000 };
  * one transaction wrote; waiting for more is publisher_stream.c's, which does so only when much comes. lz4
  * costs as little as none at all, where zstd and snappy halve the rate of a backlog and worse. */
 static const struct kafka_property properties[] = {
-    {"enable.idempotence", "true", true},
-    {"acks", "all", true},
-    {"message.timeout.ms", "0", true}, /* never gives up */
-    {"partitioner", "murmur2_random", true},
-    {"isolation.level", "read_uncommitted", true}, /* of ends: a foreign transaction that hangs is not one */
-    {"linger.ms", "0.5", false},
-    {"compression.type", "lz4", false},
+    {"enable.idempotence", "true", KAFKA_FIXED},
+    {"acks", "all", KAFKA_FIXED},
+    {"message.timeout.ms", "0", KAFKA_FIXED}, /* never gives up */
+    {"partitioner", "murmur2_random", KAFKA_FIXED},
+    {"isolation.level", "read_uncommitted",
+     KAFKA_FIXED}, /* of ends: a foreign transaction that hangs is not one */
+    {"linger.ms", "0.5", KAFKA_DEFAULT},
+    {"compression.type", "lz4", KAFKA_DEFAULT},
     /* Bounds the memory of events on their way; when it is reached, reading from Postgres stops. */
-    {"queue.buffering.max.messages", "20000", false},
-    {"queue.buffering.max.kbytes", "32768", false},
+    {"queue.buffering.max.messages", "20000", KAFKA_DEFAULT},
+    {"queue.buffering.max.kbytes", "32768", KAFKA_DEFAULT},
     {0},
 };
 

@@ -46,14 +46,14 @@ struct published_tail {
 };
 
 static const struct kafka_property properties[] = {
-    {"enable.partition.eof", "true", true},
+    {"enable.partition.eof", "true", KAFKA_FIXED},
     /* Ours are in no transaction; a foreign one that hangs must not hide them. */
-    {"isolation.level", "read_uncommitted", true},
-    {"enable.auto.commit", "false", true},
+    {"isolation.level", "read_uncommitted", KAFKA_FIXED},
+    {"enable.auto.commit", "false", KAFKA_FIXED},
     /* Records may expire while we look. */
-    {"auto.offset.reset", "earliest", true},
-    {"fetch.error.backoff.ms", "20", false},
-    {"fetch.wait.max.ms", "100", .kept = true},
+    {"auto.offset.reset", "earliest", KAFKA_FIXED},
+    {"fetch.error.backoff.ms", "20", KAFKA_DEFAULT},
+    {"fetch.wait.max.ms", "100", KAFKA_KEPT},
     {0},
 };
 

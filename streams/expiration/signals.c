@@ -30,16 +30,16 @@ struct signals {
 };
 
 static const struct kafka_property properties[] = {
-    {"enable.idempotence", "true", true},
-    {"acks", "all", true},
-    {"message.timeout.ms", "0", true}, /* never gives up: what waits here is not given a second time */
-    {"partitioner", "murmur2_random", true},
+    {"enable.idempotence", "true", KAFKA_FIXED},
+    {"acks", "all", KAFKA_FIXED},
+    {"message.timeout.ms", "0", KAFKA_FIXED}, /* never gives up: what waits here is not given a second time */
+    {"partitioner", "murmur2_random", KAFKA_FIXED},
     /* Each request is of one partition, so 10,000 signals a second would make about as many requests, and
      * some would wait for those before: the median is 2 ms later by this, the 99th percentile sooner. */
-    {"linger.ms", "3", false},
-    {"compression.type", "lz4", false},
-    {"queue.buffering.max.messages", "20001", false}, /* MOST_UNACKED bounds it */
-    {"queue.buffering.max.kbytes", "32768", false},
+    {"linger.ms", "3", KAFKA_DEFAULT},
+    {"compression.type", "lz4", KAFKA_DEFAULT},
+    {"queue.buffering.max.messages", "20001", KAFKA_DEFAULT}, /* MOST_UNACKED bounds it */
+    {"queue.buffering.max.kbytes", "32768", KAFKA_DEFAULT},
     {0},
 };
 

@@ -27,15 +27,16 @@ struct journal {
 };
 
 static const struct kafka_property properties[] = {
-    {"acks", "all", true},
-    {"enable.idempotence", "true", true}, /* a join that is sent again keeps its place before later ones */
-    {"partitioner", "murmur2_random", true},
-    {"message.timeout.ms", "5000", false}, /* somebody waits for it */
+    {"acks", "all", KAFKA_FIXED},
+    {"enable.idempotence", "true",
+     KAFKA_FIXED}, /* a join that is sent again keeps its place before later ones */
+    {"partitioner", "murmur2_random", KAFKA_FIXED},
+    {"message.timeout.ms", "5000", KAFKA_DEFAULT}, /* somebody waits for it */
     /* A join waits this long for others to come along with it: at 30,000 a second for a hundred. */
-    {"linger.ms", "3", false},
-    {"compression.type", "lz4", false},
-    {"queue.buffering.max.messages", "100000", false},
-    {"queue.buffering.max.kbytes", "65536", false},
+    {"linger.ms", "3", KAFKA_DEFAULT},
+    {"compression.type", "lz4", KAFKA_DEFAULT},
+    {"queue.buffering.max.messages", "100000", KAFKA_DEFAULT},
+    {"queue.buffering.max.kbytes", "65536", KAFKA_DEFAULT},
     {0},
 };
 

@@ -11,10 +11,10 @@
 #include "kafka.h"
 
 static const struct kafka_property properties[] = {
-    {"enable.idempotence", "true", true},
-    {"acks", "all", true},
-    {"linger.ms", "1", false},
-    {"message.send.max.retries", "9", .kept = true},
+    {"enable.idempotence", "true", KAFKA_FIXED},
+    {"acks", "all", KAFKA_FIXED},
+    {"linger.ms", "1", KAFKA_DEFAULT},
+    {"message.send.max.retries", "9", KAFKA_KEPT},
     {0},
 };
 
