@@ -77,7 +77,7 @@ def test_a_queue_from_joining_to_the_tickets(people, announced):
     """Two wait: one by a page that says by itself when it is his turn, one who loads it again."""
     seller, show = announced
     buyer, other = people.user(), people.user(java_script_enabled=False)
-    set_phases(seller, show, phase(10, 3600, queue=True))
+    set_phases(seller, show, phase(3600, 7200, queue=True))
     buyer.go(show)
     buyer.follow("To the queue")
     assert buyer.path == f"{show}/queue"
@@ -85,6 +85,7 @@ def test_a_queue_from_joining_to_the_tickets(people, announced):
         wait_until(lambda: person.go(f"{show}/queue") and person.page.locator("#join").count(), "one can join")
         person.send("Join the queue")
         person.sees("Joined so far")
+    set_phases(seller, show, phase(2, 7200, queue=True))
     expect(buyer.page.locator("#queue")).to_have_attribute("data-state", "turn")
     buyer.sees("It is your turn")
     buyer.send("Buy now")

@@ -23,6 +23,7 @@ class Copy:
     def __init__(self, root, state):
         self.root = root
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ONSALE_"))} | {"ONSALE_STATE": str(state)}
+        self.environment |= {"CCACHE_BASEDIR": str(root), "CCACHE_NOHASHDIR": "1"}  # what was compiled in the copy of another run will do
         for name in ("ONSALE_CACHE", "ONSALE_TEST_DEADLINE"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
