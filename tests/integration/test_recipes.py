@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import recipes
-from support import ROOT, fresh_state
+from support import FRUGAL, ROOT, fresh_state
 
 pytestmark = pytest.mark.alone
 
@@ -22,7 +22,7 @@ class Copy:
 
     def __init__(self, root, state):
         self.root = root
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ONSALE_"))} | {"ONSALE_STATE": str(state)}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ONSALE_"))} | {"ONSALE_STATE": str(state), **FRUGAL}
         self.environment |= {"CCACHE_BASEDIR": str(root), "CCACHE_NOHASHDIR": "1"}  # what was compiled in the copy of another run will do
         for name in ("ONSALE_CACHE", "ONSALE_TEST_DEADLINE"):
             if name in os.environ:
