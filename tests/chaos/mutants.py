@@ -62,7 +62,7 @@ def show(patch):
             code = run(patch.stem, "./onsale", "test", by, *(["--minutes", "1", "--seed", SEED] if by == "chaos" else []))
             closing = [line for line in log.read_text().splitlines() if line.startswith((f"{by.split(':')[0]}: ", "Traceback"))][-1:]
             said = closing[0] if closing else f"nothing, see {log}"
-            yield code != 0 and bool(re.search(r"WRONG|\d+ failed", said)), f"{by}: {said}", time.monotonic() - began
+            yield code != 0 and bool(re.search(r"WRONG|\d+ (tests )?failed", said)), f"{by}: {said}", time.monotonic() - began
     finally:
         apply(patch, "-R")
 
