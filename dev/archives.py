@@ -33,8 +33,6 @@ def _postgres():
 
 def make(prepare):
     """prepare(scratch, database) gives the processes to start once, in this scratch directory and with this database of Postgres."""
-    if directory().exists():
-        return
     with being_made(directory()) as unfinished, tempfile.TemporaryDirectory(prefix="onsale-classes.") as scratch:
         if unfinished:
             say("letting Java keep the classes it loads, for quick starts (once)")

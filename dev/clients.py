@@ -36,11 +36,10 @@ def _made(language, make, *more, source=SOURCE, made_of=(OPENAPI,)):
     """The directory with the language's sources and what make(directory) adds to them."""
     sources = sorted(file for file in (source / language).iterdir() if file.is_file())
     directory = cache_dir() / f"client-{language}-{fetch.version(*made_of, *sources, *more)}"
-    if not directory.exists():
-        with fetch.being_made(directory) as unfinished:
-            if unfinished:
-                shutil.copytree(source / language, unfinished)
-                make(unfinished)
+    with fetch.being_made(directory) as unfinished:
+        if unfinished:
+            shutil.copytree(source / language, unfinished)
+            make(unfinished)
     return directory
 
 
@@ -53,10 +52,9 @@ def _run(*command, at, **more):
 def java_tools():
     pom = SOURCE / "java/pom.xml"
     directory = cache_dir() / f"openapi-generator-{fetch.version(pom)}"
-    if not directory.exists():
-        with fetch.being_made(directory) as unfinished:
-            if unfinished:
-                fetch.gather(pom, unfinished)
+    with fetch.being_made(directory) as unfinished:
+        if unfinished:
+            fetch.gather(pom, unfinished)
     return directory
 
 

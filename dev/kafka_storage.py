@@ -30,10 +30,9 @@ def new_id():
 
 def _made_once(java):
     kept = cache_dir() / f"kafka-storage-{fetch.version(fetch.POM, DEV / 'kafka/server.properties')}"
-    if not kept.exists():
-        with fetch.being_made(kept) as unfinished:
-            if unfinished:
-                _format(unfinished, java)
+    with fetch.being_made(kept) as unfinished:
+        if unfinished:
+            _format(unfinished, java)
     return kept
 
 

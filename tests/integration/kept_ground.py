@@ -35,16 +35,15 @@ class Unfit(Exception):
 def agent():
     """The option by which a broker's process outlives its broker. Made once."""
     directory = cache_dir() / f"kafka-again-{fetch.version(fetch.POM, AGAIN)}"
-    if not directory.exists():
-        fetch.fetch_jars()
-        with fetch.being_made(directory) as unfinished:
-            if unfinished:
-                unfinished.mkdir()
-                clients.compile_java([AGAIN], fetch.jars().glob("kafka/*.jar"), unfinished)
-                with zipfile.ZipFile(unfinished / "again.jar", "w") as jar:
-                    jar.writestr("META-INF/MANIFEST.MF", MANIFEST)
-                    for file in (unfinished / "classes").iterdir():
-                        jar.write(file, file.name)
+    fetch.fetch_jars()
+    with fetch.being_made(directory) as unfinished:
+        if unfinished:
+            unfinished.mkdir()
+            clients.compile_java([AGAIN], fetch.jars().glob("kafka/*.jar"), unfinished)
+            with zipfile.ZipFile(unfinished / "again.jar", "w") as jar:
+                jar.writestr("META-INF/MANIFEST.MF", MANIFEST)
+                for file in (unfinished / "classes").iterdir():
+                    jar.write(file, file.name)
     return f"-javaagent:{directory / 'again.jar'}"
 
 
