@@ -3,6 +3,8 @@ stand-in, and of everything that was answered. A check raises AssertionError and
 import collections
 import subprocess
 
+import requests
+
 import crowd
 import money
 import ownership
@@ -44,6 +46,7 @@ class Checks:
         self.places_are_kept()
         self.phases_are_kept()
         self.queues_are_fair()
+        self.queues_know_what_is_left()
         self.shows_agree()
         self.states_are_the_truth()
         return self.linearizable()
@@ -274,6 +277,19 @@ class Checks:
             while ended[0]["end"] < e["start"]:
                 highest = max(highest, ended.pop(0)["answer"]["serving"])
             assert e["answer"]["serving"] >= highest, f"place {highest} had its turn, and on line {e['line']} it is {e['answer']['serving']}"
+
+    def queues_know_what_is_left(self):
+        """What a queue believes to be taken and is not would never be sold to those who wait."""
+        free = dict(self.stack.sql("orders", "select show_id::text, sum(bit_count(free::bit(64)))::int from seat_rows where not accessible group by 1"))
+        shows = sorted({e["show"] for e in self.history.of("place") if e["outcome"] == OK})
+
+        def wrong():
+            left = {show: requests.get(f"{self.stack.url}/api/shows/{show}/queue/serving", timeout=DEADLINE).json()["left"] for show in shows}
+            return {show: (n, free[show]) for show, n in left.items() if n != free[show]}
+        try:
+            wait_until(lambda: not wrong(), "queues know what is left", pause=0.5)
+        except AssertionError as timeout:
+            raise AssertionError(f"{timeout}: {wrong()} (told, free)") from None
 
     def shows_agree(self):
         """Whichever version of tickets said it, to whichever version of orders."""
