@@ -3,7 +3,7 @@ import os
 import threading
 import time
 
-DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "120"))  # most seconds anything awaited may take, on a machine with no time for us
+DEADLINE = float(os.environ.get("ONSALE_TEST_DEADLINE", "240"))  # most seconds anything awaited may take, on a machine with no time for us
 
 
 def wait_until(condition, what, deadline=DEADLINE, pause=None):
