@@ -20,7 +20,7 @@ static void put_hex(const uint8_t bytes[SEED_BYTES], char digits[2 * SEED_BYTES]
     *out = (struct str){digits, 2 * SEED_BYTES};
 }
 
-static void announcement(struct lead *l, const struct queue *q, const struct round *round,
+static void announcement(struct lead *l, const struct queue *q, struct round *round,
                          const struct control *due, uint8_t hash[SEED_BYTES], struct waiting_event *e) {
     uint8_t seed[SEED_BYTES];
     e->has_nonce = true;
@@ -29,7 +29,9 @@ static void announcement(struct lead *l, const struct queue *q, const struct rou
         memcpy(hash, round->room.seed_hash, SEED_BYTES);
     } else {
         e->round = queues_newest(q) + 1;
-        e->nonce = uuid_v7();
+        if (round->announced_in != e->round) round->announced = uuid_v7();
+        round->announced_in = e->round;
+        e->nonce = round->announced;
         queues_seed(l->queues, 0, &q->show, &e->nonce, seed);
         room_hash_seed(seed, hash);
     }
@@ -38,8 +40,8 @@ static void announcement(struct lead *l, const struct queue *q, const struct rou
     e->closes_at = due->closes_us;
 }
 
-static void write_due(struct lead *l, const struct queue *q, const struct round *round,
-                      const struct control *due, int64_t now_us) {
+static void write_due(struct lead *l, const struct queue *q, struct round *round, const struct control *due,
+                      int64_t now_us) {
     static const enum waiting_event_type types[] = {[CONTROL_ANNOUNCE] = QUEUE_ANNOUNCED,
                                                     [CONTROL_OPEN] = QUEUE_OPENED,
                                                     [CONTROL_SERVE] = QUEUE_SERVING,

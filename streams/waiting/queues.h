@@ -18,6 +18,11 @@ struct round {
     struct uuid nonce;
     int64_t left; /* places not taken, as looked at last; -1: not known */
 
+    /* what we have announced, in the round of that number: again it is the same, or we could choose the seed
+     */
+    struct uuid announced;
+    int announced_in;
+
     /* what was due at the last look, since when, and when it was written, by the monotonic clock */
     enum control_kind due;
     int64_t due_us, wrote_us;

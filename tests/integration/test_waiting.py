@@ -91,6 +91,24 @@ def reason(answer):
 
 # --- joining, and the opening ---
 
+def test_who_announces_again_says_the_same(stack, seller):
+    """It writes again what is not there after a second. With several seeds on their way it could choose the one it likes."""
+    with contextlib.ExitStack() as closing:
+        slow = closing.enter_context(Replica(stack, "waiting", RDKAFKA_LINGER_MS="3500"))
+        slow.wait_ready()
+        closing.callback(stack.wait_ready, "waiting")
+        closing.callback(stack.supervisor, "start", "waiting")
+        stack.supervisor("stop", "waiting")
+        venue, topic = Venue(stack, seller, phases=[phase(3600, 7200, queue=True)]), stack.topic("waiting")
+        venue.add("Stalls", rows=[5])
+
+        def announced():
+            events = map(topic.decode, topic.records(key=venue.id))
+            return [event for event in events if event["type"] == "QueueAnnounced"]
+        wait_until(lambda: len(announced()) > 1, "it is announced, and again")
+        assert len({event["seedHash"] for event in announced()}) == 1
+
+
 def test_from_joining_to_buying(stack, seller, people):
     queue, buyers = Queue(stack, seller, opens=4), [next(people) for _ in range(8)]
     queue.venue.add("Boxes", rows=[5], accessible=True)
