@@ -402,9 +402,8 @@ static void busy_or_idle_is_not_silent(void **state) {
     static const struct sql *const list[] = {&slow, NULL};
     struct item items[6] = {0};
     struct db_options options = fx_options(list);
-    options.statement_timeout_ms =
-        2000;                /* given up 1 s later; a statement takes 20 ms, on a busy machine more */
-    options.batch_items = 1; /* so there is always one on its way when another one is answered */
+    options.statement_timeout_ms = 2000; /* a statement takes 20 ms, on a busy machine more */
+    options.batch_items = 1;             /* so there is always one on its way when another one is answered */
     fx_open(&options);
     int64_t reconnects = metric_value(M_DB_RECONNECTS), begin = clock_mono_us();
     enum status st;
