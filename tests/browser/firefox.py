@@ -101,13 +101,16 @@ class Page:
         return answer["result"].get("value")
 
     def click(self, selector, words):
-        """With a real pointer: what lies under something else is not clicked."""
-        self.evaluate(f"""[...document.querySelectorAll({json.dumps(selector)})].find((e) => e.textContent.includes({json.dumps(words)}))
-            .scrollIntoView({{ block: "center" }})""")
-        x, y = json.loads(self.evaluate(f"""(() => {{
-            const box = [...document.querySelectorAll({json.dumps(selector)})].find((e) => e.textContent.includes({json.dumps(words)})).getBoundingClientRect();
-            return JSON.stringify([Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]);
-        }})()"""))
+        """With a real pointer, where it is and stays: what lies under something else is not clicked."""
+        element = f"[...document.querySelectorAll({json.dumps(selector)})].find((e) => e.textContent.includes({json.dumps(words)}))"
+        self.evaluate(f"{element}.scrollIntoView({{ block: 'center' }})")
+
+        def place():
+            return self.evaluate(f"""(() => {{
+                const box = {element}.getBoundingClientRect();
+                return JSON.stringify([Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)]);
+            }})()""")
+        x, y = json.loads(wait_until(lambda: (before := place()) == place() and before, f"{words} stays where it is"))
         self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "pointer", "id": "mouse", "actions": [
             {"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]}])
 
@@ -131,9 +134,11 @@ class Page:
         self.firefox.ask("input.performActions", context=self.context, actions=[{"type": "key", "id": "keys", "actions": actions}])
 
     def type(self, **fields):
+        """And leaves the field: while what may be meant hangs below it, a click only closes that."""
         for name, value in fields.items():
             self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).select()")
             self.press(value)
+            self.evaluate("document.activeElement.blur()")
 
     def choose(self, **fields):
         """What is not typed as it is sent: days, and what lists offer."""
