@@ -17,7 +17,7 @@ from waits import DEADLINE, wait_until
 
 AVRO = pathlib.Path(__file__).resolve().parents[2] / "schemas/avro"
 TOPICS = {topic["name"]: topic for topic in json.loads((AVRO / "topics.json").read_text())["topics"]}
-PATIENCE = 10  # seconds that a broker has for an answer
+PATIENCE, ONE_TRY = 40, 10  # seconds until brokers have answered, and that one has for it
 
 
 def topic_schema(topic):
@@ -107,15 +107,16 @@ class Cluster:
         while True:
             try:
                 return self._ask_ends(topic)
-            except KafkaException:  # a partition's leader may be changing
+            except KafkaException:  # a partition's leader may be changing, or what this client took for the controller is away
                 if time.monotonic() > deadline:
                     raise
+                self.admin = AdminClient(self.settings)
                 time.sleep(0.05)
 
     def _ask_ends(self, topic):
-        described = self.admin.describe_topics(TopicCollection([topic]), request_timeout=PATIENCE)[topic].result()
+        described = self.admin.describe_topics(TopicCollection([topic]), request_timeout=ONE_TRY)[topic].result()
         latest = {TopicPartition(topic, p.id): OffsetSpec.latest() for p in described.partitions}
-        asked = self.admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=PATIENCE)
+        asked = self.admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ONE_TRY)
         return str(described.topic_id), {place.partition: future.result().offset for place, future in asked.items()}
 
     def records(self, topic, since, key=None):
