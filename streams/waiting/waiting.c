@@ -162,8 +162,11 @@ static void notice_pause(struct waiting *x) {
 
 /* --- reading --- */
 
+/* Of an order that was cancelled more may be told later, as that its money went back: the place is another's
+ * by then. */
 static void take_order(struct waiting *x, const struct order_event *e) {
-    if (!e->has_show_id) return;
+    bool is_over = e->type == ORDER_UPDATED && e->status == ORDER_STATUS_CANCELLED;
+    if (!e->has_show_id || is_over) return;
     if (stock_order(&x->stock, &e->ticket_id, &e->show_id, e->status != ORDER_STATUS_CANCELLED))
         queues_bought(&x->queues, e); /* so each order counts once */
 }

@@ -82,6 +82,22 @@ class Queue:
         return who.post("/api/purchases", json={"showId": self.venue.id, "quantity": 1} | ({} if admission is None else {"admission": admission}) | more)
 
 
+def test_what_is_told_of_an_order_that_is_over_frees_nothing(stack, seller, people):
+    """As that its money went back: the place is somebody else's by then."""
+    queue, (first, second) = Queue(stack, seller, opens=1, seats=5), [next(people) for _ in range(2)]
+    queue.join(first), queue.join(second)
+    bought = queue.buy(first, queue.turn(first)["admission"]).json()
+    assert first.delete(f"/api/purchases/{bought['id']}").status_code == 204
+    [ticket] = {order["ticket"]["id"] for order in queue.buy(second, queue.turn(second)["admission"]).json()["orders"]}
+    wait_until(lambda: queue.numbers()["left"] == 4, "the second one's is read")
+    orders = stack.topic("orders")
+    [ended] = [e for e in map(orders.decode, orders.records(key=ticket)) if e["type"] == "OrderCancelled"]
+    read = stack.metric("waiting", "onsale_waiting_records_total")
+    orders.produce(ended | {"type": "OrderUpdated", "version": ended["version"] + 1}, headers={"type": "OrderUpdated"})
+    wait_until(lambda: stack.metric("waiting", "onsale_waiting_records_total") > read + 3, "it is read, and what comes each second")
+    assert queue.numbers()["left"] == 4
+
+
 NO_TURN = 403, "queue_required"
 
 
