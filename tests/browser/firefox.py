@@ -118,16 +118,20 @@ class Page:
         """Clicks what leads to another page, and is there when it returns."""
         self.evaluate("window.before = true")
         self.click(selector, words)
-        self.arrives(words)
+        try:
+            self.arrives(words, 30)
+        except AssertionError:  # something that opened meanwhile took the click
+            self.click(selector, words)
+            self.arrives(words)
 
-    def arrives(self, after):
+    def arrives(self, after, deadline=DEADLINE):
         """At another page than that which has window.before."""
         def there():
             try:
                 return self.evaluate("window.before === undefined && document.readyState === 'complete'")
             except AssertionError:
                 return False  # between the two
-        wait_until(there, f"another page after {after}")
+        wait_until(there, f"another page after {after}", deadline)
 
     def press(self, keys):
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
@@ -136,8 +140,13 @@ class Page:
     def type(self, **fields):
         """And leaves the field: while what may be meant hangs below it, a click only closes that."""
         for name, value in fields.items():
-            self.evaluate(f"document.querySelector({json.dumps(f'[name={name}]')}).select()")
-            self.press(value)
+            field = f"document.querySelector({json.dumps(f'[name={name}]')})"
+
+            def typed(field=field, value=value):
+                self.evaluate(f"{field}.select()")
+                self.press(value)
+                return self.evaluate(f"{field}.value") == value
+            wait_until(typed, f"{name} has all that was typed")
             self.evaluate("document.activeElement.blur()")
 
     def choose(self, **fields):
