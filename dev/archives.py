@@ -33,11 +33,11 @@ def _postgres():
 
 def make(prepare):
     """prepare(scratch, database) gives the processes to start once, in this scratch directory and with this database of Postgres."""
-    with being_made(directory()) as unfinished, tempfile.TemporaryDirectory(prefix="onsale-classes.") as scratch:
+    with being_made(directory()) as unfinished:
         if unfinished:
             say("letting Java keep the classes it loads, for quick starts (once)")
             unfinished.mkdir()
-            with _postgres() as database:
+            with tempfile.TemporaryDirectory(prefix="onsale-classes.") as scratch, _postgres() as database:
                 _make_archives(prepare(pathlib.Path(scratch), database), unfinished)
 
 

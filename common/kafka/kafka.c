@@ -122,32 +122,26 @@ static void get(const rd_kafka_conf_t *conf, const char *name, char value[PROPER
     if (rd_kafka_conf_get(conf, name, value, &size) != RD_KAFKA_CONF_OK) value[0] = 0;
 }
 
-/* Sets what the environment says; refused when that changes a fixed property, by whichever of its names (acks
- * is also request.required.acks): so the effective values are compared, not the variables' names. */
-static enum status set_environment_but_fixed(rd_kafka_conf_t *conf, const struct kafka_property *properties,
-                                             struct why *w) {
+/* Sets what the environment says. Where that changes a property that is not for it, by whichever of its names
+ * (acks is also request.required.acks), it is refused, or ours is set again: so the effective values are
+ * compared, not the variables' names. */
+static enum status set_environment_by_rules(rd_kafka_conf_t *conf, const struct kafka_property *properties,
+                                            struct why *w) {
     rd_kafka_conf_t *before = rd_kafka_conf_dup(conf);
     enum status st = set_environment(conf, w);
     for (; st == ST_OK && properties->name != NULL; properties++) {
         char ours[PROPERTY_MAX], theirs[PROPERTY_MAX];
         get(before, properties->name, ours);
         get(conf, properties->name, theirs);
-        if (properties->rule == KAFKA_FIXED && strcmp(ours, theirs) != 0)
-            st = why(w, ST_INVALID,
-                     "Kafka property %s must stay %s: unset the " ENV_PREFIX " variable that says %s",
-                     properties->name, ours, theirs);
+        if (properties->rule == KAFKA_DEFAULT || strcmp(ours, theirs) == 0) continue;
+        st = properties->rule == KAFKA_KEPT
+                 ? set(conf, properties->name, ours, w)
+                 : why(w, ST_INVALID,
+                       "Kafka property %s must stay %s: unset the " ENV_PREFIX " variable that says %s",
+                       properties->name, ours, theirs);
     }
     rd_kafka_conf_destroy(before);
     return st;
-}
-
-static enum status set_kept(rd_kafka_conf_t *conf, const struct kafka_property *properties, struct why *w) {
-    for (; properties->name != NULL; properties++) {
-        if (properties->rule != KAFKA_KEPT) continue;
-        enum status st = set(conf, properties->name, properties->value, w);
-        if (st != ST_OK) return st;
-    }
-    return ST_OK;
 }
 
 rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *properties, struct why *w) {
@@ -158,8 +152,7 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
     struct kafka_property login[KAFKA_LOGIN_MAX + 1];
     if (kafka_login_properties(login, w) == ST_OK && set_all(conf, address, w) == ST_OK &&
         set_all(conf, defaults, w) == ST_OK && set_all(conf, login, w) == ST_OK &&
-        set_all(conf, properties, w) == ST_OK && set_environment_but_fixed(conf, properties, w) == ST_OK &&
-        set_kept(conf, properties, w) == ST_OK)
+        set_all(conf, properties, w) == ST_OK && set_environment_by_rules(conf, properties, w) == ST_OK)
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

@@ -279,7 +279,7 @@ class Checks:
             assert e["answer"]["serving"] >= highest, f"place {highest} had its turn, and on line {e['line']} it is {e['answer']['serving']}"
 
     def queues_know_what_is_left(self):
-        """What a queue believes to be taken and is not would never be sold to those who wait."""
+        """What a queue believes to be taken and is not would never be sold to those who wait; what it believes to be free, offered in vain."""
         free = dict(self.stack.sql("orders", "select show_id::text, sum(bit_count(free::bit(64)))::int from seat_rows where not accessible group by 1"))
         shows = sorted({e["show"] for e in self.history.of("place") if e["outcome"] == OK})
 

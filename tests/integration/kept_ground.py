@@ -35,9 +35,9 @@ class Unfit(Exception):
 def agent():
     """The option by which a broker's process outlives its broker. Made once."""
     directory = cache_dir() / f"kafka-again-{fetch.version(fetch.POM, AGAIN)}"
-    fetch.fetch_jars()
     with fetch.being_made(directory) as unfinished:
         if unfinished:
+            fetch.fetch_jars()
             unfinished.mkdir()
             clients.compile_java([AGAIN], fetch.jars().glob("kafka/*.jar"), unfinished)
             with zipfile.ZipFile(unfinished / "again.jar", "w") as jar:

@@ -142,10 +142,13 @@ def test_memory_does_not_grow(stack):
         replica.wait_ready()
         person = account(replica.url)
         everything(50)  # what is kept for reuse is kept by now
-        before = resident()
-        everything(300)
-        grown = resident() - before
-        assert grown < 1024, f"grew by {grown} KiB over 300 rounds"  # 300 sessions in the cache are some 270; a leak of 512 bytes a request is as much
+
+        def grown():
+            before = resident()
+            everything(300)
+            return resident() - before
+        # 300 sessions in the cache are some 270. On a busy machine more is under way at once, which is kept once; what leaks does each time.
+        assert (first := grown()) < 512 or (then := grown()) < 512, f"grew by {first} and {then} KiB over 300 rounds each"
 
 
 # --- ends ---

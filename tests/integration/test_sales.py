@@ -349,8 +349,11 @@ def test_it_agrees_with_the_orders_own_database(stack, tally):
             victim.kill(*["sales"] * (victim is stack))
             tally.read()
         shopping.result()
-    wait_until(lambda: not stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')"), "all orders are over")
-    rows = by_the_database(stack)
-    happened = {what: sum(row[what] for row in rows.values()) for what in ("expired", "sold", "cancelled")}
-    assert min(happened.values()) > 0, happened
+
+    def much():
+        wait_until(lambda: not stack.sql("orders", "select 1 from orders where status in ('created', 'awaiting_payment')"), "all orders are over")
+        rows = by_the_database(stack)
+        expired, sold, cancelled = (sum(row[what] for row in rows.values()) for what in ("expired", "sold", "cancelled"))
+        return expired and sold > 5 and cancelled > 5 and rows
+    rows = wait_until(lambda: much() or Shopping(stack, 3).go(), "much has happened: on a slow machine more orders expire, and fewer are paid")
     tally.wait_for(rows)

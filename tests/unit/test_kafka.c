@@ -45,17 +45,19 @@ static void ours_are_set(void **state) {
     rd_kafka_conf_destroy(conf);
 }
 
+static void assert_property_with(const char *variable, const char *says, const char *name,
+                                 const char *expected) {
+    struct why w;
+    rd_kafka_conf_t *conf = conf_with(variable, says, &w);
+    assert_non_null(conf);
+    assert_property(conf, name, expected);
+    rd_kafka_conf_destroy(conf);
+}
+
 static void environment_wins(void **state) {
     (void)state;
-    struct why w;
-    rd_kafka_conf_t *conf = conf_with("RDKAFKA_LINGER_MS", "7", &w);
-    assert_non_null(conf);
-    assert_property(conf, "linger.ms", "7");
-    rd_kafka_conf_destroy(conf);
-    conf = conf_with("RDKAFKA_SECURITY_PROTOCOL", "sasl_ssl", &w);
-    assert_non_null(conf);
-    assert_property(conf, "security.protocol", "sasl_ssl");
-    rd_kafka_conf_destroy(conf);
+    assert_property_with("RDKAFKA_LINGER_MS", "7", "linger.ms", "7");
+    assert_property_with("RDKAFKA_SECURITY_PROTOCOL", "sasl_ssl", "security.protocol", "sasl_ssl");
 }
 
 static void fixed_ones_stay(void **state) {
@@ -72,11 +74,7 @@ static void fixed_ones_stay(void **state) {
 
 static void kept_ones_are_not_for_the_environment(void **state) {
     (void)state;
-    struct why w;
-    rd_kafka_conf_t *conf = conf_with("RDKAFKA_RETRIES", "7", &w);
-    assert_non_null(conf);
-    assert_property(conf, "message.send.max.retries", "9");
-    rd_kafka_conf_destroy(conf);
+    assert_property_with("RDKAFKA_RETRIES", "7", "message.send.max.retries", "9");
 }
 
 static void nonsense_is_refused(void **state) {
