@@ -171,7 +171,7 @@ static void look_at_queue(struct lead *l, struct queue *q, int64_t now_us) {
 /* At least one a second comes in from each queue. */
 static void share_rate(struct lead *l, int64_t mono_us) {
     int64_t fell_us = l->rate.fell_us;
-    rate_look(&l->rate, &lead_rate_settings, mono_us);
+    rate_look(&l->rate, &lead_rate_settings, l->served > 0, mono_us);
     metric_add(M_RATE_FALLS, l->rate.fell_us != fell_us);
     int64_t each = (int64_t)l->rate.people / (l->served > 1 ? l->served : 1);
     lead_settings.rate = each > 1 ? each : 1;

@@ -91,9 +91,15 @@ static void fall(struct rate *r, const struct rate_settings *settings, int64_t n
     r->fell_us = r->calm_us = now_us;
 }
 
+/* It is not known what orders bears, and whoever comes in does buy. Some take their time, or do not buy. */
+static bool finds_out(const struct rate *r) {
+    return r->borne == 0 && placed_by_all(r) >= r->people / 2;
+}
+
 /* As the setting may be far more than orders bears, never by more than an eighth of what the rate is. */
 static double growth_a_second(const struct rate *r, const struct rate_settings *settings, int64_t now_us) {
     double calm_s = (double)(now_us - r->calm_us) / second_us;
+    if (finds_out(r)) return r->people * M_LN2;
     if (r->people < r->borne * 3 / 4) return r->people / 2;
     return fmin((double)rate_top(settings) / 20, r->people / 8) * fmin(1, calm_s / RATE_CALM_S);
 }
@@ -109,28 +115,41 @@ static void hold_low(struct rate *r, const struct rate_settings *settings, int64
     r->calm_us = now_us;
 }
 
-static void decide(struct rate *r, const struct rate_settings *settings, double gone, double passed_s,
-                   int64_t now_us) {
+/* After a rest, as nobody knows: the first to come should not find it too high. */
+static void rest(struct rate *r, const struct rate_settings *settings, int64_t now_us) {
+    if (now_us - r->used_us <= RATE_REST_S * INT64_C(1000000)) return;
+    r->people = fmin(r->people, fmax(low(settings), r->borne * 3 / 4));
+    if (r->borne * 3 / 4 <= low(settings)) r->borne = 0; /* it was little that came, not much to bear */
+}
+
+static void decide(struct rate *r, const struct rate_settings *settings, bool used, double gone,
+                   double passed_s, int64_t now_us) {
     bool settling = r->fell_us != 0 && now_us - r->fell_us < RATE_SETTLE_S * INT64_C(1000000);
-    if (gone > 0) r->people = fmin(r->people, fmax(low(settings), r->people * (1 - gone)));
+    if (gone > 0) {
+        r->people = fmin(r->people, fmax(low(settings), r->people * (1 - gone)));
+        r->borne = placed_by_all(r); /* by those who are left: more is not known */
+    }
     if (settling || gone > 0)
         r->calm_us = now_us;
     else if (r->slow || r->refuses)
         fall(r, settings, now_us);
     else if (drains(r))
         hold(r, now_us);
-    else
+    else if (used)
         r->people += growth_a_second(r, settings, now_us) * passed_s;
+    else
+        rest(r, settings, now_us);
 }
 
-void rate_look(struct rate *r, const struct rate_settings *settings, int64_t now_us) {
+void rate_look(struct rate *r, const struct rate_settings *settings, bool used, int64_t now_us) {
     double passed_s = fmin(1, (double)(now_us - r->looked_us) / second_us);
     double gone = forget_silent(r, now_us);
     r->looked_us = now_us;
+    if (used) r->used_us = now_us;
     if (r->count == 0 || r->people == 0)
         hold_low(r, settings, now_us);
     else
-        decide(r, settings, gone, passed_s, now_us);
+        decide(r, settings, used, gone, passed_s, now_us);
     r->slow = r->refuses = false;
     r->people = fmax(1, fmin(r->people, (double)rate_top(settings)));
 }

@@ -1,7 +1,10 @@
 /* rate: how many people a second may come in, from all queues together: what the processes of orders say of
  * themselves on the topic `load` decides. The times are given, so it is plain arithmetic. One thread.
  *
- * While orders bears it the rate grows, the longer the faster: after RATE_CALM_S seconds by a twentieth of
+ * It begins at a tenth of the most, and doubles each second while half of those who come in buy, until orders
+ * has once had too much to do: so it finds out what orders bears. While nobody waits to come in it does not
+ * grow, and after RATE_REST_S it goes back to a tenth, or to three quarters of what orders is known to bear.
+ * Else, while orders bears it, it grows the longer the faster: after RATE_CALM_S seconds by a twentieth of
  * the most each second, or an eighth of itself if that is less. When a process is overloaded it falls at
  * once, to three quarters of what orders has just placed a second, which is what it can bear; by a quarter at
  * least and a half at most. What is in line then has to be done: for RATE_SETTLE_S, and as long as the line
@@ -16,7 +19,7 @@
 
 #include "events.h"
 
-enum { RATE_CALM_S = 20, RATE_SETTLE_S = 2, RATE_SILENCE_S = 3, RATE_LOW = 10 };
+enum { RATE_CALM_S = 20, RATE_SETTLE_S = 2, RATE_SILENCE_S = 3, RATE_REST_S = 60, RATE_LOW = 10 };
 
 struct rate_settings {
     int64_t most;     /* people a second */
@@ -42,6 +45,7 @@ struct rate {
     bool slow, refuses;         /* a process is, or does, as it said since the last look */
     double borne;               /* what orders placed a second when it had too much to do; 0: not known */
     int64_t calm_us;            /* since when nothing is wrong */
+    int64_t used_us;            /* when somebody waited to come in */
     int64_t looked_us, fell_us; /* the last look; the last fall, 0: none */
     struct rate_process *processes;
     int count;
@@ -51,8 +55,8 @@ void rate_free(struct rate *r);
 /* What a process says of itself; the time is when it was read. */
 void rate_hear(struct rate *r, const struct rate_settings *settings, const struct load_event *e,
                int64_t now_us);
-/* To be called some times a second. */
-void rate_look(struct rate *r, const struct rate_settings *settings, int64_t now_us);
+/* To be called some times a second. used: somebody waits to come in. */
+void rate_look(struct rate *r, const struct rate_settings *settings, bool used, int64_t now_us);
 /* What the settings alone allow: the most, and what payments can pay. */
 int64_t rate_top(const struct rate_settings *settings);
 enum rate_limit rate_limited_by(const struct rate *r, const struct rate_settings *settings);

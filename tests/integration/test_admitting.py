@@ -31,15 +31,53 @@ def rate(stack, name="rate"):
     return stack.metric("waiting", f"onsale_waiting_{name}")
 
 
+class Comers(Background):
+    """They join a queue that is open, one after the other: the rate grows only while somebody waits to come in."""
+
+    def __init__(self, stack, queue):
+        super().__init__()
+        self.queue, self.people = queue, (somebody for some in iter(lambda: stack.users(15), None) for somebody in some)
+
+    def go(self, _):
+        while not self.stopping.wait(0.1):
+            self.queue.join(next(self.people))
+
+
+@pytest.fixture(scope="module")
+def queue(stack, seller):
+    queue = Queue(stack, seller, opens=-10, seats=100)
+    for _ in range(19):
+        queue.venue.add("More", rows=[100])
+    return queue
+
+
 @pytest.fixture(autouse=True)
-def well(stack):
+def well(stack, queue):
     """Each begins at half of the most at least: what went before is over."""
     assert rate(stack, "rate_top") == MOST
-    wait_until(lambda: rate(stack) >= MOST / 2, "orders bears that")
+    with Comers(stack, queue):
+        wait_until(lambda: rate(stack) >= MOST / 2 and rate(stack, "orders_heard") == 1, "orders bears that")
+
+
+def test_the_rate_grows_only_while_somebody_comes_in(stack, queue):
+    """Else a sale would begin with the most, whatever orders bears."""
+    topic = stack.topic("load")
+
+    def idle(seconds):
+        since = topic.ends()
+        wait_until(lambda: len([e for e in topic.events(since) if not e["answered"]]) >= seconds, "orders has nothing to do")
+    idle(2)
+    since = rate(stack)
+    idle(4)
+    assert rate(stack) <= since
+    with Comers(stack, queue):
+        wait_until(lambda: rate(stack) > since, "it grows")
 
 
 def test_orders_says_what_it_does(stack, seller, buyer):
     tickets, topic = [seller.list_ticket() for _ in range(3)], stack.topic("load")
+    since = topic.ends()
+    wait_until(lambda: any(e["answered"] == 0 for e in topic.events(since)), "it is done with what went before")
     since = topic.ends()
     for ticket in tickets:
         buyer.place(ticket)
@@ -50,29 +88,30 @@ def test_orders_says_what_it_does(stack, seller, buyer):
     assert str(idle["instance"]) == idle.key == placed[0].key
 
 
-def test_the_rate_follows_what_a_process_bears(stack, seller, people):
-    queue, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
+def test_the_rate_follows_what_a_process_bears(stack, seller, queue, people):
+    few, joined = Queue(stack, seller, opens=-10), [next(people) for _ in range(5)]
     falls = rate(stack, "rate_falls_total")
-    with Watch(queue, stack.url), Process(stack, p99Us=900_000) as process:
+    with Watch(few, stack.url), Process(stack, p99Us=900_000) as process:
         low = wait_until(lambda: (r := rate(stack)) <= MOST / 8 and r, "it falls, again and again")
         assert rate(stack, "rate_limit") == BY_ORDERS and rate(stack, "rate_falls_total") > falls
         for who in joined:
-            queue.join(who)
-        wait_until(lambda: queue.numbers()["serving"] == 5, "people come in all the same")
+            few.join(who)
+        wait_until(lambda: few.numbers()["serving"] == 5, "people come in all the same")
         process.how = {}
-        wait_until(lambda: rate(stack) >= 2 * low, "it grows")
+        with Comers(stack, queue):
+            wait_until(lambda: rate(stack) >= 2 * low, "it grows")
         assert rate(stack, "orders_heard") == 2
     wait_until(lambda: rate(stack, "orders_heard") == 1, "who says nothing any more is forgotten")
 
 
-def test_a_database_that_stands(stack, people):
+def test_a_database_that_stands(stack, queue):
     """Requests for orders wait, and are refused at last."""
     class Buyers(Background):
-        def go(self, _):
-            who = next(people)
+        def go(self, n):
+            who = people[n]
             while not self.stopping.wait(0.1):
                 who.post("/api/orders", json={"ticketId": missing_id()})
-    falls = rate(stack, "rate_falls_total")
+    falls, people = rate(stack, "rate_falls_total"), stack.users(4)
     with Buyers(4) as buyers:
         with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as database:
             database.execute("lock table orders in access exclusive mode")
@@ -80,10 +119,11 @@ def test_a_database_that_stands(stack, people):
             fallen = wait_until(lambda: (r := rate(stack)) <= MOST * 9 / 16 and r, "that is measured")
             assert rate(stack, "rate_limit") == BY_ORDERS
         buyers.stop()
-    wait_until(lambda: rate(stack) > fallen, "it grows again")
+    with Comers(stack, queue):
+        wait_until(lambda: rate(stack) > fallen, "it grows again")
 
 
-def test_when_nobody_is_heard_few_come_in(stack):
+def test_when_nobody_is_heard_few_come_in(stack, queue):
     """Also by a replica that has just started."""
     with contextlib.ExitStack() as closing:
         stack.supervisor("stop", "orders")
@@ -94,4 +134,5 @@ def test_when_nobody_is_heard_few_come_in(stack):
         other.wait_ready()
         wait_until(lambda: other.metric("onsale_waiting_rate") == LOW, "it has decided")
         assert other.metric("onsale_waiting_rate_limit") == BY_SILENCE and other.metric("onsale_waiting_orders_heard") == 0
-    wait_until(lambda: rate(stack) > LOW, "orders is heard again")
+    with Comers(stack, queue):
+        wait_until(lambda: rate(stack) > LOW, "orders is heard again")

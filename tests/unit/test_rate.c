@@ -20,6 +20,7 @@ static int64_t now_us;
  * in line waits. */
 static struct house {
     double bears, line; /* a second, of all processes; people in line */
+    double buy;         /* what part of those who come in */
     int processes;
     double came, placed; /* since they said so last */
 } house;
@@ -27,7 +28,7 @@ static struct house {
 static int set_up(void **state) {
     (void)state;
     rate = (struct rate){0};
-    house = (struct house){.bears = MOST, .processes = 2};
+    house = (struct house){.bears = MOST, .buy = 1, .processes = 2};
     now_us = 1000 * SECOND;
     return 0;
 }
@@ -66,30 +67,86 @@ static double pass(double seconds) {
     int looks = (int)(seconds * SECOND / LOOK_US);
     for (int i = 1; i <= looks; i++) {
         now_us += LOOK_US;
-        double n = rate.people * LOOK_US / SECOND, most = house.bears * LOOK_US / SECOND;
+        double n = house.buy * rate.people * LOOK_US / SECOND, most = house.bears * LOOK_US / SECOND;
         house.line += n;
         double placed = fmin(house.line, most);
         house.line -= placed;
         house.placed += placed;
         longest = fmax(longest, house.line / house.bears);
         if (i % (SECOND / LOOK_US) == 0) say();
-        rate_look(&rate, &settings, now_us);
+        rate_look(&rate, &settings, true, now_us);
     }
     return longest;
 }
 
-static void it_begins_low_and_grows_to_the_most(void **state) {
+static void it_begins_low_and_doubles_while_people_buy(void **state) {
     (void)state;
-    rate_look(&rate, &settings, now_us);
+    rate_look(&rate, &settings, true, now_us);
     assert_true(rate.people == tenth);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_SILENCE);
-    pass(10);
-    assert_true(rate.people > tenth && rate.people < MOST / 2.0);
+    pass(3);
+    assert_true(rate.people > 2 * tenth && rate.people < 6 * tenth);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_ORDERS);
-    pass(30);
+    pass(5);
     assert_true(rate.people == MOST);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_SETTING);
     assert_true(rate.fell_us == 0);
+}
+
+static void it_grows_slowly_when_few_buy(void **state) {
+    (void)state;
+    house.buy = 0.2;
+    pass(10);
+    assert_true(rate.people > tenth && rate.people < MOST / 2.0);
+    pass(30);
+    assert_true(rate.people == MOST);
+}
+
+/* That many people come in at once shows what the house bears; the line that forms is a short one. */
+static void it_finds_out_what_the_house_bears(void **state) {
+    (void)state;
+    house.bears = 0.65 * MOST;
+    assert_true(pass(20) < 0.7);
+    assert_true(rate.people > 0.45 * MOST && rate.people < 0.75 * MOST);
+}
+
+static void rest(int seconds) {
+    for (int i = 0; i < seconds; i++) {
+        for (int process = 0; process < house.processes; process++)
+            hear(said(process, 0, 0));
+        rate_look(&rate, &settings, false, now_us += SECOND);
+    }
+}
+
+static void after_a_rest_it_is_what_is_known(void **state) {
+    (void)state;
+    pass(20);
+    rest(RATE_REST_S / 2);
+    assert_true(rate.people == MOST); /* others may come in a moment */
+    rest(RATE_REST_S);
+    assert_true(rate.people == tenth);
+    pass(20);
+    house.bears = MOST / 2.0;
+    pass(10);
+    house.bears = MOST;
+    double borne = rate.borne;
+    pass(120);
+    assert_true(rate.people > borne);
+    rest(2 * RATE_REST_S);
+    assert_true(rate.people == borne * 3 / 4);
+}
+
+/* It was slow when hardly anybody bought. */
+static void after_a_rest_it_finds_out_again(void **state) {
+    (void)state;
+    pass(3);
+    hear(said(0, 1, SECOND));
+    hear(said(1, 1, SECOND));
+    rate_look(&rate, &settings, true, now_us += LOOK_US);
+    assert_true(rate.borne > 0 && rate.borne < tenth);
+    rest(2 * RATE_REST_S);
+    pass(8);
+    assert_true(rate.people == MOST);
 }
 
 /* A quarter of what it can bear stays unused when it falls. */
@@ -114,14 +171,14 @@ static void it_falls_by_a_half_at_most_and_once_while_the_line_is_done(void **st
     pass(40);
     hear(said(0, 0, 0)); /* nothing was placed, for whatever reason */
     hear((struct load_event){.instance = {.b = {1}}, .period_ms = 1000, .answered = 5, .refused = 5});
-    rate_look(&rate, &settings, now_us += LOOK_US);
+    rate_look(&rate, &settings, true, now_us += LOOK_US);
     assert_true(rate.people == MOST / 2.0);
     hear(said(1, 100, SECOND));
-    rate_look(&rate, &settings, now_us += SECOND);
+    rate_look(&rate, &settings, true, now_us += SECOND);
     assert_true(rate.people == MOST / 2.0);
-    rate_look(&rate, &settings, now_us += SECOND);
+    rate_look(&rate, &settings, true, now_us += SECOND);
     hear(said(1, 2 * MOST, SECOND)); /* more than come in: those of before */
-    rate_look(&rate, &settings, now_us += LOOK_US);
+    rate_look(&rate, &settings, true, now_us += LOOK_US);
     assert_true(fabs(rate.people - MOST / 2.0 * 3 / 4) < 5);
 }
 
@@ -153,16 +210,16 @@ static void slowness_alone_leaves_a_tenth(void **state) {
     pass(40);
     for (int i = 0; i < 60; i++) {
         hear(said(1, 1, SECOND));
-        rate_look(&rate, &settings, now_us += SECOND);
+        rate_look(&rate, &settings, true, now_us += SECOND);
     }
     assert_true(rate.people == tenth);
     for (int i = 0; i < 60; i++) {
         hear(refusing());
-        rate_look(&rate, &settings, now_us += SECOND);
+        rate_look(&rate, &settings, true, now_us += SECOND);
     }
     assert_true(rate.people == 1);
     hear(said(1, 1, SECOND));
-    rate_look(&rate, &settings, now_us += 3 * SECOND);
+    rate_look(&rate, &settings, true, now_us += 3 * SECOND);
     assert_true(rate.people == 1);
     pass(5);
     assert_true(rate.people > 1);
@@ -199,7 +256,7 @@ static void a_process_that_vanishes_takes_its_part_along(void **state) {
     for (int i = 0; i < 4 * SECOND / LOOK_US; i++) {
         now_us += LOOK_US;
         if (i % (SECOND / LOOK_US) == 0) hear(said(0, MOST / 2, 5000));
-        rate_look(&rate, &settings, now_us);
+        rate_look(&rate, &settings, true, now_us);
     }
     assert_int_equal(rate.count, 1);
     assert_true(fabs(rate.people - MOST / 2.0) < MOST / 20.0);
@@ -209,12 +266,12 @@ static void silence_of_all_holds_it_low(void **state) {
     (void)state;
     pass(40);
     for (int i = 0; i < 4 * SECOND / LOOK_US; i++)
-        rate_look(&rate, &settings, now_us += LOOK_US);
+        rate_look(&rate, &settings, true, now_us += LOOK_US);
     assert_int_equal(rate.count, 0);
     assert_true(rate.people == tenth);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_SILENCE);
     for (int i = 0; i < 100 * SECOND / LOOK_US; i++)
-        rate_look(&rate, &settings, now_us += LOOK_US);
+        rate_look(&rate, &settings, true, now_us += LOOK_US);
     assert_true(rate.people == tenth);
     pass(40);
     assert_true(rate.people == MOST);
@@ -228,7 +285,7 @@ static void payments_are_a_limit_of_their_own(void **state) {
     for (int i = 0; i < 60; i++) {
         struct load_event e = said(0, 1, 1000);
         rate_hear(&rate, &slow, &e, now_us += SECOND);
-        rate_look(&rate, &slow, now_us);
+        rate_look(&rate, &slow, true, now_us);
     }
     assert_true(rate.people == 80);
     assert_int_equal(rate_limited_by(&rate, &slow), RATE_BY_PAYMENTS);
@@ -242,7 +299,11 @@ static void payments_are_a_limit_of_their_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(it_begins_low_and_grows_to_the_most),
+        TEST(it_begins_low_and_doubles_while_people_buy),
+        TEST(it_grows_slowly_when_few_buy),
+        TEST(it_finds_out_what_the_house_bears),
+        TEST(after_a_rest_it_is_what_is_known),
+        TEST(after_a_rest_it_finds_out_again),
         TEST(it_follows_what_the_house_bears),
         TEST(it_falls_by_a_half_at_most_and_once_while_the_line_is_done),
         TEST(a_line_that_gets_shorter_is_waited_for),
