@@ -153,14 +153,14 @@ class Log:
         wait_until(lambda: sum(topic.ends().values()) >= count, f"{count} events on {topic.name}")
         return topic.events()
 
-    def check(self, epoch=None, table="ticket_events", topic=None):
-        """What is on the topic (of one epoch) is the log: nothing lost, nothing seen twice, in order for each ticket."""
+    def check(self, epoch=None, table="ticket_events", topic=None, deaths=1):
+        """What is on the topic (of one epoch) is the log: nothing lost, nothing seen twice, in order for each ticket. deaths: of publishers."""
         rows = self.rows(table)
         def of_epoch():
             return [e for e in self.published(len(rows), topic) if epoch is None or e.headers["epoch"] == str(epoch)]
 
         wait_until(lambda: len(of_epoch()) >= len(rows), f"{len(rows)} events of epoch {epoch}")
-        events = seen_by_consumers(of_epoch())
+        events = seen_by_consumers(of_epoch(), deaths)
         found, expected = {}, {}
         for event in events:
             found.setdefault(event.key, []).append(event["version"])

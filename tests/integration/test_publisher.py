@@ -103,7 +103,7 @@ def test_kill_9_a_hundred_times_under_load(log):
             writers.stopping.wait(rng.random() * 0.4)  # a moment of any kind: before it publishes, while it does
             driver.kill()
     driver = log.driver().ready()
-    events = log.check()
+    events = log.check(deaths=100)
     assert len(events) > 3000
     assert {e.headers["epoch"] for e in events} == {str(log.epoch())}, "no epoch was given up"
 
@@ -158,7 +158,7 @@ def test_replicas_killed_in_turn_under_load(log):
             active.kill()
             replicas.remove(active)
             replicas.append(log.driver())
-    log.check()
+    log.check(deaths=20)
 
 
 def test_a_paused_owner_is_replaced_and_stands_by_after(log):

@@ -47,18 +47,19 @@ class Event(dict):
 
 
 # Events that requests may carry which a publisher leaves behind when it is killed. A broker that has no time for them for longer than the
-# next publisher looks out for them (common/publisher/priv/published_tail.h) puts these on the topic a second time.
+# next publisher looks out for them (common/publisher/priv/published_tail.h) puts these on the topic a second time. Of ten deaths that happens
+# once at most; a publisher that does not look puts about ninety there again after each.
 LATE = 50
 
 
-def seen_by_consumers(events):
+def seen_by_consumers(events, deaths=1):
     """They pass over the versions of a key that they have seen."""
     seen, kept, repeated = {}, [], []
     for event in events:
         new = event["version"] > seen.get(event.key, 0)
         (kept if new else repeated).append(event)
         seen[event.key] = max(event["version"], seen.get(event.key, 0))
-    assert len(repeated) <= LATE, f"there again: {[(e.key, e['version'], e.partition, e.offset) for e in repeated[:100]]}"
+    assert len(repeated) <= LATE * max(1, deaths // 10), f"{len(repeated)} are there again: {[(e.key, e['version'], e.partition, e.offset) for e in repeated[:100]]}"
     return kept
 
 
