@@ -111,7 +111,7 @@ def other_settings(stack, options):
 def what_to_type(stack, options):
     """For a new start with all that it has now, and what was asked for."""
     settings = {"ONSALE_PRESET": PRESET} if os.environ.get("ONSALE_PRESET") else {}
-    for name in stack.own:
+    for name in [*stack.own, processes.CONNECT]:
         settings |= stack.state.environment.get(name, {})
     for name in running(stack):
         settings |= processes.callers_settings(name, options.hold)

@@ -19,6 +19,7 @@ PLUGINS_POM = ROOT / "connect/pom.xml"
 LAKE_POM = ROOT / "connect/lake/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
 POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
+S3_POM = ROOT / "tests/integration/s3/pom.xml"
 STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector", "user.KafkaUser")
 # Connect has the first three itself; the others are drivers of databases that are not Postgres.
 NOT_WANTED = ("kafka-clients", "connect-api", "slf4j-api", "ojdbc", "mssql-jdbc", "mysql-connector", "mariadb-java", "PaxHeaders")
@@ -191,6 +192,16 @@ def newer_postgres():
                 (unfinished / "postgres.txz").write_bytes(files.read(archive))
             jar.unlink()
     return directory / "postgres.txz"
+
+
+def s3_server():
+    """The directory of the jars of a server that speaks S3."""
+    directory = cache_dir() / f"s3-{version(S3_POM)}"
+    with being_made(directory) as unfinished:
+        if unfinished:
+            say("fetching a server of S3 by Maven (about 20 MB, once)")
+            gather(S3_POM, unfinished)
+    return directory
 
 
 def _package(name):

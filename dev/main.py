@@ -66,7 +66,7 @@ def start(stack, options):
         signal.signal(number, on_signal)
     try:
         stack.choose_ports(options.port)
-        state.environment, state.foreground = {}, not options.detach
+        state.environment, state.foreground = {processes.CONNECT: processes.callers_lake()}, not options.detach
         state.save()
         supervisord = stack.start(options.hold, die_with_parent=not options.detach)
         state.unlock()

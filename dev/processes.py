@@ -290,8 +290,15 @@ def connect_urls(state):
 
 
 def lake(state):
-    """Where its files are."""
-    return {"LAKE_LOCATION": f"file://{state.dir}/data/lake"} if state.lake else {}
+    """Where its files are, and who may read and write them there: as Iceberg's sink and pyiceberg have it."""
+    found = {"LAKE_LOCATION": f"file://{state.dir}/data/lake"} | state.environment.get(CONNECT, {})
+    of_pyiceberg = {"AWS_ENDPOINT_URL_S3": "PYICEBERG_CATALOG__ONSALE__S3__ENDPOINT", "AWS_REGION": "PYICEBERG_CATALOG__ONSALE__S3__REGION"}
+    return found | {theirs: found[ours] for ours, theirs in of_pyiceberg.items() if ours in found} if state.lake else {}
+
+
+def callers_lake():
+    """Of the caller's environment, where it is, if not in the stack's own files."""
+    return {k: v for k, v in os.environ.items() if k == "LAKE_LOCATION" or k.startswith("AWS_")} if os.environ.get("LAKE_LOCATION") else {}
 
 
 def apply_sinks(state):

@@ -9,10 +9,11 @@ import sys
 
 import duckdb
 import pyarrow
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import load_catalog
 
 questions = sys.argv[1:]
-catalogue = SqlCatalog("onsale", uri=os.environ["WAREHOUSE_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:"), init_catalog_tables="false")
+database = os.environ["WAREHOUSE_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+catalogue = load_catalog("onsale", type="sql", uri=database, init_catalog_tables="false")
 lake = duckdb.connect()
 
 

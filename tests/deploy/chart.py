@@ -23,6 +23,9 @@ LEAST = {
 }
 WAREHOUSE = {"connect": {"enabled": True, "image": "connect:1", "registryUrl": "http://registry:8080/apis/registry/v2", "existingSecret": "warehouse"},
              "networkPolicy": {"warehouse": {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}}}
+LAKE = {"connect": {"lake": {"location": "s3://onsale-lake/events", "region": "eu-central-1", "endpoint": "https://s3.onsale.test", "existingSecret": "lake",
+                             "image": "analysts:1"}},
+        "networkPolicy": {"lake": {"to": [{"ipBlock": {"cidr": "192.0.2.128/25"}}]}}}
 # Ways to use the chart that together reach every line of it.
 MATRIX = {
     "least": LEAST,
@@ -43,6 +46,7 @@ MATRIX = {
                                      "components": {"orders": {"ownerSecret": "onsale-orders-owner"}},
                                      "strimzi": {"enabled": True, "storageClass": "fast"}, "cnpg": {"enabled": True, "storageClass": "fast"}}],
     "warehouse": [LEAST, WAREHOUSE],
+    "lake": [LEAST, WAREHOUSE, LAKE],
     "users": [LEAST, WAREHOUSE, {"kafka": {"tls": True, "users": {"cluster": "events"}}}],
     "monitored": [LEAST, {"monitoring": {"serviceMonitor": True, "rules": True, "dashboard": True, "labels": {"release": "prometheus"}}}],
     "fewer": [LEAST, {"components": {"payments": {"enabled": False, "existingSecret": ""}, "web": {"enabled": False}}}],
@@ -99,9 +103,20 @@ def key(doc):
     return doc["apiVersion"].rpartition("/")[0], doc["kind"], doc["metadata"]["name"]
 
 
-def pod_spec(doc):
+def pod_template(doc):
     """Of whatever makes pods; None of others."""
-    return doc["spec"]["template"]["spec"] if doc["kind"] in ("Deployment", "StatefulSet", "Job") else None
+    if doc["kind"] == "CronJob":
+        return doc["spec"]["jobTemplate"]["spec"]["template"]
+    return doc["spec"]["template"] if doc["kind"] in ("Deployment", "StatefulSet", "Job") else None
+
+
+def pod_spec(doc):
+    template = pod_template(doc)
+    return template and template["spec"]
+
+
+def pod_labels(doc):
+    return pod_template(doc)["metadata"]["labels"]
 
 
 def containers(doc):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from chart import CHART, LEAST, MATRIX, WAREHOUSE, Refused, containers, helm, key, of, pod_spec, render, values_of
+from chart import CHART, LAKE, LEAST, MATRIX, WAREHOUSE, Refused, containers, helm, key, of, pod_labels, pod_spec, render, values_of
 from common import ROOT
 from conform import Conform
 from support import read_yaml
@@ -201,7 +201,7 @@ def test_secrets_are_those_that_were_named(docs):
     for doc in docs:
         for container in containers(doc):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
-                assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse"} | {
+                assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse", "lake"} | {
                     f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail", "registry")} | {
                     f"onsale-{n}-owner" for n in ("auth", "tickets", "orders", "payments")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
@@ -241,6 +241,27 @@ def test_all_programs_are_there(rendered):
 
 # --- jobs ---
 
+def is_hook(doc):
+    return "helm.sh/hook" in doc["metadata"].get("annotations", {})
+
+
+def selects(policy, labels):
+    return policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_what_pods_need_is_there_as_long_as_they(docs):
+    """Helm deletes the account and the network policy of hooks when they are done."""
+    accounts = {doc["metadata"]["name"]: doc for doc in of(docs, "ServiceAccount")}
+    policies = of(docs, "NetworkPolicy")
+    for doc in docs:
+        pod = pod_spec(doc)
+        if pod is not None and not is_hook(doc):
+            assert not is_hook(accounts[pod["serviceAccountName"]]), doc["metadata"]["name"]
+            labels = pod_labels(doc)
+            mine = [policy for policy in policies if selects(policy, labels)]
+            assert bool(mine) == bool(policies) and not any(map(is_hook, mine)), doc["metadata"]["name"]
+
+
 def test_jobs_come_first(rendered):
     """Databases, topics and schemas before anything that needs them; but with them where operators make these."""
     for name, docs in rendered.items():
@@ -273,6 +294,29 @@ def test_strimzi(rendered):
         whole = json.loads((ROOT / f"connect/sinks/{doc['metadata']['name'].removeprefix('shop-sink-')}.json").read_text())
         assert doc["metadata"]["labels"]["strimzi.io/cluster"] == of(docs, "KafkaConnect")[0]["metadata"]["name"]
         assert {"connector.class": doc["spec"]["class"], "tasks.max": str(doc["spec"]["tasksMax"]), **doc["spec"]["config"]} == whole
+
+
+def test_the_lake(rendered):
+    """What connect/apply makes of the same files (lake_sink), where each of its variables comes from, and who puts the files together."""
+    docs, common = rendered["lake"], json.loads((ROOT / "connect/lake/sink.json").read_text())
+    found = {doc["metadata"]["name"].removeprefix("shop-lake-"): doc["spec"] for doc in of(docs, "KafkaConnector") if "lake" in doc["metadata"]["name"]}
+    sinks = {path.stem: json.loads(path.read_text()) for path in (ROOT / "connect/sinks").glob("*.json") if path.stem != "dead-letters"}
+    assert found.keys() == sinks.keys()
+    for name, sink in sinks.items():
+        table, spec = f"onsale.{sink['collection.name.format']}", found[name]
+        wanted = {key: value for key, value in sink.items() if key in ("topics", "tasks.max") or key.startswith(("transforms", "predicates"))} | common | {
+            "iceberg.tables": table, f"iceberg.table.{table}.id-columns": sink["primary.key.fields"]}
+        assert {"connector.class": spec["class"], "tasks.max": str(spec["tasksMax"]), **spec["config"]} == wanted
+    worker = of(docs, "KafkaConnect")[0]["spec"]["template"]["connectContainer"]["env"]
+    assert set(re.findall(r"\$\{env:(\w+)\}", json.dumps(common))) <= {env["name"] for env in worker}
+    [tidy] = containers(of(docs, "CronJob", "shop-lake"))
+    s3 = {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_S3": "https://s3.onsale.test"}
+    for env in (worker, tidy["env"]):
+        assert s3.items() <= {e["name"]: e.get("value") for e in env}.items()
+        assert {e["name"] for e in env if e.get("valueFrom", {}).get("secretKeyRef", {}).get("name") == "lake"} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    files = {doc["metadata"]["name"]: doc["data"] for doc in of(docs, "ConfigMap")}
+    assert files["shop-warehouse"]["lake.sql"].strip() == (ROOT / "connect/lake/catalogue.sql").read_text().strip()
+    assert files["shop-lake"]["tidy"].strip() == (ROOT / "connect/lake/tidy").read_text().strip() and tidy["command"] == ["python3", "/lake/tidy"]
 
 
 def test_connect_is_that_of_the_properties(rendered):
@@ -409,6 +453,9 @@ REFUSED = [
     ({"networkPolicy": {"kafka": {"to": []}}}, "networkPolicy.kafka.to: must be given"),
     ({"networkPolicy": {"postgres": {"to": []}}}, "networkPolicy.postgres.to: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
+    ({**WAREHOUSE, "connect": WAREHOUSE["connect"] | LAKE["connect"]}, "networkPolicy.lake.to: must be given"),
+    ({"connect": WAREHOUSE["connect"] | {"lake": {"location": "s3://a"}}, "networkPolicy": WAREHOUSE["networkPolicy"] | LAKE["networkPolicy"]},
+     "connect.lake.region: must be given with connect.lake.location"),
     ({"connect": {"enabled": True}}, "networkPolicy.warehouse.to: must be given"),
     ({"connect": {"enabled": True}, "networkPolicy": WAREHOUSE["networkPolicy"]}, "connect.image: must be given when connect.enabled"),
 ]
@@ -438,7 +485,7 @@ def test_the_package_is_whole(tmp_path):
     """The links into the tree become files: the package renders the same elsewhere."""
     helm("package", CHART, "-d", tmp_path)
     [package] = tmp_path.glob("*.tgz")
-    parts = (LEAST, MATRIX["monitored"], MATRIX["warehouse"])
+    parts = (LEAST, MATRIX["monitored"], MATRIX["lake"])
     assert render(*parts, chart=package) == render(*parts)
     dashboard = of(render(*parts), "ConfigMap", "shop-monitoring")["data"]["shop-onsale.json"]
     assert json.loads(dashboard) == json.loads((ROOT / "monitoring/dashboard.json").read_text())

@@ -1,9 +1,8 @@
 """The lake: each record of each topic of events is a row of a table of Apache Iceberg, once, whatever happens to Connect; and what pyiceberg and DuckDB
-read there is what the warehouse has."""
+read there is what the warehouse has. It is in S3 here; in files, as `./onsale run --lake` has it, in test_rights.py."""
 import datetime
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import uuid
 import psycopg
 import pytest
 
+from buckets import BUCKET, bucket
 from shopping import Shopping
 from shows import announced
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
@@ -24,8 +24,19 @@ import fetch
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack):
-    return make_stack("--lake", HOLD_SECONDS="12", PAYMENT_GRACE_SECONDS="3", SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
+def objects(tmp_path_factory):
+    return tmp_path_factory.mktemp("s3")
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack, objects):
+    with bucket(objects) as where:
+        yield make_stack("--lake", HOLD_SECONDS="12", PAYMENT_GRACE_SECONDS="3", SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL, **where)
+
+
+@pytest.fixture
+def location(objects):
+    return objects / "objects" / BUCKET / "lake"
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +134,7 @@ def test_rows_are_those_of_the_warehouse(shopped, ask):
     wait_until(lambda: differ() == [], "the lake and the warehouse are the same", pause=1)
 
 
-def test_files_are_by_day(shopped):
-    location = pathlib.Path(shopped.env["LAKE_LOCATION"].removeprefix("file://"))
+def test_files_are_by_day(shopped, location):
     days = {str(row["day"]) for row in lake(shopped, "select distinct occurred_at::date as day from order_events")}
     assert days and {path.name for path in (location / "onsale/order_events/data").iterdir()} == {f"occurred_at_day={day}" for day in days}
 
@@ -141,7 +151,7 @@ def test_a_field_that_a_schema_gets_becomes_a_column(shopped):
     wait_until(there, "both are in the lake", pause=1)
 
 
-def test_small_files_are_put_together(shopped):
+def test_small_files_are_put_together(shopped, location):
     """Those of a day that is over; and what no table names is deleted when it is old."""
     day = datetime.datetime.now(datetime.UTC).replace(hour=12, minute=0, second=0, microsecond=0) - datetime.timedelta(days=5)
     events = [{"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(day.timestamp() * 1000) + n, "userId": str(uuid.uuid4()),
@@ -150,7 +160,7 @@ def test_small_files_are_put_together(shopped):
     for n, event in enumerate(events, 1):
         shopped.topic("tickets").produce(event, key="id")
         wait_until(lambda: len(lake(shopped, asked)) == n, "it is in the lake, in a file of its own", pause=1)
-    files = pathlib.Path(shopped.env["LAKE_LOCATION"].removeprefix("file://")) / f"onsale/ticket_events/data/occurred_at_day={day.date()}"
+    files = location / f"onsale/ticket_events/data/occurred_at_day={day.date()}"
     assert len(list(files.glob("*.parquet"))) == 3
     unnamed, old = files / "unnamed.parquet", time.time() - 30 * 86400
     unnamed.touch()

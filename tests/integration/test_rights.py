@@ -234,6 +234,14 @@ def test_a_right_too_many_is_taken_away(guarded, tmp_path_factory):
     wait_until(lambda: write(guarded, "expiration", "letters") == [NO_TOPIC], "and no more")
 
 
+def test_the_lake_is_in_files(guarded):
+    """Filled by Connect's user; who reads it asks the catalogue where each table is described."""
+    found = wait_until(lambda: guarded.sql("warehouse", "select metadata_location from iceberg_tables where metadata_location is not null"), "there is a table")
+    assert guarded.env["LAKE_LOCATION"].startswith("file:///")
+    for where, in found:
+        assert where.startswith(guarded.env["LAKE_LOCATION"]) and pathlib.Path(where.removeprefix("file://")).exists()
+
+
 # --- the table ---
 
 def test_the_table_is_whole():

@@ -24,13 +24,16 @@
 {{- end -}}
 {{- if not (or .Values.letters.site .Values.edge.host) }}{{ fail "letters.site: must be given where edge.host is not: https://HOST, where the links of letters lead" }}{{ end -}}
 {{- if .Values.networkPolicy.enabled -}}
-{{- $named := dict "kafka" .Values.strimzi.enabled "postgres" .Values.cnpg.enabled "warehouse" (not .Values.connect.enabled) -}}
-{{- range list "dns" "kafka" "registry" "postgres" "warehouse" "internet" "smtp" -}}
+{{- $named := dict "kafka" .Values.strimzi.enabled "postgres" .Values.cnpg.enabled "warehouse" (not .Values.connect.enabled) "lake" (not (and .Values.connect.enabled .Values.connect.lake.location)) -}}
+{{- range list "dns" "kafka" "registry" "postgres" "warehouse" "lake" "internet" "smtp" -}}
 {{- if not (or (get $.Values.networkPolicy .).to (get $named .)) }}{{ fail (printf "networkPolicy.%s.to: must be given: where it is, as peers of a NetworkPolicy ({ipBlock: {cidr: 0.0.0.0/0}} is anywhere)" .) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.connect.enabled -}}
 {{- range list "image" "registryUrl" "existingSecret" }}{{ if not (get $.Values.connect .) }}{{ fail (printf "connect.%s: must be given when connect.enabled" .) }}{{ end }}{{ end -}}
+{{- if .Values.connect.lake.location -}}
+{{- range list "region" "existingSecret" "image" }}{{ if not (get $.Values.connect.lake .) }}{{ fail (printf "connect.lake.%s: must be given with connect.lake.location" .) }}{{ end }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
