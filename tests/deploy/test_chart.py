@@ -313,7 +313,8 @@ def test_the_lake(rendered):
     s3 = {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_S3": "https://s3.onsale.test"}
     for env in (worker, tidy["env"]):
         assert s3.items() <= {e["name"]: e.get("value") for e in env}.items()
-        assert {e["name"] for e in env if e.get("valueFrom", {}).get("secretKeyRef", {}).get("name") == "lake"} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        secrets = {e["name"]: e["valueFrom"]["secretKeyRef"]["name"] for e in env if "valueFrom" in e}
+        assert {name for name, secret in secrets.items() if secret == "lake"} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     files = {doc["metadata"]["name"]: doc["data"] for doc in of(docs, "ConfigMap")}
     assert files["shop-warehouse"]["lake.sql"].strip() == (ROOT / "connect/lake/catalogue.sql").read_text().strip()
     assert files["shop-lake"]["tidy"].strip() == (ROOT / "connect/lake/tidy").read_text().strip() and tidy["command"] == ["python3", "/lake/tidy"]

@@ -23,7 +23,8 @@ def bucket(directory):
     settings = {"s3proxy.endpoint": url, "s3proxy.authorization": "aws-v4", "s3proxy.identity": who, "s3proxy.credential": secret,
                 "jclouds.provider": "filesystem-nio2", "jclouds.filesystem.basedir": objects}
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    command = [program("java"), "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlogback.configurationFile={ROOT}/tests/integration/s3/logback.xml", "-cp", f"{fetch.s3_server()}/*",
+    command = [program("java"), "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+               f"-Dlogback.configurationFile={ROOT}/tests/integration/s3/logback.xml", "-cp", f"{fetch.s3_server()}/*",
                "org.gaul.s3proxy.Main", "--properties", properties]
     with open(directory / "log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:

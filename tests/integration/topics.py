@@ -59,7 +59,8 @@ def seen_by_consumers(events, deaths=1):
         new = event["version"] > seen.get(event.key, 0)
         (kept if new else repeated).append(event)
         seen[event.key] = max(event["version"], seen.get(event.key, 0))
-    assert len(repeated) <= LATE * max(1, deaths // 10), f"{len(repeated)} are there again: {[(e.key, e['version'], e.partition, e.offset) for e in repeated[:100]]}"
+    again = [(e.key, e["version"], e.partition, e.offset) for e in repeated]
+    assert len(again) <= LATE * max(1, deaths // 10), f"{len(again)} are there again: {again[:100]}"
     return kept
 
 
