@@ -149,7 +149,7 @@ def test_releases_do_not_clash(name, rendered):
 
 
 def test_selectors_match_pods(docs):
-    pods = [doc["spec"]["template"]["metadata"]["labels"] for doc in docs if pod_spec(doc)]
+    pods = [pod_labels(doc) for doc in docs if pod_spec(doc)]
     for doc in docs:
         for selector in selectors(doc):
             assert any(selector.items() <= labels.items() for labels in pods), f"{key(doc)} selects nothing: {selector}"
@@ -455,7 +455,7 @@ REFUSED = [
     ({"networkPolicy": {"postgres": {"to": []}}}, "networkPolicy.postgres.to: must be given"),
     ({"edge": {"gateway": {"create": False}}}, "edge.gateway.existing.name: must be given"),
     ({**WAREHOUSE, "connect": WAREHOUSE["connect"] | LAKE["connect"]}, "networkPolicy.lake.to: must be given"),
-    ({"connect": WAREHOUSE["connect"] | {"lake": {"location": "s3://a"}}, "networkPolicy": WAREHOUSE["networkPolicy"] | LAKE["networkPolicy"]},
+    ({"connect": WAREHOUSE["connect"] | {"lake": {"location": "s3://lake"}}, "networkPolicy": WAREHOUSE["networkPolicy"] | LAKE["networkPolicy"]},
      "connect.lake.region: must be given with connect.lake.location"),
     ({"connect": {"enabled": True}}, "networkPolicy.warehouse.to: must be given"),
     ({"connect": {"enabled": True}, "networkPolicy": WAREHOUSE["networkPolicy"]}, "connect.image: must be given when connect.enabled"),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chart import containers, key, of, pod_spec
+from chart import containers, key, of, pod_labels, pod_spec
 from common import ROOT
 
 # --- users of Kafka ---
@@ -170,7 +170,7 @@ def test_what_is_not_allowed_is_refused(docs):
     assert denies == {"podSelector": denies["podSelector"], "policyTypes": ["Ingress", "Egress"]}
     for doc in docs:
         if pod_spec(doc):
-            labels = doc["spec"]["template"]["metadata"]["labels"]
+            labels = pod_labels(doc)
             assert denies["podSelector"]["matchLabels"].items() <= labels.items()
             assert any(p["spec"]["podSelector"]["matchLabels"].items() <= labels.items() for p in policies if p["metadata"]["name"] != "shop-deny")
     for policy in policies:
