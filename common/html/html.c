@@ -98,7 +98,7 @@ static bool begins(struct str s, struct str with) {
 }
 
 void html_link(struct buf *out, struct str v) {
-    bool whole = begins(v, STR("https://")) || begins(v, STR("http://"));
+    bool whole = begins(v, STR("https://")) || begins(v, STR("http://")) || begins(v, STR("otpauth://totp/"));
     html_text(out, whole && is_plain(v) ? v : STR("#"));
 }
 

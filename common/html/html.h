@@ -23,7 +23,8 @@ void html_text(struct buf *out, struct str v);
 void html_json(struct buf *out, struct str v);
 /* A whole URL as an attribute: "#" in place of one that is not html_own_path. */
 void html_url(struct buf *out, struct str v);
-/* A whole URL of http or https as an attribute, of a letter's link: "#" in place of another. */
+/* A whole URL as an attribute, of http, https or an app for codes (otpauth://totp/): "#" in place of another.
+ */
 void html_link(struct buf *out, struct str v);
 /* Whether a URL leads to this site and nowhere else: it starts with one slash, and has neither a backslash
  * nor what browsers take out before they look (controls, spaces). */

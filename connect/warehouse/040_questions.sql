@@ -168,6 +168,7 @@ select occurred_at, type, outcome, reason, user_id, session_id, subject_id, netw
 
 -- Networks from which passwords are tried, by the hour: how many were wrong, of how many accounts and of how many addresses without one, and which accounts
 -- were signed in to from there in that hour, where wrong ones had been tried: these may be lost. Many accounts with few tries each are stuffed credentials.
+-- Wrong codes of a second factor count; that one was asked for does not.
 create or replace view password_guessing as
 select date_trunc('hour', occurred_at, 'UTC') as hour, network,
        count(*) filter (where outcome = 'Refused') as wrong,
@@ -175,7 +176,7 @@ select date_trunc('hour', occurred_at, 'UTC') as hour, network,
        count(*) filter (where reason = 'no account') as no_account,
        array_agg(distinct user_id) filter (where outcome = 'Done') as signed_in
   from audit_events
- where type = 'SignIn' and reason is distinct from 'too many'
+ where type = 'SignIn' and coalesce(reason, '') not in ('too many', 'no code')
  group by 1, 2
 having count(*) filter (where outcome = 'Refused') >= 20;
 

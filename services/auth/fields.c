@@ -78,6 +78,7 @@ const struct body_field sign_up_fields[] = {
 const struct body_field sign_in_fields[] = {
     {"email", read_email, offsetof(struct credentials, email), true},
     {"password", body_text, offsetof(struct credentials, password), true},
+    {"code", body_text, offsetof(struct credentials, code), false},
     {0},
 };
 
@@ -88,8 +89,14 @@ const struct body_field change_fields[] = {
     {0},
 };
 
-const struct body_field delete_fields[] = {
+const struct body_field current_fields[] = {
     {"currentPassword", body_text, offsetof(struct change, current_password), true},
+    {"code", body_text, offsetof(struct change, code), false},
+    {0},
+};
+
+const struct body_field confirm_fields[] = {
+    {"code", body_text, offsetof(struct change, code), true},
     {0},
 };
 

@@ -5,6 +5,7 @@
 
 struct credentials {
     struct str email, password;
+    struct str code; /* of a second factor; empty: none */
 };
 extern const struct body_field sign_up_fields[]; /* into struct credentials */
 extern const struct body_field sign_in_fields[]; /* the same; any password may be tried */
@@ -12,9 +13,11 @@ extern const struct body_field sign_in_fields[]; /* the same; any password may b
 struct change {
     struct str email, password; /* empty: stays */
     struct str current_password;
+    struct str code; /* of a second factor; empty: none */
 };
-extern const struct body_field change_fields[]; /* into struct change */
-extern const struct body_field delete_fields[]; /* the same, the current password alone */
+extern const struct body_field change_fields[];  /* into struct change, without a code */
+extern const struct body_field current_fields[]; /* the same, the current password and the code alone */
+extern const struct body_field confirm_fields[]; /* the same, the code alone */
 
 /* A way back, and the link of a letter. */
 struct following {

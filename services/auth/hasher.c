@@ -95,8 +95,9 @@ static void sign(struct hasher *hasher, struct hash_job *job) {
 static void do_job(struct hasher *hasher, struct hash_job *job) {
     job->right = true;
     if (job->check) check(hasher, job);
-    if (job->right && job->fresh.n > 0) make_hash(hasher, job, job->fresh);
-    if (job->right && job->session.email.n > 0) sign(hasher, job);
+    if (!job->right || (job->also != NULL && !job->also(job->also_arg))) return;
+    if (job->fresh.n > 0) make_hash(hasher, job, job->fresh);
+    if (job->session.email.n > 0) sign(hasher, job);
 }
 
 /* --- the threads --- */

@@ -10,13 +10,15 @@
 #include "http.h"
 #include "session.h"
 
-/* What to do, in this order: check a password, make a hash, sign a session. When the check fails, nothing
- * follows. The strs live with the request. */
+/* What to do, in this order: check a password, and what else there is to check, make a hash, sign a session.
+ * When a check fails, nothing follows. The strs live with the request. */
 struct hash_job {
     bool check; /* compares `password` with `known`; an empty `known` takes as long and is never right */
     struct str password, known; /* in their normal form (passwords.h) */
     struct str
         as_typed; /* if not empty: the password may have been hashed in this form, once; it is again, then */
+    bool (*also)(void *also_arg); /* on the hasher's thread; NULL: there is nothing else to check */
+    void *also_arg;
     struct str
         fresh; /* to hash, if not empty; a checked password under old parameters is hashed again, too */
     bool known_device;       /* takes the places that are kept for such, and is done before the others */

@@ -3,6 +3,7 @@
 #include "queries.h"
 #include "routes.h"
 #include "service.h"
+#include "totp.h"
 
 static struct auth auth;
 static const char *key_files, *link_keys;
@@ -40,6 +41,7 @@ static enum status start(const struct settings *settings, void **state, struct s
                          struct why *w) {
     auth.session_ms = settings->session_ms;
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
+    if (!totp_start()) return why(w, ST_FAILED, "liboath does not start");
     auth.signer = session_signer_open(key_files, w);
     if (auth.signer == NULL) return ST_INVALID;
     struct why cause;

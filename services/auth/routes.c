@@ -7,9 +7,9 @@
 #include "arena.h"
 #include "fields.h"
 #include "letters.h"
-#include "passwords.h"
 #include "queries.h"
 #include "request.h"
+#include "second_factor.h"
 #include "sessions.h"
 
 /* --- answers --- */
@@ -32,35 +32,27 @@ static void fail_in_use(struct req *rq) {
 
 /* --- the steps that they share --- */
 
-static struct str copy_text(struct req *rq, const struct rows *rows, enum auth_column column) {
-    return arena_str(req_arena(rq), row_text(rows, 0, column));
-}
-
-static void try_password(struct req *rq, struct hash_job *job, struct str typed) {
-    job->check = true;
-    job->password = passwords_normal(req_arena(rq), typed);
-    if (!str_eq(job->password, typed)) job->as_typed = typed;
-}
-
 /* Has the password checked that the user of the row has, and a session signed for him. */
 static void check_password(struct req *rq, const struct rows *rows, struct str password,
                            void (*then)(struct req *rq, void *job)) {
     const struct auth *auth = req_service(rq);
-    struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
-    try_password(rq, job, password);
+    struct auth_request *a = req_state(rq);
+    struct hash_job *job = &a->job;
+    auth_try(rq, password, a->in.code);
     if (!row_null(rows, 0, ID)) {
-        job->known = copy_text(rq, rows, HASH);
+        job->known = auth_copy_text(rq, rows, HASH);
         job->session.user = row_uuid(rows, 0, ID);
-        job->session.email = copy_text(rq, rows, EMAIL);
+        job->session.email = auth_copy_text(rq, rows, EMAIL);
         job->session.version = (int32_t)row_int(rows, 0, SESSIONS);
         job->session.unverified = auth->verify_email && !row_bool(rows, 0, VERIFIED);
     }
     auth_hash(rq, then);
 }
 
-/* Begins the session that the job signed for whose password was right. */
+/* Begins the session that the job signed for whose password and code were right. */
 static void begin_session(struct req *rq, req_done *then) {
-    const struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    const struct auth_request *a = req_state(rq);
+    const struct hash_job *job = &a->job;
     struct sql_params *item = req_exec(rq, &sql_begin_session, then);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
@@ -69,40 +61,17 @@ static void begin_session(struct req *rq, req_done *then) {
     put_text(item, job->known);
     put_optional_text(item, str_of(job->hash));
     put_text(item, req_traceparent(rq));
+    factor_put(item, &a->factor);
 }
 
 /* Of an account that has changed meanwhile the password is checked again. */
 static void reply_begun(struct req *rq, const struct rows *rows, int status, req_handler *again) {
     if (row_bool(rows, 0, 1))
         reply_signed_in(rq, status);
+    else if (row_bool(rows, 0, 2))
+        auth_code_taken(rq, "SignIn");
     else
         req_again(rq, again);
-}
-
-/* Notes for audit that `what` was refused, and counts `most` of that a day; then goes on. */
-static void note_refusal(struct req *rq, const char *what, const char *reason, int64_t most, req_done *then) {
-    const struct auth_request *a = req_state(rq);
-    const struct identity *user = req_user(rq); /* who signs in may still be somebody else */
-    bool own = user != NULL && a->account_known && uuid_eq(&user->user, &a->account_id);
-    struct sql_params *item = req_exec(rq, &sql_note_failure, then);
-    if (item == NULL) return;
-    put_text(item, a->account);
-    put_text(item, a->address);
-    put_optional_uuid(item, a->device_known, &a->device);
-    put_int(item, most);
-    put_text(item, str_of(what));
-    put_text(item, str_of(reason));
-    put_optional_uuid(item, a->account_known, &a->account_id);
-    put_optional_uuid(item, own && user->version > 0, own ? &user->session : NULL);
-    put_text(item, req_traceparent(rq));
-}
-
-/* The same of a wrong password. */
-static void note_failure(struct req *rq, const char *what, req_done *then) {
-    const struct auth *auth = req_service(rq);
-    const struct auth_request *a = req_state(rq);
-    note_refusal(rq, what, a->account_known ? "password" : "no account",
-                 auth->signin_rate == 0 ? 0 : auth->failed_a_day, then);
 }
 
 /* --- POST /api/users/signup --- */
@@ -117,11 +86,12 @@ static void on_begun_again(struct req *rq, const struct rows *rows) {
     reply_begun(rq, rows, 201, sign_up);
 }
 
+/* Who has turned on a second factor since then needs a code, and here there is no place for one. */
 static void on_repeated(struct req *rq, void *job) {
-    if (((struct hash_job *)job)->right)
-        begin_session(rq, on_begun_again);
-    else
+    if (!((struct hash_job *)job)->right)
         req_fail(rq, 422, NULL, "This Idempotency-Key came with another body before");
+    else if (auth_code_right(rq, "SignIn"))
+        begin_session(rq, on_begun_again);
 }
 
 /* The key signed somebody up before: the same person again, if e-mail and password say so. */
@@ -181,7 +151,7 @@ static void on_signup(struct req *rq, const struct rows *rows) {
     } else if (row_bool(rows, 0, BY_KEY)) {
         repeat(rq, rows);
     } else if (!row_null(rows, 0, ID)) {
-        note_refusal(rq, "SignUp", "taken", 0, on_taken);
+        auth_note_refusal(rq, "SignUp", "taken", 0, on_taken);
     } else {
         a->job.fresh = a->in.password;
         a->job.session.user = uuid_v7();
@@ -213,10 +183,11 @@ static void on_wrong(struct req *rq, const struct rows *rows) {
 
 static void on_checked(struct req *rq, void *done) {
     const struct hash_job *job = done;
-    if (job->right)
+    const struct auth_request *a = req_state(rq);
+    if (!job->right)
+        auth_note_failure(rq, "SignIn", a->account_known ? "password" : "no account", on_wrong);
+    else if (auth_code_right(rq, "SignIn"))
         begin_session(rq, on_begun);
-    else
-        note_failure(rq, "SignIn", on_wrong);
 }
 
 /* Whether there is such a user or not, the same work is done. */
@@ -236,15 +207,6 @@ static void sign_in(struct req *rq) {
 
 /* --- PATCH /api/users/me --- */
 
-static void fail_current(struct req *rq) {
-    req_fail(rq, 400, "currentPassword", "is wrong");
-}
-
-static void on_wrong_current(struct req *rq, const struct rows *rows) {
-    (void)rows;
-    fail_current(rq);
-}
-
 static void on_changed(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("done")))
@@ -252,30 +214,14 @@ static void on_changed(struct req *rq, const struct rows *rows) {
     else if (str_eq(verdict, STR("taken")))
         fail_in_use(rq);
     else
-        fail_current(rq); /* it was, a moment ago */
-}
-
-/* Of who is signed in, and still is; false: answered. */
-static bool current_password_right(struct req *rq, const char *what, const struct hash_job *job) {
-    const struct auth_request *a = req_state(rq);
-    if (!job->right)
-        note_failure(rq, what, on_wrong_current);
-    else if (a->ended)
-        req_fail(rq, 401, NULL, "sign in first");
-    return job->right && !a->ended;
-}
-
-/* Whether it ended with others, and the topic has not told it here yet. */
-static bool session_is_old(struct req *rq, const struct rows *rows) {
-    int64_t sessions = row_int(rows, 0, SESSIONS);
-    return sessions > 1 && req_user(rq)->version < sessions;
+        auth_fail_current(rq); /* it was, a moment ago */
 }
 
 static void on_change_allowed(struct req *rq, void *done) {
     const struct auth *auth = req_service(rq);
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    if (!current_password_right(rq, "AccountChange", job)) return;
+    if (!auth_current_right(rq, "AccountChange", job)) return;
     struct sql_params *item = req_exec(rq, &sql_update_user, on_changed);
     if (item == NULL) return;
     put_uuid(item, &job->session.user);
@@ -300,16 +246,16 @@ static void on_me(struct req *rq, const struct rows *rows) {
     int32_t sessions = (int32_t)row_int(rows, 0, SESSIONS);
     bool moves =
         auth->verify_email && a->in.email.n > 0 && !same_email(a->in.email, row_text(rows, 0, EMAIL));
-    a->ended = session_is_old(rq, rows);
+    a->ended = auth_session_is_old(rq, rows);
     struct hash_job *job = &a->job;
-    job->known = copy_text(rq, rows, HASH);
+    job->known = auth_copy_text(rq, rows, HASH);
     job->fresh = a->in.password;
     bool others_end = job->fresh.n > 0 || moves;
     job->session.version = sessions + others_end;
     if (!others_end) job->session.session = req_user(rq)->session;
     job->session.unverified = moves || (auth->verify_email && !row_bool(rows, 0, VERIFIED));
     job->session.user = row_uuid(rows, 0, ID);
-    job->session.email = a->in.email.n > 0 ? a->in.email : copy_text(rq, rows, EMAIL);
+    job->session.email = a->in.email.n > 0 ? a->in.email : auth_copy_text(rq, rows, EMAIL);
     auth_hash(rq, on_change_allowed);
 }
 
@@ -322,8 +268,9 @@ static void change_me(struct req *rq) {
         req_fail(rq, 400, NULL, "Give a new email, a new password, or both");
         return;
     }
-    a->in = (struct credentials){change.email, change.password};
-    try_password(rq, &a->job, change.current_password);
+    a->in = (struct credentials){.email = change.email, .password = change.password};
+    auth_try(rq, change.current_password, (struct str){0});
+    a->job.also = NULL; /* the password alone: he is signed in, and a letter tells of it */
     a->letter = uuid_v7();
     auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me);
 }
@@ -337,8 +284,11 @@ static void reply_deleted(struct req *rq) {
 }
 
 static void on_deleted(struct req *rq, const struct rows *rows) {
-    if (str_eq(row_text(rows, 0, 1), STR("stale")))
-        fail_current(rq);
+    struct str verdict = row_text(rows, 0, 1);
+    if (str_eq(verdict, STR("stale")))
+        auth_fail_current(rq);
+    else if (str_eq(verdict, STR("code")))
+        auth_code_taken(rq, "AccountDelete");
     else
         reply_deleted(rq);
 }
@@ -346,7 +296,7 @@ static void on_deleted(struct req *rq, const struct rows *rows) {
 static void on_delete_allowed(struct req *rq, void *done) {
     const struct auth_request *a = req_state(rq);
     const struct hash_job *job = done;
-    if (!current_password_right(rq, "AccountDelete", job)) return;
+    if (!auth_current_right(rq, "AccountDelete", job)) return;
     struct sql_params *item = req_exec(rq, &sql_delete_user, on_deleted);
     if (item == NULL) return;
     put_uuid(item, &req_user(rq)->user);
@@ -354,6 +304,7 @@ static void on_delete_allowed(struct req *rq, void *done) {
     put_text(item, req_traceparent(rq));
     put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
     put_text(item, a->address);
+    factor_put(item, &a->factor);
 }
 
 static void on_me_to_delete(struct req *rq, const struct rows *rows) {
@@ -363,18 +314,18 @@ static void on_me_to_delete(struct req *rq, const struct rows *rows) {
         reply_deleted(rq);
         return;
     }
-    a->ended = session_is_old(rq, rows);
-    a->job.known = copy_text(rq, rows, HASH);
+    a->ended = auth_session_is_old(rq, rows);
+    a->job.known = auth_copy_text(rq, rows, HASH);
     auth_hash(rq, on_delete_allowed);
 }
 
 static void delete_me(struct req *rq) {
     const struct auth *auth = req_service(rq);
-    struct auth_request *a = auth_request_new(rq);
     struct change change = {0};
     struct str key;
-    if (!req_idempotency_key(rq, &key) || !req_body(rq, delete_fields, &change)) return;
-    try_password(rq, &a->job, change.current_password);
+    auth_request_new(rq);
+    if (!req_idempotency_key(rq, &key) || !req_body(rq, current_fields, &change)) return;
+    auth_try(rq, change.current_password, change.code);
     auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, on_me_to_delete);
 }
 
@@ -395,6 +346,10 @@ const struct route auth_routes[] = {
     {"DELETE", "/api/users/sessions/{uuid}", sessions_end, ROUTE_SESSION},
     {"PATCH", "/api/users/me", change_me, ROUTE_SESSION},
     {"POST", "/api/users/me/delete", delete_me, ROUTE_SESSION},
+    {"GET", "/api/users/me/second-factor", second_factor_show, ROUTE_SESSION},
+    {"POST", "/api/users/me/second-factor", second_factor_begin, ROUTE_SESSION},
+    {"POST", "/api/users/me/second-factor/confirm", second_factor_confirm, ROUTE_SESSION},
+    {"POST", "/api/users/me/second-factor/off", second_factor_off, ROUTE_SESSION},
     {"POST", "/api/users/verify", letters_verify, 0},
     {"POST", "/api/users/password-reset", letters_ask_reset, 0},
     {"POST", "/api/users/password-reset/follow", letters_reset, 0},

@@ -4,7 +4,7 @@
 #include "routes.h"
 #include "views_read.h"
 
-/* --- the page: with a list of his sessions, which auth is asked for --- */
+/* --- the page: with a list of his sessions, and his second factor, which auth is asked for --- */
 
 /* The one that the page was asked with is there in any case. */
 static bool read_sessions(const json_t *json, struct arena *arena, struct session_list *out) {
@@ -34,13 +34,27 @@ static void on_sessions(struct req *rq, const struct api_answer *answer) {
     page_end(rq);
 }
 
-static void render_account(struct req *rq, const struct account_view *view) {
+/* Whether there is a second factor; when that is not known, the page says so. */
+static void on_factor(struct req *rq, const struct api_answer *answer) {
+    struct factor_state_view *factor = &((struct account_view *)visit_of(rq)->own)->factor;
+    const json_t *enabled = json_object_get(answer->body, "enabled");
+    if (answer->code == 401) {
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
+        return;
+    }
+    factor->known = answer->code == 200 && json_is_boolean(enabled);
+    factor->enabled = factor->known && json_is_true(enabled);
+    factor->left = json_integer_value(json_object_get(answer->body, "recoveryCodesLeft"));
+    visit_ask(rq, API_USERS, "GET", on_sessions, "/api/users/sessions");
+}
+
+void render_account(struct req *rq, const struct account_view *view) {
     struct account_view *kept = req_alloc(rq, sizeof *kept);
     *kept = *view;
     kept->page = visit_of(rq)->page;
     kept->unverified = visit_of(rq)->user->unverified;
     visit_of(rq)->own = kept;
-    visit_ask(rq, API_USERS, "GET", on_sessions, "/api/users/sessions");
+    visit_ask(rq, API_USERS, "GET", on_factor, "/api/users/me/second-factor");
 }
 
 void show_account(struct req *rq) {
@@ -148,7 +162,9 @@ static void on_deleted(struct req *rq, const struct api_answer *answer) {
         visit_of(rq)->status = answer->away ? 503 : answer->code;
         struct account_view view = {
             .delete_error = visit_words(rq, api_error(answer, "currentPassword")),
-            .problem = visit_trouble(rq, answer, TEXT_AWAY_NOTHING_DONE),
+            .delete_code_error = factor_code_error(rq, answer),
+            .problem =
+                answer->code == 403 ? (struct str){0} : visit_trouble(rq, answer, TEXT_AWAY_NOTHING_DONE),
         };
         render_account(rq, &view);
     }
@@ -157,9 +173,11 @@ static void on_deleted(struct req *rq, const struct api_answer *answer) {
 void delete_account(struct req *rq) {
     visit_begin(rq);
     if (!page_own_form(rq)) return;
+    struct str code = visit_field(rq, "delete-code");
     struct json body = {0};
     json_open(&body, '{');
     json_put_text(&body, "currentPassword", visit_field(rq, "delete-current"));
+    if (code.n > 0) json_put_text(&body, "code", code);
     json_close(&body, '}');
     visit_send(rq, API_USERS, "POST", "/api/users/me/delete", &body, 0, on_deleted);
 }

@@ -56,3 +56,15 @@ bool csrf_fits(struct req *rq, struct str session, struct str token) {
         bytes[TOKEN + i] ^= bytes[i];
     return sodium_memcmp(bytes + TOKEN, wanted, TOKEN) == 0;
 }
+
+bool csrf_key(struct req *rq, struct str about, unsigned char out[CSRF_KEY]) {
+    struct str cookie = form_cookie(rq, false);
+    if (cookie.n == 0) return false;
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, CSRF_KEY);
+    crypto_generichash_update(&state, (const unsigned char *)&about.n, sizeof about.n);
+    crypto_generichash_update(&state, (const unsigned char *)about.p, about.n);
+    crypto_generichash_update(&state, (const unsigned char *)cookie.p, cookie.n);
+    crypto_generichash_final(&state, out, CSRF_KEY);
+    return true;
+}

@@ -9,3 +9,8 @@
 
 struct str csrf_token(struct req *rq, struct str session); /* for a page; sets the cookie if there is none */
 bool csrf_fits(struct req *rq, struct str session, struct str token);
+
+/* A key that is made of the cookie: for what is to come back with a form from this browser alone. false:
+ * there is no cookie. */
+enum { CSRF_KEY = 32 };
+bool csrf_key(struct req *rq, struct str about, unsigned char out[CSRF_KEY]);

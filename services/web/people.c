@@ -1,6 +1,8 @@
 #include "arena.h"
 #include "held.h"
+#include "kept.h"
 #include "routes.h"
+#include "views_read.h"
 
 /* How long a browser remembers where somebody was signed in. */
 enum { DEVICE_S = 365 * 24 * 3600 };
@@ -31,11 +33,14 @@ static struct visit *begin(struct req *rq) {
     return visit;
 }
 
-static void send_credentials(struct req *rq, const char *path, api_then *then) {
+/* code: empty: none. */
+static void send_credentials(struct req *rq, const char *path, struct str password, struct str code,
+                             api_then *then) {
     struct json body = {0};
     json_open(&body, '{');
     json_put_text(&body, "email", visit_field(rq, "email"));
-    json_put_text(&body, "password", visit_field(rq, "password"));
+    json_put_text(&body, "password", password);
+    if (code.n > 0) json_put_text(&body, "code", code);
     json_close(&body, '}');
     visit_send(rq, API_USERS, "POST", path, &body, 0, then);
 }
@@ -65,8 +70,31 @@ void show_signin(struct req *rq) {
         render_signin(rq, (struct str){0});
 }
 
+/* The code that was sent: of the app, or for a lost device. */
+static struct str sent_code(struct req *rq) {
+    struct str code = visit_field(rq, "code");
+    return code.n > 0 ? code : visit_field(rq, "recovery");
+}
+
+/* The second step: the page asks for the code, and has the password with it. */
+static void render_code(struct req *rq, struct str password, struct str wrong, struct str problem) {
+    struct visit *visit = visit_of(rq);
+    bool recovery = visit_field(rq, "code").n == 0 && visit_field(rq, "recovery").n > 0;
+    signin_code_render(page_begin(rq),
+                       &(struct signin_code_view){.page = visit->page,
+                                                  .next = visit_next(rq),
+                                                  .email = visit_field(rq, "email"),
+                                                  .kept = kept_write(rq, password),
+                                                  .code_error = recovery ? (struct str){0} : wrong,
+                                                  .recovery_error = recovery ? wrong : (struct str){0},
+                                                  .problem = problem});
+    page_end(rq);
+}
+
 static void on_signed_in(struct req *rq, const struct api_answer *answer) {
     struct visit *visit = visit_of(rq);
+    const struct str *password = visit->own;
+    bool code_sent = sent_code(rq).n > 0;
     if (answer->code == 200 && answer->session.n > 0) {
         take_session(rq, answer);
         held_drop(rq, (struct str){0});
@@ -74,16 +102,31 @@ static void on_signed_in(struct req *rq, const struct api_answer *answer) {
         return;
     }
     visit->status = answer->away ? 503 : answer->code;
-    render_signin(rq, answer->code == 400 ? text_of(TEXT_SIGN_WRONG)
-                                          : visit_trouble(rq, answer, TEXT_AWAY_SIGNIN));
+    if (answer->code == 403)
+        render_code(rq, *password, code_sent ? text_of(TEXT_SIGN_WRONG_CODE) : (struct str){0},
+                    (struct str){0});
+    else if (code_sent && answer->code != 400)
+        render_code(rq, *password, (struct str){0}, visit_trouble(rq, answer, TEXT_AWAY_SIGNIN));
+    else
+        render_signin(rq, answer->code == 400 ? text_of(TEXT_SIGN_WRONG)
+                                              : visit_trouble(rq, answer, TEXT_AWAY_SIGNIN));
 }
 
 void sign_in(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
-    visit_of(rq)->page.path = visit_next(rq);
+    struct visit *visit = visit_of(rq);
+    struct str *password = req_alloc(rq, sizeof *password), kept = visit_field(rq, "kept");
+    visit->page.path = visit_next(rq);
+    visit->own = password;
+    *password = visit_field(rq, "password");
+    if (kept.n > 0 && !kept_read(rq, kept, password)) {
+        visit->status = 403;
+        render_signin(rq, text_of(TEXT_SIGN_TOO_LATE));
+        return;
+    }
     ask_as_device(rq);
-    send_credentials(rq, "/api/users/signin", on_signed_in);
+    send_credentials(rq, "/api/users/signin", *password, sent_code(rq), on_signed_in);
 }
 
 /* --- signing up --- */
@@ -128,7 +171,7 @@ void sign_up(struct req *rq) {
     visit_begin(rq);
     if (!page_form(rq)) return;
     visit_of(rq)->page.path = visit_next(rq);
-    send_credentials(rq, "/api/users/signup", on_signed_up);
+    send_credentials(rq, "/api/users/signup", visit_field(rq, "password"), (struct str){0}, on_signed_up);
 }
 
 /* --- signing out: the session ends everywhere; the cookie goes, whether the service answers or not --- */

@@ -31,6 +31,10 @@ static const struct {
                           TEXT_PASSWORD_NOTE, "/forgot", false},
     [ADDRESS_CHANGED] = {TEXT_ADDRESS_SUBJECT, TEXT_ADDRESS_WORDS, TEXT_ADDRESS_ACTION, TEXT_ADDRESS_NOTE,
                          "/help", false},
+    [SECOND_FACTOR_TURNED_ON] = {TEXT_FACTOR_ON_SUBJECT, TEXT_FACTOR_ON_WORDS, TEXT_FACTOR_ON_ACTION,
+                                 TEXT_FACTOR_ON_NOTE, "/help", false},
+    [SECOND_FACTOR_TURNED_OFF] = {TEXT_FACTOR_OFF_SUBJECT, TEXT_FACTOR_OFF_WORDS, TEXT_FACTOR_OFF_ACTION,
+                                  TEXT_FACTOR_OFF_NOTE, "/forgot", false},
 };
 
 /* --- addresses --- */

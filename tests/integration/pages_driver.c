@@ -8,6 +8,7 @@
 #include "language.h"
 #include "pages_driver.h"
 #include "plan.h"
+#include "qr.h"
 #include "static.h"
 #include "templates.h"
 
@@ -336,6 +337,13 @@ static void write_forms(void) {
           .reason = STR("Sign in to see your orders."));
     WRITE(signin, "signin-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
           .problem = STR("E-mail or password is wrong."));
+    WRITE(signin_code, "signin-code", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
+          .kept = STR("abc-_"));
+    WRITE(signin_code, "signin-code-refused", .page = visitor, .next = STR("/tickets/1?a=b&c=d"),
+          .email = STR("mara@example.com"), .kept = STR("abc"), .code_error = wrong,
+          .problem = STR("Nothing was done."));
+    WRITE(signin_code, "signin-code-lost", .page = visitor, .next = STR("/"),
+          .email = STR("mara@example.com"), .kept = STR("abc"), .recovery_error = wrong);
     WRITE(signup, "signup", .page = visitor, .next = STR("/"));
     WRITE(signup, "signup-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
           .email_error = taken, .password_error = STR("Must have 8 to 128 characters"));
@@ -353,13 +361,41 @@ static void write_forms(void) {
         {.browser = STR("Firefox"), .address = STR("2001:db8::17"), .at = NOW, .current = true},
         {.browser = STR("Safari"), .address = STR("203.0.113.200"), .at = NOW - 7200 * SECONDS},
         {.browser = STR("A device"), .at = NOW - 40000 * SECONDS}};
-    WRITE(account, "account", .page = user, .sessions = {sessions, 3});
+    WRITE(account, "account", .page = user, .sessions = {sessions, 3}, .factor.known = true);
+    WRITE(account, "account-factor", .page = user, .sessions = {sessions, 1}, .factor = {true, true, 9});
+    WRITE(account, "account-factor-refused", .page = user, .sessions = {sessions, 1},
+          .factor = {true, true, 1, .current_error = wrong, .code_error = wrong}, .delete_error = wrong,
+          .delete_code_error = wrong);
+    WRITE(account, "account-begin-refused", .page = user, .sessions = {sessions, 1},
+          .factor = {.known = true, .begin_error = wrong});
     WRITE(account, "account-away", .page = user, .away = true);
     WRITE(account, "account-unverified", .page = user, .unverified = true, .sessions = {sessions, 1});
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),
           .password_current_error = wrong, .delete_error = wrong);
+}
+
+static void write_factor(void) {
+    struct page_view user = page_at("/account/second-factor", "mara@example.com", NULL);
+    const struct factor_view factor = {
+        .page = user,
+        .secret = STR("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        .spaced = STR("GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"),
+        .uri = STR(
+            "otpauth://totp/Onsale:mara%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Onsale"),
+    };
+    struct qr qr;
+    qr_draw(&arena, factor.uri, &qr);
+    WRITE(factor, "factor", .page = user, .secret = factor.secret, .spaced = factor.spaced, .uri = factor.uri,
+          .qr = qr.path, .box = qr.box);
+    WRITE(factor, "factor-refused", .page = user, .secret = factor.secret, .spaced = factor.spaced,
+          .uri = factor.uri, .qr = qr.path, .box = qr.box, .code_error = STR("Is wrong"),
+          .problem = STR("Nothing was done."));
+    WRITE(factor_codes, "factor-codes", .page = user,
+          .codes = STR("abcd-efgh-ijkl-mnop\nqrst-uvwx-yz23-4567\nbcde-fghi-jklm-nopq\ncdef-ghij-klmn-opqr\n"
+                       "defg-hijk-lmno-pqrs\nefgh-ijkl-mnop-qrst\nfghi-jklm-nopq-rstu\nghij-klmn-opqr-stuv\n"
+                       "hijk-lmno-pqrs-tuvw\nijkl-mnop-qrst-uvwx"));
 }
 
 static void write_errors(void) {
@@ -399,6 +435,7 @@ int main(int argc, char **argv) {
     write_drafts();
     write_lists();
     write_forms();
+    write_factor();
     write_errors();
     return 0;
 }

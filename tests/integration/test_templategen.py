@@ -93,6 +93,7 @@ HOSTILE = [
     "/\t/evil.example", "/ok?a=1&b=2#c", "https://evil.example/", "data:text/html,<script>alert(1)</script>", "\\u003c/script>",
     '","x":"y', "\\", "\\\"", "a\nb\tc\rd", "\u2028\u2029", "票 🎟 é", "`${alert(1)}`", "{{word}}", "%3Cscript%3E", "%", "+ &=#?/",
     "\x00\x01\x0b\x0c\x1b\x7f", "a" * 5000 + "<", "ａ＜script＞", "\ufeff", "\ufffe",
+    "otpauth://totp/a?b=c&d", "otpauth://hotp/a", "otpauth:totp/a",
 ]
 BROKEN = [b"\xff<b>", b"<\xc3", b"\xe2\x82<script>", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xbcscript\xc0\xbe", b'\xe2"x']
 
@@ -146,7 +147,7 @@ def test_values_stay_where_they_are(pages):
         assert by_id["input"].get("value") == shown
         assert (by_id["area"].text or "") == shown
         assert by_id["url"].get("href") == (readable(path) if own(path.decode("utf-8", "surrogateescape")) else "#")
-        whole = re.fullmatch(r"https?://[^\x00-\x20\x7f\\]*", word.decode("utf-8", "surrogateescape"))
+        whole = re.fullmatch(r"(https?://|otpauth://totp/)[^\x00-\x20\x7f\\]*", word.decode("utf-8", "surrogateescape"))
         assert by_id["link"].get("href") == (shown if whole else "#")
 
 

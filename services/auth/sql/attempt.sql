@@ -4,6 +4,7 @@
 -- the next attempt, 0 when let through. Wrong passwords of before make it longer (slow_down.sql; failed_most: so many cost nothing).
 -- `known`: it is from a device where this user was signed in before, and no session of then has ended with a changed password; it is
 -- counted by itself. Not where somebody is signed in (user_id): a stolen session is no way to try passwords.
+-- `factor`: the secret of a second factor, sealed, which is `factor_on` or only begun.
 -- Those refused by their address are not counted against the account. Rows are locked in one order, all addresses before all
 -- accounts and each by name, so batches never deadlock.
 with asked as (
@@ -73,7 +74,8 @@ with asked as (
 select r.ordinal,
        coalesce(greatest(case when f.ordinal is not null then greatest(1, ceil(extract(epoch from f.started + interval '1 minute' - now()))) end,
                          ceil(extract(epoch from r.paused_until - now())), 0), 0)::int4 as wait,
-       r.id, r.email, r.password_hash, r.by_key, r.session_version, r.verified, r.known
+       r.id, r.email, r.password_hash, r.by_key, r.session_version, r.verified, r.known, s.secret as factor, coalesce(s.confirmed, false) as factor_on
   from req r
   left join refused f using (ordinal)
+  left join second_factors s on s.user_id = r.id
  order by r.ordinal
