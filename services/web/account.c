@@ -57,6 +57,10 @@ void render_account(struct req *rq, const struct account_view *view) {
     visit_ask(rq, API_USERS, "GET", on_factor, "/api/users/me/second-factor");
 }
 
+struct str factor_code_error(struct req *rq, const struct api_answer *answer) {
+    return answer->code == 403 ? visit_words(rq, api_error(answer, NULL)) : (struct str){0};
+}
+
 void show_account(struct req *rq) {
     visit_begin(rq);
     if (page_signed_in(rq)) render_account(rq, &(struct account_view){0});

@@ -58,10 +58,10 @@ void take_session(struct req *rq, const struct api_answer *answer);
 /* account.c: what is known of who is signed in */
 req_handler show_account, change_email, change_password, end_session, delete_account;
 void render_account(struct req *rq, const struct account_view *view); /* its page, with what was wrong */
+/* What is wrong with the code of a second factor; empty: something else was. */
+struct str factor_code_error(struct req *rq, const struct api_answer *answer);
 /* second_factor.c: codes of an app */
 req_handler begin_factor, confirm_factor, turn_factor_off;
-struct str factor_code_error(struct req *rq,
-                             const struct api_answer *answer); /* empty: it was not the code */
 /* letters.c: what letters lead to, and what asks for one */
 req_handler show_sent, show_forgot, ask_reset, show_reset, reset_password, show_verify, verify_address;
 /* files.c: static files, pages of text, paths where nothing is, and such as lead elsewhere */

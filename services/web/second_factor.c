@@ -101,10 +101,6 @@ void confirm_factor(struct req *rq) {
 
 /* --- off --- */
 
-struct str factor_code_error(struct req *rq, const struct api_answer *answer) {
-    return answer->code == 403 ? visit_words(rq, api_error(answer, NULL)) : (struct str){0};
-}
-
 static void on_turned_off(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 204) {
         page_go(rq, "/account?done=factor-off");
