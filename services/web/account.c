@@ -61,6 +61,15 @@ struct str factor_code_error(struct req *rq, const struct api_answer *answer) {
     return answer->code == 403 ? visit_words(rq, api_error(answer, NULL)) : (struct str){0};
 }
 
+bool account_refused(struct req *rq, const struct api_answer *answer) {
+    if (answer->code == 401) {
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
+        return false;
+    }
+    visit_of(rq)->status = answer->away ? 503 : answer->code;
+    return true;
+}
+
 void show_account(struct req *rq) {
     visit_begin(rq);
     if (page_signed_in(rq)) render_account(rq, &(struct account_view){0});
@@ -73,10 +82,7 @@ static bool changed(struct req *rq, const struct api_answer *answer, const char 
     if (answer->code == 200) {
         take_session(rq, answer);
         page_go(rq, "/account?done=%s", what);
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         return false;
     }
     return true;
@@ -131,10 +137,7 @@ static void on_ended(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 204 || answer->code == 404) {
         take_session(rq, answer);
         page_go(rq, "/account?done=session");
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         render_account(rq,
                        &(struct account_view){.problem = visit_trouble(rq, answer, TEXT_AWAY_NOTHING_DONE)});
     }
@@ -160,10 +163,7 @@ static void on_deleted(struct req *rq, const struct api_answer *answer) {
         req_set_cookie(rq, "device", STR(""), 0);
         held_drop(rq, (struct str){0});
         page_go(rq, "/?done=deleted");
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         struct account_view view = {
             .delete_error = visit_words(rq, api_error(answer, "currentPassword")),
             .delete_code_error = factor_code_error(rq, answer),

@@ -12,14 +12,14 @@ enum {
     TEXT = BASE64_TEXT(2 * TOKEN),
 };
 
-/* Which only we and this browser know: the form's cookie; once signed in, the session too. */
-static void digest(struct str session, struct str cookie, unsigned char out[TOKEN]) {
+/* Of two texts, and of where the first one ends. */
+static void digest(struct str first, struct str second, unsigned char *out, size_t n) {
     crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, TOKEN);
-    crypto_generichash_update(&state, (const unsigned char *)&cookie.n, sizeof cookie.n);
-    crypto_generichash_update(&state, (const unsigned char *)cookie.p, cookie.n);
-    crypto_generichash_update(&state, (const unsigned char *)session.p, session.n);
-    crypto_generichash_final(&state, out, TOKEN);
+    crypto_generichash_init(&state, NULL, 0, n);
+    crypto_generichash_update(&state, (const unsigned char *)&first.n, sizeof first.n);
+    crypto_generichash_update(&state, (const unsigned char *)first.p, first.n);
+    crypto_generichash_update(&state, (const unsigned char *)second.p, second.n);
+    crypto_generichash_final(&state, out, n);
 }
 
 static struct str form_cookie(struct req *rq, bool make) {
@@ -35,9 +35,10 @@ static struct str form_cookie(struct req *rq, bool make) {
     return str_of(text);
 }
 
+/* A token is of what only we and this browser know: the form's cookie; once signed in, the session too. */
 struct str csrf_token(struct req *rq, struct str session) {
     unsigned char bytes[2 * TOKEN], wanted[TOKEN];
-    digest(session, form_cookie(rq, true), wanted);
+    digest(form_cookie(rq, true), session, wanted, sizeof wanted);
     randombytes_buf(bytes, TOKEN);
     for (int i = 0; i < TOKEN; i++)
         bytes[TOKEN + i] = bytes[i] ^ wanted[i];
@@ -51,7 +52,7 @@ bool csrf_fits(struct req *rq, struct str session, struct str token) {
     struct str cookie = form_cookie(rq, false);
     size_t n = 0;
     if (cookie.n == 0 || !base64_decode(token, bytes, sizeof bytes, &n) || n != sizeof bytes) return false;
-    digest(session, cookie, wanted);
+    digest(cookie, session, wanted, sizeof wanted);
     for (int i = 0; i < TOKEN; i++)
         bytes[TOKEN + i] ^= bytes[i];
     return sodium_memcmp(bytes + TOKEN, wanted, TOKEN) == 0;
@@ -60,11 +61,6 @@ bool csrf_fits(struct req *rq, struct str session, struct str token) {
 bool csrf_key(struct req *rq, struct str about, unsigned char out[CSRF_KEY]) {
     struct str cookie = form_cookie(rq, false);
     if (cookie.n == 0) return false;
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, CSRF_KEY);
-    crypto_generichash_update(&state, (const unsigned char *)&about.n, sizeof about.n);
-    crypto_generichash_update(&state, (const unsigned char *)about.p, about.n);
-    crypto_generichash_update(&state, (const unsigned char *)cookie.p, cookie.n);
-    crypto_generichash_final(&state, out, CSRF_KEY);
+    digest(about, cookie, out, CSRF_KEY);
     return true;
 }

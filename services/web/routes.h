@@ -58,6 +58,9 @@ void take_session(struct req *rq, const struct api_answer *answer);
 /* account.c: what is known of who is signed in */
 req_handler show_account, change_email, change_password, end_session, delete_account;
 void render_account(struct req *rq, const struct account_view *view); /* its page, with what was wrong */
+/* What was asked for was not done. true: to be said by a page, whose status is set; false: his session is
+ * over, and that was answered. */
+bool account_refused(struct req *rq, const struct api_answer *answer);
 /* What is wrong with the code of a second factor; empty: something else was. */
 struct str factor_code_error(struct req *rq, const struct api_answer *answer);
 /* second_factor.c: codes of an app */

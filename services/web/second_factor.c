@@ -38,10 +38,7 @@ static void on_begun(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 200 && read_text(answer->body, "secret", &view.secret) &&
         read_text(answer->body, "uri", &view.uri)) {
         render_secret(rq, &view);
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         render_account(rq, &(struct account_view){
                                .factor.begin_error = visit_words(rq, api_error(answer, "currentPassword")),
                                .problem = visit_trouble(rq, answer, TEXT_AWAY_NOTHING_DONE),
@@ -77,10 +74,7 @@ static void on_confirmed(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 200 && read_codes(rq, answer->body, &codes.codes)) {
         factor_codes_render(page_begin(rq), &codes);
         page_end(rq);
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         render_secret(rq,
                       &(struct factor_view){.secret = visit_field(rq, "secret"),
                                             .uri = visit_field(rq, "uri"),
@@ -104,10 +98,7 @@ void confirm_factor(struct req *rq) {
 static void on_turned_off(struct req *rq, const struct api_answer *answer) {
     if (answer->code == 204) {
         page_go(rq, "/account?done=factor-off");
-    } else if (answer->code == 401) {
-        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
-    } else {
-        visit_of(rq)->status = answer->away ? 503 : answer->code;
+    } else if (account_refused(rq, answer)) {
         render_account(rq,
                        &(struct account_view){
                            .factor.current_error = visit_words(rq, api_error(answer, "currentPassword")),

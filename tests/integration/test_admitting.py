@@ -34,9 +34,9 @@ def rate(stack, name="rate"):
 class Comers(Background):
     """They join a queue that is open, one after the other: the rate grows only while somebody waits to come in."""
 
-    def __init__(self, stack, queue):
+    def __init__(self, queue, people):
         super().__init__()
-        self.queue, self.people = queue, (somebody for some in iter(lambda: stack.users(15), None) for somebody in some)
+        self.queue, self.people = queue, people
 
     def go(self, _):
         while not self.stopping.wait(0.1):
@@ -52,14 +52,14 @@ def queue(stack, seller):
 
 
 @pytest.fixture(autouse=True)
-def well(stack, queue):
+def well(stack, queue, people):
     """Each begins at half of the most at least: what went before is over."""
     assert rate(stack, "rate_top") == MOST
-    with Comers(stack, queue):
+    with Comers(queue, people):
         wait_until(lambda: rate(stack) >= MOST / 2 and rate(stack, "orders_heard") == 1, "orders bears that")
 
 
-def test_the_rate_grows_only_while_somebody_comes_in(stack, queue):
+def test_the_rate_grows_only_while_somebody_comes_in(stack, queue, people):
     """Else a sale would begin with the most, whatever orders bears."""
     topic = stack.topic("load")
 
@@ -70,7 +70,7 @@ def test_the_rate_grows_only_while_somebody_comes_in(stack, queue):
     since = rate(stack)
     idle(4)
     assert rate(stack) <= since
-    with Comers(stack, queue):
+    with Comers(queue, people):
         wait_until(lambda: rate(stack) > since, "it grows")
 
 
@@ -98,32 +98,32 @@ def test_the_rate_follows_what_a_process_bears(stack, seller, queue, people):
             few.join(who)
         wait_until(lambda: few.numbers()["serving"] == 5, "people come in all the same")
         process.how = {}
-        with Comers(stack, queue):
+        with Comers(queue, people):
             wait_until(lambda: rate(stack) >= 2 * low, "it grows")
         assert rate(stack, "orders_heard") == 2
     wait_until(lambda: rate(stack, "orders_heard") == 1, "who says nothing any more is forgotten")
 
 
-def test_a_database_that_stands(stack, queue):
+def test_a_database_that_stands(stack, queue, people):
     """Requests for orders wait, and are refused at last."""
     class Buyers(Background):
         def go(self, n):
-            who = people[n]
+            who = buyers[n]
             while not self.stopping.wait(0.1):
                 who.post("/api/orders", json={"ticketId": missing_id()})
-    falls, people = rate(stack, "rate_falls_total"), stack.users(4)
-    with Buyers(4) as buyers:
+    falls, buyers = rate(stack, "rate_falls_total"), stack.users(4)
+    with Buyers(4) as asking:
         with psycopg.connect(stack.env["ORDERS_DATABASE_URL"]) as database:
             database.execute("lock table orders in access exclusive mode")
             wait_until(lambda: rate(stack, "rate_falls_total") >= falls + 2, "it falls, and again")
             fallen = wait_until(lambda: (r := rate(stack)) <= MOST * 9 / 16 and r, "that is measured")
             assert rate(stack, "rate_limit") == BY_ORDERS
-        buyers.stop()
-    with Comers(stack, queue):
+        asking.stop()
+    with Comers(queue, people):
         wait_until(lambda: rate(stack) > fallen, "it grows again")
 
 
-def test_when_nobody_is_heard_few_come_in(stack, queue):
+def test_when_nobody_is_heard_few_come_in(stack, queue, people):
     """Also by a replica that has just started."""
     with contextlib.ExitStack() as closing:
         stack.supervisor("stop", "orders")
@@ -134,5 +134,5 @@ def test_when_nobody_is_heard_few_come_in(stack, queue):
         other.wait_ready()
         wait_until(lambda: other.metric("onsale_waiting_rate") == LOW, "it has decided")
         assert other.metric("onsale_waiting_rate_limit") == BY_SILENCE and other.metric("onsale_waiting_orders_heard") == 0
-    with Comers(stack, queue):
+    with Comers(queue, people):
         wait_until(lambda: rate(stack) > LOW, "orders is heard again")

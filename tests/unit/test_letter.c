@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "key_files.h"
 #include "letter.h"
 
 static char key_file[32];
@@ -17,15 +18,10 @@ static struct letter_options options = {.from = "onsale@onsale.example",
                                         .public_url = "https://onsale.example"};
 
 static int set_up(void **state) {
-    static const char digits[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-    struct why w;
     (void)state;
-    snprintf(key_file, sizeof key_file, "/tmp/onsale-keys-XXXXXX");
-    int fd = mkstemp(key_file);
-    bool written = fd >= 0 && write(fd, digits, strlen(digits)) == (ssize_t)strlen(digits);
-    close(fd);
-    options.keys = written ? admission_keys_open(key_file, &w) : NULL;
-    return options.keys == NULL;
+    write_file(key_file, ONE);
+    options.keys = keys_of(key_file);
+    return 0;
 }
 
 static int tear_down(void **state) {
