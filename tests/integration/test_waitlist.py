@@ -93,8 +93,10 @@ def test_what_is_not_paid_for_is_offered(stack, seller, people):
 def test_to_the_first_for_whom_it_is_enough(stack, seller, people):
     holder, a, b, c, d = (next(people) for _ in range(5))
     queue = Waitlist(stack, seller, holder, seats=3)
-    queue.listed((a, 2), (b, 2), (c, 1))
-    queue.give_back(holder, queue.held)
+    queue.listed((a, 2), (b, 2))
+    queue.give_back(holder, queue.held)  # place by place, in any order
+    wait_until(lambda: queue.of(a)["status"] == "offered" and queue.numbers()["left"] == 3, "all of it is there")
+    queue.join(c, want=1)
     wait_until(lambda: queue.of(c)["status"] == "offered", "what is over is offered to the third")
     assert queue.offers() == [(a.id, 2), (c.id, 1)] and queue.of(b)["status"] == "waitlist"
     queue.taken(a, 1)

@@ -295,8 +295,11 @@ static void a_standby_that_is_away_takes_two_sessions_at_most(void **state) {
     catch_log();
     set_standby("nobody");
     for (int i = 0; i < 2; i++) {
-        fx_until(fx_add(&commits, &items[i]) == ST_OK);
-        fx_until(items[i].answers == 1);
+        do { /* Postgres takes up a setting when it comes to it */
+            items[i] = (struct item){0};
+            fx_until(fx_add(&commits, &items[i]) == ST_OK);
+            fx_until(items[i].answers == 1);
+        } while (i == 0 && items[i].st == ST_OK);
         assert_int_equal(items[i].st, ST_TIMEOUT);
         assert_int_equal(sessions("and wait_event = 'SyncRep'"), i + 1);
     }

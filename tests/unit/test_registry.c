@@ -20,7 +20,7 @@
 #define LEVEL      OK("{\"compatibilityLevel\":\"BACKWARD\"}")
 #define UNKNOWN    HEAD("404 Not Found") "{\"error_code\":40403,\"message\":\"Schema not found\"}"
 
-enum { PATIENCE_MS = 1000 };
+enum { PATIENCE_MS = 1000, LONG_MS = 10 * 60 * 1000 };
 
 struct pair {
     struct fake_http *server;
@@ -278,19 +278,26 @@ static enum status until_settled(struct wire_decoder *d, const uint8_t *value, s
     return st;
 }
 
-static void an_unknown_id_is_one_when_patience_ends(void **state) {
+static void a_node_that_lags_is_waited_for(void **state) {
     struct pair *p = *state;
-    struct wire_decoder *d = wire_decoder_new(p->registry, &user_event_avro, PATIENCE_MS);
+    struct wire_decoder *d = wire_decoder_new(p->registry, &user_event_avro, LONG_MS);
     char *own = schema_answer(user_event_avro.schema);
     uint8_t value[256];
     struct why w;
     size_t n = user_value(value, sizeof value, 5);
-
-    FAKE_TELL(p->server, UNKNOWN, UNKNOWN, own); /* a node that lags */
+    FAKE_TELL(p->server, UNKNOWN, UNKNOWN, own);
     assert_int_equal(until_settled(d, value, n, &w), ST_OK);
     assert_int_equal(fake_asked(p->server), 3);
+    free(own);
+    wire_decoder_free(d);
+}
 
-    n = user_value(value, sizeof value, 6);
+static void an_unknown_id_is_one_when_patience_ends(void **state) {
+    struct pair *p = *state;
+    struct wire_decoder *d = wire_decoder_new(p->registry, &user_event_avro, PATIENCE_MS);
+    uint8_t value[256];
+    struct why w;
+    size_t n = user_value(value, sizeof value, 6);
     FAKE_TELL(p->server, UNKNOWN);
     int64_t start = clock_mono_us();
     assert_int_equal(until_settled(d, value, n, &w), ST_INVALID);
@@ -300,7 +307,6 @@ static void an_unknown_id_is_one_when_patience_ends(void **state) {
         assert_int_equal(until_settled(d, value, n, &w), ST_INVALID);
     assert_int_equal(fake_asked(p->server), asked);
     assert_non_null(strstr(w.text, "no schema has the id 6"));
-    free(own);
     wire_decoder_free(d);
 }
 
@@ -399,7 +405,7 @@ static void a_schema_of_something_else(void **state) {
 /* More ids than are remembered: each is asked for, and the decoder goes on. */
 static void made_up_ids_take_no_more_room(void **state) {
     struct pair *p = *state;
-    struct wire_decoder *d = wire_decoder_new(p->registry, &user_event_avro, PATIENCE_MS);
+    struct wire_decoder *d = wire_decoder_new(p->registry, &user_event_avro, LONG_MS);
     char *own = schema_answer(user_event_avro.schema);
     uint8_t value[256];
     struct user_event event;
@@ -461,6 +467,7 @@ int main(void) {
         TEST(endless_answers_are_cut),
         TEST(asks_once_a_schema),
         TEST(values_without_a_schema_id),
+        TEST(a_node_that_lags_is_waited_for),
         TEST(an_unknown_id_is_one_when_patience_ends),
         TEST(a_new_symbol_may_be_read_later),
         TEST(a_schema_that_cannot_be_read_yet),
