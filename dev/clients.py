@@ -50,12 +50,7 @@ def _run(*command, at, **more):
 
 
 def java_tools():
-    pom = SOURCE / "java/pom.xml"
-    directory = cache_dir() / f"openapi-generator-{fetch.version(pom)}"
-    with fetch.being_made(directory) as unfinished:
-        if unfinished:
-            fetch.gather(pom, unfinished)
-    return directory
+    return fetch.gathered(SOURCE / "java/pom.xml", "what makes a client for Java")
 
 
 def compile_java(sources, libraries, into):

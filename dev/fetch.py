@@ -20,6 +20,7 @@ LAKE_POM = ROOT / "connect/lake/pom.xml"
 STRIMZI_POM = ROOT / "tests/deploy/strimzi/pom.xml"
 POSTGRES_POM = ROOT / "tests/integration/postgres/pom.xml"
 S3_POM = ROOT / "tests/integration/s3/pom.xml"
+FLINK_POM = ROOT / "examples/flink/pom.xml"
 STRIMZI_CLASSES = ("kafka.Kafka", "nodepool.KafkaNodePool", "connect.KafkaConnect", "connector.KafkaConnector", "user.KafkaUser")
 # Connect has the first three itself; the others are drivers of databases that are not Postgres.
 NOT_WANTED = ("kafka-clients", "connect-api", "slf4j-api", "ojdbc", "mssql-jdbc", "mysql-connector", "mariadb-java", "PaxHeaders")
@@ -194,14 +195,22 @@ def newer_postgres():
     return directory / "postgres.txz"
 
 
-def s3_server():
-    """The directory of the jars of a server that speaks S3."""
-    directory = cache_dir() / f"s3-{version(S3_POM)}"
+def gathered(pom, what):
+    """The directory with what a pom names, and nothing else."""
+    directory = cache_dir() / f"{pom.parent.name}-{version(pom)}"
     with being_made(directory) as unfinished:
         if unfinished:
-            say("fetching a server of S3 by Maven (about 20 MB, once)")
-            gather(S3_POM, unfinished)
+            say(f"fetching {what} by Maven (once)")
+            gather(pom, unfinished)
     return directory
+
+
+def s3_server():
+    return gathered(S3_POM, "a server that speaks S3")
+
+
+def flink():
+    return gathered(FLINK_POM, "Flink, about 210 MB,")
 
 
 def _package(name):

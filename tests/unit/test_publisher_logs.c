@@ -110,6 +110,7 @@ static void an_older_version_leaves_unknown_rows(void **state) {
     publisher_stop(p, STOP_MS);
     logs[1] = (struct publisher_log){.table = "more_events", .topic = &more};
     p = start_ready();
+    until(count_records_of("users") == 2 && count_records_of("more") == 2);
     publisher_stop(p, STOP_MS);
     assert_int_equal(count_records_of("users"), 2);
     assert_int_equal(count_records_of("more"), 2);
