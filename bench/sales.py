@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Sales by minute: how soon a change is in its row, how fast a backlog is counted, and in how much memory; and Kafka Streams doing the same
-windows over the same topic (bench/sales_streams), exactly once as well, committing as often (100 ms), in the same run.
+windows over the same topic (bench/sales_streams), exactly once as well, committing as often (100 ms), in the same run; and Flink SQL, at least once (exactly
+once it would be as late as its checkpoints, which hold all windows each time), with a checkpoint every 10 s.
 
     ./onsale bench sales
 
-Starts a stack of its own; nothing but Kafka and the one that is measured runs meanwhile. Kafka Streams' jars come by Maven into onsale's cache.
+Starts a stack of its own; nothing but Kafka and the one that is measured runs meanwhile. The peers' jars come by Maven into onsale's cache.
 Late is a row when somebody who reads as committed has it, after its newest change, whose occurredAt is set when it is sent. Each order is placed, and
 paid about a second later. The rate lasts WARM s before it counts: a broker that has just been started compiles its code, as Java does itself.
 The backlog is what is on the topic when a new consumer group starts. Fails when p99 is over 1 s, or we take over 20 MB in use or more
@@ -12,9 +13,11 @@ than a tenth of Kafka Streams' memory. RATE, SECONDS and EVENTS in the environme
 """
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 import threading
@@ -25,6 +28,7 @@ import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import fetch
 import harness
 import peers
 import support
@@ -186,11 +190,53 @@ def streams(measured):
         process.wait(30)
 
 
+FLINK_JOB = """
+SET 'execution.checkpointing.interval' = '10 s';
+SET 'table.dml-sync' = 'true';
+CREATE TABLE minutes (ticketId STRING, m TIMESTAMP(3), at BIGINT, placed BIGINT, sold BIGINT, cancelled BIGINT, expired BIGINT, revenue BIGINT,
+    PRIMARY KEY (ticketId, m) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'bench-flink', 'properties.bootstrap.servers' = '{brokers}',
+    'key.format' = 'json', 'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY');
+INSERT INTO minutes
+SELECT ticketId, FLOOR(occurredAt TO MINUTE),
+       MAX(UNIX_TIMESTAMP(CAST(occurredAt AS STRING), 'yyyy-MM-dd HH:mm:ss.SSS') * 1000 + EXTRACT(MILLISECOND FROM occurredAt)),
+       COUNT(*) FILTER (WHERE type = 'OrderCreated'), COUNT(*) FILTER (WHERE type = 'OrderCompleted'), COUNT(*) FILTER (WHERE type = 'OrderCancelled'),
+       COUNT(*) FILTER (WHERE reason = 'expired'), COALESCE(SUM(price) FILTER (WHERE type = 'OrderCompleted'), 0)
+  FROM orders WHERE type <> 'OrderUpdated' GROUP BY ticketId, FLOOR(occurredAt TO MINUTE);
+"""
+
+
+class MeasuredFlink(Measured):
+    def done(self):
+        """It writes a row for each change, and commits what it has read once in 10 s."""
+        return sum(self.stack.topic("bench-flink").ends().values())
+
+
+@contextlib.contextmanager
+def flink(measured):
+    work, directory = measured.stack.state / "flink", ROOT / "examples/flink"
+    work.mkdir(exist_ok=True)
+    environment = {**os.environ, **measured.stack.env, "FLINK_LIB": str(fetch.flink())}
+    tables, job = work / "tables.sql", work / "job.sql"
+    tables.write_bytes(subprocess.run([directory / "tables.py"], env=environment, check=True, stdout=subprocess.PIPE).stdout)
+    job.write_text(FLINK_JOB.format(brokers=measured.stack.env["KAFKA_BROKERS"]))
+    measured.begin = measured.done()
+    with open(work / "log", "w") as log:
+        process = subprocess.Popen([directory / "run", tables, job], env=environment, stdout=log, stderr=log)
+    support.wait_until(lambda: (work / "log").stat().st_size, "Flink's client runs")
+    measured.pid = int(pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    try:
+        yield
+    finally:
+        os.kill(measured.pid, signal.SIGTERM)
+        process.wait(30)
+
+
 def measure(stack):
     replica = support.Replica(stack, "sales", RDKAFKA_SESSION_TIMEOUT_MS="6000")
     stack.only("kafka", "registry", "postgres")
     kafka = AdminClient({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "log_level": 0})
-    kafka.create_topics([NewTopic("bench-sales", PARTITIONS, 1)])["bench-sales"].result(30)
+    for done in kafka.create_topics([NewTopic(name, PARTITIONS, 1) for name in ("bench-sales", "bench-flink")]).values():
+        done.result(30)
     load = Load(stack)
     first = Measured(stack, "onsale", "onsale-sales", "sales-by-minute", newest_of_row, ours)
     first.replica = replica
@@ -207,19 +253,23 @@ def measure(stack):
     with streams(peer):
         peer.catch_up()
         peer.at_rate(load)
-    return first.found, peer.found
+    sql = MeasuredFlink(stack, "Flink SQL", "bench-flink", "bench-flink", lambda v: json.loads(v)["at"], flink)
+    with flink(sql):
+        sql.catch_up()
+        sql.at_rate(load)
+    return first.found, peer.found, sql.found
 
 
 def main():
     peers.jars(JAVA)
     with harness.stack() as stack:
-        us, peer = measure(stack)
+        us, peer, sql = measure(stack)
     lines = [("a row behind its change, p50", "p50", "ms"), ("                          p99", "p99", "ms"), ("                          most", "most", "ms"),
              (f"CPU at {RATE:,} a second", "cpu", "% of a core"), ("a backlog is counted", "rate", "a second"), ("CPU an event of it", "cpu_us", "us"),
              ("memory, idle", "idle", "MiB"), ("memory after the backlog", "full", "MiB"), ("memory, at most", "peak", "MiB")]
-    print(f"{'':42}      onsale   Kafka Streams")
+    print(f"{'':42}      onsale   Kafka Streams   Flink SQL")
     for text, key, unit in lines:
-        print(f"{text:42}{us[key]:12,.1f}{peer.get(key, float('nan')):16,.1f} {unit}")
+        print(f"{text:42}{us[key]:12,.1f}{peer.get(key, float('nan')):16,.1f}{sql.get(key, float('nan')):12,.1f} {unit}")
     missed = [text for text, bad in [
         ("p99 over 1 s", us["p99"] > 1000), ("idle above 20 MB", us["idle"] * 2**20 > 20e6),
         ("over a tenth of Kafka Streams' memory", us["peak"] > peer["peak"] / 10)] if bad]
