@@ -277,4 +277,5 @@ def main():
     return not missed
 
 
-harness.run(main)
+if __name__ == "__main__":
+    harness.run(main)

@@ -312,8 +312,11 @@ static void a_standby_that_is_away_takes_two_sessions_at_most(void **state) {
     assert_true(sessions("") <= 3); /* one that asks whether they are gone */
     assert_int_equal(logged("as many sessions as may be wait for their commits"), 1);
     set_standby("");
-    fx_until(fx_add(&commits, &late) == ST_OK);
-    fx_until(late.answers == 1);
+    do {
+        late = (struct item){0};
+        fx_until(fx_add(&commits, &late) == ST_OK);
+        fx_until(late.answers == 1);
+    } while (late.st == ST_TIMEOUT);
     assert_int_equal(late.st, ST_OK);
     fx_until(sessions("") == 1);
 }

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""How late analysts hear of it: what was asked (`demand`), up to when all is there (`watermarks`), and what the lake's tables have.
+
+    ./onsale bench late
+
+Starts a stack of its own with the lake. For SECONDS, RATE changes of orders a second come onto their topic, while people are refused what is sold out, ten at
+a time. A record of `demand` is late from the end of the second that it counts; a watermark is as late as the time is past of which it tells. Both until
+somebody has it who reads all the time. The lake's table is as far behind as the oldest change that it lacks: the most just before each commit, the least
+just after it (by Iceberg's own list of commits; `./onsale run --lake` commits every 5 s).
+"""
+import itertools
+import json
+import os
+import subprocess
+import threading
+import time
+import uuid
+
+from confluent_kafka import Consumer, TopicPartition
+
+import harness
+import fetch
+import sales
+from common import say
+from shows import announced
+from support import wait_until
+
+RATE, SECONDS = sales.RATE, int(os.environ.get("SECONDS", "60"))
+ASKING = 10
+COMMITS = """
+import json, os
+from pyiceberg.catalog import load_catalog
+database = os.environ["WAREHOUSE_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+table = load_catalog("onsale", type="sql", uri=database, init_catalog_tables="false").load_table(("onsale", "order_events"))
+print(json.dumps([(one.timestamp_ms, int(one.summary["total-records"])) for one in table.snapshots()]))
+"""
+
+
+class Ear(threading.Thread):
+    """How late the events of a topic are that count, from now on."""
+
+    def __init__(self, stack, name, late_ms):
+        super().__init__(daemon=True)
+        self.topic, self.late_ms, self.late, self.stopping = stack.topic(name), late_ms, [], False
+        self.consumer = Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": f"bench-{uuid.uuid4()}", "fetch.wait.max.ms": 20,
+                                  "enable.auto.commit": False, "log_level": 0})
+        self.consumer.assign([TopicPartition(name, p, end) for p, end in self.topic.ends().items()])
+
+    def run(self):
+        while not self.stopping:
+            records, now = self.consumer.consume(1000, timeout=0.02), time.time() * 1000
+            self.late += [late for one in records if one.error() is None and (late := self.late_ms(self.topic.decode(one), now)) is not None]
+        self.consumer.close()
+
+
+def ms(event):
+    return event["occurredAt"].timestamp() * 1000
+
+
+def of_demand(event, now):
+    return now - ms(event) - 1000
+
+
+def of_watermarks(event, now):
+    return now - ms(event) if event["topic"] == "orders" else None
+
+
+def ask_in_vain(who, wish, until):
+    while time.monotonic() < until:
+        assert who.post("/api/purchases", json=wish).status_code == 409
+
+
+def commits(stack):
+    return json.loads(subprocess.run([fetch.analysts_python(), "-c", COMMITS], env={**os.environ, **stack.env}, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def behind(found, began_ms, before):
+    """Of the lake, in ms: just before and just after each commit that brought something; changes came evenly, from began_ms on."""
+    sent = [(at, began_ms + (total - before) * 1000 / RATE) for at, total in found if total >= before]
+    return [(at - earlier, at - newest) for (_, earlier), (at, newest) in itertools.pairwise(sent) if newest > earlier]
+
+
+def measure(stack):
+    seller, *people = stack.users(1 + 1 + ASKING)
+    show, _ = announced(seller, [{"places": 1}])
+    buyer, wish = people.pop(), {"showId": show["id"], "quantity": 1}
+    assert buyer.post("/api/purchases", json=wish).status_code == 201
+    load = sales.Load(stack)
+    load.send(1000, 100)
+    assert load.producer.flush(30) == 0
+    sent = sum(stack.topic("orders").ends().values())
+    say("waiting until the lake has what there was before")
+    wait_until(lambda: (found := commits(stack)) and found[-1][1] >= sent, "the lake has it", pause=2)
+    say(f"{RATE:,} changes a second for {SECONDS} s, and {ASKING} who ask in vain")
+    ears = {"demand, after its second": Ear(stack, "demand", of_demand), "watermarks of orders": Ear(stack, "watermarks", of_watermarks)}
+    until = time.monotonic() + SECONDS
+    crowd = [threading.Thread(target=ask_in_vain, args=(who, wish, until)) for who in people]
+    for one in (*crowd, *ears.values()):
+        one.start()
+    began = time.time() * 1000
+    load.at_rate(SECONDS)
+    for one in crowd:
+        one.join()
+    for ear in ears.values():
+        ear.stopping = True
+        ear.join()
+    wait_until(lambda: commits(stack)[-1][1] >= sent + RATE * SECONDS * 0.99, "the lake has all of it", pause=2)
+    return {name: sorted(ear.late) for name, ear in ears.items()}, behind(commits(stack), began, sent)
+
+
+def main():
+    with harness.stack("--lake") as stack:
+        ears, lake = measure(stack)
+    for name, late in ears.items():
+        print(f"{name:32}{len(late):6} records: p50 {late[len(late) // 2]:7,.0f} ms, p99 {late[len(late) * 99 // 100]:7,.0f} ms, most {late[-1]:7,.0f} ms")
+    before, after = [sorted(column) for column in zip(*lake)]
+    print(f"{'the lake behind the topic':32}{len(lake):6} commits: p50 {after[len(after) // 2]:7,.0f} ms just after one, "
+          f"{before[len(before) // 2]:,.0f} ms just before one; most {before[-1]:,.0f} ms")
+    return True
+
+
+if __name__ == "__main__":
+    harness.run(main)
