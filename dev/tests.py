@@ -205,10 +205,10 @@ def stacks_of_tests():
 
 
 def integration(names):
-    """A file of tests at a time on each of a few workers: as many as there are cores, which have another part's tests to run while these wait.
-    Those that are asked for by name are few: they share one stack."""
+    """A file of tests at a time on each of a few workers: one more than there are cores, because tests wait a lot. Those that are asked
+    for by name are few: they share one stack."""
     build(preset="release")  # also the programs that these tests start
-    return pytest("integration", names, 0 if names else os.cpu_count(), "--dist", "loadfile", "--no-loadscope-reorder")
+    return pytest("integration", names, 0 if names else os.cpu_count() + 1, "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def chaos(names, minutes=2, seed=None, brokers=1, replicas=1, revision=None):
