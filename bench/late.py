@@ -31,8 +31,9 @@ COMMITS = """
 import json, os
 from pyiceberg.catalog import load_catalog
 database = os.environ["WAREHOUSE_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
-table = load_catalog("onsale", type="sql", uri=database, init_catalog_tables="false").load_table(("onsale", "order_events"))
-print(json.dumps([(one.timestamp_ms, int(one.summary["total-records"])) for one in table.snapshots()]))
+catalogue, name = load_catalog("onsale", type="sql", uri=database, init_catalog_tables="false"), ("onsale", "order_events")
+commits = catalogue.load_table(name).snapshots() if catalogue.table_exists(name) else []
+print(json.dumps([(one.timestamp_ms, int(one.summary["total-records"])) for one in commits]))
 """
 
 
