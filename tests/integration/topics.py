@@ -92,13 +92,14 @@ class Cluster:
     def __init__(self, brokers, login=None):
         """login: more of a client's settings, where Kafka wants to know who one is."""
         self.settings = {"bootstrap.servers": brokers, "log_level": 0, "reconnect.backoff.max.ms": 500, **(login or {})}
-        self.admin = AdminClient(self.settings)
-        self.consumer = Consumer(self.settings | {
-            "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20,
-            "enable.partition.eof": True})  # the last offset may be a transaction's end, no record
-        self.producer = None
+        self.admin, self.consumer, self.producer = AdminClient(self.settings), self._new_consumer(), None
         self.kept = collections.defaultdict(Kept)  # by the topic's id
         self.lock = threading.Lock()  # of what is kept, and of the consumer
+
+    def _new_consumer(self):
+        return Consumer(self.settings | {
+            "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20,
+            "enable.partition.eof": True})  # the last offset may be a transaction's end, no record
 
     def ends(self, topic):
         return self._ends(topic)[1]
@@ -134,11 +135,21 @@ class Cluster:
             return [r for r in found if since.get(r.partition(), 0) <= r.offset() < ends.get(r.partition(), 0)]
 
     def _read(self, topic, begin, ends):
+        """A consumer may say nothing any more when its broker was away: after a while another one asks."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            found, left, trouble = self._try_to_read(topic, begin, ends)
+            if not left:
+                return found
+            assert time.monotonic() < deadline, f"could not read {topic}: {left}; {trouble}"
+            self.consumer.close()
+            self.consumer = self._new_consumer()
+
+    def _try_to_read(self, topic, begin, ends):
         self.consumer.assign([TopicPartition(topic, p, begin.get(p, 0)) for p in ends])
         try:
-            left, found, trouble, deadline = dict(ends), [], None, time.monotonic() + DEADLINE
-            while left:
-                assert time.monotonic() < deadline, f"could not read {topic}: {left}; {trouble}"
+            left, found, trouble, heard = dict(ends), [], None, time.monotonic()
+            while left and time.monotonic() < heard + PATIENCE:
                 record = self.consumer.poll(0.5)
                 if record is None:
                     continue
@@ -146,16 +157,15 @@ class Cluster:
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     trouble = error  # also of a broker that was away since the last time
                     continue
-                partition, read_to = record.partition(), record.offset()
+                partition, read_to, heard = record.partition(), record.offset(), time.monotonic()
                 if error is None and partition in left and read_to < left[partition]:
                     found.append(record)
                     read_to += 1
                 if read_to >= left.get(partition, read_to):
                     left.pop(partition, None)
-            return found
+            return found, left, trouble
         finally:
             self.consumer.unassign()
-
 
     def write(self, topic, records, **how):
         """Returns when all are acknowledged."""
