@@ -28,8 +28,8 @@ import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-import fetch
 import harness
+import fetch
 import peers
 import support
 import topics
