@@ -193,7 +193,7 @@ def streams(measured):
 FLINK_JOB = """
 SET 'execution.checkpointing.interval' = '10 s';
 SET 'table.dml-sync' = 'true';
-CREATE TABLE minutes (ticketId STRING, m TIMESTAMP(3), at BIGINT, placed BIGINT, sold BIGINT, cancelled BIGINT, expired BIGINT, revenue BIGINT,
+CREATE TABLE minutes (ticketId STRING, m TIMESTAMP(3), newest BIGINT, placed BIGINT, sold BIGINT, cancelled BIGINT, expired BIGINT, revenue BIGINT,
     PRIMARY KEY (ticketId, m) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'bench-flink', 'properties.bootstrap.servers' = '{brokers}',
     'key.format' = 'json', 'value.format' = 'json', 'value.fields-include' = 'EXCEPT_KEY');
 INSERT INTO minutes
@@ -227,6 +227,8 @@ def flink(measured):
     try:
         yield
     finally:
+        if process.poll() is not None:
+            raise Failed(f"Flink has ended: {(work / 'log').read_text()[-2000:]}")
         os.kill(measured.pid, signal.SIGTERM)
         process.wait(30)
 
@@ -253,7 +255,7 @@ def measure(stack):
     with streams(peer):
         peer.catch_up()
         peer.at_rate(load)
-    sql = MeasuredFlink(stack, "Flink SQL", "bench-flink", "bench-flink", lambda v: json.loads(v)["at"], flink)
+    sql = MeasuredFlink(stack, "Flink SQL", "bench-flink", "bench-flink", lambda v: json.loads(v)["newest"], flink)
     with flink(sql):
         sql.catch_up()
         sql.at_rate(load)
