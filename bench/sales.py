@@ -17,7 +17,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 import struct
 import subprocess
 import threading
@@ -215,21 +214,20 @@ class MeasuredFlink(Measured):
 def flink(measured):
     work, directory = measured.stack.state / "flink", ROOT / "examples/flink"
     work.mkdir(exist_ok=True)
-    environment = {**os.environ, **measured.stack.env, "FLINK_LIB": str(fetch.flink())}
+    environment = {**os.environ, **measured.stack.env, "FLINK_LIB": str(fetch.flink()), "TMPDIR": str(work)}
     tables, job = work / "tables.sql", work / "job.sql"
     tables.write_bytes(subprocess.run([directory / "tables.py"], env=environment, check=True, stdout=subprocess.PIPE).stdout)
     job.write_text(FLINK_JOB.format(brokers=measured.stack.env["KAFKA_BROKERS"]))
     measured.begin = measured.done()
     with open(work / "log", "w") as log:
         process = subprocess.Popen([directory / "run", tables, job], env=environment, stdout=log, stderr=log)
-    support.wait_until(lambda: (work / "log").stat().st_size, "Flink's client runs")
-    measured.pid = int(pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    measured.pid = process.pid
     try:
         yield
     finally:
         if process.poll() is not None:
             raise Failed(f"Flink has ended: {(work / 'log').read_text()[-2000:]}")
-        os.kill(measured.pid, signal.SIGTERM)
+        process.terminate()
         process.wait(30)
 
 

@@ -101,7 +101,7 @@ def tables_of(said):
 def answers(evening, tmp_path_factory):
     """Of the three jobs, one after the other in one client."""
     scratch = tmp_path_factory.mktemp("flink")
-    environment = {**os.environ, **evening.stack.env, "FLINK_LIB": str(fetch.flink())}
+    environment = {**os.environ, **evening.stack.env, "FLINK_LIB": str(fetch.flink()), "TMPDIR": str(scratch)}
     tables, jobs = scratch / "tables.sql", scratch / "jobs.sql"
     with open(tables, "w") as file:
         subprocess.run([FLINK / "tables.py", "--up-to-now"], env=environment, stdout=file, check=True)
