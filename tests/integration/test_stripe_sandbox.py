@@ -263,7 +263,7 @@ def test_a_key_is_for_one_request(box):
 
 
 def test_a_key_in_use_is_refused(box):
-    box.settings(latency_ms=400)
+    box.settings(latency_ms=3000)
     key, tag = new_key(), new_key()
     answers = at_once(20, lambda n: box.post("/v1/payment_intents", key, amount=2000, currency="usd", confirm="true",
                                              payment_method="pm_card_visa", **{"metadata[tag]": tag}))

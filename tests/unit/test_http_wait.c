@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "pg_test.h"
+#include "priv/db_metrics.h"
 
 static char url[512];
 static PGconn *admin;
@@ -241,9 +242,8 @@ static void a_full_queue_sends_away(void **state) {
     start_ready((struct db_options){.queue_items = 2});
     test_exec(admin, "select pg_advisory_lock(7)");
     struct hx_conn *first = hx_begin("/gated?n=1"), *second = hx_begin("/gated?n=2");
-    until_at_gate();
-    struct hx_answer *a;
-    hx_until((a = hx_get("/gated?n=3"))->status == 503);
+    hx_until(metric_value(M_DB_WAITING) == 2);
+    struct hx_answer *a = hx_get("/gated?n=3");
     hx_expect_error(a, 503, "Too many");
     assert_string_equal(hx_header(a, "retry-after"), "1");
     test_exec(admin, "select pg_advisory_unlock(7)");
