@@ -191,6 +191,8 @@ def streams(measured):
 
 FLINK_JOB = """
 SET 'execution.checkpointing.interval' = '10 s';
+SET 'execution.checkpointing.storage' = 'filesystem';
+SET 'execution.checkpointing.dir' = 'file://{work}/checkpoints';
 SET 'table.dml-sync' = 'true';
 CREATE TABLE minutes (ticketId STRING, m TIMESTAMP(3), newest BIGINT, placed BIGINT, sold BIGINT, cancelled BIGINT, expired BIGINT, revenue BIGINT,
     PRIMARY KEY (ticketId, m) NOT ENFORCED) WITH ('connector' = 'upsert-kafka', 'topic' = 'bench-flink', 'properties.bootstrap.servers' = '{brokers}',
@@ -217,7 +219,7 @@ def flink(measured):
     environment = {**os.environ, **measured.stack.env, "FLINK_LIB": str(fetch.flink()), "TMPDIR": str(work)}
     tables, job = work / "tables.sql", work / "job.sql"
     tables.write_bytes(subprocess.run([directory / "tables.py"], env=environment, check=True, stdout=subprocess.PIPE).stdout)
-    job.write_text(FLINK_JOB.format(brokers=measured.stack.env["KAFKA_BROKERS"]))
+    job.write_text(FLINK_JOB.format(brokers=measured.stack.env["KAFKA_BROKERS"], work=work))
     measured.begin = measured.done()
     with open(work / "log", "w") as log:
         process = subprocess.Popen([directory / "run", tables, job], env=environment, stdout=log, stderr=log)
