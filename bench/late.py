@@ -15,9 +15,6 @@ import os
 import subprocess
 import threading
 import time
-import uuid
-
-from confluent_kafka import Consumer, TopicPartition
 
 import harness
 import fetch
@@ -38,33 +35,18 @@ print(json.dumps([(one.timestamp_ms, int(one.summary["total-records"])) for one 
 """
 
 
-class Ear(threading.Thread):
-    """How late the events of a topic are that count, from now on."""
-
-    def __init__(self, stack, name, late_ms):
-        super().__init__(daemon=True)
-        self.topic, self.late_ms, self.late, self.stopping = stack.topic(name), late_ms, [], False
-        self.consumer = Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": f"bench-{uuid.uuid4()}", "fetch.wait.max.ms": 20,
-                                  "enable.auto.commit": False, "log_level": 0})
-        self.consumer.assign([TopicPartition(name, p, end) for p, end in self.topic.ends().items()])
-
-    def run(self):
-        while not self.stopping:
-            records, now = self.consumer.consume(1000, timeout=0.02), time.time() * 1000
-            self.late += [late for one in records if one.error() is None and (late := self.late_ms(self.topic.decode(one), now)) is not None]
-        self.consumer.close()
-
-
 def ms(event):
     return event["occurredAt"].timestamp() * 1000
 
 
-def of_demand(event, now):
-    return now - ms(event) - 1000
+def ears_of(stack):
+    demand, watermarks = stack.topic("demand"), stack.topic("watermarks")
 
-
-def of_watermarks(event, now):
-    return now - ms(event) if event["topic"] == "orders" else None
+    def of_orders(record):
+        event = watermarks.decode(record)
+        return ms(event) if event["topic"] == "orders" else None
+    return {"demand, after its second": sales.Ear(stack, "demand", lambda record: ms(demand.decode(record)) + 1000),
+            "watermarks of orders": sales.Ear(stack, "watermarks", of_orders)}
 
 
 def ask_in_vain(who, wish, until):
@@ -89,17 +71,14 @@ def hear(stack):
     wish = {"showId": show["id"], "quantity": 1}
     assert buyer.post("/api/purchases", json=wish).status_code == 201
     say(f"{ASKING} people ask in vain for {SECONDS} s")
-    ears = {"demand, after its second": Ear(stack, "demand", of_demand), "watermarks of orders": Ear(stack, "watermarks", of_watermarks)}
+    ears = ears_of(stack)
     until = time.monotonic() + SECONDS
     crowd = [threading.Thread(target=ask_in_vain, args=(who, wish, until)) for who in people]
     for one in (*crowd, *ears.values()):
         one.start()
     for one in crowd:
         one.join()
-    for ear in ears.values():
-        ear.stopping = True
-        ear.join()
-    return {name: sorted(ear.late) for name, ear in ears.items()}
+    return {name: ear.end() for name, ear in ears.items()}
 
 
 def fill_the_lake(stack):

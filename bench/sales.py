@@ -78,22 +78,26 @@ class Load:
 
 
 class Ear(threading.Thread):
-    """How late the rows of a topic are, from now on."""
+    """How late the records of a topic are, from now on, after what newest_ms(record) says; those of which it says None do not count."""
 
     def __init__(self, stack, topic, newest_ms):
         super().__init__(daemon=True)
         self.consumer = Consumer({"bootstrap.servers": stack.env["KAFKA_BROKERS"], "group.id": f"bench-{uuid.uuid4()}", "fetch.wait.max.ms": 20,
                                   "enable.auto.commit": False, "log_level": 0})
-        ends = [self.consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS)]
-        self.consumer.assign([TopicPartition(topic, p, end) for p, end in enumerate(ends)])
+        self.consumer.assign([TopicPartition(topic, p, end) for p, end in stack.topic(topic).ends().items()])
         self.newest_ms, self.late, self.stopping = newest_ms, [], False
 
     def run(self):
         while not self.stopping:
             records = self.consumer.consume(1000, timeout=0.02)
             now = time.time() * 1000
-            self.late += [now - self.newest_ms(r.value()) for r in records if r.error() is None]
+            self.late += [now - newest for r in records if r.error() is None and (newest := self.newest_ms(r)) is not None]
         self.consumer.close()
+
+    def end(self):
+        self.stopping = True
+        self.join()
+        return sorted(self.late)
 
 
 def newest_of_row(value):
@@ -146,7 +150,7 @@ class Measured:
 
     def at_rate(self, load):
         say(f"{self.name}: {RATE:,} events a second, {SECONDS} s")
-        ear = Ear(self.stack, self.topic, self.newest_ms)
+        ear = Ear(self.stack, self.topic, lambda record: self.newest_ms(record.value()))
         load.at_rate(WARM)
         ear.start()
         time.sleep(1.5)
@@ -155,9 +159,7 @@ class Measured:
         load.at_rate(SECONDS)
         used = self.cpu() - before
         time.sleep(1)
-        ear.stopping = True
-        ear.join()
-        late = sorted(ear.late)
+        late = ear.end()
         assert len(late) > RATE * SECONDS * 0.5, f"only {len(late)} rows"
         self.found |= {"p50": late[len(late) // 2], "p99": late[len(late) * 99 // 100], "most": late[-1], "cpu": 100 * used / SECONDS,
                        "peak": self.memory("VmHWM")}

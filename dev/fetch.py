@@ -84,10 +84,7 @@ def lake_plugins():
 
 
 def fetch_lake_plugins():
-    with being_made(lake_plugins()) as unfinished:
-        if unfinished:
-            say("fetching Iceberg's sink by Maven (about 80 MB, once)")
-            gather(LAKE_POM, unfinished)
+    gathered(LAKE_POM, "Iceberg's sink, about 80 MB,")
 
 
 def gather(pom, directory):

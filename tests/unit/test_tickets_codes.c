@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "codes.h"
+#include "write_file.h"
 
 /* openssl genpkey -algorithm ed25519 */
 #define ONE                                                                                                  \
@@ -25,14 +26,6 @@
 struct files {
     char one[32], two[32], both[68];
 };
-
-static void write_file(char path[32], const char *text) {
-    snprintf(path, 32, "/tmp/onsale-codes-XXXXXX");
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
 
 static int set_up(void **state) {
     static struct files files;
