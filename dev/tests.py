@@ -93,10 +93,10 @@ def follow(command, closing, **environment):
         def read():
             for line in runner.stdout:
                 show(line)
-                if re.search(closing, line):
-                    lines.append(line.strip("= \n"))
-                elif failure := FAILURE.match(line):
+                if failure := FAILURE.match(line):  # first: why it failed may look like a closing line
                     failures.append(failure[1] or failure[2])
+                elif re.search(closing, line):
+                    lines.append(line.strip("= \n"))
         shown = threading.Thread(target=read, daemon=True)
         shown.start()
         # As Ctrl-C does in a terminal: tests clean up.

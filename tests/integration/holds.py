@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from background import Background
 from support import wait_until
-from topics import topic_schema
+from topics import Ear, topic_schema
 
 GROUP = "onsale-expiration"
 TIMERS = "onsale_expiration_timers"
@@ -108,11 +108,9 @@ class Holds(Background):
     # --- what is heard ---
 
     def go(self, _):
-        consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": f"test-{uuid.uuid4()}", "log_level": 0,
-                             "enable.auto.commit": False, "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500})
-        consumer.assign([TopicPartition("expirations", p, offset) for p, offset in self.since.items()])
+        ear = Ear(self.signals, self.since)
         while not self.stopping.is_set():
-            found = [self.signals.decode(r) for r in consumer.consume(1000, timeout=0.02) if r.error() is None]
+            found = [self.signals.decode(r) for r in ear.hear(1000, timeout=0.02)]
             answered = []
             with self.lock:
                 for signal in found:
@@ -121,7 +119,7 @@ class Holds(Background):
                         answered.append(self.orders[str(signal["orderId"])])
             if self.answer and answered:
                 self.end(answered, reason="expired")
-        consumer.close()
+        ear.close()
 
     def wait_heard(self, orders, times=1):
         def all_heard():
@@ -131,7 +129,9 @@ class Holds(Background):
             wait_until(all_heard, f"{len(orders)} orders are signalled {times} times")
         except AssertionError as timeout:
             silent = [o for o in orders if len(self.heard[str(o.id)]) < times]
-            raise AssertionError(f"{timeout}; {len(silent)} are not: {[(str(o.id), o.due) for o in silent[:3]]}") from None
+            there = sum(self.signals.ends().values()) - sum(self.since.values())
+            raise AssertionError(f"{timeout}; {len(silent)} are not: {[(str(o.id), o.due) for o in silent[:3]]}; "
+                                 f"the topic has {there} signals more, {sum(map(len, self.heard.values()))} were heard") from None
 
     def count_heard(self):
         """How many signals there have been, of whatever order, once all that the topic has are heard."""

@@ -6,11 +6,11 @@ import time
 import uuid
 
 import fastavro
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from background import Background
 from support import wait_until
-from topics import topic_schema
+from topics import Ear, topic_schema
 
 MINUTE = 60_000
 # For streams that write in transactions: a dead instance is noticed after 6 s, and what it left open is void then.
@@ -147,16 +147,11 @@ class Tally:
     def __init__(self, stack, again=False):
         """again: what was told is told again, from its first version on."""
         self.topic, self.again = stack.topic("sales-by-minute"), again
-        self.consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": f"test-{uuid.uuid4()}", "enable.auto.commit": False,
-                                  "fetch.wait.max.ms": 20, "enable.partition.eof": True, "log_level": 0, "reconnect.backoff.max.ms": 500})
-        self.rows, self.final, self.records, self.at_end = {}, {}, collections.Counter(), set()
-        self.consumer.assign([TopicPartition("sales-by-minute", p, offset) for p, offset in self.topic.ends().items()])
+        self.ear = Ear(self.topic, self.topic.ends())
+        self.rows, self.final, self.records = {}, {}, collections.Counter()
 
     def read(self, timeout=0.05):
-        for record in self.consumer.consume(5000, timeout=timeout):
-            if record.error() is not None:
-                assert record.error().code() in (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
-                continue
+        for record in self.ear.hear(5000, timeout):
             row = self.topic.decode(record)
             assert record.key().decode() == str(row["ticketId"]) and row.headers == {"type": "SalesCounted"}
             plain = {name: int(value.timestamp() * 1000) if name in ("minute", "occurredAt") else str(value) if name == "ticketId" else value
@@ -187,4 +182,4 @@ class Tally:
         return self
 
     def __exit__(self, *_):
-        self.consumer.close()
+        self.ear.close()
