@@ -237,7 +237,7 @@ def deploy(names):
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
     fetch.strimzi()
-    return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rs")
+    return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rsfE")
 
 
 PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, chaos, browser, deploy)}

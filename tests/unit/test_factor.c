@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <ctype.h>
+#include <oath.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,14 +133,13 @@ static void only_its_own_opens(void **state) {
 
 /* --- what is typed --- */
 
-/* A code of the present step: there are only a million. */
+/* The code of now, as apps show it: in two halves. */
 static struct str code_of(char digits[TOTP_DIGITS + 2]) {
     int64_t now_s = clock_wall_us() / 1000000;
-    for (int n = 0; n < 1000000; n++) {
-        snprintf(digits, TOTP_DIGITS + 2, "%06d", n);
-        if (totp_step(secret, (struct str){digits, TOTP_DIGITS}, now_s) == now_s / 30) break;
-    }
-    memmove(digits + 4, digits + 3, 3); /* as apps show it */
+    assert_int_equal(
+        oath_totp_generate((const char *)secret, TOTP_SECRET, now_s, TOTP_STEP_S, 0, TOTP_DIGITS, digits),
+        OATH_OK);
+    memmove(digits + 4, digits + 3, 3);
     digits[3] = ' ';
     return (struct str){digits, TOTP_DIGITS + 1};
 }
