@@ -132,6 +132,10 @@ typedef void req_done(struct req *rq, const struct rows *rows);
 struct sql_params *req_exec(struct req *rq, const struct sql *sql, req_done *done);
 void req_put_user(struct req *rq, struct sql_params *item); /* the id of who is signed in */
 void req_put_path_uuid(const struct req *rq, int index, struct sql_params *item);
+/* The client's network: an IPv6 address's first 64 bits, or an IPv4 address and 16 bits of 0. So what differs
+ * in the last 8 bits, or 16, is of one /56 or /48. Null for loopback and private addresses, which are no
+ * clients of the Internet but a proxy, or a network of one's own. */
+void req_put_network(struct req *rq, struct sql_params *item);
 
 /* --- waiting for what is on its way --- */
 enum { REQ_LATER_MS = 20 };

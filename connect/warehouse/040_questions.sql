@@ -180,6 +180,27 @@ select date_trunc('hour', occurred_at, 'UTC') as hour, network,
  group by 1, 2
 having count(*) filter (where outcome = 'Refused') >= 20;
 
+-- Who holds tickets and hardly ever pays, by the day: ten or more that were let go, and less than one of five paid.
+create or replace view hoarding as
+select date_trunc('day', placed_at, 'UTC') as day, buyer_id, count(*) as held,
+       count(*) filter (where cancelled_for = 'expired') as ran_out,
+       count(*) filter (where cancelled_for = 'buyer') as given_up,
+       count(paid_at) as paid, count(distinct show_id) as shows
+  from orders
+ group by 1, 2
+having count(*) filter (where cancelled_for in ('expired', 'buyer')) >= 10 and count(paid_at) * 5 < count(*);
+
+-- Who tries out cards, by the day: five or more payments of a person that were declined, for how many purchases, and how many went through then.
+create or replace view card_testing as
+select date_trunc('day', occurred_at, 'UTC') as day, user_id as buyer_id,
+       count(distinct (purchase, attempt)) filter (where type = 'PaymentFailed') as declined,
+       count(distinct purchase) filter (where type = 'PaymentFailed') as purchases,
+       count(distinct purchase) filter (where type = 'PaymentCreated') as paid
+  from (select *, coalesce(purchase_id, order_id) as purchase from payment_events) e
+ where type in ('PaymentFailed', 'PaymentCreated')
+ group by 1, 2
+having count(distinct (purchase, attempt)) filter (where type = 'PaymentFailed') >= 5;
+
 -- How far the warehouse is behind: of each table its newest event, and how long that took to get here.
 create or replace view freshness as
 select 'users' as topic, count(*) as events, max(occurred_at) as newest_at, max(loaded_at) as loaded_at from user_events

@@ -8,47 +8,10 @@
 
 enum { CROWDED_S = 60, MINUTE_S = 60 };
 
-/* --- networks --- */
-
-struct block {
-    uint8_t bytes[2], masks[2]; /* of the address's first two bytes */
-};
-
-static bool is_among(const uint8_t *address, const struct block *blocks, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if ((address[0] & blocks[i].masks[0]) == blocks[i].bytes[0] &&
-            (address[1] & blocks[i].masks[1]) == blocks[i].bytes[1])
-            return true;
-    return false;
-}
-
-bool origins_network(const struct address *a, int64_t *network) {
-    static const struct block private4[] = {
-        {{0, 0}, {0xff, 0}},        {{10, 0}, {0xff, 0}},       {{127, 0}, {0xff, 0}},
-        {{100, 64}, {0xff, 0xc0}},  {{169, 254}, {0xff, 0xff}}, {{172, 16}, {0xff, 0xf0}},
-        {{192, 168}, {0xff, 0xff}},
-    };
-    /* ::/8 has loopback, fc00::/7 and fe80::/10 are local. */
-    static const struct block private6[] = {
-        {{0, 0}, {0xff, 0}}, {{0xfc, 0}, {0xfe, 0}}, {{0xfe, 0x80}, {0xff, 0xc0}}};
-    bool v4 = address_is_v4(a);
-    const uint8_t *bytes = v4 ? a->bytes + 12 : a->bytes;
-    if (v4 ? is_among(bytes, private4, sizeof private4 / sizeof *private4)
-           : is_among(bytes, private6, sizeof private6 / sizeof *private6))
-        return false;
-    uint64_t value = 0;
-    for (int i = 0; i < (v4 ? 4 : 8); i++)
-        value = value << 8 | bytes[i];
-    *network = (int64_t)(v4 ? value << 16 : value);
-    return true;
-}
-
 void origins_put(struct req *rq, struct sql_params *item) {
     const struct orders *service = req_service(rq);
-    struct address client;
-    int64_t network;
-    if (service->network_most > 0 && req_client(rq, &client) && origins_network(&client, &network))
-        put_int(item, network);
+    if (service->network_most > 0)
+        req_put_network(rq, item);
     else
         put_null(item);
     put_int(item, (service->lapse_wait_ms + 999) / 1000);

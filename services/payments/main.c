@@ -28,6 +28,9 @@ static const struct config_var payments_config[] = {
      "Payments that a buyer may try for an order; the last one that fails ends it", 1, 100},
     {"PAYMENT_FAILURES", CONFIG_INT, &payments.failed_a_day, "10",
      "Payments of a person that may come to nothing within a day, over all orders; 0: any number", 0, 100000},
+    {"PAYMENT_FAILURES_PER_ADDRESS", CONFIG_INT, &payments.failed_from_network, "50",
+     "Payments from an IPv4 address or IPv6 /64 that may be declined within a day; twice as many of a /56, four times of a /48; 0: any number",
+     0, 100000},
     {0},
 };
 

@@ -183,6 +183,11 @@ static void refuse(struct req *rq, struct str verdict) {
         req_retry_after(rq, 429, TOO_MANY_S, "Too many payments failed; try again tomorrow");
         return;
     }
+    if (str_eq(verdict, STR("often"))) {
+        req_retry_after(rq, 429, TOO_MANY_S,
+                        "Too many payments from your network failed; try again tomorrow");
+        return;
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (str_eq(verdict, str_of(refusals[i].verdict)))
             req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
@@ -241,6 +246,8 @@ static void ask_start(struct req *rq) {
     put_if_given(item, &p->of_purchase);
     put_bool(item, service->stripe_rate > 0);
     put_int(item, service->failed_a_day);
+    req_put_network(rq, item);
+    put_int(item, service->failed_from_network);
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {

@@ -6,7 +6,7 @@
 #include "signature.h"
 
 struct payments {
-    int64_t max_attempts, failed_a_day, stripe_timeout_ms, stripe_rate;
+    int64_t max_attempts, failed_a_day, failed_from_network, stripe_timeout_ms, stripe_rate;
     struct signature_secrets webhook_secrets; /* none: webhooks are refused */
     struct charge_worker *worker;
 };

@@ -7,9 +7,11 @@ TESTED = ["pm_card_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFund
           "pm_card_chargeDeclinedExpiredCard", "pm_card_visa_chargeDeclinedStolenCard"]
 
 
-def place_and_pay(stack, seller, person, card, at=None):
-    """At that replica of payments, if one is given."""
+def place_and_pay(stack, seller, person, card, at=None, address=None):
+    """At that replica of payments, and from that address, if one is given."""
     order, payer = person.place(list_ticket(stack, seller)), by(at, person) if at else person
+    if address:
+        payer.headers["X-Forwarded-For"] = address
     answer = wait_until(lambda: (a := payer.post("/api/payments", json={"orderId": order["id"], "token": card})).status_code != 404 and (a,),
                         "payments knows the order")[0]
     return order, answer
@@ -19,6 +21,13 @@ def place_and_pay(stack, seller, person, card, at=None):
 def strict(stack):
     """payments that lets three payments of a person fail."""
     with Replica(stack, "payments", PAYMENT_FAILURES="3") as replica:
+        yield replica.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def narrow(stack):
+    """payments that lets three payments from an address be declined."""
+    with Replica(stack, "payments", PAYMENT_FAILURES_PER_ADDRESS="3") as replica:
         yield replica.wait_ready()
 
 
@@ -57,6 +66,30 @@ def test_a_tester_goes_on_with_other_orders(stack, seller, buyer, strict):
 def test_others_pay_meanwhile(stack, seller, people, strict):
     _, answer = place_and_pay(stack, seller, next(people), "pm_card_visa", strict)
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(("addresses", "elsewhere"), [
+    (["203.0.113.7"] * 3, "203.0.113.8"),
+    (["2001:db8:9:1::1", "2001:db8:9:1::2", "2001:db8:9:1::3"], "2001:db8:9:2::1"),
+    ([f"2001:db8:7:aa{n:02x}::1" for n in range(6)], "2001:db8:7:dd01::1"),
+], ids=["one address", "a /64", "a /56"])
+def test_a_tester_goes_on_with_other_people(stack, seller, people, narrow, addresses, elsewhere):
+    """From where so many cards were declined nobody pays for a day, whoever he says that he is; from beside it people do."""
+    for address in addresses:
+        declined, answer = place_and_pay(stack, seller, next(people), "pm_card_chargeDeclined", narrow, address)
+        assert answer.status_code == 402
+    order, answer = place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, addresses[-1])
+    refused(answer, 429, "Too many payments from your network failed")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert stack.sql("payments", "select attempt from charges where order_id = %s", order["id"]) == [(0,)], "Stripe is not asked"
+    assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, elsewhere)[1].status_code == 201
+    stack.sql("payments", "update charges set id = first_id_of(now() - interval '25 hours') where order_id = %s", declined["id"])
+    assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, addresses[-1])[1].status_code == 201, "of yesterday"
+
+
+def test_payments_that_succeed_count_for_nothing(stack, seller, people, narrow):
+    for _ in range(4):
+        assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, "203.0.113.99")[1].status_code == 201
 
 
 def test_paid_and_cancelled_in_a_loop(stack, seller, buyer, strict):

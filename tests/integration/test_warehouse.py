@@ -242,6 +242,30 @@ def test_lateness_of_expirations_agrees(shopped, ask):
 
 # --- applying, and what goes on ---
 
+def test_who_hoards_and_who_tries_cards(shopped, ask):
+    seller, hoarder, tester, honest = shopped.users(4)
+
+    def pay(order, person, card):
+        return wait_until(lambda: (a := person.post("/api/payments", json={"orderId": order["id"], "token": card})).status_code != 404 and (a,),
+                          "payments knows the order")[0].status_code
+    for person, given_up, paid in ((hoarder, 10, 0), (honest, 10, 3)):
+        for n in range(given_up + paid):
+            order = person.place(seller.list_ticket())
+            if n < paid:
+                assert pay(order, person, "pm_card_visa") == 201
+            else:
+                assert person.delete(f"/api/orders/{order['id']}").status_code == 204
+    for _ in range(3):
+        order = tester.place(seller.list_ticket())
+        assert [pay(order, tester, card) for card in ("pm_card_chargeDeclined", "pm_card_visa_chargeDeclined")] == [402] * 2
+    assert pay(order, tester, "pm_card_visa") == 201
+    ours = [person.id for person in (hoarder, tester, honest)]
+    wait_loaded(shopped, ask, "orders")
+    wait_loaded(shopped, ask, "payments")
+    assert ask("select held, ran_out, given_up, paid from hoarding where buyer_id = any (%s::uuid[])", ours) == [(10, 0, 10, 0)]
+    assert ask("select declined, purchases, paid from card_testing where buyer_id = any (%s::uuid[])", ours) == [(6, 3, 1)]
+
+
 def test_columns_tell_what_their_fields_mean(shopped, ask):
     for topic, table in TABLES.items():
         comments = dict(ask("select attname, col_description(attrelid, attnum) from pg_attribute where attrelid = %s::regclass and attnum > 0", table))

@@ -1,11 +1,11 @@
 -- How many payments of a buyer came to nothing within a day, over all orders: declined, or paid for an order that was ended meanwhile,
--- which costs Stripe's fee. Ids of charges begin with the time.
+-- which costs Stripe's fee.
 create or replace function failed_tries(buyer_id uuid) returns bigint language plpgsql stable as $$
 begin
     return (select coalesce(sum(c.attempt - case when c.state = 'failed' or c.state in ('refunding', 'refunded') and c.reason = 'order_ended'
                                                  then 0 else 1 end), 0)
               from charges c
              where c.user_id = buyer_id
-               and c.id >= (lpad(to_hex((extract(epoch from now() - interval '1 day') * 1000)::int8), 12, '0') || repeat('0', 20))::uuid);
+               and c.id >= first_id_of(now() - interval '1 day'));
 end
 $$;

@@ -9,8 +9,10 @@
 --     other body   the Idempotency-Key came with another order or payment method before
 --     paid, ended, limit
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
+--     often        so many payments from this network were declined within a day (network_most; 0: any number)
 create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
-                                          most int[], traceparents text[], paced boolean[], failed_most int[])
+                                          most int[], traceparents text[], paced boolean[], failed_most int[], networks bigint[],
+                                          network_most int[])
 returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
@@ -28,9 +30,11 @@ begin
                           when c.expires_at <= now() and c.place_in_line is not null and c.changed_at > now() - interval '5 s' then 'busy'
                           when c.expires_at <= now() then 'ended'
                           when r.failed_most > 0 and failed_tries(r.user_id) >= r.failed_most then 'too many'
+                          when fails_often(r.network, r.network_most) then 'often'
                           else 'started' end order by r.ordinal)
       into verdicts
-      from unnest(order_ids, user_ids, tokens, keys, failed_most) with ordinality as r (order_id, user_id, token, key, failed_most, ordinal)
+      from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most) with ordinality
+             as r (order_id, user_id, token, key, failed_most, network, network_most, ordinal)
       left join charges c on c.order_id = r.order_id
       left join attempts k on k.user_id = r.user_id and k.key = r.key;
 
@@ -40,8 +44,8 @@ begin
 
     return query
     with seen as (
-        select * from unnest(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, verdicts, paced) with ordinality
-            as r (order_id, charge_id, user_id, token, key, allowed, traceparent, verdict, in_line, ordinal)
+        select * from unnest(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, verdicts, paced, networks) with ordinality
+            as r (order_id, charge_id, user_id, token, key, allowed, traceparent, verdict, in_line, network, ordinal)
     ), first as (
         select distinct on (s.order_id) s.* from seen s where s.verdict = 'started' order by s.order_id, s.ordinal
     ), noted as ( -- a key starts one attempt, also when it comes with several orders at once
@@ -62,7 +66,7 @@ begin
                started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = case when s.in_line then now() else ask_again_at(0) end,
                asked = case when s.in_line then 0 else 1 end, key_at = case when s.in_line then null else now() end,
                sent_at = case when s.in_line then null else now() end,
-               place_in_line = case when s.in_line then nextval('charge_line') end
+               place_in_line = case when s.in_line then nextval('charge_line') end, network = s.network
           from chosen s
          where c.order_id = s.order_id
         returning c.*, c as charge, s.traceparent
@@ -92,4 +96,12 @@ begin
       left join charges c on c.order_id = s.order_id
       left join attempts k on k.user_id = s.user_id and k.key = s.key and s.verdict = 'repeated'
      order by s.ordinal;
+end $$;
+
+-- For replicas of the version before, which know no networks.
+create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
+                                          most int[], traceparents text[], paced boolean[], failed_most int[])
+returns setof charge_answer language plpgsql as $$
+begin
+    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, paced, failed_most, null, null);
 end $$;

@@ -4,6 +4,6 @@
 select a.*, c.size, l.ahead, l.seconds, null::text as card_brand, null::text as card_last4
   from start_attempts((select array_agg(coalesce(i.purchase_id, i.of_order) order by i.ordinal)
                          from unnest($8::uuid[], purchases_of($1::uuid[])) with ordinality as i (purchase_id, of_order, ordinal)),
-                      $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::text[], $9::bool[], $10::int4[]) a
+                      $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::text[], $9::bool[], $10::int4[], $11::int8[], $12::int4[]) a
   left join lateral (select * from charges c where c.order_id = a.order_id limit 1) c on true
   left join lateral line_of(c.ask, c.asked, c.place_in_line) l on a.verdict = 'busy' and c.attempt = a.attempt
