@@ -23,6 +23,16 @@ spec:
       triggers: [connect-failure, refused-stream, reset-before-request]
     perRetry:
       backOff: { baseInterval: 50ms, maxInterval: 500ms }
+  # A pod that is not there any more seems to be the one with least to do: it is left out after two connections that failed. What pods answer does not count.
+  healthCheck:
+    passive:
+      splitExternalLocalOriginErrors: true
+      consecutiveLocalOriginFailures: 2
+      consecutiveGatewayErrors: 0
+      consecutive5XxErrors: 0
+      interval: 1s
+      baseEjectionTime: 5s
+      maxEjectionPercent: 50
   timeout:
     tcp:
       connectTimeout: 2s
