@@ -223,10 +223,13 @@ def chaos(names, minutes=2, seed=None, brokers=1, replicas=1, revision=None):
     return follow([fetch.python(), ROOT / "tests/chaos/chaos.py", checker, gotools.toxiproxy(), *numbers, *([revision] if revision else [])], f"seed {seed}")
 
 
+BESIDE = max(1, os.cpu_count() // 2)  # workers of what runs beside the integration tests, which keep all cores busy
+
+
 def browser(names):
     """People's browsers against one stack, in one worker, while the others look at pages that need none."""
     build(preset="release")
-    return pytest("browser", names, os.cpu_count(), "--dist", "loadgroup")
+    return pytest("browser", names, BESIDE, "--dist", "loadgroup")
 
 
 def deploy(names):
@@ -237,7 +240,7 @@ def deploy(names):
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
     fetch.strimzi()
-    return pytest("deploy", names, os.cpu_count(), "--dist", "loadfile", "-rsfE")
+    return pytest("deploy", names, BESIDE, "--dist", "loadfile", "-rsfE")
 
 
 PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, chaos, browser, deploy)}

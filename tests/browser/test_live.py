@@ -105,6 +105,18 @@ def test_an_order_before_its_buyers_eyes(people, listed):
     assert set(asked) == {f"/orders/{order['id']}"}
 
 
+def test_an_answer_that_never_comes(people, listed):
+    """As from a network that is gone: the page asks again."""
+    _, ticket = listed
+    buyer, held = people.user(), []
+    order = buyer.api.place(ticket)
+    follows(buyer, f"/orders/{order['id']}")
+    buyer.page.route(f"**/orders/{order['id']}", lambda route: route.continue_() if held else held.append(route))
+    assert buyer.api.delete(f"/api/orders/{order['id']}").status_code == 204
+    buyer.sees("You cancelled this order.")
+    assert len(held) == 1
+
+
 def test_a_page_whose_web_is_killed(people, stack, listed):
     """It comes back by itself, and is told what happened meanwhile."""
     seller, ticket = listed

@@ -54,7 +54,7 @@ def test_unit_tests(debian):
     debian.sh("""
         cmake --preset asan --log-level=NOTICE
         cmake --build build/asan
-        tools/with-postgres ctest --test-dir build/asan -j 6 -E '^test_publisher$' --output-on-failure --no-tests=error""")
+        tools/with-postgres ctest --test-dir build/asan -j 3 -E '^test_publisher$' --output-on-failure --no-tests=error""")
 
 
 def test_a_ticket_is_bought(debian):

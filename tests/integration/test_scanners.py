@@ -19,7 +19,8 @@ def scan(stack, person, directory):
                     "--header", f"Cookie: session={person.headers['Authorization'].removeprefix('Bearer ')}", "--header", "X-Forwarded-For: 203.0.113.200",
                     *(str(word) for bound in bounds.items() for word in bound),
                     "--flush-session", "--store-session", directory / "session", "--store-config", directory / "config", "--no-bugreport",
-                    "--verbose", "1", "--format", "json", "--output", report], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=directory)
+                    "--verbose", "1", "--format", "json", "--output", report], cwd=directory, check=True, stdout=subprocess.PIPE,
+                   stderr=subprocess.STDOUT, text=True)
     return json.loads(report.read_text())
 
 

@@ -50,7 +50,7 @@
 
     // --- reading again ---
 
-    const READ_AGAIN = 4000;
+    const READ_AGAIN = 4000, PATIENCE = 15000;
     const parts = () => all("[data-refresh]");
     const seen = new WeakMap(); // what the server said of a part, before we touched it
     let sooner = 0, reading = false, outdated = false; // outdated: something happened while it was being read
@@ -108,7 +108,7 @@
         reading = true;
         outdated = false;
         try {
-            const answer = await fetch(page.path, { headers: { accept: "text/html" }, cache: "no-store" });
+            const answer = await fetch(page.path, { headers: { accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
             if (answer.status >= 500) throw new Error(answer.statusText);
             if (!answer.ok || answer.redirected) return;
             const read = new DOMParser().parseFromString(await answer.text(), "text/html");
