@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
+import psycopg
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
@@ -368,6 +369,15 @@ def away(log, name):
         log.stack.supervisor("start", name)
         if name == "kafka":
             log.stack.wait_kafka()
+        else:
+            wait_until(lambda: answers(log), "Postgres answers")
+
+
+def answers(log):
+    try:
+        return log.sql("select 1")
+    except psycopg.OperationalError:
+        return None
 
 
 def test_broker_away_for_ten_seconds(log):
