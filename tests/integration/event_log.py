@@ -150,7 +150,12 @@ class Log:
     def published(self, count, topic=None):
         """All events, once there are so many."""
         topic = topic or self.topic
-        wait_until(lambda: sum(topic.ends().values()) >= count, f"{count} events on {topic.name}")
+        def there():
+            return sum(topic.ends().values())
+        try:
+            wait_until(lambda: there() >= count, f"{count} events on {topic.name}")
+        except AssertionError as timeout:
+            raise AssertionError(f"{timeout}; there are {there()}, and {self.slots()}; publishers said {[d.text()[-500:] for d in self.drivers]}") from None
         return topic.events()
 
     def check(self, epoch=None, table="ticket_events", topic=None, deaths=1):
