@@ -34,11 +34,12 @@ def python():
 
 
 def minutes():
-    """The jars, and the class."""
+    """Its libraries, and its class."""
     fetch.fetch_jars()
     fetch.fetch_plugins()
     libraries = [*(fetch.jars() / "kafka").glob("*.jar"), *(fetch.plugins() / "converter").glob("*.jar")]
     into = pathlib.Path(os.environ["ONSALE_CACHE"]) / "minutes"
+    into.mkdir()
     clients.compile_java([EXAMPLES / "Minutes.java"], libraries, into)
     return ["java", "-cp", ":".join(map(str, [into / "classes", *libraries])), "Minutes"]
 
