@@ -252,11 +252,8 @@ static rd_kafka_message_t *next_message(struct group *g, int timeout_ms) {
 
 rd_kafka_message_t *group_poll(struct group *g, int timeout_ms, struct group_partition **from) {
     rd_kafka_message_t *m = next_message(g, timeout_ms);
-    if (m == NULL) {
-        group_end_silence(g);
-        return NULL;
-    }
-    g->heard = g->read = true; /* whatever it was, it has filled the queue */
+    if (m == NULL) return NULL;
+    g->read = true; /* whatever it was, it has filled the queue */
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         take_error(g, m);
     } else if ((*from = find(g, m)) != NULL && g->state == GROUP_FETCHING) {
@@ -330,7 +327,6 @@ void group_fetch(struct group *g) {
     assign(g, true);
     g->state = GROUP_FETCHING;
     g->read = true; /* records of before may lie in the queue, and are dropped unseen */
-    g->heard = true;
     g->trouble.text[0] = '\0';
 }
 

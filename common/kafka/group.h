@@ -25,10 +25,6 @@ struct group_options {
     const char *instance;
     const char *brokers;
     const char *const *topics; /* end with NULL; the texts outlive the group */
-    /* Of librdkafka some versions may fetch no more, for good, when brokers were away (its issue 5153). After
-     * so long a silence with more to read the group is held, for the owner to fetch anew. 0: half a minute.
-     */
-    int silent_ms;
     /* How long a record may wait at the broker for others: a small answer costs the broker and us as much as
      * a hundred records do. 0: none waits. */
     int gather_ms;
@@ -48,7 +44,6 @@ struct group_partition {
     struct backoff alone;  /* failures > 0: its next record cannot be used now (group_hold_one) */
     struct why alone_said; /* about that, the last time; for the owner's log */
     bool left_out;         /* group_fetch did not fetch it */
-    int64_t missed;        /* its end, when it was fetched anew for that; the group's own */
     bool gone;             /* Kafka has no record `next`: set by group_poll, which holds the group then */
     int64_t gone_offset;   /* which one that was the last time; the group's own */
 };

@@ -8,7 +8,6 @@
 
 enum {
     ASK_MS = 5000, /* most time that a question to the brokers may take */
-    SILENT_MS = 30 * 1000,
     /* A transaction's timeout (transactions.c), Kafka's look at those that are over, and as long again: then
      * none of ours can be open any more. */
     DECIDED_MS = 40 * 1000,
@@ -197,37 +196,6 @@ int64_t group_lag(struct group *g) {
             lag += high - p->reached;
     }
     return lag;
-}
-
-/* Whether a partition has more than came, and was not fetched anew for that in vain: what is there may be the
- * mark of a transaction's end, which is no record. */
-static bool miss_some(struct group *g, const int64_t *ends) {
-    bool missing = false;
-    for (int i = 0; i < g->count; i++) {
-        struct group_partition *p = &g->partitions[i];
-        if (p->left_out || ends[i] <= p->reached || ends[i] == p->missed) continue;
-        p->missed = ends[i];
-        missing = true;
-    }
-    return missing;
-}
-
-void group_end_silence(struct group *g) {
-    int64_t now_us = clock_mono_us();
-    int silent_ms = g->options.silent_ms > 0 ? g->options.silent_ms : SILENT_MS;
-    if (g->heard) {
-        g->heard = false;
-        g->end_silence_at_us = now_us + silent_ms * INT64_C(1000);
-    }
-    if (g->state != GROUP_FETCHING || now_us < g->end_silence_at_us) return;
-    g->end_silence_at_us = now_us + silent_ms * INT64_C(1000);
-    int64_t *ends = mem_alloc((size_t)(g->count + 1) * sizeof *ends);
-    struct why w;
-    if (group_ends(g, ends, &w) == ST_OK && miss_some(g, ends)) {
-        log_warn("consumer", "Kafka has records that do not come: they are fetched anew");
-        group_hold(g);
-    }
-    free(ends);
 }
 
 /* The positions that are not committed. */

@@ -1,6 +1,4 @@
 /* What a member of a group reads, against librdkafka's mock of a cluster. */
-#include <dlfcn.h>
-
 #include "group_fixture.h"
 
 static void reads_from_where_it_is_told(void **state) {
@@ -26,62 +24,6 @@ static void held_again_and_again(void **state) {
     }
     assert_int_equal(group_state(g), GROUP_HELD);
     group_hold(g);
-}
-
-/* --- a librdkafka that fetches no more --- */
-
-static bool fetches_no_more;
-
-/* In the library's place. */
-rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list) {
-    typedef rd_kafka_resp_err_t assign(rd_kafka_t *, const rd_kafka_topic_partition_list_t *);
-    static assign *real;
-    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "rd_kafka_assign");
-    rd_kafka_resp_err_t err = real(rk, list);
-    if (list == NULL || list->cnt == 0) return err;
-    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_copy(list);
-    fetches_no_more ? rd_kafka_pause_partitions(rk, all) : rd_kafka_resume_partitions(rk, all);
-    rd_kafka_topic_partition_list_destroy(all);
-    return err;
-}
-
-static struct group *join_impatient(void) {
-    const struct group_options options = {.id = "h", .brokers = brokers, .topics = TOPICS, .silent_ms = 200};
-    struct why w = {0};
-    struct group *g = group_join(&options, &w);
-    if (g == NULL) fail_msg("%s", w.text);
-    await_partitions(g, PARTITIONS);
-    return g;
-}
-
-static void what_does_not_come_is_fetched_anew(void **state) {
-    (void)state;
-    struct group *g = join_impatient();
-    fetches_no_more = true;
-    start_at(g, 120);
-    await_state(g, GROUP_HELD);
-    fetches_no_more = false;
-    start_at(g, 120);
-    read_on(g, PARTITIONS * (RECORDS - 120));
-    for (int64_t until = clock_mono_us() + 1000 * INT64_C(1000); clock_mono_us() < until;)
-        assert_nothing_comes(g);
-    assert_int_equal(group_state(g), GROUP_FETCHING); /* there is no more */
-    group_leave(g, DEADLINE_MS);
-}
-
-/* A transaction's end has an offset, and is no record. */
-static void fetched_anew_once_for_each_end(void **state) {
-    (void)state;
-    struct group *g = join_impatient();
-    fetches_no_more = true;
-    start_at(g, RECORDS - 1);
-    await_state(g, GROUP_HELD);
-    start_at(g, RECORDS - 1);
-    for (int64_t until = clock_mono_us() + 1000 * INT64_C(1000); clock_mono_us() < until;)
-        assert_nothing_comes(g);
-    assert_int_equal(group_state(g), GROUP_FETCHING);
-    fetches_no_more = false;
-    group_leave(g, DEADLINE_MS);
 }
 
 static void a_position_that_is_gone(void **state) {
@@ -374,8 +316,6 @@ static void who_gathers_asks_again(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test(name)
     const struct CMUnitTest tests[] = {
-        T(what_does_not_come_is_fetched_anew),
-        T(fetched_anew_once_for_each_end),
         T(reads_from_where_it_is_told),
         T(held_again_and_again),
         T(a_position_that_is_gone),

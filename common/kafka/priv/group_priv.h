@@ -21,15 +21,11 @@ struct group {
     int count, last; /* last: where the previous record came from, as the next one mostly does */
     bool read;       /* something, since fetch_on looked */
     int64_t fetch_on_at_us;
-    bool heard; /* something, since end_silence looked */
-    int64_t end_silence_at_us;
     int64_t undecided_since_us; /* Kafka answers, but not what is committed; 0: it does, or is away */
     bool hangs;                 /* what is committed was learned despite an open transaction */
     struct why trouble;         /* Kafka's last error; empty once records have come again */
 };
 
-/* To be called when no record is there. */
-void group_end_silence(struct group *g);
 const char *group_topic_name(const struct group *g, const struct group_partition *p);
 /* The partitions from `first` on, as librdkafka takes them. */
 rd_kafka_topic_partition_list_t *group_list(const struct group *g, const struct group_partition *first,
