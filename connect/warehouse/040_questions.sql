@@ -197,7 +197,7 @@ select date_trunc('day', occurred_at, 'UTC') as day, user_id as buyer_id,
        count(distinct purchase) filter (where type = 'PaymentFailed') as purchases,
        count(distinct purchase) filter (where type = 'PaymentCreated') as paid
   from (select *, coalesce(purchase_id, order_id) as purchase from payment_events) e
- where type in ('PaymentFailed', 'PaymentCreated')
+ where type = 'PaymentCreated' or type = 'PaymentFailed' and coalesce(reason, '') not in ('order_ended', 'canceled', 'replaced')
  group by 1, 2
 having count(distinct (purchase, attempt)) filter (where type = 'PaymentFailed') >= 5;
 

@@ -1,7 +1,8 @@
 /* cc sold.c -o sold $(pkg-config --cflags --libs rdkafka avro-c)
  * ./sold orders | grep "$SELLER" | grep -o 'Order[A-Z][a-z]*' | sort | uniq -c
- * The events of a topic up to now, a line of JSON each; here, what became of a seller's orders. What comes
- * again is there again. KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where; curl asks for the schemas. */
+ * The events up to now of a topic of 12 partitions, a line of JSON each; here, what became of a seller's
+ * orders. What comes again is there again. KAFKA_BROKERS and SCHEMA_REGISTRY_URL say where; curl asks for
+ * the schemas. */
 #include <arpa/inet.h>
 #include <avro.h>
 #include <librdkafka/rdkafka.h>

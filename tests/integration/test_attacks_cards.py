@@ -87,7 +87,12 @@ def test_a_tester_goes_on_with_other_people(stack, seller, people, narrow, addre
     assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, addresses[-1])[1].status_code == 201, "of yesterday"
 
 
-def test_payments_that_succeed_count_for_nothing(stack, seller, people, narrow):
+def test_what_was_not_declined_counts_for_nothing(stack, seller, people, narrow):
+    """Nobody confirmed it, or its order ended; or it succeeded."""
+    for reason in ("canceled", "order_ended", "replaced"):
+        order, answer = place_and_pay(stack, seller, next(people), "pm_card_chargeDeclined", narrow, "203.0.113.99")
+        assert answer.status_code == 402
+        stack.sql("payments", "update charges set reason = %s where order_id = %s", reason, order["id"])
     for _ in range(4):
         assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, "203.0.113.99")[1].status_code == 201
 

@@ -23,7 +23,8 @@ spec:
       triggers: [connect-failure, refused-stream, reset-before-request]
     perRetry:
       backOff: { baseInterval: 50ms, maxInterval: 500ms }
-  # A pod that is not there any more seems to be the one with least to do: it is left out after two connections that failed. What pods answer does not count.
+  # A pod that is not there any more seems to be the one with least to do: it is left out after two requests that were not answered. Answers of 5xx do not
+  # count here; among five pods and more Envoy also leaves out those that give many more of them than the others.
   healthCheck:
     passive:
       splitExternalLocalOriginErrors: true
@@ -32,7 +33,7 @@ spec:
       consecutive5XxErrors: 0
       interval: 1s
       baseEjectionTime: 5s
-      maxEjectionPercent: 50
+      maxEjectionPercent: 34
   timeout:
     tcp:
       connectTimeout: 2s
