@@ -285,7 +285,7 @@ def test_who_cancels_after_it_was_sent_is_looked_for(db, sent):
 
 def post(db, order, token):
     """(verdict, ahead)"""
-    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True], [0])
+    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True], [0], [None], [0])
     return answer["verdict"], answer["ahead"]
 
 

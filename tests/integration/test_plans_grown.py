@@ -52,7 +52,7 @@ CASES = {  # (service, statement): what the tables grow by, and the arguments
                                          each("int", lambda n: 100))),
     ("payments", "start_attempt"): (CHARGES, (uuids(KNOWN), uuids(NEW), BUYER, each("text", lambda n: "'pm_card_visa'"), each("text", lambda n: f"'{n}'"),
                                               each("int", lambda n: 3), NULL, each("uuid", lambda n: "null"), each("bool", lambda n: "false"),
-                                              each("int", lambda n: 0))),
+                                              each("int", lambda n: 0), each("bigint", lambda n: n << 16), each("int", lambda n: 50))),
 }
 
 KNOWN_EMPTY = {("tickets", "on_order")}  # vacuumed, too, so that it is planned for no row at all
