@@ -18,7 +18,7 @@ spec:
       name: {{ $.Release.Name }}-{{ $route }}
   # Only what a process cannot have begun to do: its pod is going, or gone.
   retry:
-    numRetries: 3
+    numRetries: 5
     retryOn:
       triggers: [connect-failure, refused-stream, reset-before-request]
     perRetry:
@@ -33,7 +33,7 @@ spec:
       consecutive5XxErrors: 0
       interval: 1s
       baseEjectionTime: 5s
-      maxEjectionPercent: 34
+      maxEjectionPercent: 50
   timeout:
     tcp:
       connectTimeout: 2s
