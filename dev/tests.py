@@ -170,8 +170,9 @@ def fuzz(names):
 def pytest(part, names, workers, *words):
     """What hangs is ended and shown with its stack: a run that never ends says nothing."""
     with stacks_of_tests() as states:
-        return follow([fetch.python(), "-m", "pytest", "-q", "-n", str(workers), "--durations", "15", "--timeout", "900", "-p", "no:schemathesis",
-                       *words, "-k", " or ".join(names), ROOT / "tests" / part], r"[a-z] in \d[\d.]*s", ONSALE_TEST_STATES=str(states))
+        return follow([fetch.python(), "-m", "pytest", "-q", "-rs", "-n", str(workers), "--durations", "15", "--timeout", "900",
+                       "-p", "no:schemathesis", "-p", "failures", *words, "-k", " or ".join(names), ROOT / "tests" / part],
+                      r"[a-z] in \d[\d.]*s", ONSALE_TEST_STATES=str(states), PYTHONPATH=str(ROOT / "tests"))
 
 
 def quick_directory():
@@ -240,7 +241,7 @@ def deploy(names):
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
     fetch.strimzi()
-    return pytest("deploy", names, BESIDE, "--dist", "loadfile", "-rsfE")
+    return pytest("deploy", names, BESIDE, "--dist", "loadfile")
 
 
 PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, chaos, browser, deploy)}
@@ -303,7 +304,7 @@ def several(wanted, of_chaos):
     """Each part by a command of its own, and some at once. What it prints is shown at its end, whole; until then it is in a file, and its last line
     is shown once a minute."""
     waiting = sorted(wanted, key=lambda part: LONGEST.index(part) if part in LONGEST else len(LONGEST))
-    running, closing, failed, told, next_word = {}, {}, False, 0, time.monotonic() + 60
+    running, closing, failures, failed, told, next_word = {}, {}, [], False, 0, time.monotonic() + 60
     with tempfile.TemporaryDirectory(prefix="onsale-parts.") as directory, held_back() as came:
         while running or (waiting and not came):
             while waiting and not came and len(running) < AT_ONCE:
@@ -313,6 +314,7 @@ def several(wanted, of_chaos):
                 failed |= running.pop(part).returncode != 0
                 said = pathlib.Path(directory, part).read_text(errors="replace")
                 show(said)
+                failures += [line for line in said.splitlines() if FAILURE.match(line)]
                 closing[part] = [f"{part}: FAILED: it said nothing", *said.splitlines()][-1]
             if time.monotonic() >= next_word:
                 next_word = time.monotonic() + 60
@@ -322,7 +324,7 @@ def several(wanted, of_chaos):
                     tell_all(runner, came[told])
                 told += 1
             time.sleep(0.1)
-    show("".join(f"{closing[part]}\n" for part in wanted))
+    show("".join(f"{line}\n" for line in [*failures, *(closing[part] for part in wanted)]))
     return 1 if failed else 0
 
 
