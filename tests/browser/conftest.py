@@ -1,4 +1,5 @@
 """Chromium and what it looks at (Firefox is in firefox.py): a stack that all tests of these files share, and the people who use it."""
+import itertools
 import pathlib
 import shutil
 import sys
@@ -36,7 +37,8 @@ def stack():
 
 @pytest.fixture(scope="session")
 def tokens(stack):
-    return iter(stack.tokens(100))
+    """As many as are asked for, fifty at a time."""
+    return itertools.chain.from_iterable(stack.tokens(50) for _ in itertools.count())
 
 
 @pytest.fixture
