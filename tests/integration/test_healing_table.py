@@ -13,7 +13,7 @@ from sandbox import Books
 from support import missing_id, wait_until
 from test_tickets import order as event
 
-EXPIRES = 25  # seconds until the orders end that nobody pays: enough to write all down
+EXPIRES = 60  # seconds until the orders end that nobody pays: enough to write all down
 PRICE, TOKEN = 2000, "pm_card_visa"
 NEEDS_CONFIRMATION = "pm_card_authenticationRequired"
 

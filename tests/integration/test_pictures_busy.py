@@ -32,17 +32,19 @@ def url(stack, seller):
 def test_a_file_is_read_once_for_all_who_wait_and_nobody_else_waits(stack, seller, url):
     """Files are large: they have a connection of their own, and one answer of the database is for all."""
     show = make_show(seller)
-    before = stack.metric("tickets", READ)
-    with threads() as pool:
+    with Replica(stack, "tickets", STATEMENT_TIMEOUT="4m") as replica, threads() as pool:
+        replica.wait_ready()
+        before = replica.metric(READ)
         with psycopg.connect(stack.env["TICKETS_DATABASE_URL"]) as other:
             other.execute("lock table show_pictures in access exclusive mode")
-            all_of_them = [pool.submit(requests.get, url, timeout=DEADLINE) for _ in range(20)]
+            all_of_them = [pool.submit(requests.get, url.replace(stack.url, replica.url), timeout=DEADLINE) for _ in range(20)]
+            wait_until(lambda: replica.metric("onsale_http_requests_in_flight") == 20, "all are there")
             wait_until(lambda: stack.sql("tickets", "select count(*) from pg_locks where not granted and relation = 'show_pictures'::regclass") == [(1,)],
                        "one statement waits")
-            assert seller.get(f"/api/shows/{show['id']}").status_code == 200, "others are answered"
+            assert at(replica, seller).get(f"/api/shows/{show['id']}").status_code == 200, "others are answered"
         answers = [one.result() for one in all_of_them]
-    assert {answer.status_code for answer in answers} == {200} and len({answer.content for answer in answers}) == 1
-    assert stack.metric("tickets", READ) == before + 1
+        assert {answer.status_code for answer in answers} == {200} and len({answer.content for answer in answers}) == 1
+        assert replica.metric(READ) == before + 1
 
 
 def test_a_hash_that_is_none_is_no_picture(stack, url):

@@ -440,17 +440,18 @@ def test_answers_that_are_none(web, nonsense):
         assert browser.go(path).status_code == 503, path
 
 
-def test_a_service_that_takes_too_long(web):
+def test_a_service_that_takes_too_long(tmp_path):
     done = threading.Event()
 
     def slowly(_):
         done.wait(DEADLINE)
         return 200, []
-    web.services.answers["GET /api/tickets"] = slowly
-    try:
-        assert Browser(web).go("/").status_code == 503
-    finally:
-        done.set()
+    with running(tmp_path, API_TIMEOUT="500ms") as web:
+        web.services.answers["GET /api/tickets"] = slowly
+        try:
+            assert Browser(web).go("/").status_code == 503
+        finally:
+            done.set()
 
 
 def test_stripes_form(tmp_path):

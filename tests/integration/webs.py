@@ -40,7 +40,7 @@ class Services(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, jwks):
-        self.answers, self.seen, self.away, self.slow, self.jwks = {}, [], set(), threading.Event(), jwks
+        self.answers, self.seen, self.away, self.jwks = {}, [], set(), jwks
         super().__init__(("127.0.0.1", 0), Handler)
 
     def asked(self, method, path):
@@ -104,7 +104,7 @@ def running(directory, **environment):
     web.url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([ROOT / "build/release/web"], stdout=(directory / "log").open("w"), stderr=subprocess.STDOUT, env={
         **dict.fromkeys(PARTS.values(), there), "JWKS_URL": f"{there}/.well-known/jwks.json", "HTTP_PORT": str(port),
-        "ADMIN_PORT": str(admin), "SECURE_COOKIES": "false", "API_TIMEOUT": "500ms", "TRUSTED_PROXIES": "127.0.0.1",
+        "ADMIN_PORT": str(admin), "SECURE_COOKIES": "false", "API_TIMEOUT": "60s", "TRUSTED_PROXIES": "127.0.0.1",
         "KAFKA_BROKERS": "127.0.0.1:1", "SCHEMA_REGISTRY_URL": "http://127.0.0.1:1",  # not there: pages do without
         **environment})
     try:
