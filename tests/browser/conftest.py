@@ -31,7 +31,8 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def stack():
-    with common_stack() as stack:
+    """It waits for a busy machine as long as the tests do: a page that says that something is away is another page."""
+    with common_stack(API_TIMEOUT="60s", STATEMENT_TIMEOUT="60s") as stack:
         yield stack
 
 

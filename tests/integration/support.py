@@ -285,10 +285,10 @@ def stacks(tree=ROOT, ground=None, last=False, **settings):
 
 
 @contextlib.contextmanager
-def common_stack(ground=None):
+def common_stack(ground=None, **settings):
     """What most tests share. Sign-in limits are off, and a password's hash costs a quarter of what it should."""
     with stacks(ground=ground, last=True, **FRUGAL) as make:
-        yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16")
+        yield make(SIGNIN_RATE="0", SIGNUP_RATE="0", HASH_MEMORY="16", **settings)
 
 
 # Of charges: Stripe is to be asked about it, and that soon. (Once more a day after it seemed to know nothing of one is not.)
