@@ -50,14 +50,16 @@ void kafka_fatal(rd_kafka_t *rk) {
     _exit(EX_SOFTWARE);
 }
 
+static void on_error_but_fatal(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
+    (void)rk, (void)opaque;
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__FATAL)
+        return; /* its log has said it */
+    log_warn("kafka", "%s: %s", rd_kafka_err2name(code), reason);
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque) {
-    (void)opaque;
-    if (code == RD_KAFKA_RESP_ERR__TRANSPORT) return; /* its log has said it */
-    if (code != RD_KAFKA_RESP_ERR__FATAL) {
-        log_warn("kafka", "%s: %s", rd_kafka_err2name(code), reason);
-        return;
-    }
-    kafka_fatal(rk);
+    on_error_but_fatal(rk, code, reason, opaque);
+    if (code == RD_KAFKA_RESP_ERR__FATAL) kafka_fatal(rk);
 }
 
 static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value, struct why *w) {
@@ -156,6 +158,10 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
+}
+
+void kafka_outlive(rd_kafka_conf_t *conf) {
+    rd_kafka_conf_set_error_cb(conf, on_error_but_fatal);
 }
 
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct why *w) {

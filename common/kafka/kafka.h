@@ -37,5 +37,7 @@ rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_property *pr
 /* For code that polls a client itself and gets RD_KAFKA_RESP_ERR__FATAL: logs the reason and ends the
  * process. */
 void kafka_fatal(rd_kafka_t *rk) __attribute__((noreturn));
+/* A fatal error of this client ends nothing: its owner asks for it, and goes on with another. */
+void kafka_outlive(rd_kafka_conf_t *conf);
 /* Creates rk with the conf (taken), or NULL. */
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct why *w);

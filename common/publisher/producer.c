@@ -102,6 +102,12 @@ static void die(const struct producer_topic *t, const char *error) {
     _exit(EX_SOFTWARE);
 }
 
+/* librdkafka gives an idempotent producer up when it and a broker do not agree on what came last, as happens
+ * where brokers come and go: another one, which begins behind what the topic has, goes on. */
+static bool given_up(const struct producer_kafka *k) {
+    return rd_kafka_fatal_error(k->rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* The next one makes good what is lost. */
 static void on_watermark(struct producer_kafka *k, rd_kafka_resp_err_t err) {
     bool refused = err != RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -115,7 +121,7 @@ static void on_watermark(struct producer_kafka *k, rd_kafka_resp_err_t err) {
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *record, void *opaque) {
     (void)rk;
     struct producer *p = opaque;
-    if (p->kafka->closing) return;
+    if (p->kafka->closing || given_up(p->kafka)) return;
     struct producer_topic *t = rd_kafka_topic_opaque(record->rkt);
     if (t == NULL) {
         on_watermark(p->kafka, record->err);
@@ -166,6 +172,7 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
     if (conf == NULL) return ST_INVALID;
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, p);
+    kafka_outlive(conf);
     rd_kafka_t *rk = kafka_client(RD_KAFKA_PRODUCER, conf, w);
     if (rk == NULL) return ST_INVALID;
     struct producer_kafka *k = p->kafka = mem_alloc(sizeof *k);
@@ -300,6 +307,7 @@ enum status producer_push(struct producer *p) {
     if (first && partition->first_sent) return ST_FULL;
     rd_kafka_resp_err_t code = produce(k);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ST_FULL;
+    if (given_up(k)) return ST_FULL; /* producer_poll tells */
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) die(k->to, rd_kafka_err2str(code));
     k->kept_back = false;
     partition->first_sent = first;
@@ -389,11 +397,19 @@ static void give_back(struct producer *p) {
     k->most = 0;
 }
 
-void producer_poll(struct producer *p) {
+static enum status tell_given_up(const struct producer_kafka *k, struct why *w) {
+    char reason[160] = "";
+    rd_kafka_fatal_error(k->rk, reason, sizeof reason);
+    return why(w, ST_LOST, "Kafka and the producer do not agree on what came last, a new one goes on: %s",
+               reason);
+}
+
+enum status producer_poll(struct producer *p, struct why *w) {
     uint64_t count; /* emptied before the queue is, so that what comes meanwhile wakes us again */
     while (read(p->kafka->fd, &count, sizeof count) > 0)
         continue;
     rd_kafka_poll(p->kafka->rk, 0);
     metric_set(M_PUBLISHER_UNACKED, (int64_t)p->acks.unacked);
     give_back(p);
+    return given_up(p->kafka) ? tell_given_up(p->kafka, w) : ST_OK;
 }

@@ -19,14 +19,13 @@ struct republish {
     struct emit *emit;
 };
 
-static enum status wait_for_kafka(struct republish *r) {
+static enum status wait_for_kafka(struct republish *r, struct why *w) {
     if (publisher_state_out_of_time(r->state)) return ST_STOPPED;
     clock_wait(producer_fd(&r->emit->producer), clock_mono_us() + WAIT_MS * INT64_C(1000));
-    producer_poll(&r->emit->producer);
-    return ST_OK;
+    return producer_poll(&r->emit->producer, w);
 }
 
-static enum status publish_row(struct republish *r, int log, const PGresult *res, int row) {
+static enum status publish_row(struct republish *r, int log, const PGresult *res, int row, struct why *w) {
     struct pgoutput_value values[PGOUTPUT_MAX_COLUMNS];
     int n = PQnfields(res);
     for (int i = 0; i < n; i++) {
@@ -35,7 +34,7 @@ static enum status publish_row(struct republish *r, int log, const PGresult *res
     }
     enum status full = emit_row(r->emit, log, values, n), st = ST_OK;
     for (; full == ST_FULL && st == ST_OK; full = producer_push(&r->emit->producer))
-        st = wait_for_kafka(r);
+        st = wait_for_kafka(r, w);
     return st;
 }
 
@@ -45,9 +44,9 @@ static enum status publish_some(struct republish *r, int log, int *rows, struct 
     enum status st = pg_status(r->sql, res, w);
     *rows = st == ST_OK ? PQntuples(res) : 0;
     for (int i = 0; i < *rows && st == ST_OK; i++)
-        st = publish_row(r, log, res, i);
+        st = publish_row(r, log, res, i, w);
     metric_add(M_REPUBLISHED, *rows);
-    producer_poll(&r->emit->producer);
+    if (st == ST_OK) st = producer_poll(&r->emit->producer, w);
     PQclear(res);
     return st;
 }
@@ -85,6 +84,6 @@ enum status publisher_republish(const struct publisher_state *state, PGconn *sql
         st = publish_log(&r, log, count, w);
     emit_commit(emit, 0);
     while (emit->producer.acks.unacked > 0 && st == ST_OK)
-        st = wait_for_kafka(&r);
+        st = wait_for_kafka(&r, w);
     return st == ST_OK ? pg_exec(sql, w, "commit") : st;
 }

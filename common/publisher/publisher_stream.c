@@ -256,7 +256,7 @@ static enum status check_stop(struct stream *t, struct why *w) {
 static enum status turn(struct stream *t, struct why *w) {
     enum status st = wait(t, w);
     if (st == ST_OK) st = read_burst(t, w);
-    producer_poll(&t->emit->producer);
+    if (st == ST_OK) st = producer_poll(&t->emit->producer, w);
     if (st == ST_OK && watermark_reached(&t->watermark, t->emit->producer.acks.confirmed))
         emit_watermark(t->emit, t->watermark.told_us);
     if (st == ST_OK && clock_mono_us() >= confirmation_due_us(t)) st = tell(t, w);

@@ -3,8 +3,11 @@
  *     publisher_driver SERVICE DATABASE_URL BROKERS REGISTRY_URL RETENTION_MS TABLE TOPIC [TABLE TOPIC]...
  *
  * TABLE is an event log of tickets; TOPIC has the tickets' schema and as many partitions. Logs say what
- * happens; a line "ready" or "not ready: why" each time that changes. SIGUSR1: the metrics. SIGTERM:
- * publishes what is committed, and ends. */
+ * happens; a line "ready" or "not ready: why" each time that changes. SIGUSR1: the metrics. SIGUSR2: its
+ * producer gives up, as librdkafka's does when a broker has another order of things. SIGTERM: publishes what
+ * is committed, and ends. */
+#include <dlfcn.h>
+#include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,17 @@
 #include "publisher.h"
 
 enum { LOOK_MS = 5, STOP_MS = 5000, FIRST_PAIR = 6 };
+
+/* The publisher's newest producer: this comes before librdkafka's own when programs are linked. */
+static _Atomic(rd_kafka_t *) producer;
+
+rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, size_t n) {
+    rd_kafka_t *(*theirs)(rd_kafka_type_t, rd_kafka_conf_t *, char *, size_t);
+    *(void **)&theirs = dlsym(RTLD_NEXT, "rd_kafka_new");
+    rd_kafka_t *rk = theirs(type, conf, error, n);
+    if (type == RD_KAFKA_PRODUCER) producer = rk;
+    return rk;
+}
 
 static void say(bool ready, const struct why *w) {
     if (ready)
@@ -41,6 +55,8 @@ static void watch(struct publisher *p, const sigset_t *signals) {
     for (int sig = 0; sig != SIGTERM;) {
         sig = sigtimedwait(signals, NULL, &look);
         if (sig == SIGUSR1) print_metrics();
+        if (sig == SIGUSR2)
+            rd_kafka_test_fatal_error(producer, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "by a test");
         struct why w = {0};
         bool ready = publisher_ready(p, &w);
         if (ready != was) say(ready, &w);
@@ -60,6 +76,7 @@ int main(int argc, char **argv) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     log_setup(argv[1], LOG_INFO);
 

@@ -2,8 +2,9 @@
  * thread.
  *
  * The producer is idempotent and tries for ever: while a broker is away events wait, none is lost. It exists
- * only while this process owns the slot. A record that Kafka refuses for good ends the process with exit 70,
- * because without it an event would be lost, or come after later ones. */
+ * only while this process owns the slot. When librdkafka gives it up the owner opens another one. A record
+ * that Kafka refuses for good ends the process with exit 70, because without it an event would be lost, or
+ * come after later ones. */
 #pragma once
 
 #ifndef PUBLISHER_PRIV
@@ -57,4 +58,5 @@ void producer_learn_ends(struct producer *p);
 void producer_tell_watermark(struct producer *p, int log, int64_t time_us);
 
 int producer_fd(const struct producer *p); /* readable when producer_poll has something to do */
-void producer_poll(struct producer *p);    /* takes acknowledgements in */
+/* Takes acknowledgements in. ST_LOST: the producer can send no more, and has to be opened anew. */
+enum status producer_poll(struct producer *p, struct why *w);
