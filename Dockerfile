@@ -15,7 +15,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 # h2o is Debian 12's, by its checksums.
 COPY dev/fetch-h2o dev/h2o.sha256 /dev-h2o/
 RUN apt-get update && apt-get upgrade -y && /dev-h2o/fetch-h2o /dev-h2o/debs && apt-get install -y --no-install-recommends \
-        ca-certificates cmake=3.31.* gcc=4:14.* libc6-dev=2.41-* libcurl4-openssl-dev=8.14.* /dev-h2o/debs/libh2o*.deb \
+        ca-certificates cmake=3.31.* gcc=4:14.* libc6-dev=2.41-* libcurl4-openssl-dev=8.14.* libfido2-dev=1.15.* /dev-h2o/debs/libh2o*.deb \
         libjansson-dev=2.14-* libjwt-dev=1.17.* liboath-dev=2.6.12-* libpng-dev=1.6.* libpq-dev=17.* libqrencode-dev=4.1.* librdkafka-dev=2.8.* libsodium-dev=1.0.18-* \
         libssl-dev=3.5.* libturbojpeg0-dev=1:2.1.* libutf8proc-dev=2.9.* libwebp-dev=1.5.* libwslay-dev=1.1.* ninja-build=1.12.* pkg-config=1.8.* \
         python3=3.13.* python3-yaml=6.0.* tzdata zlib1g-dev=1:1.3.* \

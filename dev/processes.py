@@ -361,7 +361,7 @@ def prepare_edge(state, services):
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
 WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BROKERS", "KAFKA_USER",
           "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA", "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD", "SESSION_KEYS",
-          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "JWKS_URL",
+          "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "PASSKEY_ORIGIN", "JWKS_URL",
           "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
           "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
@@ -395,6 +395,7 @@ def own_environment(state, name):
         "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state, "waiting"),
         "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"), "LINK_KEYS": waiting_key(state, "link"),
         "PUBLIC_URL": f"http://127.0.0.1:{state.ports.get('edge')}",
+        "PASSKEY_ORIGIN": f"http://localhost:{state.ports.get('edge')}",  # browsers bind passkeys to a name, not to an address
         "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **kafka_users.environment(state, name), **api_urls(state),
     }

@@ -69,6 +69,51 @@ static const char *read_new_password(const json_t *value, void *out, struct aren
     return NULL;
 }
 
+/* --- passkeys --- */
+
+enum { SAID_MAX = 4096, NAME_MAX = 60 };
+
+/* As browsers' WebAuthn has it. */
+static const char *read_bytes(const json_t *value, void *out, struct arena *arena) {
+    struct str text;
+    size_t n;
+    if (body_text(value, &text, arena) != NULL || text.n == 0 || text.n > BASE64_TEXT(SAID_MAX))
+        return "must be in base64url";
+    uint8_t *bytes = arena_alloc(arena, SAID_MAX);
+    if (!base64_decode(text, bytes, SAID_MAX, &n)) return "must be in base64url";
+    *(struct str *)out = (struct str){(const char *)bytes, n};
+    return NULL;
+}
+
+static const char *read_name(const json_t *value, void *out, struct arena *arena) {
+    struct str name;
+    const char *error = body_text(value, &name, arena);
+    if (error != NULL) return error;
+    size_t length = utf8_length(name);
+    if (length < 1 || length > NAME_MAX) return "must have 1 to 60 characters";
+    *(struct str *)out = name;
+    return NULL;
+}
+
+const struct body_field new_passkey_fields[] = {
+    {"currentPassword", body_text, offsetof(struct passkey_sent, current_password), true},
+    {"code", body_text, offsetof(struct passkey_sent, code), false},
+    {"name", read_name, offsetof(struct passkey_sent, name), true},
+    {"clientDataJSON", read_bytes, offsetof(struct passkey_sent, said.client_data), true},
+    {"authenticatorData", read_bytes, offsetof(struct passkey_sent, said.authenticator), true},
+    {0},
+};
+
+const struct body_field passkey_sign_in_fields[] = {
+    {"credentialId", read_bytes, offsetof(struct passkey_sent, credential), true},
+    {"clientDataJSON", read_bytes, offsetof(struct passkey_sent, said.client_data), true},
+    {"authenticatorData", read_bytes, offsetof(struct passkey_sent, said.authenticator), true},
+    {"signature", read_bytes, offsetof(struct passkey_sent, said.signature), true},
+    {0},
+};
+
+/* --- the bodies --- */
+
 const struct body_field sign_up_fields[] = {
     {"email", read_email, offsetof(struct credentials, email), true},
     {"password", read_new_password, offsetof(struct credentials, password), true},

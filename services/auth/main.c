@@ -6,7 +6,7 @@
 #include "totp.h"
 
 static struct auth auth;
-static const char *key_files, *link_keys;
+static const char *key_files, *link_keys, *passkey_origin;
 static int64_t hash_threads, hash_queue, hash_memory, hash_passes;
 
 static const struct config_var auth_config[] = {
@@ -17,6 +17,9 @@ static const struct config_var auth_config[] = {
      0, 0},
     {"VERIFY_EMAIL", CONFIG_BOOL, &auth.verify_email, "true",
      "Whether people have to follow the link of a letter before they may hold tickets", 0, 0},
+    {"PASSKEY_ORIGIN", CONFIG_TEXT, &passkey_origin, "",
+     "Where people find the site, as their browsers say it: https://HOST; empty: nobody signs in by a passkey",
+     0, 0},
     {"SIGNIN_RATE", CONFIG_INT, &auth.signin_rate, "20",
      "Passwords that may be tried in a minute, by address and by account; 0: any number", 0, 1000000},
     {"SIGNIN_FAILURES", CONFIG_INT, &auth.failed_a_day, "10",
@@ -47,6 +50,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     struct why cause;
     auth.links = admission_keys_open(link_keys, &cause);
     if (auth.links == NULL) return why(w, ST_INVALID, "LINK_KEYS: %s", cause.text);
+    if (passkey_site_open(&auth.site, passkey_origin, auth.links, w) != ST_OK) return ST_INVALID;
     *keys = session_keys_fixed(keyset_parse(session_jwks(auth.signer), w));
     auth.hasher = hasher_start(&(struct hasher_options){.threads = (int)hash_threads,
                                                         .queue = (int)hash_queue,
@@ -61,6 +65,7 @@ static void stop(void *state) {
     (void)state;
     hasher_free(auth.hasher);
     session_signer_free(auth.signer);
+    passkey_site_close(&auth.site);
     admission_keys_free(auth.links);
 }
 

@@ -24,6 +24,17 @@ void auth_write_user(struct json *out, const struct uuid *id, struct str email) 
     json_put_text(out, "email", email);
 }
 
+void auth_reply_signed_in(struct req *rq, int status) {
+    const struct auth *auth = req_service(rq);
+    const struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
+    req_set_cookie(rq, "session", str_of(job->token), auth->session_ms / 1000);
+    struct json *out = req_json(rq);
+    json_open(out, '{');
+    auth_write_user(out, &job->session.user, job->session.email);
+    json_close(out, '}');
+    req_reply(rq, status);
+}
+
 void auth_put_session(struct req *rq, struct sql_params *item) {
     const struct auth_request *a = req_state(rq);
     put_uuid(item, &a->job.session.session);
@@ -181,4 +192,16 @@ bool auth_current_right(struct req *rq, const char *what, const struct hash_job 
 bool auth_session_is_old(struct req *rq, const struct rows *rows) {
     int64_t sessions = row_int(rows, 0, SESSIONS);
     return sessions > 1 && req_user(rq)->version < sessions;
+}
+
+bool auth_look_up(struct req *rq, const struct rows *rows) {
+    struct auth_request *a = req_state(rq);
+    if (!auth_let_through(rq, rows)) return false;
+    if (!a->account_known) {
+        req_fail(rq, 401, NULL, "This account is no more");
+        return false;
+    }
+    a->ended = auth_session_is_old(rq, rows);
+    a->job.known = auth_copy_text(rq, rows, HASH);
+    return true;
 }

@@ -21,6 +21,7 @@ struct auth_request {
     struct uuid device; /* where it is tried: somebody was signed in there; zeros: not known */
     bool device_known;  /* and that was whose password is tried */
     struct factor factor;
+    struct passkey_sent *passkey;    /* that is added, or signs in */
     char *secret;                    /* of a second factor that is begun, in base32 */
     char (*recovery)[RECOVERY_TEXT]; /* of one that is turned on */
     bool ended;                      /* of /me: the session ended, and the topic has not told it here yet */
@@ -31,6 +32,8 @@ struct auth_request *auth_request_new(struct req *rq);
 /* The rows of auth_attempt. */
 enum auth_column { ORDINAL, WAIT, ID, EMAIL, HASH, BY_KEY, SESSIONS, VERIFIED, KNOWN, FACTOR, FACTOR_ON };
 
+/* The user that the job signed a session for, and that session. */
+void auth_reply_signed_in(struct req *rq, int status);
 /* Whose account it is, as members of an object. */
 void auth_write_user(struct json *out, const struct uuid *id, struct str email);
 /* What is kept of the session that the job signed: its id, how long it lives, from where and with what it was
@@ -60,5 +63,7 @@ void auth_code_taken(struct req *rq, const char *what);
 /* Of who is signed in, and still is: password and code; false: answered. */
 bool auth_current_right(struct req *rq, const char *what, const struct hash_job *job);
 void auth_fail_current(struct req *rq);
+/* The row of who is signed in, whose password the job tries; false: too many, or gone: answered. */
+bool auth_look_up(struct req *rq, const struct rows *rows);
 /* Whether the session ended with others, and the topic has not told it here yet. */
 bool auth_session_is_old(struct req *rq, const struct rows *rows);

@@ -7,24 +7,13 @@
 #include "arena.h"
 #include "fields.h"
 #include "letters.h"
+#include "passkeys.h"
 #include "queries.h"
 #include "request.h"
 #include "second_factor.h"
 #include "sessions.h"
 
 /* --- answers --- */
-
-/* The user that the job signed a session for, and that session. */
-static void reply_signed_in(struct req *rq, int status) {
-    const struct auth *auth = req_service(rq);
-    const struct hash_job *job = &((struct auth_request *)req_state(rq))->job;
-    req_set_cookie(rq, "session", str_of(job->token), auth->session_ms / 1000);
-    struct json *out = req_json(rq);
-    json_open(out, '{');
-    auth_write_user(out, &job->session.user, job->session.email);
-    json_close(out, '}');
-    req_reply(rq, status);
-}
 
 static void fail_in_use(struct req *rq) {
     req_fail(rq, 409, "email", "Email in use");
@@ -67,7 +56,7 @@ static void begin_session(struct req *rq, req_done *then) {
 /* Of an account that has changed meanwhile the password is checked again. */
 static void reply_begun(struct req *rq, const struct rows *rows, int status, req_handler *again) {
     if (row_bool(rows, 0, 1))
-        reply_signed_in(rq, status);
+        auth_reply_signed_in(rq, status);
     else if (row_bool(rows, 0, 2))
         auth_code_taken(rq, "SignIn");
     else
@@ -114,7 +103,7 @@ static void on_lost(struct req *rq, const struct rows *rows) {
 static void on_added(struct req *rq, const struct rows *rows) {
     const struct auth_request *a = req_state(rq);
     if (row_bool(rows, 0, 1))
-        reply_signed_in(rq, 201);
+        auth_reply_signed_in(rq, 201);
     else if (a->key.n > 0)
         auth_attempt(rq, STR("signup"), 0, NULL, on_lost);
     else
@@ -210,7 +199,7 @@ static void sign_in(struct req *rq) {
 static void on_changed(struct req *rq, const struct rows *rows) {
     struct str verdict = row_text(rows, 0, 1);
     if (str_eq(verdict, STR("done")))
-        reply_signed_in(rq, 200);
+        auth_reply_signed_in(rq, 200);
     else if (str_eq(verdict, STR("taken")))
         fail_in_use(rq);
     else
@@ -350,6 +339,11 @@ const struct route auth_routes[] = {
     {"POST", "/api/users/me/second-factor", second_factor_begin, ROUTE_SESSION},
     {"POST", "/api/users/me/second-factor/confirm", second_factor_confirm, ROUTE_SESSION},
     {"POST", "/api/users/me/second-factor/off", second_factor_off, ROUTE_SESSION},
+    {"GET", "/api/users/me/passkeys", passkeys_list, ROUTE_SESSION},
+    {"POST", "/api/users/me/passkeys", passkeys_add, ROUTE_SESSION},
+    {"DELETE", "/api/users/me/passkeys/{uuid}", passkeys_remove, ROUTE_SESSION},
+    {"GET", "/api/users/passkeys/challenge", passkeys_challenge, 0},
+    {"POST", "/api/users/passkeys/signin", passkeys_sign_in, 0},
     {"POST", "/api/users/verify", letters_verify, 0},
     {"POST", "/api/users/password-reset", letters_ask_reset, 0},
     {"POST", "/api/users/password-reset/follow", letters_reset, 0},

@@ -4,13 +4,15 @@
 #include "admission.h"
 #include "hasher.h"
 #include "http.h"
+#include "passkey.h"
 #include "session.h"
 
 /* What the handlers find in req_service(). */
 struct auth {
     struct session_signer *signer;
     struct hasher *hasher;
-    struct admission_keys *links;     /* of letters (link.h) */
+    struct admission_keys *links; /* of letters (link.h) */
+    struct passkey_site site;
     bool verify_email;                /* an address has to be its owner's before he may hold a ticket */
     int64_t session_ms;               /* how long a session lives */
     int64_t signin_rate, signup_rate; /* attempts a minute, by address and by account; 0: any number */

@@ -31,19 +31,6 @@ static void attempt(struct req *rq, req_done *then) {
     auth_attempt(rq, STR("signin"), auth->signin_rate, &req_user(rq)->user, then);
 }
 
-/* Of who is still there; false: answered. */
-static bool look_up(struct req *rq, const struct rows *rows) {
-    struct auth_request *a = req_state(rq);
-    if (!auth_let_through(rq, rows)) return false;
-    if (!a->account_known) {
-        req_fail(rq, 401, NULL, "This account is no more");
-        return false;
-    }
-    a->ended = auth_session_is_old(rq, rows);
-    a->job.known = auth_copy_text(rq, rows, HASH);
-    return true;
-}
-
 static bool read_current(struct req *rq) {
     auth_request_new(rq);
     struct change change = {0};
@@ -110,7 +97,7 @@ static void on_begin_allowed(struct req *rq, void *done) {
 /* Where one is on there is nothing to begin, whatever the code. */
 static void on_user_begins(struct req *rq, const struct rows *rows) {
     struct auth_request *a = req_state(rq);
-    if (!look_up(rq, rows)) return;
+    if (!auth_look_up(rq, rows)) return;
     a->job.also = NULL;
     auth_hash(rq, on_begin_allowed);
 }
@@ -173,7 +160,7 @@ static void turn_on(struct req *rq) {
 
 static void on_user_confirms(struct req *rq, const struct rows *rows) {
     struct auth_request *a = req_state(rq);
-    if (!look_up(rq, rows)) return;
+    if (!auth_look_up(rq, rows)) return;
     if (a->ended) {
         req_fail(rq, 401, NULL, "sign in first");
     } else if (a->factor.on) {
@@ -227,7 +214,7 @@ static void on_off_allowed(struct req *rq, void *done) {
 }
 
 static void on_user_turns_off(struct req *rq, const struct rows *rows) {
-    if (look_up(rq, rows)) auth_hash(rq, on_off_allowed);
+    if (auth_look_up(rq, rows)) auth_hash(rq, on_off_allowed);
 }
 
 void second_factor_off(struct req *rq) {

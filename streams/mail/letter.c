@@ -35,6 +35,10 @@ static const struct {
                                  TEXT_FACTOR_ON_NOTE, "/help", false},
     [SECOND_FACTOR_TURNED_OFF] = {TEXT_FACTOR_OFF_SUBJECT, TEXT_FACTOR_OFF_WORDS, TEXT_FACTOR_OFF_ACTION,
                                   TEXT_FACTOR_OFF_NOTE, "/forgot", false},
+    [PASSKEY_ADDED] = {TEXT_PASSKEY_ADDED_SUBJECT, TEXT_PASSKEY_ADDED_WORDS, TEXT_PASSKEY_ADDED_ACTION,
+                       TEXT_PASSKEY_ADDED_NOTE, "/account", false},
+    [PASSKEY_REMOVED] = {TEXT_PASSKEY_REMOVED_SUBJECT, TEXT_PASSKEY_REMOVED_WORDS,
+                         TEXT_PASSKEY_REMOVED_ACTION, TEXT_PASSKEY_REMOVED_NOTE, "/forgot", false},
 };
 
 /* --- addresses --- */

@@ -139,11 +139,12 @@ imagePullSecrets:
 {{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
 {{- end -}}
 {{- end -}}
-{{- if has "smtp" $c.needs -}}
 {{- $letters := $root.Values.letters -}}
 {{- $site := $letters.site | default (printf "%s://%s" (ternary "https" "http" $root.Values.sessions.secureCookies) $root.Values.edge.host) -}}
+{{- if has "smtp" $c.needs -}}
 {{- $env = merge $env (dict "SMTP_URL" $letters.smtp "MAIL_FROM" $letters.from "PUBLIC_URL" $site) -}}
 {{- end -}}
+{{- if and (has "passkeys" $c.needs) (hasPrefix "https://" $site) -}}{{- $_ := set $env "PASSKEY_ORIGIN" $site -}}{{- end -}}
 {{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (printf "http://%s-orders:8080" $release) -}}{{- end -}}
 {{- if has "paymentsPace" $c.needs -}}{{- $_ := set $env "STRIPE_RATE" (dig "payments" "settings" "STRIPE_RATE" 0 $root.Values.components) -}}{{- end -}}
 {{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
