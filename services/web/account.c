@@ -4,7 +4,7 @@
 #include "routes.h"
 #include "views_read.h"
 
-/* --- the page: with a list of his sessions, and his second factor, which auth is asked for --- */
+/* --- the page: with his sessions, his passkeys and his second factor, which auth is asked for --- */
 
 /* The one that the page was asked with is there in any case. */
 static bool read_sessions(const json_t *json, struct arena *arena, struct session_list *out) {
@@ -23,6 +23,20 @@ static bool read_sessions(const json_t *json, struct arena *arena, struct sessio
     return json_is_array(json);
 }
 
+static bool read_passkeys(const json_t *json, struct arena *arena, struct passkey_list *out) {
+    size_t n = json_array_size(json);
+    struct passkey_view *passkeys = arena_alloc(arena, n * sizeof *passkeys);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_array_get(json, i);
+        if (!read_uuid(one, "id", &passkeys[i].id) || !read_text(one, "name", &passkeys[i].name) ||
+            !read_time(one, "addedAt", &passkeys[i].at))
+            return false;
+        passkeys[i].used = read_time(one, "usedAt", &passkeys[i].used_at);
+    }
+    *out = (struct passkey_list){passkeys, n};
+    return json_is_array(json);
+}
+
 static void on_sessions(struct req *rq, const struct api_answer *answer) {
     struct account_view *view = visit_of(rq)->own;
     if (answer->code == 401) {
@@ -32,6 +46,17 @@ static void on_sessions(struct req *rq, const struct api_answer *answer) {
     view->away = answer->code != 200 || !read_sessions(answer->body, req_arena(rq), &view->sessions);
     account_render(page_begin(rq), view);
     page_end(rq);
+}
+
+static void on_passkeys(struct req *rq, const struct api_answer *answer) {
+    struct account_view *view = visit_of(rq)->own;
+    if (answer->code == 401) {
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
+        return;
+    }
+    view->passkeys_here = answer->code != 404;
+    view->passkeys_known = answer->code == 200 && read_passkeys(answer->body, req_arena(rq), &view->passkeys);
+    visit_ask(rq, API_USERS, "GET", on_sessions, "/api/users/sessions");
 }
 
 /* Whether there is a second factor; when that is not known, the page says so. */
@@ -45,7 +70,7 @@ static void on_factor(struct req *rq, const struct api_answer *answer) {
     factor->known = answer->code == 200 && json_is_boolean(enabled);
     factor->enabled = factor->known && json_is_true(enabled);
     factor->left = json_integer_value(json_object_get(answer->body, "recoveryCodesLeft"));
-    visit_ask(rq, API_USERS, "GET", on_sessions, "/api/users/sessions");
+    visit_ask(rq, API_USERS, "GET", on_passkeys, "/api/users/me/passkeys");
 }
 
 void render_account(struct req *rq, const struct account_view *view) {

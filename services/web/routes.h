@@ -65,6 +65,8 @@ bool account_refused(struct req *rq, const struct api_answer *answer);
 struct str factor_code_error(struct req *rq, const struct api_answer *answer);
 /* second_factor.c: codes of an app */
 req_handler begin_factor, confirm_factor, turn_factor_off;
+/* passkeys.c: one's own, and signing in by one */
+req_handler show_new_passkey, add_passkey, remove_passkey, show_passkey_signin, sign_in_by_passkey;
 /* letters.c: what letters lead to, and what asks for one */
 req_handler show_sent, show_forgot, ask_reset, show_reset, reset_password, show_verify, verify_address;
 /* files.c: static files, pages of text, paths where nothing is, and such as lead elsewhere */

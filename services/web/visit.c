@@ -22,10 +22,10 @@ struct visit *visit_of(struct req *rq) {
 
 /* Where a form that was sent stands: /orders/1 for /orders/1/pay. */
 static struct str page_of_target(struct str path) {
-    static const char *const actions[] = {"/buy",      "/withdraw", "/pay",      "/confirm",
-                                          "/cancel",   "/email",    "/password", "/areas",
-                                          "/announce", "/discard",  "/remove",   "/codes",
-                                          "/sessions", "/delete",   "/off",      "/second-factor"};
+    static const char *const actions[] = {"/buy",           "/withdraw", "/pay",      "/confirm",  "/cancel",
+                                          "/email",         "/password", "/areas",    "/announce", "/discard",
+                                          "/remove",        "/codes",    "/sessions", "/delete",   "/off",
+                                          "/second-factor", "/passkeys"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         size_t n = strlen(actions[i]);
         if (path.n > n && memcmp(path.p + path.n - n, actions[i], n) == 0) path.n -= n;
@@ -38,15 +38,25 @@ static struct str notice_of(struct req *rq) {
         struct str done;
         enum text words;
     } notices[] = {
-        {STR("listed"), TEXT_DONE_LISTED},         {STR("saved"), TEXT_DONE_SAVED},
-        {STR("drafted"), TEXT_DONE_DRAFTED},       {STR("area"), TEXT_DONE_AREA},
-        {STR("announced"), TEXT_DONE_ANNOUNCED},   {STR("phased"), TEXT_DONE_PHASED},
-        {STR("withdrawn"), TEXT_DONE_WITHDRAWN},   {STR("email"), TEXT_DONE_EMAIL},
-        {STR("password"), TEXT_DONE_PASSWORD},     {STR("out"), TEXT_DONE_OUT},
-        {STR("welcome"), TEXT_DONE_WELCOME},       {STR("discarded"), TEXT_DONE_DISCARDED},
-        {STR("picture"), TEXT_DONE_PICTURE},       {STR("verified"), TEXT_DONE_VERIFIED},
-        {STR("session"), TEXT_DONE_SESSION},       {STR("deleted"), TEXT_DONE_DELETED},
+        {STR("listed"), TEXT_DONE_LISTED},
+        {STR("saved"), TEXT_DONE_SAVED},
+        {STR("drafted"), TEXT_DONE_DRAFTED},
+        {STR("area"), TEXT_DONE_AREA},
+        {STR("announced"), TEXT_DONE_ANNOUNCED},
+        {STR("phased"), TEXT_DONE_PHASED},
+        {STR("withdrawn"), TEXT_DONE_WITHDRAWN},
+        {STR("email"), TEXT_DONE_EMAIL},
+        {STR("password"), TEXT_DONE_PASSWORD},
+        {STR("out"), TEXT_DONE_OUT},
+        {STR("welcome"), TEXT_DONE_WELCOME},
+        {STR("discarded"), TEXT_DONE_DISCARDED},
+        {STR("picture"), TEXT_DONE_PICTURE},
+        {STR("verified"), TEXT_DONE_VERIFIED},
+        {STR("session"), TEXT_DONE_SESSION},
+        {STR("deleted"), TEXT_DONE_DELETED},
         {STR("factor-off"), TEXT_DONE_FACTOR_OFF},
+        {STR("passkey"), TEXT_DONE_PASSKEY},
+        {STR("passkey-removed"), TEXT_DONE_PASSKEY_REMOVED},
     };
     struct str done;
     for (size_t i = 0; req_query(rq, "done", &done) && i < sizeof notices / sizeof *notices; i++)

@@ -368,12 +368,31 @@ static void write_forms(void) {
           .delete_code_error = wrong);
     WRITE(account, "account-begin-refused", .page = user, .sessions = {sessions, 1},
           .factor = {.known = true, .begin_error = wrong});
-    WRITE(account, "account-away", .page = user, .away = true);
+    static const struct passkey_view passkeys[] = {
+        {.name = STR("My <phone>"), .at = NOW - 40000 * SECONDS, .used = true, .used_at = NOW},
+        {.name = STR("The key in the drawer"), .at = NOW - 7200 * SECONDS}};
+    WRITE(account, "account-passkeys", .page = user, .sessions = {sessions, 1}, .factor.known = true,
+          .passkeys_here = true, .passkeys_known = true, .passkeys = {passkeys, 2});
+    WRITE(account, "account-away", .page = user, .away = true, .passkeys_here = true);
     WRITE(account, "account-unverified", .page = user, .unverified = true, .sessions = {sessions, 1});
     user.notice = STR("Your e-mail is changed.");
     WRITE(account, "account-refused", .page = user, .email = STR("o@example.com"), .email_error = taken,
           .email_current_error = wrong, .password_error = STR("Must have 8 to 128 characters"),
           .password_current_error = wrong, .delete_error = wrong);
+}
+
+static void write_passkey(void) {
+    struct page_view user = page_at("/account/passkeys", "mara@example.com", NULL),
+                     visitor = page_at("/", NULL, NULL);
+    WRITE(new_passkey, "passkey", .page = user, .host = STR("shop.example"), .challenge = STR("abc-_"));
+    WRITE(new_passkey, "passkey-refused", .page = user, .host = STR("shop.example"),
+          .challenge = STR("abc-_"), .coded = true, .name = STR("My \"phone\""),
+          .name_error = STR("Must have 1 to 60 characters"), .current_error = STR("Is wrong"),
+          .code_error = STR("Is wrong"), .problem = STR("Nothing was done."));
+    WRITE(signin_passkey, "signin-passkey", .page = visitor, .next = STR("/tickets/1?a=b&c=d"),
+          .host = STR("shop.example"), .challenge = STR("abc-_"));
+    WRITE(signin_passkey, "signin-passkey-refused", .page = visitor, .next = STR("/"),
+          .host = STR("shop.example"), .challenge = STR("abc-_"), .problem = STR("Is not known"));
 }
 
 static void write_factor(void) {
@@ -436,6 +455,7 @@ int main(int argc, char **argv) {
     write_lists();
     write_forms();
     write_factor();
+    write_passkey();
     write_errors();
     return 0;
 }

@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from webs import text_of
 
-STATES = 150  # how many pages the driver writes
+STATES = 155  # how many pages the driver writes
 
 
 @pytest.fixture(scope="module")
