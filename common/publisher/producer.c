@@ -102,8 +102,6 @@ static void die(const struct producer_topic *t, const char *error) {
     _exit(EX_SOFTWARE);
 }
 
-/* librdkafka gives an idempotent producer up when it and a broker do not agree on what came last, as happens
- * where brokers come and go: another one, which begins behind what the topic has, goes on. */
 static bool given_up(const struct producer_kafka *k) {
     return rd_kafka_fatal_error(k->rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -397,9 +395,15 @@ static void give_back(struct producer *p) {
     k->most = 0;
 }
 
+/* librdkafka gives an idempotent producer up when it and a broker do not agree on what came last, as happens
+ * where brokers come and go: another one, which begins behind what the topic has, goes on. Everything else
+ * would come again. */
 static enum status tell_given_up(const struct producer_kafka *k, struct why *w) {
     char reason[160] = "";
-    rd_kafka_fatal_error(k->rk, reason, sizeof reason);
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(k->rk, reason, sizeof reason);
+    if (cause != RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER &&
+        cause != RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID && cause != RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH)
+        kafka_fatal(k->rk);
     return why(w, ST_LOST, "Kafka and the producer do not agree on what came last, a new one goes on: %s",
                reason);
 }
