@@ -31,19 +31,24 @@ void passkeys_challenge(struct req *rq) {
 
 /* --- GET /api/users/me/passkeys --- */
 
-static void write_passkey(struct json *out, struct uuid id, struct str name, int64_t added_us) {
+static void write_passkey(struct json *out, struct uuid id, struct str credential, struct str name,
+                          int64_t added_us) {
+    char text[BASE64_TEXT(PASSKEY_ID)];
+    base64_encode((const uint8_t *)credential.p, credential.n, text);
     json_put_uuid(out, "id", id);
+    json_put_text(out, "credentialId", str_of(text));
     json_put_text(out, "name", name);
     json_key(out, "addedAt");
     json_time(out, added_us);
 }
 
 /* The columns of list_passkeys. */
-enum { PASSKEY = 1, NAME, ADDED, USED };
+enum { PASSKEY = 1, CREDENTIAL, NAME, ADDED, USED };
 
 static void write_row(struct json *out, const struct rows *rows, int row) {
     json_open(out, '{');
-    write_passkey(out, row_uuid(rows, row, PASSKEY), row_text(rows, row, NAME), row_time(rows, row, ADDED));
+    write_passkey(out, row_uuid(rows, row, PASSKEY), row_text(rows, row, CREDENTIAL),
+                  row_text(rows, row, NAME), row_time(rows, row, ADDED));
     if (!row_null(rows, row, USED)) {
         json_key(out, "usedAt");
         json_time(out, row_time(rows, row, USED));
@@ -61,6 +66,7 @@ static void on_listed(struct req *rq, const struct rows *rows) {
 }
 
 void passkeys_list(struct req *rq) {
+    if (!has_site(rq)) return;
     struct sql_params *item = req_exec(rq, &sql_list_passkeys, on_listed);
     if (item != NULL) req_put_user(rq, item);
 }
@@ -74,7 +80,8 @@ static void reply_added(struct req *rq, const struct rows *rows) {
     const struct auth_request *a = req_state(rq);
     struct json *out = req_json(rq);
     json_open(out, '{');
-    write_passkey(out, row_uuid(rows, 0, ADDED_ID), a->passkey->name, row_time(rows, 0, ADDED_AT));
+    write_passkey(out, row_uuid(rows, 0, ADDED_ID), a->passkey->made.credential, a->passkey->name,
+                  row_time(rows, 0, ADDED_AT));
     json_close(out, '}');
     req_reply(rq, 201);
 }
@@ -234,7 +241,8 @@ static void on_counted(struct req *rq, const struct rows *rows) {
     if (item != NULL) put_bytes(item, a->passkey->credential);
 }
 
-/* As of a password: once more is as good as once, so the key is only looked at. */
+/* As of a password: once more is as good as once, so the key is only looked at. It is counted by itself:
+ * there is nothing to be guessed, and whoever guesses passwords from the same address keeps nobody out. */
 void passkeys_sign_in(struct req *rq) {
     const struct auth *auth = req_service(rq);
     struct auth_request *a = auth_request_new(rq);
@@ -242,5 +250,5 @@ void passkeys_sign_in(struct req *rq) {
     a->passkey = req_alloc(rq, sizeof *a->passkey);
     if (!has_site(rq) || !req_idempotency_key(rq, &key) || !req_body(rq, passkey_sign_in_fields, a->passkey))
         return;
-    auth_attempt(rq, STR("signin"), auth->signin_rate, NULL, on_counted);
+    auth_attempt(rq, STR("passkey"), auth->signin_rate, NULL, on_counted);
 }

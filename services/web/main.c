@@ -35,6 +35,9 @@ static const struct config_var web_config[] = {
     {"STRIPE_PUBLISHABLE_KEY", CONFIG_TEXT, &web.stripe_key, "",
      "Stripe's publishable key (pk_...), for its card form; without one, the sandbox's test cards are offered",
      0, 0},
+    {"PASSKEY_ORIGIN", CONFIG_TEXT, &web.passkey_origin, "",
+     "Where people find the site, as their browsers say it: https://HOST; empty: nobody signs in by a passkey",
+     0, 0},
     {0},
 };
 

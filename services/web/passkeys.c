@@ -28,6 +28,28 @@ static void on_challenge(struct req *rq, const struct api_answer *answer) {
     }
 }
 
+static struct str ids_of(struct req *rq, const json_t *passkeys) {
+    struct buf ids = {0};
+    struct str id;
+    for (size_t i = 0; i < json_array_size(passkeys); i++)
+        if (read_text(json_array_get(passkeys, i), "credentialId", &id))
+            buf_printf(&ids, "%s%.*s", i > 0 ? " " : "", (int)id.n, id.p);
+    struct str all = arena_str(req_arena(rq), buf_str(&ids));
+    buf_free(&ids);
+    return all;
+}
+
+/* A device that makes another one forgets the one before, so it has to know of that. */
+static void on_others(struct req *rq, const struct api_answer *answer) {
+    struct new_passkey_view *view = visit_of(rq)->own;
+    if (answer->code == 200) {
+        view->others = ids_of(rq, answer->body);
+        visit_ask(rq, API_USERS, "GET", on_challenge, "/api/users/passkeys/challenge");
+    } else {
+        page_refusal(rq, answer, TEXT_AWAY_NOTHING_DONE);
+    }
+}
+
 static void on_factor(struct req *rq, const struct api_answer *answer) {
     struct new_passkey_view *view = visit_of(rq)->own;
     if (answer->code == 401) {
@@ -35,7 +57,7 @@ static void on_factor(struct req *rq, const struct api_answer *answer) {
         return;
     }
     view->coded = json_is_true(json_object_get(answer->body, "enabled"));
-    visit_ask(rq, API_USERS, "GET", on_challenge, "/api/users/passkeys/challenge");
+    visit_ask(rq, API_USERS, "GET", on_others, "/api/users/me/passkeys");
 }
 
 /* With what was wrong. */

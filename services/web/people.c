@@ -48,6 +48,7 @@ static void send_credentials(struct req *rq, const char *path, struct str passwo
 /* --- signing in --- */
 
 static void render_signin(struct req *rq, struct str problem) {
+    const struct web *web = req_service(rq);
     struct visit *visit = visit_of(rq);
     struct str first, reason = {0};
     if (req_query(rq, "first", &first))
@@ -56,7 +57,8 @@ static void render_signin(struct req *rq, struct str problem) {
                                                         .next = visit_next(rq),
                                                         .email = visit_field(rq, "email"),
                                                         .problem = problem,
-                                                        .reason = reason});
+                                                        .reason = reason,
+                                                        .passkeys = *web->passkey_origin != '\0'});
     page_end(rq);
 }
 

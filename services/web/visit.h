@@ -14,7 +14,8 @@ enum { PAGE_ITEMS = 20 };
 struct web { /* the process's; req_service */
     struct api *api;
     const char *currency;
-    const char *stripe_key; /* publishable; "": the sandbox's cards are offered */
+    const char *stripe_key;     /* publishable; "": the sandbox's cards are offered */
+    const char *passkey_origin; /* "": nobody signs in by a passkey */
     struct live *live;
     struct demand *demand; /* a slot for each HTTP thread */
 };

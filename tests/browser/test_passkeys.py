@@ -54,6 +54,22 @@ def test_the_life_of_a_passkey(people, viewport):
         person.sees("This passkey is not known here")
 
 
+def test_a_device_that_has_one_makes_no_other(people):
+    """It would forget the one that it has."""
+    person = comes(people)
+    with device(person):
+        add(person)
+        person.sees("The passkey is added.")
+        add(person, "Once more")
+        person.sees("This device has a passkey of yours already.")
+        person.go("/account")
+        person.press("Sign out on all devices")
+        person.go("/signin/passkey?next=%2Faccount")
+        person.press("Sign in")
+        person.sees("My phone")
+        person.sees_not("Once more")
+
+
 def test_what_goes_wrong_is_said(people):
     """And nothing is lost of what was typed, but the password."""
     person = comes(people)

@@ -332,7 +332,7 @@ static void write_forms(void) {
           .symbol = STR("$"),
           .price_error = STR("Must be a price from 0.50 to 999,999.99 with at most two decimals"),
           .problem = STR("The ticket has changed meanwhile. Look at it again before you save."));
-    WRITE(signin, "signin", .page = visitor, .next = STR("/"));
+    WRITE(signin, "signin", .page = visitor, .next = STR("/"), .passkeys = true);
     WRITE(signin, "signin-to-buy", .page = visitor, .next = STR("/tickets/1?a=b&c=d"),
           .reason = STR("Sign in to see your orders."));
     WRITE(signin, "signin-refused", .page = visitor, .next = STR("/"), .email = STR("mara@example.com"),
@@ -384,7 +384,8 @@ static void write_forms(void) {
 static void write_passkey(void) {
     struct page_view user = page_at("/account/passkeys", "mara@example.com", NULL),
                      visitor = page_at("/", NULL, NULL);
-    WRITE(new_passkey, "passkey", .page = user, .host = STR("shop.example"), .challenge = STR("abc-_"));
+    WRITE(new_passkey, "passkey", .page = user, .host = STR("shop.example"), .challenge = STR("abc-_"),
+          .others = STR("AQ Ag"));
     WRITE(new_passkey, "passkey-refused", .page = user, .host = STR("shop.example"),
           .challenge = STR("abc-_"), .coded = true, .name = STR("My \"phone\""),
           .name_error = STR("Must have 1 to 60 characters"), .current_error = STR("Is wrong"),

@@ -12,6 +12,7 @@ import pytest
 
 from accounts import PASSWORD, WRONG, account, code_of, cookie, current_user, sign_in, token_of, visitor
 from authenticator import ES256, KINDS, PRESENT, VERIFIED, Authenticator, bytes_of, text_of
+from letters import Mailbox
 from support import Replica, User, refused
 
 MINE, CHALLENGE, SIGN_IN = "/api/users/me/passkeys", "/api/users/passkeys/challenge", "/api/users/passkeys/signin"
@@ -68,7 +69,8 @@ def audit(stack, person):
 def test_it_signs_in(stack, auth, kind):
     person, device = with_passkey(auth, kind)
     [listed] = person.get(MINE).json()
-    assert set(listed) == {"id", "name", "addedAt"} and (listed["id"], listed["name"]) == (person.passkey, "my phone")
+    assert set(listed) == {"id", "credentialId", "name", "addedAt"}
+    assert (listed["id"], listed["credentialId"], listed["name"]) == (person.passkey, text_of(device.credential), "my phone")
     answer = enter(auth, device.sign(challenge(auth)))
     assert answer.status_code == 200 and answer.json() == {"id": person.id, "email": person.email}, answer.text
     name, _, attributes = cookie(answer)
@@ -134,7 +136,31 @@ def test_where_there_are_none(stack):
         refused(User(replica.url).get(CHALLENGE), 404)
         refused(enter(replica, {}), 404)
         refused(person.post(MINE, json={}), 404)
-        assert person.get(MINE).json() == []
+        refused(person.get(MINE), 404)
+
+
+def by_letter(stack, auth, person):
+    """A new password."""
+    assert User(auth.url).post("/api/users/password-reset", json={"email": person.email}).status_code == 202
+    token = Mailbox(stack).token(person.email, "Choose a new password")
+    assert User(auth.url).post("/api/users/password-reset/follow", json={"token": token, "password": "another horse battery"}).status_code == 200
+
+
+def test_who_had_the_account_before_its_owner(stack, auth):
+    """He signed up with another's address, which was not verified, and prepared a way in."""
+    thief, device = with_passkey(auth)
+    stack.sql("auth", "update users set verified = false where id = %s", thief.id)
+    secret = thief.post("/api/users/me/second-factor", json={"currentPassword": PASSWORD}).json()["secret"]
+    assert thief.post("/api/users/me/second-factor/confirm", json={"code": code_of(secret)}).status_code == 200
+    by_letter(stack, auth, thief)
+    not_let_in(enter(auth, device.sign(challenge(auth))))
+    assert sign_in(auth.url, thief.email, "another horse battery").status_code == 200, "and no code of his keeps its owner out"
+
+
+def test_a_new_password_leaves_an_owner_his_passkeys(stack, auth):
+    person, device = with_passkey(auth)
+    by_letter(stack, auth, person)
+    assert enter(auth, device.sign(challenge(auth))).status_code == 200
 
 
 # --- to add one ---

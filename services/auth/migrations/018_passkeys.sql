@@ -17,7 +17,7 @@ create index passkeys_by_user on passkeys (user_id, added_at);
 create table used_challenges (
     user_id    uuid  not null,
     nonce      bytea not null,
-    expires_at timestamptz not null default now() + interval '5 minutes', -- later than it is over
+    expires_at timestamptz not null default now() + interval '15 minutes', -- later than it is over, by any clock
     primary key (user_id, nonce)
 );
 create index used_challenges_by_end on used_challenges (expires_at);

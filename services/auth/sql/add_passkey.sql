@@ -1,5 +1,5 @@
 -- Adds passkeys: 'done', 'known', 'full', 'code' (that of the second factor was wrong, or taken before) or 'stale' (add_passkey). Letters tell of it. Users are
--- locked in the order of their ids, so batches never deadlock.
+-- locked in the order of their ids, so batches never deadlock, unless two of them add the same credentials crosswise: one is sent again then.
 with req as (
     select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::int4[], $5::bytea[], $6::int8[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::text[],
                          $12::int8[], $13::bytea[], $14::bytea[]) with ordinality

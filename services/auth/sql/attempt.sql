@@ -61,7 +61,8 @@ with asked as (
     select ordinal, started, number from by_account where number > most
 ), audit as ( -- the first of a minute that is refused tells of all: whoever floods us would fill the log otherwise
     insert into audit_events (type, outcome, reason, user_id, session_id, subject_id, address, network, traceparent)
-    select case r.what when 'signin' then 'SignIn' when 'signup' then 'SignUp' when 'reset' then 'PasswordResetRequest' else 'LinkFollow' end, 'Refused',
+    select case r.what when 'signin' then 'SignIn' when 'passkey' then 'SignIn' when 'signup' then 'SignUp' when 'reset' then 'PasswordResetRequest'
+                       else 'LinkFollow' end, 'Refused',
            'too many', a.id, null::uuid, null::uuid, a.address, network_of(a.address), null
       from refused f join req r using (ordinal) join asked a using (ordinal)
      where f.number = r.most + 1 order by ordinal

@@ -6,12 +6,14 @@
     const bytesOf = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
     const textOf = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
-    async function make({ challenge, host, user, email }) {
+    async function make({ challenge, host, user, email, others }) {
+        if (!AuthenticatorAttestationResponse.prototype.getAuthenticatorData) throw new Error("an old browser"); // before there is one that nobody knows
         const { response } = await navigator.credentials.create({ publicKey: {
             challenge: bytesOf(challenge),
             rp: { id: host, name: "Onsale" },
             user: { id: new TextEncoder().encode(user), name: email, displayName: email },
             pubKeyCredParams: KINDS.map((alg) => ({ type: "public-key", alg })),
+            excludeCredentials: others.split(" ").filter(Boolean).map((id) => ({ type: "public-key", id: bytesOf(id) })),
             authenticatorSelection: { residentKey: "required", requireResidentKey: true, userVerification: "required" },
         } });
         return { clientData: response.clientDataJSON, authenticatorData: response.getAuthenticatorData() };
@@ -24,6 +26,14 @@
 
     let asking = false;
 
+    // Whoever comes back to the page asks anew.
+    addEventListener("pageshow", (event) => {
+        if (event.persisted) document.getElementById("passkey").elements.clientData.value = "";
+    });
+
+    // What went wrong, as the form has it.
+    const words = (form, error) => (error.name === "InvalidStateError" ? form.dataset.known : form.dataset.failed);
+
     async function ask(form) {
         const button = form.querySelector("button[type=submit]"), error = document.getElementById("passkey-error");
         asking = true;
@@ -33,7 +43,8 @@
             const said = await (form.dataset.user ? make : sign)(form.dataset);
             for (const [name, bytes] of Object.entries(said)) form.elements[name].value = textOf(bytes);
             setTimeout(() => form.requestSubmit()); // a form that is just being sent can't be sent
-        } catch { // it was not he, or he did not want to; or this is no place for passkeys
+        } catch (reason) { // it was not he, or he did not want to; or this is no place for passkeys
+            error.textContent = words(form, reason);
             error.hidden = false;
         } finally {
             asking = false;
