@@ -118,8 +118,7 @@ static void on_add_allowed(struct req *rq, void *done) {
     put_passkey(item, a->passkey);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
-    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
-    put_text(item, a->address);
+    auth_put_asking(rq, item);
     factor_put(item, &a->factor);
 }
 
@@ -160,8 +159,7 @@ void passkeys_remove(struct req *rq) {
     put_uuid(item, &id);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
-    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
-    put_text(item, a->address);
+    auth_put_asking(rq, item);
 }
 
 /* --- POST /api/users/passkeys/signin --- */

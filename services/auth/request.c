@@ -43,6 +43,12 @@ void auth_put_session(struct req *rq, struct sql_params *item) {
     put_optional_text(item, a->browser);
 }
 
+void auth_put_asking(struct req *rq, struct sql_params *item) {
+    const struct auth_request *a = req_state(rq);
+    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
+    put_text(item, a->address);
+}
+
 /* By the token of a session, which may be over: its id, whose it was, and the version of his sessions then.
  */
 static void put_device(struct req *rq, struct auth_request *a, struct sql_params *item) {

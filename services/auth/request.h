@@ -40,6 +40,9 @@ void auth_write_user(struct json *out, const struct uuid *id, struct str email);
  * begun. */
 void auth_put_session(struct req *rq, struct sql_params *item);
 
+/* For audit: the session of who is signed in, and where he is. One of before they had ids has none. */
+void auth_put_asking(struct req *rq, struct sql_params *item);
+
 /* Counts an attempt unless `most` is 0; then goes on with whom it is about. */
 void auth_attempt(struct req *rq, struct str what, int64_t most, const struct uuid *user, req_done *done);
 /* False: too many, answered. Costs no hash. */

@@ -291,8 +291,7 @@ static void on_delete_allowed(struct req *rq, void *done) {
     put_uuid(item, &req_user(rq)->user);
     put_text(item, job->known);
     put_text(item, req_traceparent(rq));
-    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
-    put_text(item, a->address);
+    auth_put_asking(rq, item);
     factor_put(item, &a->factor);
 }
 

@@ -40,12 +40,6 @@ static bool read_current(struct req *rq) {
     return true;
 }
 
-static void put_session(struct req *rq, struct sql_params *item) {
-    const struct auth_request *a = req_state(rq);
-    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
-    put_text(item, a->address);
-}
-
 static void fail_on(struct req *rq) {
     req_fail(rq, 409, NULL, "The second factor is on already: turn it off first");
 }
@@ -155,7 +149,7 @@ static void turn_on(struct req *rq) {
     put_recovery(rq, item);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
-    put_session(rq, item);
+    auth_put_asking(rq, item);
 }
 
 static void on_user_confirms(struct req *rq, const struct rows *rows) {
@@ -209,7 +203,7 @@ static void on_off_allowed(struct req *rq, void *done) {
     put_text(item, a->job.known);
     put_text(item, a->language);
     put_text(item, req_traceparent(rq));
-    put_session(rq, item);
+    auth_put_asking(rq, item);
     factor_put(item, &a->factor);
 }
 
