@@ -38,7 +38,7 @@ class Orders(Bench):
         """place_order.sql with arrays of one element each."""
         values = ["gen_random_uuid()", "gen_random_uuid()", TICKET.format("nextval('bench_ticket')"), "null",
                   "'00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'", "900", "300", "10", "null", "null",
-                  "null", "0", "0"]
+                  "null", "0", "0", "gen_random_uuid()", "'203.0.113.77'", "'203.0.113.0/24'"]
         text = re.sub(r"--[^\n]*", "", (ROOT / "services/orders/sql/place_order.sql").read_text())
         text = re.sub(r"\$(\d+)::", lambda m: f"array[{values[int(m[1]) - 1]}]::", text)
         return self.file("place.sql", text.strip() + ";\n")

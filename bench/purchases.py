@@ -103,7 +103,7 @@ class Purchases(orders.Orders):
         some = "(left(gen_random_uuid()::text, 35) || '0')::uuid"
         values = [some, "gen_random_uuid()", f"'{self.show(1)}'", "null", "1 + (random() * 3.4)::int", "true", "false", "9223372036854775807",
                   "null", "null", "'00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'", "900", "300", "10", "null",
-                  "null", "0", "0"]
+                  "null", "0", "0", "gen_random_uuid()", "'203.0.113.77'", "'203.0.113.0/24'"]
         text = re.sub(r"--[^\n]*", "", (ROOT / "services/orders/sql/place_purchase.sql").read_text())
         text = re.sub(r"\$(\d+)::", lambda m: f"array[{values[int(m[1]) - 1]}]::", text)
         return self.file("purchase.sql", text.strip() + ";\n")

@@ -68,7 +68,7 @@ class Field:
         self.enum_name = snake(kind["name"])
         self.c_type = f"enum {self.enum_name}"
         self.symbols = kind["symbols"]
-        prefix = "" if self.column == "type" else self.enum_name.upper() + "_"
+        prefix = "" if kind["name"].endswith("EventType") else self.enum_name.upper() + "_"
         self.constants = [prefix + snake(s).upper() for s in self.symbols]
         self.max_size = str(varint_size(len(self.symbols) - 1))
         if kind.get("default", self.symbols[0]) not in self.symbols:

@@ -14,7 +14,7 @@ SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schemas"
 
 OWNERS = {  # the program that writes the topic
     "users": "auth", "tickets": "tickets", "shows": "tickets", "entries": "tickets", "orders": "orders", "stock": "orders", "payments": "payments",
-    "letters": "auth", "audit": "auth",
+    "letters": "auth", "audit": "auth", "tickets-audit": "tickets", "orders-audit": "orders", "payments-audit": "payments",
     "expirations": "expiration", "waiting": "waiting", "demand": "orders, waiting, web", "load": "orders", "sales-by-minute": "sales", "show-sales": "sales",
     "watermarks": "auth, tickets, orders, payments",
     "tickets-state": "state", "orders-state": "state", "shows-state": "state"}

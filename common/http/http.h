@@ -131,6 +131,9 @@ typedef void req_done(struct req *rq, const struct rows *rows);
  * answered already. */
 struct sql_params *req_exec(struct req *rq, const struct sql *sql, req_done *done);
 void req_put_user(struct req *rq, struct sql_params *item); /* the id of who is signed in */
+/* For audit: the session of who is signed in (null: it is of before they had ids), the address that he asks
+ * from, and the /24 or /48 that it is in (both empty: the client has left). */
+void req_put_asker(struct req *rq, struct sql_params *item);
 void req_put_path_uuid(const struct req *rq, int index, struct sql_params *item);
 /* The client's network: an IPv6 address's first 64 bits, or an IPv4 address and 16 bits of 0. So what differs
  * in the last 8 bits, or 16, is of one /56 or /48. Null for loopback and private addresses, which are no

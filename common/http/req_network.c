@@ -1,4 +1,6 @@
+#include <arpa/inet.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "http.h"
 
@@ -42,4 +44,27 @@ void req_put_network(struct req *rq, struct sql_params *item) {
         put_int(item, network);
     else
         put_null(item);
+}
+
+/* --- for audit --- */
+
+enum { NETWORK_TEXT = INET6_ADDRSTRLEN + 4, KEPT_4 = 3, KEPT_6 = 6 }; /* bytes: a /24, a /48 */
+
+static struct str near_text(const struct address *a, char text[NETWORK_TEXT]) {
+    struct address network = {0};
+    bool v4 = address_is_v4(a);
+    int from = v4 ? 12 : 0;
+    memcpy(network.bytes + from, a->bytes + from, v4 ? KEPT_4 : KEPT_6);
+    inet_ntop(v4 ? AF_INET : AF_INET6, network.bytes + from, text, INET6_ADDRSTRLEN);
+    size_t n = strlen(text);
+    memcpy(text + n, v4 ? "/24" : "/48", sizeof "/24");
+    return (struct str){text, n + 3};
+}
+
+void req_put_asker(struct req *rq, struct sql_params *item) {
+    struct address client;
+    char network[NETWORK_TEXT];
+    put_optional_uuid(item, req_user(rq)->version > 0, &req_user(rq)->session);
+    put_text(item, req_client_address(rq));
+    put_text(item, req_client(rq, &client) ? near_text(&client, network) : (struct str){0});
 }

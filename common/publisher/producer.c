@@ -39,7 +39,8 @@ struct producer_topic {
 };
 
 struct producer_kafka {
-    struct producer_topic topics[PUBLISHER_MAX_LOGS]; /* one a log */
+    struct producer_topic topics[PUBLISHER_MAX_TOPICS];
+    int ntopics;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int fd;
@@ -175,8 +176,8 @@ enum status producer_open(struct producer *p, const struct producer_options *opt
     if (rk == NULL) return ST_INVALID;
     struct producer_kafka *k = p->kafka = mem_alloc(sizeof *k);
     k->rk = rk;
-    for (int i = 0; options->logs[i].table != NULL; i++)
-        open_topic(k, &k->topics[i], options->logs[i].topic, options->schema_ids[i]);
+    for (; options->topics[k->ntopics] != NULL; k->ntopics++)
+        open_topic(k, &k->topics[k->ntopics], options->topics[k->ntopics], options->schema_ids[k->ntopics]);
     snprintf(k->epoch, sizeof k->epoch, "%" PRId64, options->epoch);
     k->epoch_number = options->epoch;
     k->described = options->cloudevents;
@@ -194,7 +195,7 @@ void producer_close(struct producer *p) {
     rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_queue_io_event_enable(k->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(k->queue);
-    for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++)
+    for (int i = 0; i < k->ntopics; i++)
         close_topic(&k->topics[i]);
     if (k->watermarks != NULL) rd_kafka_topic_destroy(k->watermarks);
     rd_kafka_destroy(k->rk);
@@ -213,8 +214,8 @@ static int partition_of(const struct producer_topic *t, const char key[UUID_TEXT
     return rd_kafka_msg_partitioner_murmur2(t->rkt, key, UUID_TEXT, t->topic->partitions, NULL, NULL);
 }
 
-int producer_partition(const struct producer *p, int log, const void *event) {
-    const struct producer_topic *t = &p->kafka->topics[log];
+int producer_partition(const struct producer *p, int number, const void *event) {
+    const struct producer_topic *t = &p->kafka->topics[number];
     char key[UUID_TEXT];
     uuid_format(field(t->topic, t->topic->key_field, event), key);
     return partition_of(t, key);
@@ -231,11 +232,11 @@ static void encode(struct producer_kafka *k, const void *event) {
     k->value.len = WIRE_HEADER + n;
 }
 
-enum status producer_send(struct producer *p, int log, const void *event, struct log_position position,
+enum status producer_send(struct producer *p, int number, const void *event, struct log_position position,
                           const struct row_beside *beside) {
     struct producer_kafka *k = p->kafka;
     assert(!k->kept_back);
-    k->to = &k->topics[log];
+    k->to = &k->topics[number];
     const struct topic *topic = k->to->topic;
     encode(k, event);
     k->tombstone = beside->tombstone;
@@ -340,7 +341,7 @@ static void learn_ends(struct producer_kafka *k, struct producer_topic *t) {
 void producer_learn_ends(struct producer *p) {
     struct producer_kafka *k = p->kafka;
     if (k->watermarks == NULL) return;
-    for (int i = 0; i < PUBLISHER_MAX_LOGS && k->topics[i].rkt != NULL; i++)
+    for (int i = 0; i < k->ntopics; i++)
         learn_ends(k, &k->topics[i]);
 }
 
@@ -363,9 +364,9 @@ static void tell(struct producer_kafka *k, const struct watermark_event *told) {
     rd_kafka_error_destroy(error);
 }
 
-void producer_tell_watermark(struct producer *p, int log, int64_t time_us) {
+void producer_tell_watermark(struct producer *p, int number, int64_t time_us) {
     struct producer_kafka *k = p->kafka;
-    const struct producer_topic *t = &k->topics[log];
+    const struct producer_topic *t = &k->topics[number];
     if (k->watermarks == NULL || k->watermarks_unacked > UNACKED_MOST) return;
     for (int32_t partition = 0; partition < t->topic->partitions; partition++) {
         char source[300]; /* a topic's name has 249 characters at the most */

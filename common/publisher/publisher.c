@@ -18,16 +18,21 @@ struct publisher {
     struct publisher_state state;
     pthread_t thread;
     /* the thread's own */
-    int registered; /* so many topics have a schema id: those of the logs, then the one of watermarks */
-    int32_t schema_ids[PUBLISHER_MAX_LOGS + 1];
+    int registered; /* so many topics have a schema id: those of the logs, that of audits, that of watermarks
+                     */
+    int32_t schema_ids[PUBLISHER_MAX_TOPICS + 1];
     int64_t given_up; /* see publisher_session.h */
 };
 
-static int count_logs(const struct publisher_log *logs) {
-    int n = 0;
-    while (logs[n].table != NULL)
-        n++;
-    return n;
+/* NULL: no more. */
+static const struct topic *topic_to_register(const struct publisher *p) {
+    const struct publisher_options *o = &p->options;
+    const struct topic *topics[PUBLISHER_MAX_TOPICS + 2] = {NULL}, **next = topics;
+    for (int i = 0; o->logs[i].table != NULL; i++)
+        *next++ = o->logs[i].topic;
+    if (o->audit != NULL) *next++ = o->audit;
+    if (o->watermarks != NULL) *next++ = o->watermarks;
+    return topics[p->registered];
 }
 
 static enum status register_schema(struct publisher *p, const struct topic *topic, struct why *w) {
@@ -44,11 +49,9 @@ static enum status register_schema(struct publisher *p, const struct topic *topi
 /* Before the first event, once in the process's life. */
 static enum status register_schemas(struct publisher *p, struct why *w) {
     enum status st = ST_OK;
-    int logs = count_logs(p->options.logs);
-    while (st == ST_OK && p->registered < logs)
-        st = register_schema(p, p->options.logs[p->registered].topic, w);
-    if (st == ST_OK && p->registered == logs && p->options.watermarks != NULL)
-        st = register_schema(p, p->options.watermarks, w);
+    const struct topic *topic;
+    while (st == ST_OK && (topic = topic_to_register(p)) != NULL)
+        st = register_schema(p, topic, w);
     return st;
 }
 

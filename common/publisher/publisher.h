@@ -21,7 +21,7 @@
 /* Its table: the epoch. */
 extern const struct migrate_set publisher_schema;
 
-enum { PUBLISHER_MAX_LOGS = 8 };
+enum { PUBLISHER_MAX_LOGS = 8, PUBLISHER_MAX_TOPICS = PUBLISHER_MAX_LOGS + 1 };
 
 /* A table of events, and the topic that they go to. */
 struct publisher_log {
@@ -39,11 +39,13 @@ struct publisher_options {
     const char *brokers, *registry_url;
     const struct publisher_log *logs; /* ends with {0}; at least one; they outlive the publisher */
     int64_t retention_ms;             /* of each */
-    const struct topic *watermarks;   /* where it tells up to which time all is published (watermark.h); NULL:
-                                         nowhere */
-    int64_t watermark_ms;             /* how often; a second at least */
-    bool cloudevents;                 /* records have the headers of CloudEvents, too (priv/cloudevents.h) */
-    int copies;                       /* fewer copies of an acknowledged event in Kafka are worth a warning */
+    const struct topic *audit; /* where rows of all logs are told of a second time, if they say from which
+                                  `address` they were asked for; NULL: nowhere */
+    const struct topic *watermarks; /* where it tells up to which time all is published (watermark.h); NULL:
+                                       nowhere */
+    int64_t watermark_ms;           /* how often; a second at least */
+    bool cloudevents;               /* records have the headers of CloudEvents, too (priv/cloudevents.h) */
+    int copies;                     /* fewer copies of an acknowledged event in Kafka are worth a warning */
 };
 
 struct publisher;

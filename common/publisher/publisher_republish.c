@@ -33,7 +33,7 @@ static enum status publish_row(struct republish *r, int log, const PGresult *res
                                             .n = PQgetisnull(res, row, i) ? -1 : PQgetlength(res, row, i)};
     }
     enum status full = emit_row(r->emit, log, values, n), st = ST_OK;
-    for (; full == ST_FULL && st == ST_OK; full = producer_push(&r->emit->producer))
+    for (; full == ST_FULL && st == ST_OK; full = emit_push(r->emit))
         st = wait_for_kafka(r, w);
     return st;
 }

@@ -48,27 +48,27 @@ static enum status describe_table(struct session *s, int log, struct why *w) {
 }
 
 /* With acks=all an event counts as published when all replicas that are in sync have it: that may be one. */
-static void tell_copies(struct session *s, int log, int copies) {
-    if (copies != 0 && copies < s->options->copies && copies != s->state->copies[log])
+static void tell_copies(struct session *s, int topic, int copies) {
+    if (copies != 0 && copies < s->options->copies && copies != s->state->copies[topic])
         log_warn("publisher",
                  "Kafka takes events of topic %s with %d in-sync replicas, EVENT_COPIES asks for %d: see its"
                  " min.insync.replicas and its replicas",
-                 s->emit.logs[log].topic->name, copies, s->options->copies);
-    s->state->copies[log] = copies;
+                 s->emit.topics[topic].topic->name, copies, s->options->copies);
+    s->state->copies[topic] = copies;
 }
 
-static enum status check_topic(struct session *s, int log, struct why *w) {
+static enum status check_topic(struct session *s, int topic, struct why *w) {
     int copies = 0;
     enum status st =
-        published_tail_check_topic(s->options->brokers, s->emit.logs[log].topic, ANSWER_MS, &copies, w);
-    if (st == ST_OK) tell_copies(s, log, copies);
+        published_tail_check_topic(s->options->brokers, s->emit.topics[topic].topic, ANSWER_MS, &copies, w);
+    if (st == ST_OK) tell_copies(s, topic, copies);
     return st;
 }
 
 /* Of the topic that has the fewest; not known if it is not of one. */
 static int fewest_copies(const struct session *s) {
     int fewest = s->state->copies[0];
-    for (int i = 1; i < s->emit.nlogs; i++)
+    for (int i = 1; i < s->emit.ntopics; i++)
         if (s->state->copies[i] < fewest) fewest = s->state->copies[i];
     return fewest;
 }
@@ -80,7 +80,7 @@ static enum status log_in(struct session *s, struct why *w) {
     enum status st = marker_open(&s->marker, s->sql, w);
     for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++)
         st = describe_table(s, i, w);
-    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++)
+    for (int i = 0; i < s->emit.ntopics && st == ST_OK; i++)
         st = publisher_state_stopping(s->state) ? ST_STOPPED : check_topic(s, i, w);
     if (st == ST_OK) metric_set(M_PUBLISHER_COPIES, fewest_copies(s));
     return st;
@@ -88,15 +88,15 @@ static enum status log_in(struct session *s, struct why *w) {
 
 static enum status open_producer(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
-    return producer_open(&s->emit.producer,
-                         &(struct producer_options){.brokers = o->brokers,
-                                                    .logs = o->logs,
-                                                    .schema_ids = s->schema_ids,
-                                                    .epoch = s->slot.epoch,
-                                                    .cloudevents = o->cloudevents,
-                                                    .watermarks = o->watermarks,
-                                                    .watermarks_schema_id = s->schema_ids[s->emit.nlogs]},
-                         w);
+    struct producer_options options = {.brokers = o->brokers,
+                                       .schema_ids = s->schema_ids,
+                                       .epoch = s->slot.epoch,
+                                       .cloudevents = o->cloudevents,
+                                       .watermarks = o->watermarks,
+                                       .watermarks_schema_id = s->schema_ids[s->emit.ntopics]};
+    for (int i = 0; i < s->emit.ntopics; i++)
+        options.topics[i] = s->emit.topics[i].topic;
+    return producer_open(&s->emit.producer, &options, w);
 }
 
 static void own(struct session *s) {
@@ -112,11 +112,11 @@ static enum status hold_slot(void *arg, struct why *w) {
 /* One topic after the other: a quarter of a second each, most of it to see that nothing comes any more. */
 static enum status read_tails(struct session *s, struct why *w) {
     enum status st = ST_OK;
-    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
-        struct emit_log *log = &s->emit.logs[i];
-        const struct published_tail_options options = {s->options->brokers, log->topic, s->slot.epoch,
-                                                       s->slot.since_ms,    hold_slot,  s};
-        st = published_tail_read(&log->tail, &options, w);
+    for (int i = 0; i < s->emit.ntopics && st == ST_OK; i++) {
+        struct emit_topic *t = &s->emit.topics[i];
+        const struct published_tail_options options = {s->options->brokers, t->topic,  s->slot.epoch,
+                                                       s->slot.since_ms,    hold_slot, s};
+        st = published_tail_read(&t->tail, &options, w);
     }
     return st;
 }
@@ -128,28 +128,28 @@ static enum status check_not_behind(struct session *s, struct why *w) {
     enum status st = pg_status(s->sql, res, w);
     uint64_t now = st == ST_OK ? strtoull(PQgetvalue(res, 0, 0), NULL, 10) : 0;
     PQclear(res);
-    for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
-        const struct emit_log *log = &s->emit.logs[i];
-        if (published_tail_end(log->tail) <= now) continue;
+    for (int i = 0; i < s->emit.ntopics && st == ST_OK; i++) {
+        const struct emit_topic *t = &s->emit.topics[i];
+        if (published_tail_end(t->tail) <= now) continue;
         *s->given_up = s->slot.epoch;
         st = why(w, ST_FAILED,
                  "topic %s is ahead of the database, which must be an older copy: the log is published again",
-                 log->topic->name);
+                 t->topic->name);
     }
     return st;
 }
 
 /* A table that the publication lacks is new, or was taken out of it by hand. In this case its topic may have
  * events of this epoch, and others went by. */
-static enum status add_table(struct session *s, const struct emit_log *log, struct why *w) {
-    if (!published_tail_empty(log->tail)) {
+static enum status add_table(struct session *s, int log, struct why *w) {
+    const char *table = s->emit.logs[log].table;
+    if (!published_tail_empty(s->emit.topics[log].tail)) {
         *s->given_up = s->slot.epoch;
-        return why(w, ST_FAILED, "%s was taken out of the publication: the log is published again",
-                   log->table);
+        return why(w, ST_FAILED, "%s was taken out of the publication: the log is published again", table);
     }
     enum status st = hold_slot(s, w);
-    if (st == ST_OK) st = slot_add_table(s->sql, log->table, w);
-    if (st == ST_OK) log_info("publisher", "%s joins epoch %" PRId64, log->table, s->slot.epoch);
+    if (st == ST_OK) st = slot_add_table(s->sql, table, w);
+    if (st == ST_OK) log_info("publisher", "%s joins epoch %" PRId64, table, s->slot.epoch);
     return st == ST_OK ? hold_slot(s, w) : st;
 }
 
@@ -158,7 +158,7 @@ static enum status add_missing_tables(struct session *s, struct why *w) {
     for (int i = 0; i < s->emit.nlogs && st == ST_OK; i++) {
         bool has;
         st = slot_has_table(s->sql, s->emit.logs[i].table, &has, w);
-        if (st == ST_OK && !has) st = add_table(s, &s->emit.logs[i], w);
+        if (st == ST_OK && !has) st = add_table(s, i, w);
     }
     return st;
 }
@@ -292,7 +292,7 @@ static void name_tables(struct session *s) {
 enum status publisher_session_run(const struct publisher_options *options, const int32_t *schema_ids,
                                   struct publisher_state *state, int64_t *given_up, struct why *w) {
     struct session s = {.options = options, .schema_ids = schema_ids, .state = state, .given_up = given_up};
-    emit_init(&s.emit, options->logs);
+    emit_init(&s.emit, options->logs, options->audit);
     name_tables(&s);
     enum status st = log_in(&s, w);
     if (st == ST_OK) st = stand_by_and_own(&s, w);

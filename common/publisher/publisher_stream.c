@@ -126,7 +126,7 @@ static bool may_read(const struct stream *t) {
 
 static enum status read_burst(struct stream *t, struct why *w) {
     enum status st = hold_check_awake(t->hold, w);
-    if (st == ST_OK) t->full = producer_push(&t->emit->producer) == ST_FULL;
+    if (st == ST_OK) t->full = emit_push(t->emit) == ST_FULL;
     if (st == ST_OK && t->held && may_read(t)) st = on_message(t, &t->held_frame, w);
     for (int i = 0; i < BURST && may_read(t) && st == ST_OK; i++) {
         struct pgoutput_frame frame;
@@ -286,7 +286,7 @@ enum status publisher_stream_run(const struct publisher_state *state, struct mar
     watermark_init(&t.watermark, marker->conn, options->watermark_ms * 1000);
     producer_learn_ends(&emit->producer);
     for (int i = 0; i < emit->nlogs; i++)
-        expiry_init(&t.expiry[i], marker->conn, emit->logs[i].table, time_column(emit->logs[i].topic->type),
+        expiry_init(&t.expiry[i], marker->conn, emit->logs[i].table, time_column(emit->topics[i].topic->type),
                     options->retention_ms);
     enum status st = ST_OK;
     while (st == ST_OK)

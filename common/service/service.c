@@ -168,6 +168,7 @@ static void start_events(struct process *p, struct why *w) {
                                                         .registry_url = p->settings->registry_url,
                                                         .logs = s->publishes,
                                                         .retention_ms = p->settings->event_retention_ms,
+                                                        .audit = s->audit,
                                                         .watermarks = &topic_watermarks,
                                                         .watermark_ms = p->settings->watermark_ms,
                                                         .cloudevents = p->settings->cloudevents,

@@ -47,6 +47,7 @@ struct service {
     http_lead_back *lead_back;
     bool no_sessions;                      /* no routes for users who are signed in: no JWKS_URL */
     const struct publisher_log *publishes; /* ends with {0}; may be NULL */
+    const struct topic *audit;             /* as in publisher_options; may be NULL */
     const struct tell *tells; /* ends with {0}; may be NULL: what it says once a second, of the state */
     const struct reaction *reactions;    /* may be NULL */
     int gather_ms;                       /* as in consumer_options */

@@ -137,6 +137,51 @@ create table if not exists audit_events ( -- without the addresses, as above: th
 create index if not exists audit_events_by_user on audit_events (user_id, occurred_at);
 create index if not exists audit_events_by_time on audit_events (occurred_at);
 
+create table if not exists ticket_deeds ( -- what was done by requests; without the addresses, as above
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid,
+    session_id      uuid,
+    network         text        not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+create index if not exists ticket_deeds_by_user on ticket_deeds (user_id, occurred_at);
+
+create table if not exists order_deeds (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid,
+    session_id      uuid,
+    network         text        not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+create index if not exists order_deeds_by_user on order_deeds (user_id, occurred_at);
+
+create table if not exists payment_deeds (
+    id              uuid        not null,
+    version         int         not null,
+    type            text        not null,
+    occurred_at     timestamptz not null,
+    user_id         uuid,
+    session_id      uuid,
+    network         text        not null,
+    kafka_partition int         not null,
+    kafka_offset    bigint      not null,
+    loaded_at       timestamptz not null default clock_timestamp(),
+    primary key (id, version)
+);
+create index if not exists payment_deeds_by_user on payment_deeds (user_id, occurred_at);
+
 create table if not exists entry_events (
     id              uuid        not null,
     version         int         not null,

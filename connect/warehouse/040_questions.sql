@@ -162,9 +162,12 @@ select date_trunc('hour', expires_at, 'UTC') as hour, count(*) as due, count(can
   from expirations
  group by 1;
 
--- The audit trail: who did what to an account, or tried.
+-- The audit trail: who did what to an account, or tried, and to what else: subject_id.
 create or replace view audit as
-select occurred_at, type, outcome, reason, user_id, session_id, subject_id, network from audit_events;
+select occurred_at, type, outcome, reason, user_id, session_id, subject_id, network from audit_events
+ union all
+select occurred_at, type, case type when 'PaymentFailed' then 'Refused' else 'Done' end, null, user_id, session_id, id, network
+  from (select * from ticket_deeds union all select * from order_deeds union all select * from payment_deeds) d;
 
 -- Networks from which passwords are tried, by the hour: how many were wrong, of how many accounts and of how many addresses without one, and which accounts
 -- were signed in to from there in that hour, where wrong ones had been tried: these may be lost. Many accounts with few tries each are stuffed credentials.
@@ -209,6 +212,9 @@ union all select 'shows', count(*), max(occurred_at), max(loaded_at) from show_e
 union all select 'orders', count(*), max(occurred_at), max(loaded_at) from order_events
 union all select 'payments', count(*), max(occurred_at), max(loaded_at) from payment_events
 union all select 'audit', count(*), max(occurred_at), max(loaded_at) from audit_events
+union all select 'tickets-audit', count(*), max(occurred_at), max(loaded_at) from ticket_deeds
+union all select 'orders-audit', count(*), max(occurred_at), max(loaded_at) from order_deeds
+union all select 'payments-audit', count(*), max(occurred_at), max(loaded_at) from payment_deeds
 union all select 'entries', count(*), max(occurred_at), max(loaded_at) from entry_events
 union all select 'expirations', count(*), max(occurred_at), max(loaded_at) from expiration_events
 union all select 'demand', count(*), max(occurred_at), max(loaded_at) from demand_counts

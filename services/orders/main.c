@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
                             .statements = orders_statements,
                             .routes = orders_routes,
                             .publishes = orders_logs,
+                            .audit = &topic_orders_audit,
                             .tells = orders_tells,
                             .reactions = orders_reactions,
                             .gather_ms = 20,

@@ -16,6 +16,7 @@ void origins_put(struct req *rq, struct sql_params *item) {
         put_null(item);
     put_int(item, (service->lapse_wait_ms + 999) / 1000);
     put_int(item, service->network_most);
+    req_put_asker(rq, item);
 }
 
 /* --- refusals --- */

@@ -4,7 +4,7 @@
 
 #include "http.h"
 
-/* The parameters network, lapse_wait and network_most. */
+/* The parameters network, lapse_wait and network_most, and those of req_put_asker. */
 void origins_put(struct req *rq, struct sql_params *item);
 /* Answers the verdicts 'crowded', 'lapsed HOLDS SECONDS' and 'fewer MOST'; false: it is another. */
 bool origins_refuse(struct req *rq, struct str verdict);

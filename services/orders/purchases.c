@@ -363,4 +363,5 @@ void purchases_delete(struct req *rq) {
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }

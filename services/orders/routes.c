@@ -226,6 +226,7 @@ static void delete_order(struct req *rq) {
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 /* --- GET /api/orders --- */

@@ -229,6 +229,7 @@ static void ask_admit(struct req *rq) {
     put_optional_text(item, a->door);
     put_optional_text(item, a->key);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 /* What is wrong with a code before anybody asks what became of its ticket. */

@@ -93,6 +93,7 @@ int main(int argc, char **argv) {
                             .large_body = LARGE_BODY,
                             .lead_back = pictures_lead_back,
                             .publishes = tickets_logs,
+                            .audit = &topic_tickets_audit,
                             .reactions = tickets_reactions,
                             .start = start,
                             .stop = stop,

@@ -33,6 +33,7 @@ static void ask(struct req *rq) {
     else
         put_int(item, p->if_version);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 void phases_put(struct req *rq) {

@@ -155,6 +155,7 @@ static void ask_create(struct req *rq) {
     put_optional_text(item, t->key);
     put_text(item, req_traceparent(rq));
     put_when_and_where(item, &t->input);
+    req_put_asker(rq, item);
 }
 
 static struct ticket_request *new_state(struct req *rq) {
@@ -198,6 +199,7 @@ static void ask_update(struct req *rq) {
         put_int(item, t->if_version);
     put_text(item, req_traceparent(rq));
     put_when_and_where(item, &t->input);
+    req_put_asker(rq, item);
 }
 
 static void put_ticket(struct req *rq) {
@@ -229,6 +231,7 @@ static void delete_ticket(struct req *rq) {
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 /* --- GET /api/tickets --- */

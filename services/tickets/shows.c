@@ -61,6 +61,7 @@ static void ask_create(struct req *rq) {
     put_optional_text(item, s->key);
     put_text(item, req_traceparent(rq));
     put_optional_text(item, in->organizer);
+    req_put_asker(rq, item);
 }
 
 void shows_post(struct req *rq) {
@@ -113,6 +114,7 @@ static void ask_update(struct req *rq) {
     put_positive(item, s->if_version, s->if_version >= 0);
     put_text(item, req_traceparent(rq));
     put_given(item, in->organizer);
+    req_put_asker(rq, item);
 }
 
 void shows_put(struct req *rq) {
@@ -144,6 +146,7 @@ void shows_delete(struct req *rq) {
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 /* --- POST /api/shows/:id/announce --- */
@@ -172,6 +175,7 @@ static void ask_announce(struct req *rq) {
     req_put_path_uuid(rq, 0, item);
     req_put_user(rq, item);
     put_text(item, req_traceparent(rq));
+    req_put_asker(rq, item);
 }
 
 void shows_announce(struct req *rq) {

@@ -39,17 +39,18 @@ def uuids(prefix):
 KNOWN, FREE, NEW, BUYERS = "018f0000-0000-7000-8000", "018f0000-0000-7000-8001", "ffff0000-0000-7000-8000", "018f0000-0000-7000-9000"
 BUYER = each("uuid", lambda n: f"'{BUYERS}-000000000001'")
 NULL = each("text", lambda n: "null")
+ASKER = (uuids(KNOWN), each("text", lambda n: "'203.0.113.77'"), each("text", lambda n: "'203.0.113.0/24'"))
 CASES = {  # (service, statement): what the tables grow by, and the arguments
     ("tickets", "on_order"): (f"insert into seen_orders select {ID}, 1 from generate_series(1, {GROWN}) n",
                               (uuids(NEW), uuids(NEW), BUYER, each("int", lambda n: 1), each("text", lambda n: "'created'"), NULL)),
     ("tickets", "on_show_sales"): (f"insert into show_sales select {ID}, '2030-01-01', {ID}, 0, 1, 1, 0, 0, 0 from generate_series(1, {GROWN}) n",
                                    (uuids(KNOWN), each("timestamptz", lambda n: "'2030-01-01'"), uuids(KNOWN), each("int", lambda n: 0),
                                     *[each("int", lambda n: 2)] * 4, each("bigint", lambda n: 0))),
-    ("orders", "cancel_order"): (ORDERS, (uuids(KNOWN), uuids(BUYERS), NULL)),
+    ("orders", "cancel_order"): (ORDERS, (uuids(KNOWN), uuids(BUYERS), NULL, *ASKER)),
     ("orders", "place_order"): (PLACED, (uuids(NEW), uuids(BUYERS), uuids(FREE), NULL, NULL, each("int", lambda n: 900), each("int", lambda n: 300),
                                          each("int", lambda n: 10), each("bigint", lambda n: "null"), each("int", lambda n: "null"),
                                          each("bigint", lambda n: n << 16), each("int", lambda n: 60),
-                                         each("int", lambda n: 100))),
+                                         each("int", lambda n: 100), *ASKER)),
     ("payments", "start_attempt"): (CHARGES, (uuids(KNOWN), uuids(NEW), BUYER, each("text", lambda n: "'pm_card_visa'"), each("text", lambda n: f"'{n}'"),
                                               each("int", lambda n: 3), NULL, each("uuid", lambda n: "null"), each("bool", lambda n: "false"),
                                               each("int", lambda n: 0), each("bigint", lambda n: n << 16), each("int", lambda n: 50))),

@@ -34,7 +34,7 @@
 #include "publisher.h"
 
 /* Logs in, stands by until the slot is free, owns it, and streams, until something breaks or ST_STOPPED.
- * schema_ids: one a log, then that of watermarks. *given_up: an epoch that cannot go on, although its slot
- * may be there; -1: none. It is kept from one session to the next. */
+ * schema_ids: one a log, then those of audits and of watermarks, if there are such. *given_up: an epoch that
+ * cannot go on, although its slot may be there; -1: none. It is kept from one session to the next. */
 enum status publisher_session_run(const struct publisher_options *options, const int32_t *schema_ids,
                                   struct publisher_state *state, int64_t *given_up, struct why *w);

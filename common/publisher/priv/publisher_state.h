@@ -17,12 +17,12 @@
 #include "status.h"
 
 struct publisher_state {
-    int stop_fd;                    /* readable once it is to stop */
-    _Atomic int64_t stop_by_us;     /* monotonic; 0: not stopping */
-    bool settled;                   /* the thread's own: was ready since this was last false */
-    int copies[PUBLISHER_MAX_LOGS]; /* the thread's own: that Kafka has of an event of each log, as was said
-                                       last; 0: nothing was */
-    pthread_mutex_t lock;           /* of what follows */
+    int stop_fd;                      /* readable once it is to stop */
+    _Atomic int64_t stop_by_us;       /* monotonic; 0: not stopping */
+    bool settled;                     /* the thread's own: was ready since this was last false */
+    int copies[PUBLISHER_MAX_TOPICS]; /* the thread's own: that Kafka has of an event of each topic, as was
+                                       said last; 0: nothing was */
+    pthread_mutex_t lock;             /* of what follows */
     bool ready;
     struct why text;
 };

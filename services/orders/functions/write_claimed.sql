@@ -1,5 +1,5 @@
 -- Writes the orders of requests whose tickets are known, and their events. Orders go in by ticket id, as in place_order.sql.
-create or replace function write_claimed_from(requests purchase_request[], origins purchase_origin[])
+create or replace function write_claimed_from(requests purchase_request[], origins purchase_origin[], askers purchase_asker[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -28,10 +28,12 @@ begin
         returning *
     ), event as (
         insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
-                                  ticket_version, traceparent, purchase_id, purchase_size, show_id)
+                                  ticket_version, traceparent, purchase_id, purchase_size, show_id, session_id, address, network)
         select 'OrderCreated', o.id, o.ticket_id, o.version, o.user_id, o.seller_id, o.status, o.expires_at, o.price, o.currency,
-               o.title, o.ticket_version, r.traceparent, r.id, o.purchase_size, o.show_id
-          from written o join unnest(requests) r on r.id = purchase_of(o.id, o.purchase_size)
+               o.title, o.ticket_version, r.traceparent, r.id, o.purchase_size, o.show_id, a.session_id, a.address, a.network
+          from written o
+          join unnest(requests) r on r.id = purchase_of(o.id, o.purchase_size)
+          join unnest(askers) with ordinality as a (session_id, address, network, ordinal) on a.ordinal = r.ordinal
     )
     select r.ordinal, 'placed', null::int, row(o.*)::orders
       from written o join unnest(requests) r on r.id = purchase_of(o.id, o.purchase_size)

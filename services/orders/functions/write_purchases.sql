@@ -6,21 +6,21 @@
 --     crowded, lapsed HOLDS SECONDS, fewer MOST: by who asks and from where (judge_origins.sql)
 --     none         there are not as many places; `remaining` says how many there are (none: sold out)
 --     again        a rival request on its way decides: ask again
--- Of each request, by its ordinal: admitted, the show in whose queue it is the buyer's turn; origins, where it comes from.
-create or replace function write_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[])
+-- Of each request, by its ordinal: admitted, the show in whose queue it is the buyer's turn; origins, where it comes from; askers, the same for audit.
+create or replace function write_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[], askers purchase_asker[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
     one record;
     holds boolean := false; -- tickets by their ids, whose order is by chance: who waits for further ones may wait for whoever waits for these
 begin
-    return query select * from try_purchases_from(requests, admitted, origins);
+    return query select * from try_purchases_from(requests, admitted, origins, askers);
 exception when unique_violation then -- a rival got one of the tickets by its id just now: nothing of this was done
     for n in 1 .. cardinality(requests) loop
         if holds and requests[n].tickets is not null then
             return query select requests[n].ordinal, 'again', null::int, null::orders;
             continue;
         end if;
-        for one in select * from write_purchase_from(requests[n], admitted, origins) loop
+        for one in select * from write_purchase_from(requests[n], admitted, origins, askers) loop
             ordinal := one.ordinal;
             verdict := one.verdict;
             remaining := one.remaining;
@@ -33,16 +33,16 @@ end
 $$;
 
 -- One by itself.
-create or replace function write_purchase_from(r purchase_request, admitted uuid[], origins purchase_origin[])
+create or replace function write_purchase_from(r purchase_request, admitted uuid[], origins purchase_origin[], askers purchase_asker[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 begin
-    return query select * from try_purchases_from(array[r], admitted, origins);
+    return query select * from try_purchases_from(array[r], admitted, origins, askers);
 exception when unique_violation then
     return query select r.ordinal, 'again', null::int, null::orders;
 end
 $$;
 
-create or replace function try_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[])
+create or replace function try_purchases_from(requests purchase_request[], admitted uuid[], origins purchase_origin[], askers purchase_asker[])
 returns table (ordinal bigint, verdict text, remaining int, placed orders) language plpgsql as $$
 declare
     judged text[] := judge_origins(requests, origins, judge_purchases(requests, lock_buyers(requests), admitted));
@@ -74,7 +74,7 @@ begin
         end if;
     end loop;
     if claimed <> '{}' then
-        return query select * from write_claimed_from(claimed, origins);
+        return query select * from write_claimed_from(claimed, origins, askers);
     end if;
 end
 $$;

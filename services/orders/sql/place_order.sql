@@ -15,9 +15,9 @@
 with req as (
     select *, ($12::int4[])[1] > 0 and (select true from lapses l where l.user_id = r.user_id limit 1) as has_lapsed
       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::int8[],
-                  $10::int4[], $11::int8[])
+                  $10::int4[], $11::int8[], $14::uuid[], $15::text[], $16::text[])
         with ordinality as r (id, user_id, ticket_id, key, traceparent, hold_seconds, grace_seconds, most, max_price, version, network,
-                              ordinal)
+                              session_id, address, near, ordinal)
 ), crowded as ( -- networks from which too many tickets are held, with what is asked for here
     select n.network
       from (select network, ($13::int4[])[1] as most, (sum(count(*)) over (partition by network | 65535))::bigint as more
@@ -70,9 +70,9 @@ with req as (
     returning *
 ), event as (
     insert into order_events (type, id, ticket_id, version, user_id, seller_id, status, expires_at, price, currency, title,
-                              ticket_version, traceparent, purchase_id, purchase_size)
+                              ticket_version, traceparent, purchase_id, purchase_size, session_id, address, network)
     select 'OrderCreated', p.id, p.ticket_id, p.version, p.user_id, p.seller_id, p.status, p.expires_at, p.price, p.currency,
-           p.title, p.ticket_version, r.traceparent, p.id, 1
+           p.title, p.ticket_version, r.traceparent, p.id, 1, r.session_id, r.address, r.near
       from placed p join req r on r.id = p.id
 )
 select s.ordinal,

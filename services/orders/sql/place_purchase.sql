@@ -19,7 +19,10 @@ select v.ordinal, (placed).id, (placed).status, (placed).expires_at, (placed).us
              left join areas a on a.id = r.area_id
             order by r.ordinal), $15::uuid[],
            array(select row(o.network, ($17::int4[])[1], ($18::int4[])[1])::purchase_origin
-                   from unnest($16::int8[]) with ordinality as o (network, ordinal) order by o.ordinal)) v -- set for the whole process
+                   from unnest($16::int8[]) with ordinality as o (network, ordinal) order by o.ordinal), -- set for the whole process
+           array(select row(a.session_id, a.address, a.near)::purchase_asker
+                   from unnest($19::uuid[], $20::text[], $21::text[]) with ordinality as a (session_id, address, near, ordinal)
+                  order by a.ordinal)) v
   left join lateral (select * from seat_rows where id = row_of((v.placed).ticket_id) and (v.placed).show_id is not null
                       limit 1) s on true -- by its key, row by row: a join may hash the seats of all shows
  order by v.ordinal, (v.placed).id

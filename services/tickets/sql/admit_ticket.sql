@@ -5,8 +5,8 @@
 -- Nothing of the ticket is locked: a refund that comes at the same moment is before or after.
 with req as (
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-                         $10::text[]) with ordinality
-        as r (id, at_ticket, at_show, ticket_id, order_id, user_id, fault, door, key, traceparent, ordinal)
+                         $10::text[], $11::uuid[], $12::text[], $13::text[]) with ordinality
+        as r (id, at_ticket, at_show, ticket_id, order_id, user_id, fault, door, key, traceparent, session_id, address, near, ordinal)
 ), owned as (
     select r.*, coalesce(t.user_id, w.user_id) as seller_id, w.status as show_status
       from req r
@@ -34,8 +34,10 @@ with req as (
         on conflict (ticket_id, order_id) do nothing
     returning *
 ), event as (
-    insert into entry_events (type, id, ticket_id, version, occurred_at, show_id, order_id, seller_id, door, traceparent)
-    select 'TicketAdmitted', a.id, a.ticket_id, 1, a.admitted_at, f.show_id, a.order_id, f.seller_id, a.door, f.traceparent
+    insert into entry_events (type, id, ticket_id, version, occurred_at, show_id, order_id, seller_id, door, traceparent, user_id,
+                              session_id, address, network)
+    select 'TicketAdmitted', a.id, a.ticket_id, 1, a.admitted_at, f.show_id, a.order_id, f.seller_id, a.door, f.traceparent, a.user_id,
+           f.session_id, f.address, f.near
       from admitted a join first f on f.id = a.id
      order by a.ticket_id
 ), known as (

@@ -1,7 +1,8 @@
 -- Announces drafts that are complete: every place of every area is made, and orders knows it. One that is announced already stays so,
 -- without another event. The counts of its areas come behind the verdict.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[]) with ordinality
+        as r (id, user_id, traceparent, session_id, address, near, ordinal)
 ), locked as (
     select s.* from shows s where s.id in (select id from req) order by s.id for update of s
 ), count as (
@@ -32,9 +33,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, places, traceparent)
+                             phases, organizer, places, traceparent, session_id, address, network)
     select 'ShowAnnounced', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent, f.session_id, f.address, f.near
       from changed c join first f on f.id = c.id
 ), present as (
     select * from changed

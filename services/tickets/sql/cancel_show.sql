@@ -1,7 +1,8 @@
 -- Ends drafts; one that has ended already stays so, without another event. Its areas are marked: what is being made of them is waited
 -- for, nothing more is made, and withdraw_places takes back what there is.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[]) with ordinality
+        as r (id, user_id, traceparent, session_id, address, near, ordinal)
 ), locked as (
     select s.* from shows s where s.id in (select id from req) order by s.id for update of s
 ), sellers as (
@@ -13,9 +14,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, places, traceparent)
+                             phases, organizer, places, traceparent, session_id, address, network)
     select 'ShowCancelled', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, c.place_count, r.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, r.traceparent, r.session_id, r.address, r.near
       from changed c join sellers r on r.id = c.id
 ), without_picture as (
     delete from show_pictures p using changed c where p.show_id = c.id

@@ -1,6 +1,7 @@
 -- Withdraws tickets that are on sale; one that is withdrawn already stays so, without another event. Places go with their show.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as r (id, user_id, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[]) with ordinality
+        as r (id, user_id, traceparent, session_id, address, near, ordinal)
 ), wanted as (
     select distinct id from req
 ), locked as (
@@ -13,9 +14,10 @@ with req as (
      where t.id = l.id and l.status = 'available' and l.show_id is null
     returning t.*
 ), event as (
-    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent)
+    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent, session_id, address,
+                               network)
     select 'TicketCancelled', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, to_char(c.date, 'YYYY-MM-DD'), c.venue,
-           c.city, s.traceparent
+           c.city, s.traceparent, s.session_id, s.address, s.near
       from changed c join sellers s on s.id = c.id
 )
 select r.ordinal,

@@ -5,9 +5,9 @@ with req as (
            case when key is not null then hashtextextended(concat_ws(chr(1), title, venue, city, extract(epoch from starts_at),
                time_zone, coalesce(description, ''), currency, per_user, organizer), 0) end as hash
       from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[], $9::text[],
-                  $10::int4[], $11::int4[], $12::text[], $13::text[], $14::text[]) with ordinality
+                  $10::int4[], $11::int4[], $12::text[], $13::text[], $14::text[], $15::uuid[], $16::text[], $17::text[]) with ordinality
         as r (id, user_id, title, venue, city, starts_at, time_zone, description, currency, decimals, per_user, key, traceparent, organizer,
-              ordinal)
+              session_id, address, near, ordinal)
       left join time_zones z on z.name = r.time_zone
 ), placed as (
     insert into shows (id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, decimals, per_user, status,
@@ -19,9 +19,9 @@ with req as (
     returning *
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             organizer, places, traceparent)
+                             organizer, places, traceparent, session_id, address, network)
     select 'ShowCreated', p.id, p.version, p.user_id, p.title, p.venue, p.city, p.starts_at, p.time_zone, p.description, p.currency,
-           p.status, p.per_user, p.organizer, 0, r.traceparent
+           p.status, p.per_user, p.organizer, 0, r.traceparent, r.session_id, r.address, r.near
       from placed p join req r using (id)
 ), known as ( -- new ones, those whose key was taken by an earlier request, or by a neighbour in this batch
     select r.ordinal, p.* from req r join placed p on p.id = r.id

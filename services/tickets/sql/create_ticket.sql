@@ -3,16 +3,19 @@
 -- this statement's snapshot; ask again.
 with req as (
     select *, case when key is not null then hashtextextended(concat_ws(' ', price, title, date, E'\n' || venue, E'\t' || city), 0) end as hash
-      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
-        with ordinality as r (id, user_id, title, price, currency, key, traceparent, date, venue, city, ordinal)
+      from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                  $11::uuid[], $12::text[], $13::text[])
+        with ordinality as r (id, user_id, title, price, currency, key, traceparent, date, venue, city, session_id, address, near, ordinal)
 ), placed as (
     insert into tickets (id, version, user_id, title, price, currency, status, date, venue, city, idempotency_key, idempotency_hash)
     select id, 1, user_id, title, price, currency, 'available', date::date, venue, city, key, hash from req order by id
         on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
     returning *
 ), event as (
-    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent)
-    select 'TicketCreated', p.id, p.version, p.user_id, p.title, p.price, p.currency, p.status, r.date, p.venue, p.city, r.traceparent
+    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent, session_id, address,
+                               network)
+    select 'TicketCreated', p.id, p.version, p.user_id, p.title, p.price, p.currency, p.status, r.date, p.venue, p.city, r.traceparent,
+           r.session_id, r.address, r.near
       from placed p join req r using (id)
 ), known as ( -- of those whose key was taken: by an earlier request, or by a neighbour in this batch
     select r.ordinal, t.* from req r join tickets t on t.user_id = r.user_id and t.idempotency_key = r.key

@@ -1,8 +1,8 @@
 -- Sets the phases of shows; null: none. Two of a show in one batch: the first is done, the other is told 'again', unless it is of a
 -- version that has passed.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int4[], $5::text[]) with ordinality
-        as r (id, user_id, phases, if_version, traceparent, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int4[], $5::text[], $6::uuid[], $7::text[], $8::text[]) with ordinality
+        as r (id, user_id, phases, if_version, traceparent, session_id, address, near, ordinal)
 ), locked as (
     select s.* from shows s where s.id in (select id from req) order by s.id for update of s
 ), judged as (
@@ -26,9 +26,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, places, traceparent)
+                             phases, organizer, places, traceparent, session_id, address, network)
     select 'ShowUpdated', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent, f.session_id, f.address, f.near
       from changed c join first f on f.id = c.id
 )
 select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,

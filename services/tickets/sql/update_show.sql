@@ -4,9 +4,9 @@
 with req as (
     select r.*, z.name is not null as zone_known
       from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[], $9::text[],
-                  $10::int4[], $11::int4[], $12::int4[], $13::text[], $14::text[]) with ordinality
+                  $10::int4[], $11::int4[], $12::int4[], $13::text[], $14::text[], $15::uuid[], $16::text[], $17::text[]) with ordinality
         as r (id, user_id, title, venue, city, starts_at, time_zone, description, currency, decimals, per_user, if_version, traceparent,
-              organizer, ordinal)
+              organizer, session_id, address, near, ordinal)
       left join time_zones z on z.name = r.time_zone
 ), locked as (
     select s.* from shows s where s.id in (select id from req) order by s.id for update of s
@@ -32,9 +32,9 @@ with req as (
     returning s.*
 ), event as (
     insert into show_events (type, id, version, user_id, title, venue, city, starts_at, time_zone, description, currency, status, per_user,
-                             phases, organizer, places, traceparent)
+                             phases, organizer, places, traceparent, session_id, address, network)
     select 'ShowUpdated', c.id, c.version, c.user_id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency,
-           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent
+           c.status, c.per_user, c.phases, c.organizer, c.place_count, f.traceparent, f.session_id, f.address, f.near
       from changed c join first f on f.id = c.id
 )
 select j.ordinal, c.id, c.title, c.venue, c.city, c.starts_at, c.time_zone, c.description, c.currency, c.status, c.per_user, c.user_id,

@@ -2,8 +2,9 @@
 -- 'again', unless it is of a version that has passed; those of strangers stand in nobody's way. Rows are locked in the order of their ids, as
 -- every statement here does, so batches never deadlock.
 with req as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::int4[], $6::text[], $7::text[], $8::text[], $9::text[])
-        with ordinality as r (id, user_id, title, price, if_version, traceparent, date, venue, city, ordinal)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::int4[], $6::text[], $7::text[], $8::text[], $9::text[],
+                         $10::uuid[], $11::text[], $12::text[])
+        with ordinality as r (id, user_id, title, price, if_version, traceparent, date, venue, city, session_id, address, near, ordinal)
 ), wanted as (
     select distinct id from req
 ), locked as (
@@ -17,8 +18,10 @@ with req as (
      where t.id = l.id and l.status = 'available' and l.show_id is null and l.version = coalesce(f.if_version, l.version)
     returning t.*
 ), event as (
-    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent)
-    select 'TicketUpdated', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, f.date, c.venue, c.city, f.traceparent
+    insert into ticket_events (type, id, version, user_id, title, price, currency, status, date, venue, city, traceparent, session_id, address,
+                               network)
+    select 'TicketUpdated', c.id, c.version, c.user_id, c.title, c.price, c.currency, c.status, f.date, c.venue, c.city, f.traceparent,
+           f.session_id, f.address, f.near
       from changed c join first f on f.id = c.id
 )
 select r.ordinal, c.id, c.title, c.price, c.currency, c.user_id, c.status, c.order_id, c.version,
