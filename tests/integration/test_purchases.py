@@ -412,7 +412,8 @@ class Batch:
     def request(self, tickets=None, quantity=1, together=True, area=None, accessible=False, max_price=2 ** 63 - 1):
         purchase = uuid.UUID(int=uuid.uuid4().int >> 4 << 4)
         return (purchase, uuid.uuid4(), None if tickets else uuid.UUID(self.venue.id), area, quantity, together, accessible, max_price,
-                "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10, None, None, 0, 0)
+                "{" + ",".join(tickets) + "}" if tickets else None, None, None, 900, 300, 10, None, None, 0, 0,
+                uuid.uuid4(), "203.0.113.77", "203.0.113.0/24")
 
 
 def test_two_in_a_batch_want_the_same_place(stack, hall):

@@ -85,6 +85,9 @@ class History:
         self._row("entry_events", id=ident(4, n), version=1, type="TicketAdmitted", ticket_id=ticket(n), occurred_at=when, show_id=ident(5, 1),
                   order_id=order(n), seller_id=C, door=door)
 
+    def deed(self, table, on, kind, when, who):
+        self._row(table, id=on, version=1, type=kind, occurred_at=when, user_id=who, session_id=ident(8, 1), network="203.0.113.0/24")
+
     def demand(self, n, of, when, client="api", service="orders", of_area=None, **numbers):
         self._row("demand_counts", id=ident(6, n), type="DemandCounted", show_id=show(of), area_id=of_area and area(of_area), occurred_at=when,
                   client=client, service=service, process_id=ident(7, 1), **numbers)
@@ -121,6 +124,8 @@ def tell(history):
     history.charge(5, 5, A, (at(3), "PaymentStarted", "started"), (at(4, 1), "PaymentCreated", "succeeded"),
                    (at(4, 6), "PaymentRefunded", "refunded"))
     history.order(6, 5, A, at(5), (at(6), "OrderCancelled", "cancelled", "payment_failed"))
+    history.deed("order_deeds", order(1), "OrderCreated", at(0), A)
+    history.deed("payment_deeds", charge(1), "PaymentFailed", at(1), A)
     history.charge(6, 6, A, (at(5), "PaymentStarted", "started"), (at(6), "PaymentFailed", "failed"))
     history.order(7, 6, B, at(62))
     for n, (second, door) in enumerate([(0, "North"), (59, "North"), (59, "South"), (60, "North")], 1):
@@ -263,10 +268,16 @@ def test_entries_by_minute(ask):
         (at(90), ident(5, 1), "North", 2), (at(90), ident(5, 1), "South", 1), (at(91), ident(5, 1), "North", 1)]
 
 
+def test_audit_of_what_was_held_and_paid(ask):
+    assert ask("audit", "occurred_at", "type", "outcome", "user_id", "session_id", "subject_id", "network") == [
+        (at(0), "OrderCreated", "Done", A, ident(8, 1), order(1), "203.0.113.0/24"),
+        (at(1), "PaymentFailed", "Refused", A, ident(8, 1), charge(1), "203.0.113.0/24")]
+
+
 def test_freshness(ask):
     rows = {row[0]: row[1:] for row in ask("freshness", "topic", "events", "newest_at", order="1")}
     assert rows == {"users": (0, None), "tickets": (9, at(1)), "shows": (0, None), "orders": (22, at(64)), "payments": (9, at(64, 5)),
-                    "audit": (0, None), "entries": (4, at(91)),
+                    "audit": (0, None), "tickets-audit": (0, None), "orders-audit": (1, at(0)), "payments-audit": (1, at(1)), "entries": (4, at(91)),
                     "expirations": (2, at(16, 1.5)), "demand": (0, None), "sales-by-minute": (0, None), "show-sales": (0, None)}
 
 

@@ -33,7 +33,8 @@ static const char TABLES[] =
     " version int not null, occurred_at timestamptz not null default now(), email text not null, traceparent text,"
     " session_version int not null default 1, session_id uuid)";
 
-static struct topic topic, more; /* more: of the second log */
+static struct topic topic, more; /* more: of the second log, or of audits */
+static const struct topic *audit;
 static struct publisher_log logs[3];
 
 static inline int setup(void **state) {
@@ -52,6 +53,7 @@ static inline int setup(void **state) {
     more.name = "more";
     logs[0] = (struct publisher_log){.table = "user_events", .topic = &topic};
     logs[1] = (struct publisher_log){0};
+    audit = NULL;
     rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
     kafka = rd_kafka_mock_cluster_new(rk, 1);
     rd_kafka_mock_topic_create(kafka, "users", PARTITIONS, 1);
@@ -77,6 +79,7 @@ static inline struct publisher *start_or_not(struct why *w) {
         .brokers = rd_kafka_mock_cluster_bootstraps(kafka),
         .registry_url = registry_url,
         .logs = logs,
+        .audit = audit,
         .watermark_ms = 1000,
     };
     return publisher_start(&options, w);

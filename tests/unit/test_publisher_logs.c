@@ -53,6 +53,57 @@ static void a_log_joins_the_epoch(void **state) {
     assert_int_equal(test_count(conn, "select count(*) from more_events where seq <= 7"), 7);
 }
 
+static void insert_asked(int n) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "insert into user_events (type, id, version, email, address)"
+             " select 'UserCreated', gen_random_uuid(), 1, 'someone@example.com', '203.0.113.77'"
+             " from generate_series(1, %d)",
+             n);
+    test_exec(conn, text);
+}
+
+/* A newer version of the service says from where a row was asked for: of such rows two topics are told. */
+static void what_was_asked_for_is_told_of_twice(void **state) {
+    (void)state;
+    publisher_stop(start_ready(), STOP_MS);
+    insert(3); /* before there are addresses */
+    test_exec(conn, "alter table user_events add column address text");
+    audit = &more;
+    struct publisher *p = start_ready();
+    until(slot_active());
+    for (int i = 0; i < 20; i++) {
+        test_exec(conn, "begin");
+        insert(2);
+        insert_asked(3);
+        insert(1);
+        test_exec(conn, "commit");
+    }
+    publisher_stop(p, STOP_MS);
+    assert_int_equal(count_records_of("users"), 123);
+    assert_int_equal(count_records_of("more"), 60);
+    p = start_ready();
+    insert_asked(1);
+    publisher_stop(p, STOP_MS);
+    assert_int_equal(count_records_of("users"), 124);
+    assert_int_equal(count_records_of("more"), 61);
+}
+
+/* The slot is lost: both are told of the whole log again. */
+static void audits_are_published_again(void **state) {
+    (void)state;
+    test_exec(conn, "alter table user_events add column address text");
+    audit = &more;
+    insert(5);
+    insert_asked(7);
+    publisher_stop(start_ready(), STOP_MS);
+    test_exec(conn, "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                    " where database = current_database()");
+    publisher_stop(start_ready(), STOP_MS);
+    assert_int_equal(count_records_of("users"), 24);
+    assert_int_equal(count_records_of("more"), 14);
+}
+
 /* A writer of the new log that is under way when it joins is waited for. */
 static void a_log_joins_while_it_is_written(void **state) {
     (void)state;
@@ -149,6 +200,7 @@ static void an_older_version_begins_an_epoch(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_ALL(each_log_goes_to_its_topic),           WITH_ALL(a_log_joins_the_epoch),
+        WITH_ALL(what_was_asked_for_is_told_of_twice),  WITH_ALL(audits_are_published_again),
         WITH_ALL(a_log_joins_while_it_is_written),      WITH_ALL(a_log_that_was_taken_out_begins_an_epoch),
         WITH_ALL(an_older_version_leaves_unknown_rows), WITH_ALL(an_older_version_begins_an_epoch),
     };
