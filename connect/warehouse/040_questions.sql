@@ -204,6 +204,20 @@ select date_trunc('day', occurred_at, 'UTC') as day, user_id as buyer_id,
  group by 1, 2
 having count(distinct (purchase, attempt)) filter (where type = 'PaymentFailed') >= 5;
 
+-- At whose tickets cards are tried, by the day: five or more payments that were declined, and more than went through; of how many buyers. By
+-- which cards is on no topic: payments has it for a day (docs/failures.md).
+create or replace view card_testing_sellers as
+select date_trunc('day', e.occurred_at, 'UTC') as day, o.seller_id,
+       count(distinct (purchase, attempt)) filter (where e.type = 'PaymentFailed') as declined,
+       count(distinct e.user_id) filter (where e.type = 'PaymentFailed') as buyers,
+       count(distinct purchase) filter (where e.type = 'PaymentCreated') as paid
+  from (select *, coalesce(purchase_id, order_id) as purchase from payment_events) e
+  join (select distinct id, seller_id from order_events) o on o.id = e.order_id
+ where e.type = 'PaymentCreated' or e.type = 'PaymentFailed' and coalesce(e.reason, '') not in ('order_ended', 'canceled', 'replaced')
+ group by 1, 2
+having count(distinct (purchase, attempt)) filter (where e.type = 'PaymentFailed')
+       >= greatest(5, 1 + count(distinct purchase) filter (where e.type = 'PaymentCreated'));
+
 -- How far the warehouse is behind: of each table its newest event, and how long that took to get here.
 create or replace view freshness as
 select 'users' as topic, count(*) as events, max(occurred_at) as newest_at, max(loaded_at) as loaded_at from user_events

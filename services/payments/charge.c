@@ -1,5 +1,7 @@
 #include "charge.h"
 
+#include <assert.h>
+
 #include "currency.h"
 #include "declines.h"
 #include "mem.h"
@@ -23,8 +25,10 @@ enum column {
     AHEAD,
     SECONDS,
     BRAND,
-    LAST4
+    LAST4,
+    COLUMNS
 };
+static_assert((int)COLUMNS == CHARGE_COLUMNS, "what comes behind them");
 
 static struct str optional(const struct rows *rows, int row, int column) {
     return row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);

@@ -6,6 +6,9 @@
 #include "json.h"
 #include "sql.h"
 
+/* What a statement has behind them is its own. */
+enum { CHARGE_COLUMNS = 19 };
+
 struct charge {
     struct str verdict;
     struct uuid id, purchase;

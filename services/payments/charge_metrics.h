@@ -21,6 +21,12 @@
       "For how long the first of them has waited")                                                           \
     X(M_PACE, GAUGE, "onsale_payments_pace_per_minute",                                                      \
       "New payments that are sent to Stripe a minute at most, as of now; 0: there is no limit")              \
+    X(M_DECLINED, GAUGE, "onsale_payments_declined",                                                         \
+      "Payments that were declined within an hour, of all replicas, however their answers came")             \
+    X(M_PAID, GAUGE, "onsale_payments_paid", "Payments that were made within an hour, of all replicas")      \
+    X(M_REFUSED_CARDS, GAUGE, "onsale_payments_refused_cards",                                               \
+      "Cards that were declined too often within a day (PAYMENT_FAILURES_PER_CARD), as this replica knows "  \
+      "them")                                                                                                \
     X(M_PAYMENT_TIME, HISTOGRAM, "onsale_payments_own_duration_seconds",                                     \
       "Of a request to pay that is sent to Stripe at once: all of it but Stripe's part")
 METRICS_DECLARE(charge_metrics, CHARGE_METRICS);

@@ -7,7 +7,9 @@
 enum {
     FORGET_US = 600 * 1000 * 1000,
     FORGET_MOST = 1000,
+    FORGET_MOST_DECLINES = 20000,
     COUNT_US = 5 * 1000 * 1000,
+    REFUSED_US = 1000 * 1000,
 };
 
 static void forget_webhooks(struct charge_upkeep *u, struct charge_db *db) {
@@ -19,6 +21,31 @@ static void forget_webhooks(struct charge_upkeep *u, struct charge_db *db) {
         charge_db_trouble(db, "cannot forget old webhooks", &w);
     else
         PQclear(res);
+}
+
+static void forget_declines(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->forget_declines);
+    put_int(&u->forget_declines, FORGET_MOST_DECLINES);
+    if (charge_db_run(db, &u->forget_declines, &res, &w) != ST_OK)
+        charge_db_trouble(db, "cannot forget old declines", &w);
+    else
+        PQclear(res);
+}
+
+static void get_refused(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->get_refused);
+    put_int(&u->get_refused, u->card_most);
+    if (charge_db_run(db, &u->get_refused, &res, &w) != ST_OK) {
+        charge_db_trouble(db, "cannot look for cards that are refused", &w);
+        return;
+    }
+    refused_cards_set(u->refused, &(struct rows){res, 0, PQntuples(res)});
+    metric_set(M_REFUSED_CARDS, PQntuples(res));
+    PQclear(res);
 }
 
 static void count_returns(struct charge_upkeep *u, struct charge_db *db) {
@@ -55,28 +82,56 @@ static void count_line(struct charge_upkeep *u, struct charge_db *db) {
     PQclear(res);
 }
 
+static void count_tries(struct charge_upkeep *u, struct charge_db *db) {
+    struct why w = {0};
+    PGresult *res;
+    sql_params_reset(&u->count_tries);
+    put_int(&u->count_tries, 0);
+    if (charge_db_run(db, &u->count_tries, &res, &w) != ST_OK) {
+        charge_db_trouble(db, "cannot count the payments that were declined", &w);
+        return;
+    }
+    struct rows rows = {res, 0, PQntuples(res)};
+    metric_set(M_DECLINED, row_int(&rows, 0, 0));
+    metric_set(M_PAID, row_int(&rows, 0, 1));
+    PQclear(res);
+}
+
 void charge_upkeep_do(struct charge_upkeep *u, struct charge_db *db) {
     int64_t now_us = clock_mono_us();
     if (now_us >= u->forget_at_us) {
         u->forget_at_us = now_us + FORGET_US;
         forget_webhooks(u, db);
+        forget_declines(u, db);
+    }
+    if (u->card_most > 0 && now_us >= u->refused_at_us) {
+        u->refused_at_us = now_us + REFUSED_US;
+        get_refused(u, db);
     }
     if (now_us >= u->count_at_us) {
         u->count_at_us = now_us + COUNT_US;
         count_returns(u, db);
         count_line(u, db);
+        count_tries(u, db);
     }
 }
 
-void charge_upkeep_init(struct charge_upkeep *u, bool paced) {
-    *u = (struct charge_upkeep){.paced = paced};
+void charge_upkeep_init(struct charge_upkeep *u, bool paced, int64_t card_most,
+                        struct refused_cards *refused) {
+    *u = (struct charge_upkeep){.paced = paced, .card_most = card_most, .refused = refused};
     sql_params_init(&u->forget, &sql_forget_webhooks);
     sql_params_init(&u->count_returns, &sql_count_returns);
     sql_params_init(&u->count_line, &sql_count_line);
+    sql_params_init(&u->forget_declines, &sql_forget_declines);
+    sql_params_init(&u->count_tries, &sql_count_tries);
+    sql_params_init(&u->get_refused, &sql_get_refused_cards);
 }
 
 void charge_upkeep_free(struct charge_upkeep *u) {
     sql_params_free(&u->forget);
     sql_params_free(&u->count_returns);
     sql_params_free(&u->count_line);
+    sql_params_free(&u->forget_declines);
+    sql_params_free(&u->count_tries);
+    sql_params_free(&u->get_refused);
 }

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "queries.h"
+#include "refused_cards.h"
 #include "thread.h"
 
 enum {
@@ -34,13 +35,14 @@ struct stripe_job {
     int64_t began_us, stripe_us;
     struct stripe_ask ask;
     const char *input; /* NULL: not known */
-    char *intent, *reason, *secret, *action, *brand, *last4;
+    char *intent, *reason, *secret, *action, *brand, *last4, *fingerprint;
     struct charge *charge; /* as it is now */
 };
 
 struct charge_worker {
     int64_t search_lag_ms, rate;
     struct stripe *stripe;
+    struct refused_cards *refused;
     struct inbox answered; /* jobs, from Stripe's thread */
     pthread_t thread;
     pthread_mutex_t lock; /* guards the next six */
@@ -65,6 +67,7 @@ static void job_free(struct stripe_job *job) {
     free(job->action);
     free(job->brand);
     free(job->last4);
+    free(job->fingerprint);
     free(job->charge);
     free(job);
 }
@@ -150,6 +153,7 @@ static void on_result(void *ctx, const struct stripe_ask *ask, const struct stri
     job->action = copy_of(result->action);
     job->brand = copy_of(result->brand);
     job->last4 = copy_of(result->last4);
+    job->fingerprint = copy_of(result->fingerprint);
     inbox_put(&worker->answered, &job->item);
     put_others(worker, ask, result);
 }
@@ -182,6 +186,7 @@ static void put_answer(struct sql_params *params, const struct stripe_job *job) 
     put_optional(params, job->traceparent);
     put_optional(params, job->brand);
     put_optional(params, job->last4);
+    put_optional(params, job->fingerprint);
 }
 
 /* Gives each job its charge. What an answer makes due is looked for at once. */
@@ -275,12 +280,24 @@ enum due_column {
     D_CURRENCY,
     D_INTENT,
     D_TRIES,
-    D_SENT_AGO_MS
+    D_SENT_AGO_MS,
+    D_USER, /* this and the next: of payments alone */
+    D_ADDRESS,
+    D_EMAIL,
+    D_WARY
 };
 
 static void copy_text(char *out, size_t size, const struct rows *rows, int row, int column) {
     struct str s = row_null(rows, row, column) ? (struct str){0} : row_text(rows, row, column);
     snprintf(out, size, "%.*s", (int)s.n, s.n == 0 ? "" : s.p);
+}
+
+static void read_buyer(struct stripe_ask *ask, const struct rows *rows, int row) {
+    if (PQnfields(rows->result) <= D_USER || row_null(rows, row, D_USER)) return;
+    ask->user = row_uuid(rows, row, D_USER);
+    copy_text(ask->address, sizeof ask->address, rows, row, D_ADDRESS);
+    copy_text(ask->email, sizeof ask->email, rows, row, D_EMAIL);
+    ask->wary = !row_null(rows, row, D_WARY) && row_bool(rows, row, D_WARY);
 }
 
 /* false: it is none; one that was put among the returns, or that some wait for their turn. */
@@ -299,6 +316,7 @@ static bool ask_due(struct charge_worker *worker, const struct rows *rows, int r
     copy_text(ask.token, sizeof ask.token, rows, row, D_TOKEN);
     copy_text(ask.currency, sizeof ask.currency, rows, row, D_CURRENCY);
     copy_text(ask.intent, sizeof ask.intent, rows, row, D_INTENT);
+    read_buyer(&ask, rows, row);
     stripe_ask(worker->stripe, &ask, on_result, job_new(worker, &ask));
     return true;
 }
@@ -315,6 +333,7 @@ static bool sweep_some(struct charge_worker *worker, struct sql_params *sweep) {
     put_int(sweep, room);
     put_int(sweep, worker->rate * (creates ? OF_PAYMENTS : OF_OTHERS));
     put_int(sweep, stripe_extra(worker->stripe, creates));
+    if (creates) put_bool(sweep, charge_worker_refuses_cards(worker));
     if (charge_db_run(&worker->db, sweep, &res, &w) != ST_OK) {
         charge_db_trouble(&worker->db, "cannot look for what is due", &w);
         return true;
@@ -412,6 +431,15 @@ static void on_answers(void *arg) {
     set(worker, &worker->has_answers);
 }
 
+bool charge_worker_refuses_cards(const struct charge_worker *worker) {
+    return refused_cards_any(worker->refused);
+}
+
+static bool refuses(void *ctx, struct str fingerprint) {
+    const struct charge_worker *worker = ctx;
+    return refused_cards_have(worker->refused, fingerprint);
+}
+
 void charge_worker_wake(struct charge_worker *worker) {
     set(worker, &worker->sweep_now);
 }
@@ -427,8 +455,12 @@ struct charge_worker *charge_worker_start(const struct charge_worker_options *op
     struct charge_worker *worker = mem_alloc(sizeof *worker);
     metrics_register(charge_metrics);
     charge_db_init(&worker->db, options->database_url);
-    charge_upkeep_init(&worker->upkeep, options->rate > 0);
-    worker->stripe = stripe_start(&options->stripe);
+    worker->refused = refused_cards_new();
+    charge_upkeep_init(&worker->upkeep, options->rate > 0, options->card_most, worker->refused);
+    struct stripe_options stripe = options->stripe;
+    stripe.refuses = options->card_most > 0 ? refuses : NULL;
+    stripe.refuses_ctx = worker;
+    worker->stripe = stripe_start(&stripe);
     worker->search_lag_ms = options->search_lag_ms;
     worker->rate = options->rate;
     sql_params_init(&worker->answers, &sql_write_answers);
@@ -464,6 +496,7 @@ void charge_worker_free(struct charge_worker *worker) {
     sql_params_free(&worker->slow_down);
     sql_params_free(&worker->returns);
     charge_upkeep_free(&worker->upkeep);
+    refused_cards_free(worker->refused);
     charge_db_free(&worker->db);
     free(worker);
 }

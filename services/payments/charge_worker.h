@@ -19,6 +19,7 @@ struct charge_worker_options {
     struct stripe_options stripe;
     int64_t rate;          /* requests a second, of all replicas; 0: without a limit */
     int64_t search_lag_ms; /* how long Stripe's search may take to find a new intent */
+    int64_t card_most;     /* times that a card may be declined within a day; 0: any number */
 };
 
 /* charge lives during the call; NULL: what became of it is not known yet. stripe_us: how long Stripe took. */
@@ -28,6 +29,9 @@ struct charge_worker *charge_worker_start(const struct charge_worker_options *op
 /* From the request's thread; done is called on it. */
 void charge_worker_ask(struct charge_worker *worker, const struct stripe_ask *ask, struct req *rq,
                        charge_worker_done *done);
+/* Whether any card is refused now: then the asks of those near whom something was declined are to be wary.
+ * From any thread. */
+bool charge_worker_refuses_cards(const struct charge_worker *worker);
 /* Looks for due charges now, not in a second. From any thread. */
 void charge_worker_wake(struct charge_worker *worker);
 /* Answers that have come are written; what has no answer yet is asked again at the next start. */

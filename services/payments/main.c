@@ -31,6 +31,11 @@ static const struct config_var payments_config[] = {
     {"PAYMENT_FAILURES_PER_ADDRESS", CONFIG_INT, &payments.failed_from_network, "50",
      "Payments from an IPv4 address or IPv6 /64 that may be declined within a day; twice as many of a /56, four times of a /48; 0: any number",
      0, 100000},
+    {"PAYMENT_FAILURES_PER_CARD", CONFIG_INT, &payments.failed_by_card, "10",
+     "Payments by a card that may be declined within a day, whoever tries it; 0: any number", 0, 100000},
+    {"PAYMENT_FAILURES_PER_SELLER", CONFIG_INT, &payments.failed_of_seller, "100",
+     "Payments for a seller's tickets that may be declined within an hour, if more than are made: beyond them a fifth of PAYMENT_FAILURES and PAYMENT_FAILURES_PER_ADDRESS is allowed there; 0: any number",
+     0, 1000000},
     {0},
 };
 
@@ -48,6 +53,7 @@ static enum status start(const struct settings *settings, void **state, struct s
                    .paced = payments.stripe_rate > 0},
         .rate = payments.stripe_rate,
         .search_lag_ms = search_lag_ms,
+        .card_most = payments.failed_by_card,
     });
     *state = &payments;
     return ST_OK;
@@ -73,6 +79,7 @@ int main(int argc, char **argv) {
                             .statements = payments_statements,
                             .routes = payments_routes,
                             .publishes = payments_logs,
+                            .audit = &topic_payments_audit,
                             .reactions = payments_reactions,
                             .gather_ms = 20,
                             .start = start,

@@ -19,6 +19,7 @@ static void bind_order(struct sql_params *item, const void *event, struct str tr
         put_int(item, order->purchase_size);
     else
         put_null(item);
+    put_uuid(item, &order->seller_id);
 }
 
 const struct reaction payments_reactions[] = {

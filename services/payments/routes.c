@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
@@ -81,7 +82,8 @@ struct payment_request {
     struct given_id of_order, of_purchase; /* which purchase: one of them is given */
     struct uuid charge, purchase;          /* purchase: once it is known */
     struct str token, key;
-    int attempt; /* that is waited for */
+    struct str address, email; /* what Stripe is told: where this came from, and the session's; or empty */
+    int attempt;               /* that is waited for */
     int64_t began_us;
 };
 
@@ -146,7 +148,7 @@ static void on_asked(struct req *rq, const struct charge *charge, int64_t stripe
         reply_charge(rq, charge);
 }
 
-static void begin(struct req *rq, const struct charge *c) {
+static void begin(struct req *rq, const struct charge *c, bool wary) {
     const struct payments *service = req_service(rq);
     struct payment_request *p = req_state(rq);
     p->purchase = c->purchase;
@@ -158,6 +160,11 @@ static void begin(struct req *rq, const struct charge *c) {
                              .amount = c->amount};
     memcpy(ask.token, p->token.p, p->token.n);
     memcpy(ask.currency, c->currency.p, c->currency.n < 3 ? c->currency.n : 3);
+    ask.user = req_user(rq)->user;
+    snprintf(ask.address, sizeof ask.address, "%.*s", (int)p->address.n,
+             p->address.n == 0 ? "" : p->address.p);
+    snprintf(ask.email, sizeof ask.email, "%.*s", (int)p->email.n, p->email.n == 0 ? "" : p->email.p);
+    ask.wary = wary;
     charge_worker_ask(service->worker, &ask, rq, on_asked);
 }
 
@@ -188,6 +195,10 @@ static void refuse(struct req *rq, struct str verdict) {
                         "Too many payments from your network failed; try again tomorrow");
         return;
     }
+    if (str_eq(verdict, STR("refused"))) { /* as if its bank had been asked */
+        req_fail(rq, 402, NULL, "%s", decline_words(STR("card_declined")));
+        return;
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (str_eq(verdict, str_of(refusals[i].verdict)))
             req_fail(rq, refusals[i].status, NULL, "%s", refusals[i].message);
@@ -216,7 +227,7 @@ static void on_started(struct req *rq, const struct rows *rows) {
         charge_worker_wake(service->worker); /* it is in line */
         repeat(rq, &c);
     } else if (str_eq(c.verdict, STR("started"))) {
-        begin(rq, &c);
+        begin(rq, &c, row_bool(rows, 0, CHARGE_COLUMNS));
     } else if (str_eq(c.verdict, STR("repeated"))) {
         repeat(rq, &c);
     } else if (str_eq(c.verdict, STR("busy")) && waits_long(rq, &c)) {
@@ -248,6 +259,12 @@ static void ask_start(struct req *rq) {
     put_int(item, service->failed_a_day);
     req_put_network(rq, item);
     put_int(item, service->failed_from_network);
+    put_int(item, service->failed_by_card);
+    put_int(item, service->failed_of_seller);
+    put_optional_text(item, p->address);
+    put_optional_text(item, p->email);
+    put_bool(item, charge_worker_refuses_cards(service->worker));
+    req_put_asker(rq, item);
 }
 
 static void on_attempt(struct req *rq, const struct rows *rows) {
@@ -273,6 +290,13 @@ static void ask_attempt(struct req *rq) {
     put_int(item, p->attempt);
 }
 
+/* As long as Stripe takes them, or not at all. */
+static void read_buyer(struct req *rq, struct payment_request *p) {
+    struct str address = req_client_address(rq), email = req_user(rq)->email;
+    if (address.n <= STRIPE_ADDRESS_MAX) p->address = arena_str(req_arena(rq), address);
+    if (email.n <= STRIPE_EMAIL_MAX) p->email = arena_str(req_arena(rq), email);
+}
+
 static void post_payment(struct req *rq) {
     struct payment_request *p = req_alloc(rq, sizeof *p);
     req_set_state(rq, p);
@@ -283,6 +307,7 @@ static void post_payment(struct req *rq) {
     }
     p->charge = uuid_v7();
     p->began_us = clock_mono_us();
+    read_buyer(rq, p);
     ask_start(rq);
 }
 

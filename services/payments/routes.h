@@ -6,7 +6,8 @@
 #include "signature.h"
 
 struct payments {
-    int64_t max_attempts, failed_a_day, failed_from_network, stripe_timeout_ms, stripe_rate;
+    int64_t max_attempts, failed_a_day, failed_from_network, failed_by_card, failed_of_seller,
+        stripe_timeout_ms, stripe_rate;
     struct signature_secrets webhook_secrets; /* none: webhooks are refused */
     struct charge_worker *worker;
 };

@@ -20,6 +20,7 @@ enum {
     FIRST_PAUSE_MS = 100, /* before the second try; then twice that, and so on */
     MOST_ASKED_S = 86400, /* nobody waits as long */
     CONNECT_TIMEOUT_MS = 3000,
+    CARD_MS = 1500,           /* for a look at the card: less than until a charge is taken up by others */
     MAX_ANSWER = 1024 * 1024, /* an intent is some kilobytes */
     MOST_FOUND = 100,         /* intents of an order, refunds of an intent */
 };
@@ -29,6 +30,8 @@ struct stripe {
     char *authorization;
     int timeout_ms;
     bool paced;
+    stripe_refuses *refuses;
+    void *refuses_ctx;
     _Atomic int extra[2]; /* by whether they create */
     struct fetch *fetch;
 };
@@ -39,6 +42,7 @@ struct call {
     stripe_done *done;
     void *ctx;
     struct stripe_request request;
+    bool looks_at_card; /* and creates only then */
     int tries, sent;
     int64_t began_us, deadline_us;
     json_t *found; /* find: what the search shows; NULL: it has not answered yet */
@@ -66,6 +70,18 @@ static void put_uuid_text(struct buf *out, const char *key, const struct uuid *i
     form_put_text(out, key, (struct str){text, sizeof text});
 }
 
+static void put_if_known(struct buf *out, const char *key, const char *value) {
+    if (value[0] != '\0') form_put_text(out, key, str_of(value));
+}
+
+/* Who pays, for rules of Radar: what the request of a server can say of a payment method that it did not make
+ * is only metadata. */
+static void put_buyer(const struct stripe_ask *ask, struct buf *out) {
+    put_uuid_text(out, "metadata[userId]", &ask->user);
+    put_if_known(out, "metadata[ip_address]", ask->address);
+    put_if_known(out, "metadata[email]", ask->email);
+}
+
 /* Nothing here may depend on anything but the ask: a repetition under the same key has to be the same. */
 static void make_create(const struct stripe_ask *ask, struct stripe_request *r) {
     char currency[4] = "";
@@ -79,11 +95,13 @@ static void make_create(const struct stripe_ask *ask, struct stripe_request *r) 
     if (strncmp(ask->token, "tok_", 4) == 0) {
         form_put_text(&r->body, "payment_method_data[type]", STR("card"));
         form_put_text(&r->body, "payment_method_data[card][token]", str_of(ask->token));
+        put_if_known(&r->body, "payment_method_data[billing_details][email]", ask->email);
     } else
         form_put_text(&r->body, "payment_method", str_of(ask->token));
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
     put_uuid_text(&r->body, "metadata[chargeId]", &ask->charge);
     form_put_int(&r->body, "metadata[attempt]", ask->attempt);
+    put_buyer(ask, &r->body);
     form_put_text(&r->body, "expand[0]", STR("payment_method")); /* for the card's last digits */
     char id[UUID_TEXT];
     uuid_format(&ask->charge, id);
@@ -137,6 +155,12 @@ void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *ou
         make_refund(ask, out);
         break;
     }
+}
+
+void stripe_card_request_make(const struct stripe_ask *ask, struct stripe_request *out) {
+    *out = (struct stripe_request){.method = "GET"};
+    snprintf(out->path, sizeof out->path, "/v1/%s/%s",
+             strncmp(ask->token, "tok_", 4) == 0 ? "tokens" : "payment_methods", ask->token);
 }
 
 /* --- a question with its tries --- */
@@ -237,8 +261,38 @@ static void read_limit(const struct call *call, const struct fetch_answer *answe
     if (call->ask.question == STRIPE_CREATE) result->input = "limited";
 }
 
+static bool is_refused(const struct call *call, const struct fetch_answer *answer) {
+    const struct stripe *s = call->stripe;
+    json_t *root = NULL;
+    if (answer->st != ST_OK) return false;
+    struct str fingerprint = stripe_card_read(answer->code, answer->body, &root);
+    bool refused = fingerprint.n > 0 && s->refuses(s->refuses_ctx, fingerprint);
+    json_decref(root);
+    return refused;
+}
+
+/* One that is refused gets the answer of one that its bank declines. What Stripe does not tell of a card is
+ * no reason to lose a payment: it is made. */
+static void on_card(struct call *call, const struct fetch_answer *answer) {
+    call->looks_at_card = false;
+    if (is_refused(call, answer)) {
+        metric_add(M_CARDS_REFUSED, 1);
+        call_end(call, &(struct stripe_result){.input = "declined", .reason = STR("card_declined")});
+    } else if (answer->st == ST_STOPPED) {
+        call_end(call, &(struct stripe_result){.error = answer->why});
+    } else {
+        call->tries = 0;
+        stripe_request_make(&call->ask, &call->request);
+        send(call, 0);
+    }
+}
+
 static void on_answer(void *ctx, const struct fetch_answer *answer) {
     struct call *call = ctx;
+    if (call->looks_at_card) {
+        on_card(call, answer);
+        return;
+    }
     struct stripe_result result = {.error = answer->why, .again = true};
     json_t *root = NULL;
     char *action = NULL;
@@ -265,16 +319,18 @@ static void send(struct call *call, int delay_ms) {
                              "Content-Type: application/x-www-form-urlencoded",
                              r->idempotency_key[0] != '\0' ? key : NULL, NULL};
     call->tries++;
+    int left_ms = clock_ms_until(call->deadline_us) - delay_ms;
     if (call->sent++ > 0) atomic_fetch_add(&call->stripe->extra[call->ask.question == STRIPE_CREATE], 1);
     metric_add(M_STRIPE_REQUESTS, 1);
-    fetch_submit(s->fetch,
-                 &(struct fetch_request){.method = r->method,
-                                         .url = url,
-                                         .headers = headers,
-                                         .body = buf_str(&r->body),
-                                         .timeout_ms = clock_ms_until(call->deadline_us) - delay_ms,
-                                         .delay_ms = delay_ms},
-                 on_answer, call);
+    fetch_submit(
+        s->fetch,
+        &(struct fetch_request){.method = r->method,
+                                .url = url,
+                                .headers = headers,
+                                .body = buf_str(&r->body),
+                                .timeout_ms = call->looks_at_card && left_ms > CARD_MS ? CARD_MS : left_ms,
+                                .delay_ms = delay_ms},
+        on_answer, call);
 }
 
 void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *done, void *ctx) {
@@ -286,7 +342,11 @@ void stripe_ask(struct stripe *s, const struct stripe_ask *ask, stripe_done *don
                           .ctx = ctx,
                           .began_us = now_us,
                           .deadline_us = now_us + s->timeout_ms * INT64_C(1000)};
-    stripe_request_make(ask, &call->request);
+    call->looks_at_card = ask->question == STRIPE_CREATE && ask->wary && s->refuses != NULL;
+    if (call->looks_at_card)
+        stripe_card_request_make(ask, &call->request);
+    else
+        stripe_request_make(ask, &call->request);
     send(call, 0);
 }
 
@@ -303,6 +363,8 @@ struct stripe *stripe_start(const struct stripe_options *options) {
     snprintf(s->authorization, room, "Authorization: Bearer %s", options->key);
     s->timeout_ms = options->timeout_ms;
     s->paced = options->paced;
+    s->refuses = options->refuses;
+    s->refuses_ctx = options->refuses_ctx;
     s->fetch = fetch_start(&(struct fetch_options){.connections = options->connections,
                                                    .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                                    .max_answer = MAX_ANSWER});

@@ -25,7 +25,14 @@ enum stripe_question {
 };
 bool stripe_question_parse(struct str text, enum stripe_question *out); /* "create" ... */
 
-enum { STRIPE_TOKEN_MAX = 255, STRIPE_ID_MAX = 255, STRIPE_BRAND_MAX = 40 };
+enum {
+    STRIPE_TOKEN_MAX = 255,
+    STRIPE_ID_MAX = 255,
+    STRIPE_BRAND_MAX = 40,
+    STRIPE_FINGERPRINT_MAX = 64,
+    STRIPE_EMAIL_MAX = 254,
+    STRIPE_ADDRESS_MAX = 45
+};
 
 struct stripe_ask {
     enum stripe_question question;
@@ -35,6 +42,10 @@ struct stripe_ask {
     char token[STRIPE_TOKEN_MAX + 1]; /* a payment method (pm_...), or an old-style token (tok_...) */
     int64_t amount;                   /* in minor units; also of refunds */
     char currency[4];
+    struct uuid user;                     /* this and the next: what it is told for its own defence */
+    char address[STRIPE_ADDRESS_MAX + 1]; /* "": not known */
+    char email[STRIPE_EMAIL_MAX + 1];     /* likewise */
+    bool wary;                            /* whose card is looked at first */
     /* the others, but find */
     char intent[STRIPE_ID_MAX + 1];
     int tries;           /* refund: each has a key of its own */
@@ -49,6 +60,7 @@ struct stripe_result {
     struct str secret;       /* requires_action: what the buyer's browser confirms with */
     struct str action;       /* requires_action: what it has to do, as JSON */
     struct str brand, last4; /* of the card; empty: not known, or it is none */
+    struct str fingerprint;  /* declined: Stripe's name for the card's number; empty: likewise */
     const char *error;       /* not known: why, for the log */
     bool again;              /* not known: worth another try */
     bool limited;            /* there were too many requests; `after_s`: how long Stripe wants none */
@@ -56,6 +68,9 @@ struct stripe_result {
     const struct json_t *found; /* find: all intents of the order, an array; else NULL. Of stripe_answer_read:
                                    as the search shows them, which may be older than they are */
 };
+
+/* Whether a card is not to be charged, by its fingerprint. On the same thread as stripe_done. */
+typedef bool stripe_refuses(void *ctx, struct str fingerprint);
 
 /* Called once, on a thread of its own; result lives during the call. */
 typedef void stripe_done(void *ctx, const struct stripe_ask *ask, const struct stripe_result *result);
@@ -65,6 +80,8 @@ struct stripe_options {
     int timeout_ms; /* of a question with all its tries */
     int connections;
     bool paced;
+    stripe_refuses *refuses; /* of those who are wary; NULL: no card is refused */
+    void *refuses_ctx;
 };
 
 struct stripe;
@@ -83,10 +100,14 @@ struct stripe_request {
     char idempotency_key[STRIPE_ID_MAX + 32]; /* "": none */
 };
 void stripe_request_make(const struct stripe_ask *ask, struct stripe_request *out);
+void stripe_card_request_make(const struct stripe_ask *ask,
+                              struct stripe_request *out); /* a wary one's first */
 /* What an answer means. result's strs are in *keep, which the caller json_decrefs. */
 struct json_t;
 void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body, struct stripe_result *result,
                         struct json_t **keep);
+/* The fingerprint in the answer to stripe_card_request_make; empty: it tells none. */
+struct str stripe_card_read(int code, struct str body, struct json_t **keep);
 /* What the intents of an order, an array, mean for the attempt that is asked about. */
 void stripe_found_read(const struct stripe_ask *ask, const struct json_t *intents,
                        struct stripe_result *result);

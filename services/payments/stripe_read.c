@@ -43,6 +43,13 @@ static void read_card(const json_t *intent, struct stripe_result *result) {
     result->last4 = last4;
 }
 
+/* holder: an intent's last error, or an error as the answer to one. It has the payment method as a whole. */
+static void read_declined_card(const json_t *holder, struct stripe_result *result) {
+    const json_t *card = json_object_get(json_object_get(holder, "payment_method"), "card");
+    struct str fingerprint = text_of(card, "fingerprint");
+    if (fingerprint.n <= STRIPE_FINGERPRINT_MAX) result->fingerprint = fingerprint;
+}
+
 const char *stripe_intent_read(const json_t *intent, struct stripe_result *result) {
     struct str status = text_of(intent, "status");
     result->intent = text_of(intent, "id");
@@ -54,6 +61,7 @@ const char *stripe_intent_read(const json_t *intent, struct stripe_result *resul
     if (result->input != NULL && strcmp(result->input, "declined") == 0) {
         if (!json_is_object(error)) result->input = NULL; /* it was not tried yet */
         result->reason = reason_of(error);
+        read_declined_card(error, result);
     }
     if (result->input == NULL) return NULL;
     if (strcmp(result->input, "requires_action") == 0) result->secret = text_of(intent, "client_secret");
@@ -188,6 +196,7 @@ static void read_error(const struct stripe_ask *ask, int code, json_t *root, str
         result->input = "declined";
         result->reason = reason_of(error);
         result->intent = text_of(intent, "id");
+        read_declined_card(error, result);
     } else if (of_one && json_is_object(intent) && stripe_intent_read(intent, result) != NULL)
         return; /* it cannot be cancelled: this is why */
     else if (ask->question == STRIPE_CREATE)
@@ -211,4 +220,10 @@ void stripe_answer_read(const struct stripe_ask *ask, int code, struct str body,
         read_error(ask, code, root, result);
     bool returns = ask->question == STRIPE_REFUND || ask->question == STRIPE_REFUNDS;
     if (result->input != NULL && returns) result->intent = str_of(ask->intent);
+}
+
+/* A payment method and a token have their card in the same place. */
+struct str stripe_card_read(int code, struct str body, json_t **keep) {
+    json_t *root = *keep = code != 200 || body.n == 0 ? NULL : json_loadb(body.p, body.n, 0, NULL);
+    return text_of(json_object_get(root, "card"), "fingerprint");
 }

@@ -36,6 +36,7 @@ static void take_attempt(struct req *rq, const struct webhook *event, const json
     put_optional_text(item, str_of(action));
     free(action);
     put_text(item, req_traceparent(rq));
+    put_optional_text(item, event->result.fingerprint);
 }
 
 static void take_refund(struct req *rq, const struct webhook *event) {

@@ -21,6 +21,8 @@ struct card {
 extern const struct failure card_failure_authentication; /* 3-D Secure, not passed */
 extern const struct failure card_failure_not_now; /* 3-D Secure needed where the buyer is not present */
 
+enum { FINGERPRINT_TEXT = 17 };
+void card_fingerprint(const struct card *card, char out[FINGERPRINT_TEXT]); /* of its number; terminated */
 /* The card that a payment method (pm_card_visa) or a token (tok_visa) stands for; NULL: none. */
 const struct card *card_of(struct str method);
 const struct failure *card_failure_of(struct str name); /* NULL for an empty name */

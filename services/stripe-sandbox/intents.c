@@ -14,7 +14,8 @@ enum { LEAST_AMOUNT = 50, MOST_AMOUNT = 99999999 };
 
 #define METHOD_PARAMS                                                                                        \
     "payment_method", "payment_method_data[type]", "payment_method_data[card][token]", "return_url",         \
-        "error_on_requires_action", "off_session", "use_stripe_sdk", "expand["
+        "payment_method_data[billing_details][email]", "error_on_requires_action", "off_session",            \
+        "use_stripe_sdk", "expand["
 
 static struct str copy_text(struct call *c, const char *s) {
     return arena_str(req_arena(c->rq), str_of(s));
@@ -325,6 +326,37 @@ static void decide_get(struct call *c) {
 
 void get_intent(struct req *rq) {
     call_get(rq, "/v1/payment_intents/{text}", req_path_text(rq, 0), (struct str){0}, decide_get);
+}
+
+/* --- GET /v1/payment_methods/:id, /v1/tokens/:id --- */
+
+/* A test payment method is one for all; Stripe makes one with an id of its own of it. */
+static void decide_method(struct call *c) {
+    struct json out = {0};
+    if (card_of(c->wanted) == NULL || memcmp(c->wanted.p, "pm_", 3) != 0) {
+        call_refuse_missing(c, "PaymentMethod", "payment_method", c->wanted);
+        return;
+    }
+    object_write_method(&out, c->wanted, clock_wall_us());
+    call_reply(c, 200, call_take(c, &out));
+}
+
+void get_method(struct req *rq) {
+    call_get(rq, "/v1/payment_methods/{text}", (struct str){0}, req_path_text(rq, 0), decide_method);
+}
+
+static void decide_token(struct call *c) {
+    struct json out = {0};
+    if (card_of(c->wanted) == NULL || memcmp(c->wanted.p, "tok_", 4) != 0) {
+        call_refuse_missing(c, "token", "token", c->wanted);
+        return;
+    }
+    object_write_token(&out, c->wanted, clock_wall_us());
+    call_reply(c, 200, call_take(c, &out));
+}
+
+void get_token(struct req *rq) {
+    call_get(rq, "/v1/tokens/{text}", (struct str){0}, req_path_text(rq, 0), decide_token);
 }
 
 /* --- GET /v1/payment_intents/search?query=metadata['orderId']:'7' --- */

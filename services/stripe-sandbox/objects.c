@@ -72,15 +72,18 @@ static void method_id(struct json *out, const char *key, const struct intent *in
         word(out, key, id);
 }
 
-static void card_details(struct json *out, const struct intent *in) {
-    const struct card *card = card_of(in->payment_method);
+static void card_details(struct json *out, struct str method) {
+    const struct card *card = card_of(method);
+    char fingerprint[FINGERPRINT_TEXT] = "";
     open(out, "card");
+    if (card != NULL) card_fingerprint(card, fingerprint);
     word(out, "brand", card == NULL ? "visa" : card->brand);
     raw(out, "checks",
         "{\"address_line1_check\":null,\"address_postal_code_check\":null,\"cvc_check\":\"pass\"}");
     word(out, "country", "US");
     json_put_int(out, "exp_month", 12);
     json_put_int(out, "exp_year", 2034);
+    optional(out, "fingerprint", str_of(fingerprint));
     word(out, "funding", "credit");
     word(out, "last4", card == NULL ? "4242" : card->last4);
     raw(out, "networks", "{\"available\":[\"visa\"],\"preferred\":null}");
@@ -94,18 +97,42 @@ static void card_details(struct json *out, const struct intent *in) {
     "{\"address\":{\"city\":null,\"country\":null,\"line1\":null,\"line2\":null,\"postal_code\":null,"       \
     "\"state\":null},\"email\":null,\"name\":null,\"phone\":null}"
 
-static void method_object(struct json *out, const struct intent *in) {
-    if (in->payment_method.n == 0) return;
-    open(out, "payment_method");
-    method_id(out, "id", in);
+static void method_fields(struct json *out, struct str method, int64_t created_us) {
     word(out, "object", "payment_method");
     raw(out, "billing_details", BILLING_DETAILS);
-    card_details(out, in);
-    moment(out, "created", in->created_us);
+    card_details(out, method);
+    moment(out, "created", created_us);
     raw(out, "customer", "null");
     flag(out, "livemode", false);
     raw(out, "metadata", "{}");
     word(out, "type", "card");
+}
+
+static void method_object(struct json *out, const struct intent *in) {
+    if (in->payment_method.n == 0) return;
+    open(out, "payment_method");
+    method_id(out, "id", in);
+    method_fields(out, in->payment_method, in->created_us);
+    json_close(out, '}');
+}
+
+void object_write_method(struct json *out, struct str method, int64_t created_us) {
+    json_open(out, '{');
+    json_put_text(out, "id", method);
+    method_fields(out, method, created_us);
+    json_close(out, '}');
+}
+
+void object_write_token(struct json *out, struct str token, int64_t created_us) {
+    json_open(out, '{');
+    json_put_text(out, "id", token);
+    word(out, "object", "token");
+    card_details(out, token);
+    raw(out, "client_ip", "null");
+    moment(out, "created", created_us);
+    flag(out, "livemode", false);
+    word(out, "type", "card");
+    flag(out, "used", false);
     json_close(out, '}');
 }
 
@@ -285,7 +312,7 @@ void object_write_charge(struct json *out, const struct intent *in) {
     json_put_text(out, "payment_intent", in->id);
     method_id(out, "payment_method", in);
     open(out, "payment_method_details");
-    card_details(out, in);
+    card_details(out, in->payment_method);
     word(out, "type", "card");
     json_close(out, '}');
     flag(out, "refunded", in->refunded > 0 && in->refunded == in->received);

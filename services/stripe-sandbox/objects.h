@@ -60,6 +60,8 @@ void object_new_id(char out[ID_TEXT], const char *prefix); /* ascending */
 /* with_method: the payment method as a whole, not its id alone. */
 void object_write_intent(struct json *out, const struct intent *intent, bool with_method,
                          const struct objects_options *options);
+void object_write_method(struct json *out, struct str method, int64_t created_us);
+void object_write_token(struct json *out, struct str token, int64_t created_us);
 void object_write_charge(struct json *out, const struct intent *intent);
 void object_write_refund(struct json *out, const struct refund *refund);
 void object_write_dispute(struct json *out, const struct dispute *dispute);

@@ -12,6 +12,8 @@ const struct route sandbox_routes[] = {
     {"GET", "/v1/payment_intents/{text}", get_intent, 0},
     {"POST", "/v1/payment_intents/{text}/confirm", post_confirm, 0},
     {"POST", "/v1/payment_intents/{text}/cancel", post_cancel, 0},
+    {"GET", "/v1/payment_methods/{text}", get_method, 0},
+    {"GET", "/v1/tokens/{text}", get_token, 0},
     {"POST", "/v1/refunds", post_refund, 0},
     {"GET", "/v1/refunds", list_refunds, 0},
     {"GET", "/v1/refunds/{text}", get_refund, 0},

@@ -200,6 +200,7 @@ static void render_order(struct req *rq) {
         .history = p->history,
         .cards = cards_of(rq),
         .stripe_key = str_of(web->stripe_key),
+        .email = visit->user == NULL ? STR("") : visit->user->email,
         .amount = o->ticket.price.minor,
         .payments_away = p->payments_away,
         .key = visit_new_key(rq),

@@ -19,7 +19,10 @@ window.Stripe = (key) => ({
             submit: async () => (window.refuse ? { error: { message: window.refuse } } : {}),
         };
     },
-    createPaymentMethod: async () => ({ paymentMethod: { id: window.card ?? "pm_card_authenticationRequired" } }),
+    createPaymentMethod: async ({ params }) => {
+        sessionStorage.told = params.billing_details.email;
+        return { paymentMethod: { id: window.card ?? "pm_card_authenticationRequired" } };
+    },
     handleNextAction: async ({ clientSecret }) => {
         asked.push(["confirm", clientSecret]);
         return window.bank ? await window.bank(clientSecret) : { paymentIntent: { status: "succeeded" } };
@@ -119,6 +122,7 @@ def test_stripes_script(by_stripe, books):
     buyer.page.evaluate("window.refuse = ''")
     buyer.send("Pay $")
     buyer.sees("Confirm that it's you")
+    assert "@" in buyer.email and buyer.page.evaluate("sessionStorage.told") == buyer.email
     [entry] = books.of({"id": buyer.order.rsplit("/", 1)[1]})
     buyer.page.evaluate("() => { window.bank = async () => ({ error: { message: 'The bank is closed.' } }) }")
     buyer.press("Confirm with your bank")

@@ -209,6 +209,7 @@ static void write_order(void) {
     write_order_as("order-soon.html", &v);
     v = order_in(ORDER_STATE_WAITING, events, 1);
     v.stripe_key = STR("pk_test_made_up");
+    v.email = STR("b@example.com");
     v.script = true;
     write_order_as("order-stripe.html", &v);
     v.payments_away = true;

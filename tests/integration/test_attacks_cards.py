@@ -1,7 +1,12 @@
-"""Attacks with stolen cards, and on Stripe's fees: a card tester goes on with another order, and learns what banks say of each card."""
-import pytest
+"""Attacks with stolen cards, and on Stripe's fees: a card tester goes on with another order, with other people, at a seller's, and learns
+what banks say of each card."""
+import re
 
-from support import Replica, User, list_ticket, refused, wait_until
+import pytest
+import requests
+
+from sandbox import Books
+from support import DEADLINE, Replica, User, list_ticket, refused, wait_until
 
 TESTED = ["pm_card_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds", "pm_card_chargeDeclinedIncorrectCvc",
           "pm_card_chargeDeclinedExpiredCard", "pm_card_visa_chargeDeclinedStolenCard"]
@@ -28,6 +33,21 @@ def strict(stack):
 def narrow(stack):
     """payments that lets three payments from an address be declined."""
     with Replica(stack, "payments", PAYMENT_FAILURES_PER_ADDRESS="3") as replica:
+        yield replica.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def by_card(stack):
+    """payments that lets a card be declined three times. What other tests declined is forgotten."""
+    stack.sql("payments", "delete from card_declines")
+    with Replica(stack, "payments", PAYMENT_FAILURES_PER_CARD="3") as replica:
+        yield replica.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def by_seller(stack):
+    """payments that lets four payments for a seller's tickets be declined, and ten of a person."""
+    with Replica(stack, "payments", PAYMENT_FAILURES_PER_SELLER="4", PAYMENT_FAILURES="10") as replica:
         yield replica.wait_ready()
 
 
@@ -95,6 +115,121 @@ def test_what_was_not_declined_counts_for_nothing(stack, seller, people, narrow)
         stack.sql("payments", "update charges set reason = %s where order_id = %s", reason, order["id"])
     for _ in range(4):
         assert place_and_pay(stack, seller, next(people), "pm_card_visa", narrow, "203.0.113.99")[1].status_code == 201
+
+
+def attempts_at_stripe(stack, order):
+    return stack.sql("stripe-sandbox", "select metadata ->> 'attempt', payment_method from ledger where metadata ->> 'orderId' = %s order by created",
+                     order["id"])
+
+
+def test_one_card_on_many_accounts(stack, seller, people, by_card):
+    """From no network in particular. It looks as if its bank was asked; but Stripe is not, also if the card comes as another payment method."""
+    words = set()
+    for _ in range(3):
+        order, answer = place_and_pay(stack, seller, next(people), "pm_card_chargeDeclinedLostCard", by_card)
+        assert answer.status_code == 402 and len(attempts_at_stripe(stack, order)) == 1
+        words.add(answer.text)
+    wait_until(lambda: by_card.metric("onsale_payments_refused_cards") == 1, "payments knows the card")
+    for _ in range(30):
+        order, answer = place_and_pay(stack, seller, next(people), "pm_card_chargeDeclinedLostCard", by_card)
+        assert answer.status_code == 402 and attempts_at_stripe(stack, order) == []
+        words.add(answer.text)
+    assert len(words) == 1
+    last = next(people)
+    order, answer = place_and_pay(stack, seller, last, "pm_card_chargeDeclinedExpiredCard", by_card)
+    assert answer.status_code == 402, "another card"
+    tester = by(by_card, last)
+    answer = tester.post("/api/payments", json={"orderId": order["id"], "token": "pm_card_visa_chargeDeclinedLostCard"})
+    assert answer.status_code == 402
+    assert by_card.metric("onsale_stripe_cards_refused_total") == 1
+    [charge] = last.get(f"/api/payments?orderId={order['id']}").json()
+    assert (charge["attempt"], charge["reason"]) == (2, "card_declined"), "it was a try of his"
+    assert tester.post("/api/payments", json={"orderId": order["id"], "token": "pm_card_visa"}).status_code == 201, "a card that is not refused"
+    assert attempts_at_stripe(stack, order) == [("1", "pm_card_chargeDeclinedExpiredCard"), ("3", "pm_card_visa")]
+    stack.sql("payments", "update card_declines set at = at - interval '25 hours'")
+    order, answer = place_and_pay(stack, seller, next(people), "pm_card_chargeDeclinedLostCard", by_card)
+    assert answer.status_code == 402 and len(attempts_at_stripe(stack, order)) == 1, "of yesterday"
+
+
+def test_who_was_not_declined_costs_no_other_request(stack, seller, people, by_card):
+    """Though a card is refused: the buyer is new, and nothing was declined near him."""
+    stack.sql("payments", """insert into card_declines select gen_random_uuid(), 1, 'print of the test', 'pm_of_the_test' from generate_series(1, 3)""")
+    wait_until(lambda: by_card.metric("onsale_payments_refused_cards") > 0, "a card is refused")
+    before = by_card.metric("onsale_stripe_requests_total")
+    assert place_and_pay(stack, seller, next(people), "pm_card_visa", by_card, "198.51.100.200")[1].status_code == 201
+    assert by_card.metric("onsale_stripe_requests_total") == before + 1
+
+
+def test_a_sellers_tickets_by_many_accounts(stack, people, by_seller):
+    """Each may fail twice there from then on, not ten times. Nobody's good card is kept from paying, and elsewhere nothing changes."""
+    seller, other, tester = next(people), next(people), next(people)
+    for _ in range(4):
+        assert place_and_pay(stack, seller, next(people), "pm_card_chargeDeclined", by_seller)[1].status_code == 402
+    for _ in range(2):
+        assert place_and_pay(stack, seller, tester, "pm_card_chargeDeclined", by_seller)[1].status_code == 402
+    order, answer = place_and_pay(stack, seller, tester, "pm_card_chargeDeclined", by_seller)
+    refused(answer, 429, "Too many payments failed")
+    assert attempts_at_stripe(stack, order) == []
+    assert place_and_pay(stack, other, tester, "pm_card_chargeDeclined", by_seller)[1].status_code == 402, "at another seller's"
+    for _ in range(7):  # of these tickets
+        assert place_and_pay(stack, seller, next(people), "pm_card_visa", by_seller)[1].status_code == 201
+    assert place_and_pay(stack, seller, tester, "pm_card_chargeDeclined", by_seller)[1].status_code == 402, "more are paid: an on-sale, and nobody's tries"
+
+
+def test_a_sellers_tickets_from_one_network(stack, people, by_seller):
+    """A fifth of the fifty that may be declined from there otherwise."""
+    seller, elsewhere = next(people), next(people)
+    for _ in range(10):
+        assert place_and_pay(stack, seller, next(people), "pm_card_chargeDeclined", by_seller, "198.51.100.9")[1].status_code == 402
+    refused(place_and_pay(stack, seller, next(people), "pm_card_chargeDeclined", by_seller, "198.51.100.9")[1], 429, "your network")
+    assert place_and_pay(stack, elsewhere, next(people), "pm_card_visa", by_seller, "198.51.100.9")[1].status_code == 201
+    assert place_and_pay(stack, seller, next(people), "pm_card_visa", by_seller, "198.51.100.10")[1].status_code == 201
+
+
+def test_declined_after_it_was_confirmed(stack, people, by_card):
+    """A decline that a webhook tells, or a later look, counts as one that is the answer does."""
+    seller, person = next(people), next(people)
+    before = by_card.metric("onsale_payments_declined")
+    order, answer = place_and_pay(stack, seller, person, "pm_card_threeDSecureRequiredChargeDeclined", by_card)
+    assert answer.status_code == 202
+    books = Books(stack)
+    books.confirm(books.of(order)[0]["id"])
+    wait_until(lambda: stack.sql("payments", "select state from charges where order_id = %s", order["id"]) == [("failed",)], "it has failed")
+    assert stack.sql("payments", "select token from card_declines where order_id = %s", order["id"]) == [("pm_card_threeDSecureRequiredChargeDeclined",)]
+    assert stack.sql("payments", "select sum(declined), sum(paid) from seller_tries where seller_id = %s", seller.id) == [(1, 0)]
+    wait_until(lambda: by_card.metric("onsale_payments_declined") > before, "the metric counts it")
+
+
+def told(stack, order):
+    """What Stripe was told of who pays, and what payments keeps of that."""
+    [(metadata,)] = stack.sql("stripe-sandbox", "select metadata from ledger where metadata ->> 'orderId' = %s", order["id"])
+    [kept] = stack.sql("payments", "select told_address, told_email from charges where order_id = %s", order["id"])
+    return {key: metadata[key] for key in ("userId", "ip_address", "email")}, kept
+
+
+@pytest.mark.parametrize("settings", [{}, {"STRIPE_RATE": "1000"}], ids=["at once", "in line"])
+def test_stripe_is_told_who_pays(stack, seller, people, settings):
+    """And nothing is kept of that but what was here before."""
+    person = next(people)
+    with Replica(stack, "payments", **settings) as replica:
+        order, answer = place_and_pay(stack, seller, person, "pm_card_visa", replica.wait_ready(), "198.51.100.77")
+    assert answer.status_code == 201
+    assert told(stack, order) == ({"userId": person.id, "ip_address": "198.51.100.77", "email": person.claims["email"]}, (None, None))
+
+
+def test_stripe_is_told_the_same_again(stack, seller, people):
+    """Four answers are lost, and the charge is due: the request is made again of what is kept until then. With other words Stripe would refuse it."""
+    def unknown():
+        text = requests.get(stack.env["PAYMENTS_ADMIN_URL"] + "/metrics", timeout=DEADLINE).text
+        return int(re.search(r"^onsale_stripe_unknown_total (\d+)", text, re.M)[1])
+    books, person, before = Books(stack), next(people), unknown()
+    books.settings(drop_after_next=4, webhook_delay_ms=600000)
+    try:
+        order, answer = place_and_pay(stack, seller, person, "pm_card_visa", None, "198.51.100.78")
+    finally:
+        books.reset()
+    assert answer.status_code == 201 and unknown() == before + 1
+    assert told(stack, order) == ({"userId": person.id, "ip_address": "198.51.100.78", "email": person.claims["email"]}, (None, None))
 
 
 def test_paid_and_cancelled_in_a_loop(stack, seller, buyer, strict):

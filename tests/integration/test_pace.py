@@ -47,7 +47,7 @@ def still(db):
 
 def take(db, kind="payments", limit=LIMIT, extra=0):
     """What is asked now, and whether there may be more."""
-    taken = statement(db, f"background/take_{kind}", [500], [limit], [extra])
+    taken = statement(db, f"background/take_{kind}", [500], [limit], [extra], *[[False]] * (kind == "payments"))
     return [(t["order_id"], t["ask"]) for t in taken if t["ask"] != "wait"], any(t["ask"] == "wait" for t in taken)
 
 
@@ -279,13 +279,14 @@ def test_who_cancels_after_it_was_sent_is_looked_for(db, sent):
     db.execute(f"update charges set {sent} = now() where order_id = %s", (order,))
     order_event(db, order, 2, "cancelled")
     passes(db, 3600)
-    [asked, *_] = statement(db, "background/take_payments", [500], [LIMIT], [0])
+    [asked, *_] = statement(db, "background/take_payments", [500], [LIMIT], [0], [False])
     assert (row(db, order)["state"], asked["ask"]) == ("started", "find") and asked["sent_ago_ms"] < 3_600_000, "a search may be early"
 
 
 def post(db, order, token):
     """(verdict, ahead)"""
-    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True], [0], [None], [0])
+    [answer] = statement(db, "start_attempt", [order], [uuid.uuid4()], [USER], [token], [None], [3], ["trace"], [None], [True], [0], [None], [0],
+                         [0], [0], [None], [None], [False], [uuid.uuid4()], ["203.0.113.77"], ["203.0.113.0/24"])
     return answer["verdict"], answer["ahead"]
 
 

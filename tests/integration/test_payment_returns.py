@@ -48,7 +48,7 @@ def taken(db, what, key, value):
 
 def take(db, kind, most=100):
     """Without a limit."""
-    return statement(db, f"background/take_{kind}", [most], [0], [0])
+    return statement(db, f"background/take_{kind}", [most], [0], [0], *[[False]] * (kind == "payments"))
 
 
 def returned(db, intent):

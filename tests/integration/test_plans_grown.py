@@ -22,9 +22,12 @@ PLACED = f"""{ORDERS};
 update orders set network = r.n << 16 from (select n::bigint, {ID} as id from generate_series(1, {GROWN}) n) r where orders.id = r.id;
 insert into lapses select user_id, ticket_id, id from orders;
 insert into tickets select overlay({ID}::text placing '8001' from 20)::uuid, 1, {USER}, 'Seat', 100, 'USD', 'available' from generate_series(1, {GROWN}) n"""
+# Each of another seller, beside declines of as many cards, one of which each comes with, and tries of as many sellers.
 CHARGES = f"""
-insert into charges (order_id, order_version, order_status, ticket_id, user_id, amount, currency, expires_at)
-select {ID}, 1, 'created', {ID}, {USER}, 100, 'USD', now() + interval '1 h' from generate_series(1, {GROWN}) n"""
+insert into charges (order_id, order_version, order_status, ticket_id, user_id, amount, currency, expires_at, seller_id)
+select {ID}, 1, 'created', {ID}, {USER}, 100, 'USD', now() + interval '1 h', {ID} from generate_series(1, {GROWN}) n;
+insert into card_declines select {ID}, 1, 'print ' || n, 'pm_card_' || n from generate_series(1, {GROWN}) n;
+insert into seller_tries select {ID}, date_bin('15 minutes', now(), 'epoch'), 0, 1, 1 from generate_series(1, {GROWN}) n"""
 
 
 def each(kind, value):
@@ -51,9 +54,10 @@ CASES = {  # (service, statement): what the tables grow by, and the arguments
                                          each("int", lambda n: 10), each("bigint", lambda n: "null"), each("int", lambda n: "null"),
                                          each("bigint", lambda n: n << 16), each("int", lambda n: 60),
                                          each("int", lambda n: 100), *ASKER)),
-    ("payments", "start_attempt"): (CHARGES, (uuids(KNOWN), uuids(NEW), BUYER, each("text", lambda n: "'pm_card_visa'"), each("text", lambda n: f"'{n}'"),
+    ("payments", "start_attempt"): (CHARGES, (uuids(KNOWN), uuids(NEW), BUYER, each("text", lambda n: f"'pm_card_{n}'"), each("text", lambda n: f"'{n}'"),
                                               each("int", lambda n: 3), NULL, each("uuid", lambda n: "null"), each("bool", lambda n: "false"),
-                                              each("int", lambda n: 0), each("bigint", lambda n: n << 16), each("int", lambda n: 50))),
+                                              each("int", lambda n: 0), each("bigint", lambda n: n << 16), each("int", lambda n: 50),
+                                              each("int", lambda n: 10), each("int", lambda n: 100), NULL, NULL, each("bool", lambda n: "true"), *ASKER)),
 }
 
 KNOWN_EMPTY = {("tickets", "on_order")}  # vacuumed, too, so that it is planned for no row at all

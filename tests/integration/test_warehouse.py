@@ -264,6 +264,7 @@ def test_who_hoards_and_who_tries_cards(shopped, ask):
     wait_loaded(shopped, ask, "payments")
     assert ask("select held, ran_out, given_up, paid from hoarding where buyer_id = any (%s::uuid[])", ours) == [(10, 0, 10, 0)]
     assert ask("select declined, purchases, paid from card_testing where buyer_id = any (%s::uuid[])", ours) == [(6, 3, 1)]
+    assert ask("select declined, buyers, paid from card_testing_sellers where seller_id = %s", seller.id) == [(6, 1, 4)]
 
 
 def test_columns_tell_what_their_fields_mean(shopped, ask):

@@ -26,7 +26,10 @@ static struct stripe_ask ask_for(enum stripe_question question) {
                              .amount = 2050,
                              .currency = "USD",
                              .intent = "pi_1",
-                             .tries = 3};
+                             .tries = 3,
+                             .address = "203.0.113.7",
+                             .email = "b@example.com"};
+    assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000c"), &ask.user));
     assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000a"), &ask.order));
     assert_true(uuid_parse(STR("018f0000-0000-7000-8000-00000000000b"), &ask.charge));
     return ask;
@@ -34,6 +37,9 @@ static struct stripe_ask ask_for(enum stripe_question question) {
 
 #define ORDER  "018f0000-0000-7000-8000-00000000000a"
 #define CHARGE "018f0000-0000-7000-8000-00000000000b"
+#define WHO                                                                                                  \
+    "&metadata%5BuserId%5D=018f0000-0000-7000-8000-00000000000c&metadata%5Bip_address%5D=203.0.113.7"        \
+    "&metadata%5Bemail%5D=b%40example.com"
 
 static void expect_request(const struct stripe_ask *ask, const char *method, const char *path,
                            const char *key, const char *body) {
@@ -53,15 +59,23 @@ static void requests(void **state) {
     expect_request(
         &ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
         "amount=2050&currency=usd&confirm=true&payment_method_types%5B0%5D=card&payment_method=pm_card_visa"
-        "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE "&metadata%5Battempt%5D=2"
+        "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE "&metadata%5Battempt%5D=2" WHO
         "&expand%5B0%5D=payment_method");
     strcpy(ask.token, "tok_visa");
     strcpy(ask.currency, "JPY");
     expect_request(&ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
                    "amount=2050&currency=jpy&confirm=true&payment_method_types%5B0%5D=card"
                    "&payment_method_data%5Btype%5D=card&payment_method_data%5Bcard%5D%5Btoken%5D=tok_visa"
+                   "&payment_method_data%5Bbilling_details%5D%5Bemail%5D=b%40example.com"
                    "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE
-                   "&metadata%5Battempt%5D=2&expand%5B0%5D=payment_method");
+                   "&metadata%5Battempt%5D=2" WHO "&expand%5B0%5D=payment_method");
+    ask.address[0] = ask.email[0] = '\0';
+    expect_request(&ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
+                   "amount=2050&currency=jpy&confirm=true&payment_method_types%5B0%5D=card"
+                   "&payment_method_data%5Btype%5D=card&payment_method_data%5Bcard%5D%5Btoken%5D=tok_visa"
+                   "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE
+                   "&metadata%5Battempt%5D=2&metadata%5BuserId%5D=018f0000-0000-7000-8000-00000000000c"
+                   "&expand%5B0%5D=payment_method");
     ask = ask_for(STRIPE_LOOK);
     expect_request(&ask, "GET", "/v1/payment_intents/pi_1?expand%5B0%5D=payment_method", "", "");
     ask = ask_for(STRIPE_CANCEL);
@@ -238,6 +252,42 @@ static void which_card(void **state) {
         stripe_answer_read(&ask, 200, str_of(intents[i].body), &result, &keep);
         assert_true(str_eq(result.brand, str_of(intents[i].brand)));
         assert_true(str_eq(result.last4, str_of(intents[i].last4)));
+        json_decref(keep);
+    }
+}
+
+#define PRINT(text) "{\"fingerprint\":\"" text "\"}"
+#define LONG        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* What was declined tells its card's fingerprint; nothing else does. */
+static void whose_number(void **state) {
+    (void)state;
+    static const struct {
+        enum stripe_question question;
+        int code;
+        const char *body, *fingerprint;
+    } told[] = {
+        {STRIPE_CREATE, 402, ERROR("card_error", CODE("card_declined") METHOD(PRINT("Xt5"))), "Xt5"},
+        {STRIPE_CREATE, 402, ERROR("card_error", CODE("card_declined") METHOD(PRINT(LONG))), LONG},
+        {STRIPE_CREATE, 402, ERROR("card_error", CODE("card_declined") METHOD(PRINT(LONG "0"))), ""},
+        {STRIPE_CREATE, 402, ERROR("card_error", CODE("card_declined") METHOD("{\"fingerprint\":7}")), ""},
+        {STRIPE_CREATE, 402, ERROR("card_error", CODE("card_declined")), ""},
+        {STRIPE_CREATE, 400, ERROR("invalid_request_error", METHOD(PRINT("Xt5"))), ""},
+        {STRIPE_CREATE, 200, INTENT("succeeded", METHOD(PRINT("Xt5"))), ""},
+        {STRIPE_CREATE, 200, INTENT("requires_action", METHOD(PRINT("Xt5"))), ""},
+        {STRIPE_LOOK, 200,
+         INTENT("requires_payment_method",
+                ",\"last_payment_error\":{\"type\":\"card_error\"" METHOD(PRINT("Xt5")) "}"),
+         "Xt5"},
+        {STRIPE_LOOK, 200, INTENT("requires_payment_method", METHOD(PRINT("Xt5")) LAST), ""},
+    };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        struct stripe_ask ask = ask_for(told[i].question);
+        struct stripe_result result;
+        json_t *keep;
+        stripe_answer_read(&ask, told[i].code, str_of(told[i].body), &result, &keep);
+        if (!str_eq(result.fingerprint, str_of(told[i].fingerprint)))
+            fail_msg("%zu: %.*s", i, (int)result.fingerprint.n, result.fingerprint.p);
         json_decref(keep);
     }
 }
@@ -434,6 +484,64 @@ static void a_limit_is_the_askers(void **state) {
     stripe_free(s);
 }
 
+/* --- which card it is, before it is charged --- */
+
+static bool refuses(void *ctx, struct str fingerprint) {
+    (void)ctx;
+    return str_eq(fingerprint, STR("Xt5"));
+}
+
+static const char *ask_wary(struct fake_http *server, const char *token) {
+    static struct outcome o;
+    char url[64];
+    struct stripe_options options = options_of(server, url, 30000);
+    options.refuses = refuses;
+    struct stripe *s = stripe_start(&options);
+    struct stripe_ask a = ask_for(STRIPE_CREATE);
+    a.wary = true;
+    strcpy(a.token, token);
+    sem_init(&o.done, 0, 0);
+    stripe_ask(s, &a, on_result, &o);
+    sem_wait(&o.done);
+    stripe_free(s);
+    return o.input;
+}
+
+static void a_refused_card_is_not_charged(void **state) {
+    struct fake_http *server = *state;
+    FAKE_TELL(server, ANSWER("200 OK", "{\"card\":" PRINT("Xt5") "}"), FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "declined");
+    assert_int_equal(fake_asked(server), 1);
+    assert_true(fake_got(server, "GET /v1/payment_methods/pm_1 HTTP/1.1\r\n"));
+    FAKE_TELL(server, ANSWER("200 OK", "{\"card\":" PRINT("Xt5") "}"), FINE);
+    assert_string_equal(ask_wary(server, "tok_1"), "declined");
+    assert_true(fake_got(server, "GET /v1/tokens/tok_1 HTTP/1.1\r\n"));
+}
+
+/* Also one of which Stripe tells nothing: what keeps a card from being looked at loses no payment. */
+static void any_other_is_charged(void **state) {
+    struct fake_http *server = *state;
+    FAKE_TELL(server, ANSWER("200 OK", "{\"card\":" PRINT("another") "}"), FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "succeeded");
+    assert_int_equal(fake_asked(server), 2);
+    FAKE_TELL(server, ANSWER("404 Missing", ERROR("invalid_request_error", CODE("resource_missing"))), FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "succeeded");
+    FAKE_TELL(server, ANSWER("500 Broken", ""), FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "succeeded");
+    assert_int_equal(fake_asked(server), 2);
+    FAKE_TELL(server, ANSWER("200 OK", "<html>"), ANSWER("500 Broken", ""), FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "succeeded");
+    assert_int_equal(fake_asked(server), 3);
+}
+
+static void a_card_that_is_slow_to_be_told(void **state) {
+    struct fake_http *server = *state;
+    int64_t begin = clock_mono_us();
+    FAKE_TELL(server, FAKE_HANG, FINE);
+    assert_string_equal(ask_wary(server, "pm_1"), "succeeded");
+    assert_true(clock_mono_us() - begin < 10 * 1000 * 1000);
+}
+
 static int set_up(void **state) {
     log_setup("test", LOG_ERROR);
     *state = fake_start();
@@ -454,6 +562,7 @@ int main(void) {
         cmocka_unit_test(meanings),
         cmocka_unit_test(what_the_buyer_needs),
         cmocka_unit_test(which_card),
+        cmocka_unit_test(whose_number),
         cmocka_unit_test(events),
         cmocka_unit_test(words),
         SERVED(asks_again),
@@ -462,6 +571,9 @@ int main(void) {
         SERVED(no_longer_than_it_may_take),
         SERVED(waits_as_long_as_it_is_told_to),
         SERVED(a_limit_is_the_askers),
+        SERVED(a_refused_card_is_not_charged),
+        SERVED(any_other_is_charged),
+        SERVED(a_card_that_is_slow_to_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

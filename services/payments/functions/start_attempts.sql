@@ -10,9 +10,13 @@
 --     paid, ended, limit
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
 --     often        so many payments from this network were declined within a day (network_most; 0: any number)
+--     refused      so many payments by this card were declined within a day, whoever tried it (card_most; 0: any number)
+-- Where cards are tried at this seller's tickets (seller_most: seller_is_tried) a fifth of failed_most and network_most is allowed: an honest
+-- buyer may still try a second card. What fails elsewhere counts as well.
 create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
                                           most int[], traceparents text[], paced boolean[], failed_most int[], networks bigint[],
-                                          network_most int[])
+                                          network_most int[], card_most int[], seller_most int[], addresses text[], emails text[],
+                                          askers payment_asker[])
 returns setof charge_answer language plpgsql as $$
 declare verdicts text[];
 begin
@@ -29,14 +33,16 @@ begin
                           when c.final then 'limit'
                           when c.expires_at <= now() and c.place_in_line is not null and c.changed_at > now() - interval '5 s' then 'busy'
                           when c.expires_at <= now() then 'ended'
-                          when r.failed_most > 0 and failed_tries(r.user_id) >= r.failed_most then 'too many'
-                          when fails_often(r.network, r.network_most) then 'often'
+                          when r.failed_most > 0 and failed_tries(r.user_id) >= greatest(1, r.failed_most / l.part) then 'too many'
+                          when fails_often(r.network, case when r.network_most > 0 then greatest(1, r.network_most / l.part) end) then 'often'
+                          when card_is_refused(r.token, r.card_most) then 'refused'
                           else 'started' end order by r.ordinal)
       into verdicts
-      from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most) with ordinality
-             as r (order_id, user_id, token, key, failed_most, network, network_most, ordinal)
+      from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most, card_most, seller_most) with ordinality
+             as r (order_id, user_id, token, key, failed_most, network, network_most, card_most, seller_most, ordinal)
       left join charges c on c.order_id = r.order_id
-      left join attempts k on k.user_id = r.user_id and k.key = r.key;
+      left join attempts k on k.user_id = r.user_id and k.key = r.key
+     cross join lateral (select case when seller_is_tried(c.seller_id, r.seller_most) then 5 else 1 end as part) l;
 
     perform write_charges(array_agg(id), array_agg(null::int), array_agg('replaced'::text), array_agg(null::text),
                           array_agg(null::text), array_agg(null::text), array_agg(null::text), array_agg(traceparent))
@@ -44,8 +50,10 @@ begin
 
     return query
     with seen as (
-        select * from unnest(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, verdicts, paced, networks) with ordinality
-            as r (order_id, charge_id, user_id, token, key, allowed, traceparent, verdict, in_line, network, ordinal)
+        select * from unnest(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, verdicts, paced, networks, addresses, emails,
+                             askers) with ordinality
+            as r (order_id, charge_id, user_id, token, key, allowed, traceparent, verdict, in_line, network, address, email, session_id,
+                  asked_from, near, ordinal)
     ), first as (
         select distinct on (s.order_id) s.* from seen s where s.verdict = 'started' order by s.order_id, s.ordinal
     ), noted as ( -- a key starts one attempt, also when it comes with several orders at once
@@ -66,14 +74,16 @@ begin
                started_at = coalesce(c.started_at, now()), changed_at = now(), ask = 'create', ask_at = case when s.in_line then now() else ask_again_at(0) end,
                asked = case when s.in_line then 0 else 1 end, key_at = case when s.in_line then null else now() end,
                sent_at = case when s.in_line then null else now() end,
-               place_in_line = case when s.in_line then nextval('charge_line') end, network = s.network
+               place_in_line = case when s.in_line then nextval('charge_line') end, network = s.network,
+               told_address = s.address, told_email = s.email,
+               asker = row(s.session_id, s.asked_from, s.near)::payment_asker
           from chosen s
          where c.order_id = s.order_id
         returning c.*, c as charge, s.traceparent
     ), event as (
         insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
-                                    stripe_id, reason, traceparent)
-        select e.*
+                                    stripe_id, reason, traceparent, session_id, address, network)
+        select e.*, (c.asker).session_id, (c.asker).address, (c.asker).network
           from changed c
          cross join lateral payment_events_of(c.charge, 'PaymentStarted', c.traceparent) e
          order by e.ticket_id
@@ -98,10 +108,21 @@ begin
      order by s.ordinal;
 end $$;
 
--- For replicas of the version before, which know no networks.
+-- For replicas of the version before, which know no cards, and no sellers.
+create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
+                                          most int[], traceparents text[], paced boolean[], failed_most int[], networks bigint[],
+                                          network_most int[])
+returns setof charge_answer language plpgsql as $$
+begin
+    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, paced, failed_most, networks,
+                                              network_most, null, null, null, null, null);
+end $$;
+
+-- For replicas of versions before, which know no networks either.
 create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
                                           most int[], traceparents text[], paced boolean[], failed_most int[])
 returns setof charge_answer language plpgsql as $$
 begin
-    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, paced, failed_most, null, null);
+    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, paced, failed_most, null, null,
+                                              null, null, null, null, null);
 end $$;

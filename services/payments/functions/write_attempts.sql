@@ -3,5 +3,6 @@ create or replace function write_attempts(order_ids uuid[], charge_ids uuid[], u
                                           most int[], traceparents text[])
 returns setof charge_answer language plpgsql as $$
 begin
-    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, null, null, null, null);
+    return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, null, null, null, null,
+                                              null, null, null, null);
 end $$;

@@ -5,9 +5,12 @@
 -- promises to the readers of its topic.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[], card_brands text[],
-                                         card_last4s text[])
+                                         card_last4s text[], fingerprints text[])
 returns setof charge_answer language plpgsql as $$
-declare rounds int;
+declare
+    rounds int;
+    sellers uuid[]; -- of what was paid or declined, for count_tries; and which it was
+    declines boolean[];
 begin
     perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
     update charges c set ask = null, ask_at = null -- the last look for an attempt that failed has its answer
@@ -28,11 +31,12 @@ begin
         with item as (
             select *, row_number() over (partition by order_id order by ordinal) as nth
               from unnest(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents, card_brands,
-                          card_last4s) with ordinality
-                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, card_brand, card_last4, ordinal)
+                          card_last4s, fingerprints) with ordinality
+                as i (order_id, attempt, input, stripe_id, reason, client_secret, next_action, traceparent, card_brand, card_last4, fingerprint,
+                      ordinal)
         ), step as (
             select i.order_id, r.input, i.stripe_id, i.reason, i.client_secret, i.next_action, i.traceparent, i.card_brand,
-                   i.card_last4, r.next, r.event, r.ask
+                   i.card_last4, i.fingerprint, r.next, r.event, r.ask, c.asker
               from item i
               join charges c on c.order_id = i.order_id and c.attempt = coalesce(i.attempt, c.attempt)
               join charge_rules r on r.state = c.state and r.ended = (c.order_status = 'cancelled')
@@ -57,24 +61,41 @@ begin
                                  when s.input in ('canceled', 'absent') then coalesce(c.reason, 'canceled')
                                  when s.input = 'declined' then s.reason
                                  else c.reason end,
+                   told_address = case s.ask when 'create' then c.told_address end,
+                   told_email = case s.ask when 'create' then c.told_email end,
+                   asker = case when s.next in ('started', 'action', 'abandoned') then c.asker end,
                    ask = s.ask, asked = 0,
                    ask_at = case when s.ask = 'look' then ask_again_at(0)
                                  when s.input in ('absent', 'unsent') then now() + interval '1 day'
                                  when s.ask is not null then now() end
               from step s
              where c.order_id = s.order_id
-            returning c.order_id, c.state, c.attempt, c.reason, c as charge, s.event, s.traceparent,
+            returning c.order_id, c.state, c.attempt, c.reason, c.token, c.seller_id, c as charge, s.event,
+                      case when s.event in ('PaymentCreated', 'PaymentFailed') then s.asker end as asked_by, s.input, s.fingerprint, s.traceparent,
                       case s.input when 'limited' then greatest(coalesce(c.sent_at, now()), now() - interval '10 s') else now() end as since
         ), failed as (
             update attempts a set reason = c.reason
               from changed c
              where c.state = 'failed' and a.order_id = c.order_id and a.attempt = c.attempt
+        ), card as (
+            insert into card_declines (order_id, attempt, fingerprint, token)
+            select c.order_id, c.attempt, c.fingerprint, c.token from changed c
+             where c.input = 'declined' and c.fingerprint is not null order by c.order_id
+                on conflict do nothing
+        ), event as (
+            insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
+                                        stripe_id, reason, traceparent, occurred_at, session_id, address, network)
+            select e.*, c.since, (c.asked_by).session_id, (c.asked_by).address, (c.asked_by).network
+              from changed c cross join lateral payment_events_of(c.charge, c.event, c.traceparent) e
+             where c.event is not null order by e.ticket_id
         )
-        insert into payment_events (type, id, ticket_id, order_id, purchase_id, version, user_id, status, amount, currency, attempt, final,
-                                    stripe_id, reason, traceparent, occurred_at)
-        select e.*, c.since from changed c cross join lateral payment_events_of(c.charge, c.event, c.traceparent) e
-         where c.event is not null order by e.ticket_id;
+        select sellers || array_agg(coalesce(c.seller_id, '00000000-0000-0000-0000-000000000000')), declines || array_agg(c.input = 'declined')
+          into sellers, declines
+          from changed c where c.input = 'declined' or c.event = 'PaymentCreated';
     end loop;
+    if cardinality(sellers) > 0 then
+        perform count_tries(sellers, declines);
+    end if;
     return query
     select i.ordinal, case when c.changed_at = now() then i.input else 'unchanged' end, c.id, c.order_id, c.state, c.attempt, c.final, c.reason, c.amount, c.currency, c.client_secret,
            c.next_action, c.started_at, c.changed_at
@@ -83,11 +104,21 @@ begin
      order by i.ordinal;
 end $$;
 
--- For inputs that tell of no card, and for replicas of the version before.
+-- For replicas of the version before, which know no fingerprints.
+create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
+                                         client_secrets text[], next_actions text[], traceparents text[], card_brands text[],
+                                         card_last4s text[])
+returns setof charge_answer language plpgsql as $$
+begin
+    return query select * from write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents,
+                                             card_brands, card_last4s, null::text[]);
+end $$;
+
+-- For inputs that tell of no card, and for replicas of versions before.
 create or replace function write_charges(order_ids uuid[], attempts int[], inputs text[], stripe_ids text[], reasons text[],
                                          client_secrets text[], next_actions text[], traceparents text[])
 returns setof charge_answer language plpgsql as $$
 begin
     return query select * from write_charges(order_ids, attempts, inputs, stripe_ids, reasons, client_secrets, next_actions, traceparents,
-                                             null::text[], null::text[]);
+                                             null::text[], null::text[], null::text[]);
 end $$;

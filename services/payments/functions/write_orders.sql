@@ -3,5 +3,5 @@ create or replace function write_orders(order_ids uuid[], versions int[], ticket
                                         prices bigint[], currencies text[], expiries timestamptz[], traceparents text[])
 returns void language plpgsql as $$
 begin
-    perform write_purchases(order_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, traceparents, null, null);
+    perform write_purchases(order_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, traceparents, null, null, null);
 end $$;

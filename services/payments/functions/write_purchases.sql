@@ -16,7 +16,7 @@
 --   partition, is known here, so it is found, and ends the whole purchase.
 create or replace function write_purchases(order_ids uuid[], versions int[], ticket_ids uuid[], user_ids uuid[], statuses text[],
                                            prices bigint[], currencies text[], expiries timestamptz[], traceparents text[],
-                                           purchase_ids uuid[], sizes int[])
+                                           purchase_ids uuid[], sizes int[], seller_ids uuid[])
 returns void language plpgsql as $$
 declare cancelled uuid[];
 begin
@@ -26,18 +26,18 @@ begin
     end if;
     with fresh as (
         insert into charges as c (order_id, order_version, ticket_id, user_id, order_status, amount, currency, expires_at, size, tickets,
-                                  prices)
+                                  prices, seller_id)
         select distinct on (purchase_id) purchase_id, version, ticket_id, user_id, status,
                case when size > 1 then 0 else price end, currency, expires_at, coalesce(size, 1),
                case when size > 1 then array_fill(null::uuid, array[size]) end,
-               case when size > 1 then array_fill(null::bigint, array[size]) end
-          from unnest(purchase_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, sizes)
-            as e (purchase_id, version, ticket_id, user_id, status, price, currency, expires_at, size)
+               case when size > 1 then array_fill(null::bigint, array[size]) end, seller_id
+          from unnest(purchase_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, sizes, seller_ids)
+            as e (purchase_id, version, ticket_id, user_id, status, price, currency, expires_at, size, seller_id)
          order by purchase_id, version desc
             on conflict (order_id) do update
            set order_version = greatest(c.order_version, excluded.order_version),
                order_status = case when c.order_version < excluded.order_version then excluded.order_status else c.order_status end,
-               expires_at = excluded.expires_at,
+               expires_at = excluded.expires_at, seller_id = coalesce(c.seller_id, excluded.seller_id),
                size = case when c.state = 'none' then greatest(c.size, excluded.size) else c.size end,
                tickets = case when c.state = 'none' and c.size < excluded.size
                               then c.ticket_id || array_fill(null::uuid, array[excluded.size - 1]) else c.tickets end,
@@ -70,4 +70,14 @@ begin
        from (select distinct on (id) * from unnest(purchase_ids, traceparents) as e (id, traceparent)
               where id = any (cancelled) order by id, traceparent) e
      having count(*) > 0;
+end $$;
+
+-- For replicas of the version before, which tell of no sellers.
+create or replace function write_purchases(order_ids uuid[], versions int[], ticket_ids uuid[], user_ids uuid[], statuses text[],
+                                           prices bigint[], currencies text[], expiries timestamptz[], traceparents text[],
+                                           purchase_ids uuid[], sizes int[])
+returns void language plpgsql as $$
+begin
+    perform write_purchases(order_ids, versions, ticket_ids, user_ids, statuses, prices, currencies, expiries, traceparents, purchase_ids,
+                            sizes, null);
 end $$;
