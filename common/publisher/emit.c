@@ -105,14 +105,14 @@ static bool is_there(const struct emit *e, int topic) {
     return true;
 }
 
-static enum status send(struct emit *e, int topic) {
+static enum status send_event(struct emit *e, int topic) {
     return producer_send(&e->producer, topic, e->topics[topic].event, e->position, &e->beside);
 }
 
 static enum status send_audit(struct emit *e) {
     if (!e->audit_due) return ST_OK;
     e->audit_due = false;
-    return is_there(e, e->nlogs) ? ST_OK : send(e, e->nlogs);
+    return is_there(e, e->nlogs) ? ST_OK : send_event(e, e->nlogs);
 }
 
 enum status emit_row(struct emit *e, int number, const struct pgoutput_value *values, int n) {
@@ -124,7 +124,7 @@ enum status emit_row(struct emit *e, int number, const struct pgoutput_value *va
     if (is_there(e, number)) return send_audit(e);
     note_time(e, number);
     if (log->sent != NULL && e->position.lsn != 0) log->sent(e->topics[number].event);
-    enum status st = send(e, number);
+    enum status st = send_event(e, number);
     return st == ST_OK ? send_audit(e) : st;
 }
 

@@ -99,7 +99,7 @@ def test_the_life_of_a_show(stack, seller, buyer):
 
 
 def test_a_purchase_of_three_is_three_deeds(stack, seller, buyer):
-    show, [area] = announced(seller)
+    show, _ = announced(seller)
     answer = wait_until(lambda: (a := buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 3})).status_code == 201 and a, "it is for sale")
     orders = [order["id"] for order in answer.json()["orders"]]
     pay(stack, buyer, purchaseId=answer.json()["id"])
