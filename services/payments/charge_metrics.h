@@ -25,8 +25,7 @@
       "Payments that were declined within an hour, of all replicas, however their answers came")             \
     X(M_PAID, GAUGE, "onsale_payments_paid", "Payments that were made within an hour, of all replicas")      \
     X(M_REFUSED_CARDS, GAUGE, "onsale_payments_refused_cards",                                               \
-      "Cards that were declined too often within a day (PAYMENT_FAILURES_PER_CARD), as this replica knows "  \
-      "them")                                                                                                \
+      "Cards that are not tried again, as they were declined too often within a day")                        \
     X(M_PAYMENT_TIME, HISTOGRAM, "onsale_payments_own_duration_seconds",                                     \
       "Of a request to pay that is sent to Stripe at once: all of it but Stripe's part")
 METRICS_DECLARE(charge_metrics, CHARGE_METRICS);

@@ -63,6 +63,8 @@ def test_every_request_is_one_of_stripes(listener):
     # What Stripe takes, and its description leaves out: a card's token in place of a payment method. Nothing else is wrong with it.
     assert by_token[3] == 400 and "'payment_method_data' validation failed" in by_token[4] and "'type'" in by_token[4]
     asked = [(method, path) for method, path, *_ in seen]
+    assert asked[-2:] == [("GET", "/v1/payment_methods/pm_card_visa"), ("GET", "/v1/tokens/tok_visa")], "each tells the card, which is refused"
+    del asked[-2:]
     assert asked.pop()[1].startswith("/v1/payment_intents/pi_"), "what was found is read by its id"
     assert asked == [
         ("POST", "/v1/payment_intents"), ("GET", "/v1/payment_intents/pi_123?expand%5B0%5D=payment_method"),

@@ -7,15 +7,14 @@ create or replace function refused_cards(most int) returns setof text language s
      limit 10000
 $$;
 
--- Whether a payment method is one of these, as far as it is known which card it stands for: because it was declined itself.
-create or replace function card_is_refused(method text, most int) returns boolean language plpgsql stable as $$
+-- Those of the payment methods that stand for one of these, as far as that is known: because they were declined themselves.
+create or replace function refused_methods(methods text[], most int) returns text[] language plpgsql stable as $$
 begin
-    return most > 0 and exists (
-        select from (select distinct d.fingerprint from card_declines d where d.token = method) k
-         where (select count(*) from (select from card_declines d
-                                       where d.fingerprint = k.fingerprint and d.at > now() - interval '1 day' limit most) t) >= most);
-end
-$$;
+    return array(select k.token
+                   from (select distinct d.token, d.fingerprint from card_declines d where most > 0 and d.token = any (methods)) k
+                  where (select count(*) from (select from card_declines d
+                                                where d.fingerprint = k.fingerprint and d.at > now() - interval '1 day' limit most) t) >= most);
+end $$;
 
 -- Whether a payment was declined within a day to this buyer, or near the network that he comes from (the 65,536 around it, as in
 -- fails_often). Then Stripe is asked which card it is before that is charged, if any card is refused.

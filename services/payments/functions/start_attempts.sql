@@ -11,16 +11,20 @@
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
 --     often        so many payments from this network were declined within a day (network_most; 0: any number)
 --     refused      so many payments by this card were declined within a day, whoever tried it (card_most; 0: any number)
--- Where cards are tried at this seller's tickets (seller_most: seller_is_tried) a fifth of failed_most and network_most is allowed: an honest
+-- Where cards are tried at this seller's tickets (seller_most: tried_sellers) a fifth of failed_most and network_most is allowed: an honest
 -- buyer may still try a second card. What fails elsewhere counts as well.
 create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
                                           most int[], traceparents text[], paced boolean[], failed_most int[], networks bigint[],
                                           network_most int[], card_most int[], seller_most int[], addresses text[], emails text[],
                                           askers payment_asker[])
 returns setof charge_answer language plpgsql as $$
-declare verdicts text[];
+declare
+    verdicts text[];
+    tried uuid[] := array(select c.seller_id from charges c where c.order_id = any (order_ids) order by c.order_id for update);
+    refused text[];
 begin
-    perform 1 from charges c where c.order_id = any (order_ids) order by c.order_id for update;
+    tried := tried_sellers(tried, seller_most[1]); -- settings: the same for all
+    refused := refused_methods(tokens, card_most[1]);
     select array_agg(case when c.order_id is null or array_position(c.tickets, null) is not null then 'missing'
                           when c.user_id <> r.user_id then 'forbidden'
                           when k.key is not null and (k.order_id, k.token) <> (r.order_id, r.token) then 'other body'
@@ -35,14 +39,14 @@ begin
                           when c.expires_at <= now() then 'ended'
                           when r.failed_most > 0 and failed_tries(r.user_id) >= greatest(1, r.failed_most / l.part) then 'too many'
                           when fails_often(r.network, case when r.network_most > 0 then greatest(1, r.network_most / l.part) end) then 'often'
-                          when card_is_refused(r.token, r.card_most) then 'refused'
+                          when r.token = any (refused) then 'refused'
                           else 'started' end order by r.ordinal)
       into verdicts
-      from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most, card_most, seller_most) with ordinality
-             as r (order_id, user_id, token, key, failed_most, network, network_most, card_most, seller_most, ordinal)
+      from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most) with ordinality
+             as r (order_id, user_id, token, key, failed_most, network, network_most, ordinal)
       left join charges c on c.order_id = r.order_id
       left join attempts k on k.user_id = r.user_id and k.key = r.key
-     cross join lateral (select case when seller_is_tried(c.seller_id, r.seller_most) then 5 else 1 end as part) l;
+     cross join lateral (select case when c.seller_id = any (tried) then 5 else 1 end as part) l;
 
     perform write_charges(array_agg(id), array_agg(null::int), array_agg('replaced'::text), array_agg(null::text),
                           array_agg(null::text), array_agg(null::text), array_agg(null::text), array_agg(traceparent))
