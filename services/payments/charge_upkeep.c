@@ -9,7 +9,7 @@ enum {
     FORGET_MOST = 1000,
     FORGET_MOST_DECLINES = 20000,
     COUNT_US = 5 * 1000 * 1000,
-    REFUSED_US = 1000 * 1000,
+    REFUSED_US = 5 * 1000 * 1000,
 };
 
 static void forget_webhooks(struct charge_upkeep *u, struct charge_db *db) {

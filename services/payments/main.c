@@ -31,7 +31,7 @@ static const struct config_var payments_config[] = {
     {"PAYMENT_FAILURES_PER_ADDRESS", CONFIG_INT, &payments.failed_from_network, "50",
      "Payments from an IPv4 address or IPv6 /64 that may be declined within a day; twice as many of a /56, four times of a /48; 0: any number",
      0, 100000},
-    {"PAYMENT_FAILURES_PER_CARD", CONFIG_INT, &payments.failed_by_card, "10",
+    {"PAYMENT_FAILURES_PER_CARD", CONFIG_INT, &payments.failed_by_card, "20",
      "Payments by a card that may be declined within a day, whoever tries it; 0: any number", 0, 100000},
     {"PAYMENT_FAILURES_PER_SELLER", CONFIG_INT, &payments.failed_of_seller, "100",
      "Payments for a seller's tickets that may be declined within an hour, if more than are made: beyond them a fifth of PAYMENT_FAILURES and PAYMENT_FAILURES_PER_ADDRESS is allowed there; 0: any number",

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "declines.h"
 #include "queries.h"
+#include "stripe_metrics.h"
 
 enum {
     ORDER_WAIT_MS = 300, /* an order just placed may not have come here yet ... */
@@ -196,6 +197,7 @@ static void refuse(struct req *rq, struct str verdict) {
         return;
     }
     if (str_eq(verdict, STR("refused"))) { /* as if its bank had been asked */
+        metric_add(M_CARDS_REFUSED, 1);
         req_fail(rq, 402, NULL, "%s", decline_words(STR("card_declined")));
         return;
     }

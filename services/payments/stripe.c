@@ -95,7 +95,6 @@ static void make_create(const struct stripe_ask *ask, struct stripe_request *r) 
     if (strncmp(ask->token, "tok_", 4) == 0) {
         form_put_text(&r->body, "payment_method_data[type]", STR("card"));
         form_put_text(&r->body, "payment_method_data[card][token]", str_of(ask->token));
-        put_if_known(&r->body, "payment_method_data[billing_details][email]", ask->email);
     } else
         form_put_text(&r->body, "payment_method", str_of(ask->token));
     put_uuid_text(&r->body, "metadata[orderId]", &ask->order);
@@ -274,8 +273,12 @@ static bool is_refused(const struct call *call, const struct fetch_answer *answe
 /* One that is refused gets the answer of one that its bank declines. What Stripe does not tell of a card is
  * no reason to lose a payment: it is made. */
 static void on_card(struct call *call, const struct fetch_answer *answer) {
+    struct stripe_result limited = {.limited = true};
     call->looks_at_card = false;
-    if (is_refused(call, answer)) {
+    if (answer->st == ST_OK && answer->code == 429 && call->stripe->paced) {
+        read_limit(call, answer, &limited);
+        call_end(call, &limited);
+    } else if (is_refused(call, answer)) {
         metric_add(M_CARDS_REFUSED, 1);
         call_end(call, &(struct stripe_result){.input = "declined", .reason = STR("card_declined")});
     } else if (answer->st == ST_STOPPED) {

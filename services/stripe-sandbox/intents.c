@@ -14,8 +14,7 @@ enum { LEAST_AMOUNT = 50, MOST_AMOUNT = 99999999 };
 
 #define METHOD_PARAMS                                                                                        \
     "payment_method", "payment_method_data[type]", "payment_method_data[card][token]", "return_url",         \
-        "payment_method_data[billing_details][email]", "error_on_requires_action", "off_session",            \
-        "use_stripe_sdk", "expand["
+        "error_on_requires_action", "off_session", "use_stripe_sdk", "expand["
 
 static struct str copy_text(struct call *c, const char *s) {
     return arena_str(req_arena(c->rq), str_of(s));

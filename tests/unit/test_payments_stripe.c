@@ -66,7 +66,6 @@ static void requests(void **state) {
     expect_request(&ask, "POST", "/v1/payment_intents", "charge-" CHARGE "-2",
                    "amount=2050&currency=jpy&confirm=true&payment_method_types%5B0%5D=card"
                    "&payment_method_data%5Btype%5D=card&payment_method_data%5Bcard%5D%5Btoken%5D=tok_visa"
-                   "&payment_method_data%5Bbilling_details%5D%5Bemail%5D=b%40example.com"
                    "&metadata%5BorderId%5D=" ORDER "&metadata%5BchargeId%5D=" CHARGE
                    "&metadata%5Battempt%5D=2" WHO "&expand%5B0%5D=payment_method");
     ask.address[0] = ask.email[0] = '\0';

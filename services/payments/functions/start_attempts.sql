@@ -11,8 +11,8 @@
 --     too many     so many payments of this person came to nothing within a day (failed_most; 0: any number)
 --     often        so many payments from this network were declined within a day (network_most; 0: any number)
 --     refused      so many payments by this card were declined within a day, whoever tried it (card_most; 0: any number)
--- Where cards are tried at this seller's tickets (seller_most: tried_sellers) a fifth of failed_most and network_most is allowed: an honest
--- buyer may still try a second card. What fails elsewhere counts as well.
+-- Where cards are tried at this seller's tickets (seller_most: tried_sellers) a fifth of failed_most and network_most may be declined there
+-- besides: an honest buyer may still try a second card.
 create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], user_ids uuid[], tokens text[], keys text[],
                                           most int[], traceparents text[], paced boolean[], failed_most int[], networks bigint[],
                                           network_most int[], card_most int[], seller_most int[], addresses text[], emails text[],
@@ -37,16 +37,19 @@ begin
                           when c.final then 'limit'
                           when c.expires_at <= now() and c.place_in_line is not null and c.changed_at > now() - interval '5 s' then 'busy'
                           when c.expires_at <= now() then 'ended'
-                          when r.failed_most > 0 and failed_tries(r.user_id) >= greatest(1, r.failed_most / l.part) then 'too many'
-                          when fails_often(r.network, case when r.network_most > 0 then greatest(1, r.network_most / l.part) end) then 'often'
+                          when r.failed_most > 0 and failed_tries(r.user_id) >= r.failed_most then 'too many'
+                          when fails_often(r.network, r.network_most) then 'often'
+                          when c.seller_id = any (tried) and r.failed_most > 0 and declined_there(r.user_id, c.seller_id) >= greatest(1, r.failed_most / 5)
+                          then 'too many'
+                          when c.seller_id = any (tried) and r.network_most > 0 and fails_often(r.network, greatest(1, r.network_most / 5), c.seller_id)
+                          then 'often'
                           when r.token = any (refused) then 'refused'
                           else 'started' end order by r.ordinal)
       into verdicts
       from unnest(order_ids, user_ids, tokens, keys, failed_most, networks, network_most) with ordinality
              as r (order_id, user_id, token, key, failed_most, network, network_most, ordinal)
       left join charges c on c.order_id = r.order_id
-      left join attempts k on k.user_id = r.user_id and k.key = r.key
-     cross join lateral (select case when c.seller_id = any (tried) then 5 else 1 end as part) l;
+      left join attempts k on k.user_id = r.user_id and k.key = r.key;
 
     perform write_charges(array_agg(id), array_agg(null::int), array_agg('replaced'::text), array_agg(null::text),
                           array_agg(null::text), array_agg(null::text), array_agg(null::text), array_agg(traceparent))

@@ -89,3 +89,9 @@ begin
       from taken t join charges c on c.order_id = t.order_id;
     return query select * from may_wait(cardinality(ids), turns, most);
 end $$;
+
+-- A charge, as it is now.
+create or replace function payer_of(purchase_id uuid) returns setof charges language plpgsql volatile rows 1 as $$
+begin
+    return query select * from charges c where c.order_id = purchase_id;
+end $$;

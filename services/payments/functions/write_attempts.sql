@@ -4,5 +4,5 @@ create or replace function write_attempts(order_ids uuid[], charge_ids uuid[], u
 returns setof charge_answer language plpgsql as $$
 begin
     return query select * from start_attempts(order_ids, charge_ids, user_ids, tokens, keys, most, traceparents, null, null, null, null,
-                                              null, null, null, null);
+                                              null, null, null, null, null);
 end $$;

@@ -63,7 +63,7 @@ begin
                                  else c.reason end,
                    told_address = case s.ask when 'create' then c.told_address end,
                    told_email = case s.ask when 'create' then c.told_email end,
-                   asker = case when s.next in ('started', 'action', 'abandoned') then c.asker end,
+                   asker = case when s.next in ('started', 'action', 'abandoned') or s.ask = 'find' then c.asker end, -- it may still have succeeded
                    ask = s.ask, asked = 0,
                    ask_at = case when s.ask = 'look' then ask_again_at(0)
                                  when s.input in ('absent', 'unsent') then now() + interval '1 day'
@@ -93,6 +93,8 @@ begin
           into sellers, declines
           from changed c where c.input = 'declined' or c.event = 'PaymentCreated';
     end loop;
+    update charges c set asker = null -- of what can't have another outcome any more
+     where c.order_id = any (order_ids) and c.asker is not null and c.state not in ('started', 'action', 'abandoned') and c.ask is distinct from 'find';
     if cardinality(sellers) > 0 then
         perform count_tries(sellers, declines);
     end if;

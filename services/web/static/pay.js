@@ -39,8 +39,10 @@
     // What was wrong, or nothing.
     async function pay(form) {
         const checked = await elements.submit();
+        if (checked.error) return checked.error.message;
         const params = { billing_details: { email: form.dataset.email } }; // by which Stripe tells a card tester
-        const made = checked.error ? checked : await stripe.createPaymentMethod({ elements, params });
+        let made = await stripe.createPaymentMethod({ elements, params });
+        if (made.error?.code === "email_invalid") made = await stripe.createPaymentMethod({ elements });
         if (made.error) return made.error.message;
         form.elements.token.value = made.paymentMethod.id;
         setTimeout(() => form.requestSubmit()); // a form that is just being sent can't be sent
