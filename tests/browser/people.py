@@ -31,6 +31,7 @@ class Person:
         self.api = api
         if api:
             token = api.headers["Authorization"].removeprefix("Bearer ")
+            self.email = api.claims["email"]
             self.context.add_cookies([{"name": "session", "value": token, "url": url, "httpOnly": True, "sameSite": "Lax"}])
         self.page = self.context.new_page()
 
