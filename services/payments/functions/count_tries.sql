@@ -1,10 +1,10 @@
 -- Counts payments that were made or declined (declines says which) for the sellers of their tickets. Rows are locked in the order of the
 -- sellers, after those of charges, and until the commit: with several parts, by lot, connections seldom wait for each other.
 create or replace function count_tries(sellers uuid[], declines boolean[]) returns void language plpgsql as $$
-declare part int := floor(random() * 4);
+declare by_lot int := floor(random() * 4);
 begin
     insert into seller_tries as t (seller_id, since, part, paid, declined)
-    select s.seller_id, date_bin('15 minutes', now(), 'epoch'), part, count(*) filter (where not s.declined),
+    select s.seller_id, date_bin('15 minutes', now(), 'epoch'), by_lot, count(*) filter (where not s.declined),
            count(*) filter (where s.declined)
       from unnest(sellers, declines) as s (seller_id, declined)
      group by s.seller_id
