@@ -134,9 +134,10 @@ def test_who_replicates_copies_no_server(stack, service):
     """A connection of a standby, by which one has all databases, is refused by pg_hba.conf; one of its own database is what it is for."""
     with pytest.raises(psycopg.OperationalError, match="rejects replication connection"):
         psycopg.connect(replicating(stack, service).geturl(), replication="true", autocommit=True)
-    with psycopg.connect(replicating(stack, service).geturl(), replication="database", autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.ObjectInUse, match="is active"):
-            connection.execute(f"START_REPLICATION SLOT {slot(stack, service)} LOGICAL 0/0 (proto_version '1', publication_names 'onsale_events')")
+    start = f"START_REPLICATION SLOT {slot(stack, service)} LOGICAL 0/0 (proto_version '1', publication_names 'onsale_events')"
+    with (psycopg.connect(replicating(stack, service).geturl(), replication="database", autocommit=True) as connection,
+          pytest.raises(psycopg.errors.ObjectInUse, match="is active")):
+        connection.execute(start)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -175,7 +175,7 @@ def tell_of_shows(history):
 def tell_of_attacks(history):
     """B holds eleven tickets and pays for two, A holds ten and pays for as many as it takes; B has five declined cards, A four and some that were none; a
     network tries twenty passwords within an hour, another nineteen, and one as many over two hours."""
-    fates = {"expired": ("OrderCancelled", "cancelled", "expired"), "buyer": ("OrderCancelled", "cancelled", "buyer"), "paid": ("OrderCompleted", "complete", None)}
+    fates = {**{why: ("OrderCancelled", "cancelled", why) for why in ("expired", "buyer")}, "paid": ("OrderCompleted", "complete", None)}
     held = [(B, [*["expired"] * 7, *["buyer"] * 3, *["paid"] * 2]), (A, [*["expired"] * 10, *["paid"] * 3]), (C, ["expired"] * 9)]
     n = 0
     for buyer, ends in held:
@@ -183,9 +183,10 @@ def tell_of_attacks(history):
             n += 1
             history.ticket(n, 1, at(-5), "available")
             history.order(n, n, buyer, at(n), (at(n, 30), *fates[end]))
-    history.charge(1, 1, B, *[(at(1, second), "PaymentFailed", "failed") for second in range(4)], (at(2), "PaymentCreated", "succeeded"), reason="card_declined")
+    declined = [(at(1, second), "PaymentFailed", "failed") for second in range(4)]
+    history.charge(1, 1, B, *declined, (at(2), "PaymentCreated", "succeeded"), reason="card_declined")
     history.charge(2, 2, B, (at(3), "PaymentFailed", "failed"), reason="card_declined")
-    history.charge(13, 13, A, *[(at(1, second), "PaymentFailed", "failed") for second in range(4)], reason="card_declined")
+    history.charge(13, 13, A, *declined, reason="card_declined")
     history.charge(14, 14, A, (at(2), "PaymentFailed", "failed"), reason="order_ended")
     n = 0
     for network, count, begin in (("192.0.2.0/24", 20, at(0)), ("198.51.100.0/24", 19, at(0)), ("203.0.113.0/24", 20, at(30))):
