@@ -190,6 +190,8 @@ def env(options):
         if processes.keeps_data(name):
             values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)
             values[f"{prefix}_OWNER_DATABASE_URL"] = processes.owner_url(state, name)
+            if processes.publishes(name):
+                values[f"{prefix}_REPLICATION_DATABASE_URL"] = processes.replication_url(state, name)
             values[f"{prefix}_POSTGRES_URL"] = processes.superuser_url(state, processes.server_of(name))
         values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     if stack.analytics:

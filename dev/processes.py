@@ -78,7 +78,12 @@ def servers(services):
 
 
 def server_of(database):
-    return f"{POSTGRES}-{database}" if keeps_data(database) and database != SANDBOX else POSTGRES
+    return f"{POSTGRES}-{database}" if publishes(database) else POSTGRES
+
+
+def publishes(service):
+    """Whether it reads its own database's log. The sandbox keeps data and tells nobody."""
+    return keeps_data(service) and service != SANDBOX
 
 
 def keeps_data(service):
@@ -124,7 +129,8 @@ def prepare_postgres(state, names):
             copy.rename(path)
         first.rename(new[0])
     for path in data.values():
-        (path / "postgresql.conf").write_text((DEV / "postgres/postgresql.conf").read_text())
+        for file in ("postgresql.conf", "pg_hba.conf"):
+            (path / file).write_text((DEV / "postgres" / file).read_text())
 
 
 def _initialize(state, unfinished):
@@ -164,6 +170,15 @@ def owner_of(name):
     return f"{name}-owner" if keeps_data(name) else name
 
 
+def replication_url(state, name):
+    """Of the role by which a service's event log is read as it is written. It reads no table."""
+    return f"postgresql://{replicator_of(name)}:{state.password}@127.0.0.1:{state.ports[server_of(name)]}/{name}"
+
+
+def replicator_of(name):
+    return f"{name}-replication"
+
+
 def superuser_url(state, server):
     return f"postgresql://onsale:{state.password}@127.0.0.1:{state.ports[server]}/postgres"
 
@@ -172,7 +187,7 @@ def superuser_url(state, server):
 ROLES = r"""
 select 'create role "{name}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{name}')\gexec
 select 'create role "{owner}" login password ''{password}''' where not exists (select from pg_roles where rolname = '{owner}')\gexec
-alter role "{name}" replication;
+alter role "{name}" noreplication;
 select 'create database "{name}" owner "{owner}" strategy file_copy' where not exists (select from pg_database where datname = '{name}')\gexec
 revoke connect, temporary on database "{name}" from public;
 grant connect on database "{name}" to "{name}";
@@ -184,10 +199,18 @@ select 'reassign owned by "{name}" to "{owner}"' from pg_database
 """
 
 
+# It opens this database alone, and has a right to nothing in it.
+REPLICATOR = r"""
+select 'create role "{replicator}" login replication password ''{password}''' where not exists (select from pg_roles where rolname = '{replicator}')\gexec
+grant connect on database "{name}" to "{replicator}";
+"""
+
+
 def create_databases(state, server, names):
-    """A database for each of the names that this server keeps, where missing: a role that owns it, and one that serves. To copy the template's files
-    takes less of a new server than to write each page of them to its log."""
-    script = "".join(ROLES.format(name=name, owner=owner_of(name), password=state.password) for name in names if server_of(name) == server)
+    """A database for each of the names that this server keeps, where missing: a role that owns it, one that serves, and of a service one that replicates.
+    To copy the template's files takes less of a new server than to write each page of them to its log."""
+    script = "".join(text.format(name=name, owner=owner_of(name), replicator=replicator_of(name), password=state.password)
+                     for name in names if server_of(name) == server for text in ((ROLES, REPLICATOR) if publishes(name) else (ROLES,)))
     subprocess.run([program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", superuser_url(state, server)],
                    input="set client_min_messages = warning;\n" + script, text=True, check=True, stdout=subprocess.DEVNULL)
 
@@ -359,8 +382,8 @@ def prepare_edge(state, services):
 # --- our own: services and streams ---
 
 # How a process finds the others: always ours, whatever the caller's environment says (it may be another checkout's).
-WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATABASE_URL", "KAFKA_BROKERS", "KAFKA_USER",
-          "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA", "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD", "SESSION_KEYS",
+WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATABASE_URL", "REPLICATION_DATABASE_URL", "KAFKA_BROKERS",
+          "KAFKA_USER", "KAFKA_PASSWORD", "KAFKA_TLS", "KAFKA_CA", "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_USER", "SCHEMA_REGISTRY_PASSWORD", "SESSION_KEYS",
           "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "PASSKEY_ORIGIN", "JWKS_URL",
           "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
@@ -391,7 +414,8 @@ def own_environment(state, name):
     """The wiring as far as the program knows it, and its settings of this run. It has to be built."""
     wiring = {
         "HTTP_ADDRESS": "127.0.0.1", "HTTP_PORT": state.ports.get(name), "ADMIN_PORT": state.ports[f"{name}-admin"],
-        "DATABASE_URL": database_url(state, name), "KAFKA_BROKERS": brokers(state), "SCHEMA_REGISTRY_URL": registry_url(state),
+        "DATABASE_URL": database_url(state, name), "REPLICATION_DATABASE_URL": replication_url(state, name), "KAFKA_BROKERS": brokers(state),
+        "SCHEMA_REGISTRY_URL": registry_url(state),
         "SESSION_KEYS": session_key(state), "TICKET_KEYS": ticket_key(state), "WAITING_KEYS": waiting_key(state, "waiting"),
         "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"), "LINK_KEYS": waiting_key(state, "link"),
         "PUBLIC_URL": f"http://127.0.0.1:{state.ports.get('edge')}",

@@ -10,11 +10,14 @@
 /* A login may act as another role (alter role ... set role): that one counts. */
 static const char WHO[] = "select current_user, current_schema()";
 
-/* %1$I: to whom; %2$I: the schema. Sequences are those of identity columns, too. */
+/* %1$I: to whom; %2$I: the schema. Sequences are those of identity columns, too. Functions are everybody's,
+ * but for some that take this back (`revoke`), of which new ones are made after this. */
 static const char GIVE[] = "begin;"
                            "grant usage on schema %2$I to %1$I;"
                            "grant select, insert, update, delete on all tables in schema %2$I to %1$I;"
                            "grant usage, select on all sequences in schema %2$I to %1$I;"
+                           "grant execute on all functions in schema %2$I to %1$I;"
+                           "alter default privileges in schema %2$I grant execute on functions to %1$I;"
                            "revoke insert, update, delete on %2$I.migrations, %2$I.functions from %1$I;"
                            "commit";
 

@@ -6,8 +6,8 @@
 /* A second before Postgres gives the slot to another. */
 static const int64_t PAUSED_US = (REPLICATION_TIMEOUT_S - 1) * 1000 * 1000;
 
-enum status hold_open(struct hold *h, const char *database_url, struct why *w) {
-    if (h->replication == NULL) h->replication = replication_open(database_url, "publisher-stream", w);
+enum status hold_open(struct hold *h, const char *replication_url, struct why *w) {
+    if (h->replication == NULL) h->replication = replication_open(replication_url, "publisher-stream", w);
     return h->replication == NULL ? ST_LOST : ST_OK;
 }
 

@@ -75,6 +75,8 @@ struct publisher *publisher_start(const struct publisher_options *options, struc
     if (producer_check(options->brokers, w) != ST_OK) return NULL;
     struct publisher *p = mem_alloc(sizeof *p);
     p->options = *options;
+    if (options->replication_url == NULL || options->replication_url[0] == '\0')
+        p->options.replication_url = options->database_url;
     p->given_up = -1;
     publisher_state_init(&p->state);
     p->thread = thread_start("publisher", run, p);

@@ -35,7 +35,8 @@ struct publisher_log {
 
 struct publisher_options {
     const char *service;
-    const char *database_url; /* a role with REPLICATION */
+    const char *database_url;    /* a role that reads and writes the logs */
+    const char *replication_url; /* one with REPLICATION, which reads no table; NULL or empty: the same one */
     const char *brokers, *registry_url;
     const struct publisher_log *logs; /* ends with {0}; at least one; they outlive the publisher */
     int64_t retention_ms;             /* of each */

@@ -24,7 +24,7 @@ struct session {
     char tables[128]; /* for messages */
     struct publisher_state *state;
     int64_t *given_up;
-    PGconn *sql;          /* for all but the stream */
+    PGconn *sql;          /* for all but the stream and the slots */
     struct marker marker; /* on sql */
     struct slot_state slot;
     struct hold hold;
@@ -163,12 +163,24 @@ static enum status add_missing_tables(struct session *s, struct why *w) {
     return st;
 }
 
+/* Drops slots: those of other epochs than this, or all of them, also if somebody reads one. The connection
+ * that streams takes no statements, and this is done once: it has one of its own. */
+static enum status drop_slots(const struct session *s, bool all, struct why *w) {
+    const struct publisher_options *o = s->options;
+    PGconn *conn = pg_open(o->replication_url, "publisher-slots", STATEMENT_MS, w);
+    if (conn == NULL) return ST_LOST;
+    enum status st =
+        all ? slot_drop_all(conn, o->service, w) : slot_drop_others(conn, o->service, s->slot.epoch, w);
+    PQfinish(conn);
+    return st;
+}
+
 /* ST_AGAIN: another replica was faster. */
 static enum status take_slot(struct session *s, struct why *w) {
     const struct publisher_options *o = s->options;
     char name[SLOT_NAME];
     slot_name(o->service, s->slot.epoch, name);
-    enum status st = hold_open(&s->hold, o->database_url, w);
+    enum status st = hold_open(&s->hold, o->replication_url, w);
     if (st == ST_OK) st = hold_start(&s->hold, name, w);
     if (st == ST_NOT_FOUND) *s->given_up = s->slot.epoch;
     if (st != ST_OK) return st;
@@ -179,7 +191,7 @@ static enum status take_slot(struct session *s, struct why *w) {
     if (st == ST_OK) st = read_tails(s, w);
     if (st == ST_OK) st = check_not_behind(s, w);
     if (st == ST_OK) st = add_missing_tables(s, w);
-    if (st == ST_OK) st = slot_drop_others(s->sql, o->service, s->slot.epoch, w);
+    if (st == ST_OK) st = drop_slots(s, false, w);
     return st;
 }
 
@@ -217,11 +229,12 @@ static enum status begin_epoch(struct session *s, struct why *w) {
     char name[SLOT_NAME], snapshot[REPLICATION_SNAPSHOT];
     int64_t count = 0;
     enum status st = slot_end_waiters(s->sql, w);
+    if (st == ST_OK) st = drop_slots(s, true, w);
     if (st == ST_OK) st = slot_new_epoch(s->sql, o->service, o->logs, &s->slot, w);
     if (st != ST_OK) return st;
     tell_new_epoch(s, &was);
     slot_name(o->service, s->slot.epoch, name);
-    st = hold_open(&s->hold, o->database_url, w);
+    st = hold_open(&s->hold, o->replication_url, w);
     if (st == ST_OK) st = replication_create_slot(s->hold.replication, name, snapshot, w);
     if (st == ST_OK) st = await_standby(s, w);
     if (st == ST_OK) st = open_producer(s, w);

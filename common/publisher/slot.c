@@ -160,22 +160,25 @@ enum status slot_add_table(PGconn *conn, const char *table, struct why *w) {
     return pg_exec(conn, w, text);
 }
 
-enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, struct why *w) {
+enum status slot_drop_others(PGconn *replicating, const char *service, int64_t epoch, struct why *w) {
     char number[24];
     snprintf(number, sizeof number, "%" PRId64, epoch);
     PGresult *res;
-    enum status st = run(conn, DROP_OTHERS, 2, (const char *const[]){service, number}, &res, w);
+    enum status st = run(replicating, DROP_OTHERS, 2, (const char *const[]){service, number}, &res, w);
     if (st != ST_OK) return st;
     if (PQntuples(res) > 0) log_warn("publisher", "dropped %d slots of former epochs", PQntuples(res));
     PQclear(res);
     return ST_OK;
 }
 
+enum status slot_drop_all(PGconn *replicating, const char *service, struct why *w) {
+    enum status st = run(replicating, END_READERS, 1, (const char *const[]){service}, NULL, w);
+    return st == ST_OK ? slot_drop_others(replicating, service, 0, w) : st;
+}
+
 enum status slot_new_epoch(PGconn *conn, const char *service, const struct publisher_log *logs,
                            struct slot_state *out, struct why *w) {
-    enum status st = run(conn, END_READERS, 1, (const char *const[]){service}, NULL, w);
-    if (st == ST_OK) st = slot_drop_others(conn, service, 0, w);
-    if (st == ST_OK) st = publish_tables(conn, logs, w);
+    enum status st = publish_tables(conn, logs, w);
     if (st == ST_OK) st = pg_exec(conn, w, NEXT_EPOCH);
     if (st == ST_OK) st = slot_read(conn, service, logs, out, w);
     return st;

@@ -164,6 +164,7 @@ static void start_events(struct process *p, struct why *w) {
         p->publisher =
             publisher_start(&(struct publisher_options){.service = s->name,
                                                         .database_url = p->settings->database_url,
+                                                        .replication_url = p->settings->replication_url,
                                                         .brokers = p->settings->brokers,
                                                         .registry_url = p->settings->registry_url,
                                                         .logs = s->publishes,

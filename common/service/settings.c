@@ -58,7 +58,8 @@ static const struct config_var shared[] = {
 
 static const struct config_var database[] = {
     {"DATABASE_URL", CONFIG_SECRET, &settings.database_url, NULL,
-     "postgresql://USER:PASSWORD@HOST:PORT/NAME; the role needs REPLICATION", 0, 0},
+     "postgresql://USER:PASSWORD@HOST:PORT/NAME; without REPLICATION_DATABASE_URL the role needs REPLICATION",
+     0, 0},
     {0},
 };
 
@@ -99,6 +100,9 @@ static const struct config_var joining[] = {
 };
 
 static const struct config_var publishing[] = {
+    {"REPLICATION_DATABASE_URL", CONFIG_SECRET, &settings.replication_url, "",
+     "The same of the role that reads the event log as it is written, and no table; empty: DATABASE_URL's does",
+     0, 0},
     {"EVENT_RETENTION", CONFIG_DURATION, &settings.event_retention_ms, "30d",
      "How long published events stay in the database", 60000, INT64_C(315360000000)},
     {"EVENT_COPIES", CONFIG_INT, &settings.event_copies, "2",

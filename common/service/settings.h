@@ -14,7 +14,7 @@ struct service;
 struct settings {
     const char *log_level_name;
     enum log_level log_level;
-    const char *database_url, *owner_url;
+    const char *database_url, *owner_url, *replication_url;
     int64_t statement_timeout_ms, db_queue, db_batch;
     const char *brokers, *registry_url, *instance;
     int64_t unreadable_wait_ms;

@@ -74,8 +74,9 @@ class Run:
                 successor = Successor(self.stack, service, wiring.dev.state)
                 closing.callback(successor.close)
                 wiring.rewire({service: successor.ports})
-                for key in (f"{service.upper()}_DATABASE_URL", f"{service.upper()}_OWNER_DATABASE_URL"):
-                    self.stack.env[key] = successor.url(self.stack.env[key])
+                for key in (f"{service.upper()}_{role}DATABASE_URL" for role in ("", "OWNER_", "REPLICATION_")):
+                    if key in self.stack.env:  # of a version before there are two
+                        self.stack.env[key] = successor.url(self.stack.env[key])
                 self.say(f"its network and clocks are in our hands, and {successor.name} has a standby")
                 if self.revision:
                     upgrade.run_of(ROOT)

@@ -97,10 +97,13 @@ class Wiring:
         """What a process is told of the others, and of the time."""
         told, usual = {}, self.stack.env
         if name in KEEPERS:
-            prefix, _, rest = usual[f"{name.upper()}_DATABASE_URL"].partition("@")
             ports = databases.get(name) or [self.ports[f"postgres-{name}"]]
             hosts = ",".join(f"127.0.0.1:{self.link(name, f'database{n}', port)}" for n, port in enumerate(ports))
-            told["DATABASE_URL"] = f"{prefix}@{hosts}/{rest.partition('/')[2]}" + ("?target_session_attrs=read-write" if len(ports) > 1 else "")
+            told["REPLICATION_DATABASE_URL"] = ""  # unless there is one: in the stack of a version before one role does both
+            for key in ("DATABASE_URL", "REPLICATION_DATABASE_URL"):
+                if url := usual.get(f"{name.upper()}_{key}"):
+                    prefix, _, rest = url.partition("@")
+                    told[key] = f"{prefix}@{hosts}/{rest.partition('/')[2]}" + ("?target_session_attrs=read-write" if len(ports) > 1 else "")
         if name in brokers:
             told["KAFKA_BROKERS"] = brokers[name]
             registry = self.ports["registry"]

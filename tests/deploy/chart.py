@@ -43,7 +43,7 @@ MATRIX = {
                                             {"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}}},
                            "jobs": {"podAnnotations": {"a": "b"}}}],
     "operators": [LEAST, WAREHOUSE, {"networkPolicy": {"kafka": {"to": []}, "postgres": {"to": []}}, "kafka": {"brokers": ""},
-                                     "components": {"orders": {"ownerSecret": "onsale-orders-owner"}},
+                                     "components": {"orders": {"ownerSecret": "onsale-orders-owner", "replicationSecret": "onsale-orders-replication"}},
                                      "strimzi": {"enabled": True, "storageClass": "fast"}, "cnpg": {"enabled": True, "storageClass": "fast"}}],
     "warehouse": [LEAST, WAREHOUSE],
     "lake": [LEAST, WAREHOUSE, LAKE],

@@ -21,8 +21,8 @@ TO_LEAVE = {"livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "por
 
 def secrets_of(stack):
     """{secret: {key: value}}, as the chart's values name them."""
-    secrets = {name: {"DATABASE_URL": stack.env[f"{name.upper()}_DATABASE_URL"],
-                      "OWNER_DATABASE_URL": stack.env[f"{name.upper()}_OWNER_DATABASE_URL"]} for name in ("auth", "tickets", "orders", "payments")}
+    secrets = {name: {key: stack.env[f"{name.upper()}_{key}"] for key in ("DATABASE_URL", "OWNER_DATABASE_URL", "REPLICATION_DATABASE_URL")}
+               for name in ("auth", "tickets", "orders", "payments")}
     secrets["payments"] |= {"STRIPE_SECRET_KEY": stack.env["STRIPE_SANDBOX_KEY"], "STRIPE_WEBHOOK_SECRETS": stack.env["STRIPE_SANDBOX_WEBHOOK_SECRET"]}
     return secrets
 
@@ -50,7 +50,8 @@ def values_for(stack):
                     "letters": {"keys": ["link"], "smtp": f"smtp://127.0.0.1:{ports['mailbox']}", "site": stack.url},
                     "settings": {"HTTP_ADDRESS": "127.0.0.1"},
                     "postgres": {"sslmode": "disable"},  # a stack's servers have no certificates
-                    "components": {name: {"replicas": 1, "settings": own, **({"ownerSecret": name} if name in secrets_of(stack) else {})}
+                    "components": {name: {"replicas": 1, "settings": own,
+                                          **({"ownerSecret": name, "replicationSecret": name} if name in secrets_of(stack) else {})}
                                    for name, own in settings.items()}}]
 
 

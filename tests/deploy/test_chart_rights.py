@@ -89,15 +89,14 @@ def test_postgres_of_the_operator(rendered):
     docs = rendered["operators"]
     [cluster] = of(docs, "Cluster")
     roles = cluster["spec"]["managed"]["roles"]
-    serving, owners = [role for role in roles if role.get("replication")], [role for role in roles if not role.get("replication")]
-    assert all(role["login"] for role in roles) and {role["name"] for role in serving} == {"auth", "tickets", "orders", "payments"}
-    assert [role["name"] for role in owners] == ["orders-owner"], "it migrates, and does not replicate"
+    assert all(role["login"] for role in roles) and {role["name"]: role.get("replication", False) for role in roles} == {
+        "auth": True, "tickets": True, "payments": True, "orders": False, "orders-owner": False, "orders-replication": True}
     assert {doc["spec"]["name"]: doc["spec"]["owner"] for doc in of(docs, "Database")} == {
         "auth": "auth", "tickets": "tickets", "orders": "orders-owner", "payments": "payments"}
     assert cluster["spec"]["postgresql"]["parameters"]["wal_level"] == "logical"
     assert cluster["spec"]["postgresql"]["pg_hba"] == [
-        line for role in roles for line in (f"hostssl {role['name'].removesuffix('-owner')} {role['name']} all scram-sha-256",
-                                            f"host all {role['name']} all reject")], "its own alone, by TLS"
+        line for role in roles for line in (f"hostssl {role['name'].split('-')[0]} {role['name']} all scram-sha-256",
+                                            f"host all,replication {role['name']} all reject")], "its own alone, by TLS, and not as a standby"
     env = {e["name"]: e for e in containers(of(docs, "Deployment", "shop-orders"))[0]["env"]}
     order = list(env)
     assert env["DATABASE_URL"]["value"] == "postgresql://$(DATABASE_USERNAME):$(DATABASE_PASSWORD)@shop-postgres-rw:5432/orders"
@@ -105,13 +104,18 @@ def test_postgres_of_the_operator(rendered):
     job = {e["name"]: e for e in containers(of(docs, "Job", "shop-migrate-orders-1"))[0]["env"]}
     assert job["OWNER_DATABASE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "onsale-orders-owner" and "PGSSLROOTCERT" in job
     assert order.index("DATABASE_PASSWORD") < order.index("DATABASE_URL"), "only what stands before can be referred to"
+    assert env["REPLICATION_DATABASE_URL"]["value"].startswith("postgresql://$(REPLICATION_DATABASE_USERNAME):$(REPLICATION_DATABASE_PASSWORD)@shop-postgres-rw")
+    assert env["REPLICATION_DATABASE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "onsale-orders-replication"
+    assert "REPLICATION_DATABASE_URL" not in {e["name"] for e in containers(of(docs, "Deployment", "shop-auth"))[0]["env"]} | job.keys()
 
 
 def test_nobody_serves_as_the_owner(rendered):
     """Its password is in the migration's pod, and in no other."""
     for doc in rendered["production"]:
         names = {e["name"] for container in containers(doc) for e in container.get("env", [])}
-        assert ("OWNER_DATABASE_URL" in names) == ("-migrate-" in doc["metadata"]["name"]), key(doc)
+        migrates = "-migrate-" in doc["metadata"]["name"]
+        assert ("OWNER_DATABASE_URL" in names) == migrates, key(doc)
+        assert ("REPLICATION_DATABASE_URL" in names) == ("DATABASE_URL" in names and not migrates), key(doc)
 
 
 def test_postgres_is_verified(rendered):

@@ -20,6 +20,11 @@ def url_of(stack, role):
     return parts._replace(netloc=f"{role}:{role}@127.0.0.1:{parts.port}").geturl()
 
 
+def urls_of(stack, letter):
+    """Of both roles that a process has, as logins that change."""
+    return {"DATABASE_URL": url_of(stack, f"tickets_{letter}"), "REPLICATION_DATABASE_URL": url_of(stack, f"tickets-replication_{letter}")}
+
+
 def administer(stack, script):
     with psycopg.connect(stack.env["TICKETS_POSTGRES_URL"], autocommit=True) as connection:
         connection.execute(script)
@@ -30,21 +35,22 @@ def connected(stack, role, service="tickets"):
         return connection.execute("select count(*) from pg_stat_activity where usename = %s", [role]).fetchone()[0]
 
 
-NEW_ROLE = "create role {0} login replication password '{0}' in role tickets; alter role {0} set role tickets"
+NEW_ROLE = "create role {0} login password '{0}' in role tickets; alter role {0} set role tickets"
+NEW_REPLICATOR = """create role "{0}" login replication password '{0}' in role "tickets-replication"; alter role "{0}" set role "tickets-replication\""""
 
 
 def test_database_passwords_change_under_load(stack):
-    """The second role's process takes over from the first one's: no request fails, no event is lost or doubled, the first role can go."""
-    administer(stack, NEW_ROLE.format("tickets_a"))
-    old = Replica(stack, "tickets", DATABASE_URL=url_of(stack, "tickets_a"), DRAIN_DELAY="1s")
-    new = Replica(stack, "tickets", DATABASE_URL=url_of(stack, "tickets_b"))
+    """The second roles' process takes over from the first ones': no request fails, no event is lost or doubled, the first roles can go."""
+    administer(stack, NEW_ROLE.format("tickets_a") + ";" + NEW_REPLICATOR.format("tickets-replication_a"))
+    old = Replica(stack, "tickets", DRAIN_DELAY="1s", **urls_of(stack, "a"))
+    new = Replica(stack, "tickets", **urls_of(stack, "b"))
     stack.supervisor("stop", "tickets")
-    administer(stack, "alter role tickets nologin")  # what serves lets nobody in by itself
+    administer(stack, 'alter role tickets nologin; alter role "tickets-replication" nologin')  # what serves lets nobody in by itself
     with old:
         old.wait_ready()
         with Load([old.url], stack.tokens(4)) as load:
             wait_until(lambda: len(load.listed) > 20, "tickets are being listed")
-            administer(stack, NEW_ROLE.format("tickets_b"))
+            administer(stack, NEW_ROLE.format("tickets_b") + ";" + NEW_REPLICATOR.format("tickets-replication_b"))
             done = subprocess.run([RELEASE / "tickets", "migrate"], env={
                 "DATABASE_URL": url_of(stack, "tickets_b"), "OWNER_DATABASE_URL": stack.env["TICKETS_OWNER_DATABASE_URL"]})
             assert done.returncode == 0, "the job of an upgrade comes as the new role"
@@ -57,8 +63,8 @@ def test_database_passwords_change_under_load(stack):
                 assert old.terminate() == 0
                 listed = len(load.listed)
                 wait_until(lambda: len(load.listed) > listed + 20, "the new one serves alone")
-                wait_until(lambda: connected(stack, "tickets_a") == 0, "nobody is connected as the old role")
-                administer(stack, "drop role tickets_a")
+                wait_until(lambda: connected(stack, "tickets_a") + connected(stack, "tickets-replication_a") == 0, "nobody is connected as the old roles")
+                administer(stack, 'drop role tickets_a; drop role "tickets-replication_a"')
                 listed = len(load.listed)
                 wait_until(lambda: len(load.listed) > listed + 20, "and goes on")
                 load.stop()
@@ -69,7 +75,9 @@ def test_database_passwords_change_under_load(stack):
 def test_connections_are_as_many_as_architecture_says(stack):
     """Of a process with one thread; those that publish and react have opened theirs by the time they are ready."""
     for service, count in {"auth": 4, "orders": 5, "payments": 6}.items():
-        wait_until(lambda: connected(stack, service, service) == count, f"{service} has {count} connections, not {connected(stack, service, service)}")
+        def found():
+            return connected(stack, service, service), connected(stack, f"{service}-replication", service)
+        wait_until(lambda: found() == (count - 1, 1), f"{service} has {count} connections, one of them to replicate, not {found()}")
 
 
 # --- schemas ---

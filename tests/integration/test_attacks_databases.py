@@ -1,4 +1,4 @@
-"""Attacks by whoever has one service's database password: it opens that database, and no other."""
+"""Attacks by whoever has one of a service's database passwords: it opens that database, and no other, and does there what its role is for."""
 import itertools
 from urllib.parse import urlsplit
 
@@ -55,7 +55,8 @@ def test_a_process_has_no_password_of_the_owner(stack, service):
     """And is not him."""
     with open(f"/proc/{stack.pid(service)}/environ") as file:
         assert "OWNER_DATABASE_URL" not in file.read()
-    assert stack.sql(service, "select distinct usename::text from pg_stat_activity where application_name like 'onsale-%%'") == [(service,)]
+    assert stack.sql(service, "select distinct usename::text from pg_stat_activity where application_name like 'onsale-%%' order by 1") == [
+        (service,), (f"{service}-replication",)]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -72,5 +73,89 @@ def test_the_owners_password_opens_his_database_alone(stack, service):
     others = [other for other in SERVICES if other != service]
     for other in others:
         there, own = owner(stack, other), owner(stack, service)
+        with pytest.raises(psycopg.OperationalError, match=r"permission denied for database|does not exist|authentication failed"):
+            psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=10)
+
+
+# --- a role that replicates ---
+
+def replicating(stack, service):
+    return urlsplit(stack.env[f"{service.upper()}_REPLICATION_DATABASE_URL"])
+
+
+def slot(stack, service):
+    [[name]] = stack.sql(service, "select slot_name::text from pg_replication_slots where active and database = current_database()")
+    return name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_role_replicates(stack, service):
+    """And does nothing else: what a process asks of tables, it asks as the role that serves."""
+    assert stack.sql(service, "select application_name from pg_stat_activity where usename = %s", f"{service}-replication") == [("onsale-publisher-stream",)]
+    assert stack.sql(service, "select rolname::text from pg_roles where rolreplication and not rolsuper") == [(f"{service}-replication",)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("statement", [
+    "select pg_create_logical_replication_slot('mine', 'pgoutput')", "select pg_create_physical_replication_slot('mine')",
+    "select pg_logical_slot_peek_changes('{slot}', null, null)", "select pg_drop_replication_slot('{slot}')",
+    "select pg_replication_slot_advance('{slot}', pg_current_wal_lsn())",
+    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '{slot}'", 'set role "{service}-replication"'])
+def test_who_serves_replicates_nothing(stack, service, statement):
+    with psycopg.connect(url(stack, service).geturl(), autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.format(slot=slot(stack, service), service=service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("role", [url, owner])
+@pytest.mark.parametrize("kind", ["database", "true"])
+def test_only_one_role_opens_a_connection_for_replication(stack, service, role, kind):
+    with pytest.raises(psycopg.OperationalError, match=r"must be superuser or replication role|permission denied to start WAL sender|rejects replication"):
+        psycopg.connect(role(stack, service).geturl(), replication=kind, autocommit=True)
+
+
+TABLES = {"auth": "users", "tickets": "tickets", "orders": "orders", "payments": "charges"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("statement", [
+    "select * from {table}", "select * from {log}", "select * from publisher_epoch", "insert into {log} default values", "delete from {log}",
+    "truncate {log}", "copy {table} to stdout", "create table mine (n int)", "create temporary table mine (n int)", "create schema mine",
+    "create publication mine for all tables", "create publication mine for table {table}", "alter publication onsale_events add table {table}",
+    "select publish_table('{table}')", "select publish_tables('{{{table}}}')", 'set role "{service}"', 'set role "{service}-owner"',
+    "alter role current_user superuser", "select rolpassword from pg_authid", "alter system set wal_level = minimal"])
+def test_who_replicates_reads_no_table(stack, service, statement):
+    with psycopg.connect(replicating(stack, service).geturl(), autocommit=True) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.format(log=LOGS[service], table=TABLES[service], service=service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_who_replicates_copies_no_server(stack, service):
+    """A connection of a standby, by which one has all databases, is refused by pg_hba.conf; one of its own database is what it is for."""
+    with pytest.raises(psycopg.OperationalError, match="rejects replication connection"):
+        psycopg.connect(replicating(stack, service).geturl(), replication="true", autocommit=True)
+    start = f"START_REPLICATION SLOT {slot(stack, service)} LOGICAL 0/0 (proto_version '1', publication_names 'onsale_events')"
+    with (psycopg.connect(replicating(stack, service).geturl(), replication="database", autocommit=True) as connection,
+          pytest.raises(psycopg.errors.ObjectInUse, match="is active")):
+        connection.execute(start)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_who_replicates_opens_his_database_alone(stack, service):
+    """Beside it are others on the same server, which is so on this machine for none of ours: one is made."""
+    own, server = replicating(stack, service), urlsplit(stack.env[f"{service.upper()}_POSTGRES_URL"])
+    with psycopg.connect(server.geturl(), autocommit=True) as connection:
+        connection.execute("create database beside")
+        try:
+            connection.execute("revoke connect on database beside from public")
+            for kind in ("false", "database"):
+                with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                    psycopg.connect(own._replace(path="/beside").geturl(), replication=kind, connect_timeout=10)
+        finally:
+            connection.execute("drop database beside with (force)")
+    for other in SERVICES:
+        if other == service:
+            continue
+        there = replicating(stack, other)
         with pytest.raises(psycopg.OperationalError, match=r"permission denied for database|does not exist|authentication failed"):
             psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=10)

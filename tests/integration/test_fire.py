@@ -421,7 +421,7 @@ def test_slot_dropped_republishes_the_log(fire, people):
         wait_until(lambda: len(writers.acknowledged) > 20, "writes go on")
 
         def dropped():
-            replicating = fire.env["TICKETS_DATABASE_URL"]
+            replicating = fire.env["TICKETS_REPLICATION_DATABASE_URL"]
             try:
                 ask(replicating, "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s", [slot])
                 ask(replicating, "select pg_drop_replication_slot(%s)", [slot])
@@ -435,7 +435,8 @@ def test_slot_dropped_republishes_the_log(fire, people):
         wait_until(lambda: len(writers.acknowledged) > count + 20, "writes go on")
     database = committed(fire)
 
-    new = wait_until(lambda: epoch_of(fire) > epoch and epoch_of(fire), "a new epoch")
+    wait_until(lambda: fire.sql("tickets", "select 1 from publisher_epoch where epoch > %s and republished", epoch), "a new epoch, and the log told again")
+    new = epoch_of(fire)
     wait_published(fire)
     assert published(fire, new) == database, "under the new epoch: everything, in order, once"
     assert "the whole log is published again" in fire.logs("tickets"), "said loudly"

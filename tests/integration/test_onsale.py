@@ -146,6 +146,7 @@ def test_settings_reach_the_services_that_know_them(stack):
         tickets = dict(v.split("=", 1) for v in f.read().split("\0") if v)
     assert auth["SIGNIN_RATE"] == "0" and "SIGNIN_RATE" not in tickets
     assert auth["DATABASE_URL"] == stack.env["AUTH_DATABASE_URL"]
+    assert auth["REPLICATION_DATABASE_URL"] == stack.env["AUTH_REPLICATION_DATABASE_URL"]
 
 
 def test_env_is_for_a_shell_whatever_the_directory_is_called(stack):

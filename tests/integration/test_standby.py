@@ -253,7 +253,7 @@ def test_an_asynchronous_standby_loses_what_it_did_not_get(pairs, newer):
 def sides(stack):
     """Tickets on a primary and, in time, on its standby, in place of the stack's."""
     pair = Pair()
-    old, new = (Replica(stack, "tickets", DATABASE_URL=server.url.replace("/postgres", "/tickets"), STATEMENT_TIMEOUT="300ms")
+    old, new = (Replica(stack, "tickets", DATABASE_URL=server.url.replace("/postgres", "/tickets"), REPLICATION_DATABASE_URL="", STATEMENT_TIMEOUT="300ms")
                 for server in pair.servers)
     stack.supervisor("stop", "tickets")
     try:

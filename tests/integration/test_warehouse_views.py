@@ -74,12 +74,17 @@ class History:
                       seller_id=C, status=status, expires_at=placed + datetime.timedelta(minutes=15), price=price, currency=currency,
                       title="A seat", ticket_version=1, reason=reason, **purchase)
 
-    def charge(self, n, of, buyer, *changes, amount=1000, currency="USD"):
-        """changes: (when, type, status)"""
+    def charge(self, n, of, buyer, *changes, amount=1000, currency="USD", reason=None):
+        """changes: (when, type, status), each of a failed try with the number of the next"""
+        attempt = 1
         for version, (when, kind, status) in enumerate(changes, 1):
             self._row("payment_events", id=charge(n), version=version, type=kind, ticket_id=ticket(1), order_id=order(of),
-                      occurred_at=when, user_id=buyer, status=status, amount=amount, currency=currency, attempt=1, final=False,
-                      stripe_id=None, reason=None)
+                      occurred_at=when, user_id=buyer, status=status, amount=amount, currency=currency, attempt=attempt, final=False,
+                      stripe_id=None, reason=reason if kind == "PaymentFailed" else None)
+            attempt += kind == "PaymentFailed"
+
+    def audit(self, n, when, network, outcome, reason=None, user=None, kind="SignIn"):
+        self._row("audit_events", id=ident(8, n), type=kind, occurred_at=when, outcome=outcome, reason=reason, user_id=user, network=network)
 
     def entry(self, n, when, door):
         self._row("entry_events", id=ident(4, n), version=1, type="TicketAdmitted", ticket_id=ticket(n), occurred_at=when, show_id=ident(5, 1),
@@ -165,6 +170,33 @@ def tell_of_shows(history):
     history.area_sales(1, 2, at(16), 3, True, returned=2, expired=2)
     history.area_sales(1, 2, at(20), 3, placed=1)
     history.demand(6, 2, at(0), "page", "web", came=1)
+
+
+def tell_of_attacks(history):
+    """B holds eleven tickets and pays for two, A holds ten and pays for as many as it takes; B has five declined cards, A four and some that were none; a
+    network tries twenty passwords within an hour, another nineteen, and one as many over two hours."""
+    fates = {**{why: ("OrderCancelled", "cancelled", why) for why in ("expired", "buyer")}, "paid": ("OrderCompleted", "complete", None)}
+    held = [(B, [*["expired"] * 7, *["buyer"] * 3, *["paid"] * 2]), (A, [*["expired"] * 10, *["paid"] * 3]), (C, ["expired"] * 9)]
+    n = 0
+    for buyer, ends in held:
+        for end in ends:
+            n += 1
+            history.ticket(n, 1, at(-5), "available")
+            history.order(n, n, buyer, at(n), (at(n, 30), *fates[end]))
+    declined = [(at(1, second), "PaymentFailed", "failed") for second in range(4)]
+    history.charge(1, 1, B, *declined, (at(2), "PaymentCreated", "succeeded"), reason="card_declined")
+    history.charge(2, 2, B, (at(3), "PaymentFailed", "failed"), reason="card_declined")
+    history.charge(13, 13, A, *declined, reason="card_declined")
+    history.charge(14, 14, A, (at(2), "PaymentFailed", "failed"), reason="order_ended")
+    n = 0
+    for network, count, begin in (("192.0.2.0/24", 20, at(0)), ("198.51.100.0/24", 19, at(0)), ("203.0.113.0/24", 20, at(30))):
+        for turn in range(count):
+            n += 1
+            history.audit(n, begin + datetime.timedelta(minutes=2 * turn), network, "Refused", ("password", "no account")[turn % 2], (A, None)[turn % 2])
+    for reason in ("too many", "no code"):  # nothing was tried by these
+        history.audit(n := n + 1, at(1), "198.51.100.0/24", "Refused", reason, A)
+    history.audit(n + 1, at(40), "192.0.2.0/24", "Done", None, B)
+    history.audit(n + 2, at(40), "198.51.100.0/24", "Refused", "password", A, "PasswordChange")
 
 
 @pytest.fixture(scope="module", params=[tell])
@@ -321,3 +353,25 @@ def test_purchases(ask):
 def test_purchase_sizes(ask):
     assert ask("purchase_sizes", "show_id", "tickets", "placed", "paid", "expired", "cancelled", "paid_rate") == [
         (show(1), 1, 1, 0, 0, 0, 0), (show(1), 2, 1, 1, 0, 0, 1), (show(1), 3, 1, 0, 1, 1, 0)]
+
+
+of_attacks = pytest.mark.parametrize("warehouse", [tell_of_attacks], indirect=True, scope="module")
+
+
+@of_attacks
+def test_hoarding(ask):
+    """Ten that were let go, and less than one of five paid: 13 tickets with 3 paid are no hoard, and 9 let go are not."""
+    assert ask("hoarding", "buyer_id", "held", "ran_out", "given_up", "paid") == [(B, 12, 7, 3, 2)]
+
+
+@of_attacks
+def test_card_testing(ask):
+    """Five of a person and a day; an order that ended declines nobody's card."""
+    assert ask("card_testing", "buyer_id", "declined", "purchases", "paid") == [(B, 5, 2, 1)]
+
+
+@of_attacks
+def test_password_guessing(ask):
+    """Twenty from a network within an hour. What was refused as too many, or was only asked for its code, was no guess."""
+    assert ask("password_guessing", "hour", "network", "wrong", "accounts", "no_account", "signed_in") == [
+        (hour(0), "192.0.2.0/24", 20, 1, 10, [uuid.UUID(B)])]

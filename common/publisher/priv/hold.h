@@ -18,7 +18,7 @@ struct hold {
 };
 
 /* Connects, when it is not connected. ST_LOST. */
-enum status hold_open(struct hold *h, const char *database_url, struct why *w);
+enum status hold_open(struct hold *h, const char *replication_url, struct why *w);
 void hold_close(struct hold *h);
 
 /* Takes the slot: as replication_start. */

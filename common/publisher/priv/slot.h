@@ -1,5 +1,6 @@
-/* slot: the epoch of a service's event logs and their replication slot, as SQL on one connection, which is
- * the caller's. Blocks; one owner thread.
+/* slot: the epoch of a service's event logs and their replication slot, as SQL on a connection that is the
+ * caller's: that of the role that serves, but for what ends and drops slots, which takes the role that
+ * replicates (`replicating`; both may be one). Blocks; one owner thread.
  *
  * The publication says which tables the slot shows, as it was when each row was written: it shows no row from
  * before its table was added, and all from then on. A new epoch begins with all tables of this version of the
@@ -43,10 +44,11 @@ void slot_name(const char *service, int64_t epoch, char out[SLOT_NAME]);
 enum status slot_lock(PGconn *conn, struct why *w);
 enum status slot_unlock(PGconn *conn, struct why *w);
 
-/* Under the lock: ends the readers of older slots, drops these, has the publication hold these tables and no
- * other, then commits the next epoch, not republished. The slot itself is made after that
- * (replication_create_slot): were it made before, a crash between the two would leave a slot that skips what
- * came before it. */
+/* Under the lock, before the next epoch: ends the readers of older slots, and drops these. */
+enum status slot_drop_all(PGconn *replicating, const char *service, struct why *w);
+/* Under the lock: has the publication hold these tables and no other, then commits the next epoch, not
+ * republished. The slot itself is made after that (replication_create_slot): were it made before, a crash
+ * between the two would leave a slot that skips what came before it. */
 enum status slot_new_epoch(PGconn *conn, const char *service, const struct publisher_log *logs,
                            struct slot_state *out, struct why *w);
 enum status slot_mark_republished(PGconn *conn, int64_t epoch, struct why *w);
@@ -62,7 +64,7 @@ enum status slot_has_table(PGconn *conn, const char *table, bool *has, struct wh
 enum status slot_add_table(PGconn *conn, const char *table, struct why *w);
 
 /* Drops slots of other epochs, which would keep WAL that is never read. */
-enum status slot_drop_others(PGconn *conn, const char *service, int64_t epoch, struct why *w);
+enum status slot_drop_others(PGconn *replicating, const char *service, int64_t epoch, struct why *w);
 /* Ends what publishers that are gone left behind: their markers (marker.h) wait for a standby that is away,
  * and Postgres does not notice that nobody waits for them. For the slot's owner alone. */
 enum status slot_end_waiters(PGconn *conn, struct why *w);

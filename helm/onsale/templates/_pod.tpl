@@ -79,6 +79,9 @@ imagePullSecrets:
 {{- range .c.secretSettings }}
 {{- if eq . "DATABASE_URL" }}
 {{ include "onsale.databaseEnv" (dict "root" $.root "name" $.name "setting" . "secret" $.c.existingSecret) }}
+{{- with $.c.replicationSecret }}
+{{ include "onsale.databaseEnv" (dict "root" $.root "name" $.name "setting" "REPLICATION_DATABASE_URL" "secret" .) }}
+{{- end }}
 {{- include "onsale.postgresTls" $.root }}
 {{- else }}
 {{ include "onsale.secretEnv" (dict "name" . "secret" $.c.existingSecret "key" .) }}
