@@ -94,6 +94,8 @@ def other_settings(stack, options):
         found["--brokers"] = f"--brokers {options.brokers} (it has {stack.state.brokers}; ./onsale reset comes first)"
     if options.users and not stack.state.users:
         found["--users"] = "--users (its Kafka has none; ./onsale reset comes first)"
+    if options.tls_inside and not stack.state.tls_inside:
+        found["--tls-inside"] = "--tls-inside (it has none)"
     if options.lake and not stack.state.lake:
         found["--lake"] = "--lake (its Connect has none)"
     if options.port not in (None, stack.state.ports["edge"]):
@@ -121,6 +123,7 @@ def what_to_type(stack, options):
     words += [f"--port {options.port}"] if options.port else []
     words += [f"--hold {hold}"] if hold else []
     words += ["--users"] if options.users else []
+    words += ["--tls-inside"] if options.tls_inside or stack.state.tls_inside else []
     lake = options.lake or stack.state.lake
     words += ["--lake"] if lake else ["--analytics"] if options.analytics or stack.analytics else []
     return " ".join(words)

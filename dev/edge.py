@@ -3,6 +3,7 @@ request may carry is theirs to say.
 """
 import os
 
+import tls_inside
 from common import DEV, fill
 
 PATHS = {
@@ -71,7 +72,7 @@ def write_config(path, state, services):
     if "web" in services:
         text += "  default_backend web\n"
     for service in dict.fromkeys([*routes.values(), *(["web"] if "web" in services else [])]):
-        text += f"\nbackend {service}\n  server {service} 127.0.0.1:{state.ports[service]}\n"
+        text += f"\nbackend {service}\n  server {service} 127.0.0.1:{state.ports[service]}{tls_inside.edge_server(state, service)}\n"
         if service == "web":
             text += "".join(f"  errorfile {status} {errors}/page.http\n" for status in (502, 503, 504))
     path.write_text(text)

@@ -39,6 +39,11 @@ CRDS = {
         "example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml",
     "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": "config/crd/bases/postgresql.cnpg.io_{clusters,databases}.yaml",
 }
+# Those of TLS inside. Nothing is built with them, so a change here builds nothing anew.
+MORE_CRDS = {
+    "sigs.k8s.io/gateway-api@v1.6.1": "config/crd/standard/gateway.networking.k8s.io_{backendtlspolicies}.yaml",
+    "github.com/cert-manager/cert-manager@v1.19.1": "deploy/crds/cert-manager.io_{certificates}.yaml",
+}
 # What kwok makes of nodes and pods: all that is asked of them succeeds at once.
 STAGES = ("sigs.k8s.io/kwok@v0.8.0", ["node/fast/node-initialize", "node/heartbeat/node-heartbeat", "pod/fast/pod-ready", "pod/fast/pod-complete",
                                       "pod/fast/pod-delete"])
@@ -59,6 +64,16 @@ def program(name):
 
 def crds():
     return directory() / "crds"
+
+
+def more_crds():
+    made = cache_dir() / f"crds-{short_hash(repr(MORE_CRDS))}"
+    with fetch.being_made(made) as unfinished:
+        if unfinished:
+            unfinished.mkdir(parents=True)
+            _copy_crds(*new_go(unfinished), MORE_CRDS, unfinished / "crds")
+            shutil.rmtree(unfinished / "go", ignore_errors=True)
+    return made / "crds"
 
 
 def checker():
@@ -94,7 +109,7 @@ def make():
             for what, packages in PROGRAMS:
                 say(f"building {what}")
                 _build(go, environment, unfinished, packages, deadline)
-            _copy_crds(go, environment, unfinished / "crds")
+            _copy_crds(go, environment, CRDS, unfinished / "crds")
             stages = _module(go, environment, STAGES[0]) / "kustomize/stage"
             (unfinished / "stages.yaml").write_text("---\n".join((stages / f"{name}.yaml").read_text() for name in STAGES[1]))
             description = _module(go, environment, f"k8s.io/kubernetes@{KUBERNETES}") / "api/openapi-spec/swagger.json"
@@ -135,9 +150,9 @@ def _module(go, environment, name):
     return pathlib.Path(answer["Dir"])
 
 
-def _copy_crds(go, environment, into):
+def _copy_crds(go, environment, table, into):
     into.mkdir()
-    for module, paths in CRDS.items():
+    for module, paths in table.items():
         head, names, tail = re.fullmatch(r"(.*)\{(.*)\}(.*)", paths).groups()
         source = _module(go, environment, module)
         for name in names.split(","):

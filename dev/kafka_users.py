@@ -4,16 +4,17 @@ import hashlib
 import json
 import subprocess
 
-from common import BUILD, ROOT, Failed, program
+from certificates import join, make_authority, make_certificate
+from common import BUILD, ROOT, Failed
 
 RIGHTS = ROOT / "schemas/rights.json"
 ADMIN = "onsale"  # whom nothing is refused
-NODE = "CN=kafka"  # how brokers know each other as controllers: by their certificate
+NODE = "kafka"  # how brokers know each other as controllers: by their certificate
 
 # What server.properties says more. Nobody has a right that was not given to him.
 SERVER = """
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:{admin};User:{node}
+super.users=User:{admin};User:CN={node}
 ssl.keystore.type=PEM
 ssl.keystore.location={keys}/kafka.pem
 ssl.truststore.type=PEM
@@ -57,22 +58,12 @@ def storage_arguments(state):
 
 
 def _make_certificates(state):
-    """Of an authority that this stack alone knows; made once, like its keys."""
     keys = state.dir / "keys"
     if (keys / "kafka.pem").exists():
         return
-    openssl, key = program("openssl"), ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650")
-    script = [
-        [openssl, "req", "-x509", *key, "-keyout", "kafka-ca.key", "-out", "kafka-ca.pem", "-subj", "/CN=onsale development"],
-        [openssl, "req", "-x509", *key, "-keyout", "kafka.key", "-out", "kafka.crt", "-subj", "/" + NODE, "-CA", "kafka-ca.pem", "-CAkey", "kafka-ca.key",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
-    ]
-    for command in script:
-        subprocess.run(command, cwd=keys, check=True, stderr=subprocess.DEVNULL)
-    unfinished = keys / "kafka.part"
-    unfinished.touch(mode=0o600)
-    unfinished.write_text((keys / "kafka.key").read_text() + (keys / "kafka.crt").read_text())
-    unfinished.rename(keys / "kafka.pem")
+    make_authority(keys, "kafka-ca")
+    make_certificate(keys, "kafka-node", "kafka-ca", NODE, "IP:127.0.0.1")
+    join(keys, "kafka-node", "kafka.pem")
 
 
 def environment(state, user):

@@ -13,6 +13,7 @@ import again
 import kafka_users
 import processes
 import tests
+import tls_inside
 from common import BUILD, DEV, Failed, UnknownWord, program, say, tail
 from stack import Stack, build
 from state import State
@@ -58,6 +59,7 @@ def start(stack, options):
         raise Failed("the Kafka of the data here has no users, and that stays; ./onsale reset forgets it")
     state.brokers = options.brokers or state.brokers
     state.users = options.users or state.users
+    state.tls_inside = options.tls_inside
     if os.environ.get("STRIPE_SECRET_KEY"):
         stack.leave_out(processes.SANDBOX)
     else:
@@ -186,7 +188,7 @@ def env(options):
     for name in stack.own:
         prefix = name.upper().replace("-", "_")
         if name in ports:
-            values[f"{prefix}_URL"] = f"http://127.0.0.1:{ports[name]}"
+            values[f"{prefix}_URL"] = f"{'http' if name == processes.SANDBOX else tls_inside.scheme(state)}://127.0.0.1:{ports[name]}"
         if processes.keeps_data(name):
             values[f"{prefix}_DATABASE_URL"] = processes.database_url(state, name)
             values[f"{prefix}_OWNER_DATABASE_URL"] = processes.owner_url(state, name)
@@ -196,6 +198,7 @@ def env(options):
         values[f"{prefix}_ADMIN_URL"] = f"http://127.0.0.1:{ports[f'{name}-admin']}"
     if stack.analytics:
         values |= processes.connect_urls(state)
+    values |= tls_inside.caller_environment(state, tls_inside.EDGE)
     if processes.MAILBOX in ports:
         values["MAILBOX_URL"] = processes.mailbox_url(state)
     if processes.SANDBOX in stack.services:
@@ -250,6 +253,7 @@ def parser():
     word.add_argument("--lake", action="store_true")
     word.add_argument("--brokers", type=int, choices=(1, 3))
     word.add_argument("--users", action="store_true")
+    word.add_argument("--tls-inside", action="store_true")
     command(stop)
     command(status).add_argument("--json", action="store_true")
     word = command(logs)

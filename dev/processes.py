@@ -16,6 +16,7 @@ import edge
 import fetch
 import kafka_storage
 import kafka_users
+import tls_inside
 from common import BUILD, DEV, IS_ROOT, ROOT, Failed, fill, program
 from state import State
 
@@ -387,7 +388,8 @@ WIRING = ("HTTP_ADDRESS", "HTTP_PORT", "ADMIN_PORT", "DATABASE_URL", "OWNER_DATA
           "TICKET_KEYS", "WAITING_KEYS", "WAITING_SEED_KEYS", "LINK_KEYS", "PUBLIC_URL", "PASSKEY_ORIGIN", "JWKS_URL",
           "USERS_API", "TICKETS_API", "ORDERS_API", "PAYMENTS_API",
           "WAITING_API", "SANDBOX_KEY", "SANDBOX_PUBLIC_URL",
-          "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET")
+          "SANDBOX_WEBHOOK_URL", "SANDBOX_WEBHOOK_SECRET", "HTTP_TLS_CERT", "HTTP_TLS_KEY", "HTTP_TLS_CLIENT_CA", "INTERNAL_TLS_CA",
+          "INTERNAL_TLS_CERT", "INTERNAL_TLS_KEY")
 SANDBOX = "stripe-sandbox"
 # What suits development, unless the caller's environment says otherwise.
 SUITABLE = {"CORE_DUMPS": "true", "LOG_LEVEL": "info", "EVENT_COPIES": "1", "SECURE_COOKIES": "false", "TRUSTED_PROXIES": "127.0.0.1",
@@ -420,8 +422,9 @@ def own_environment(state, name):
         "WAITING_SEED_KEYS": waiting_key(state, "waiting-seed"), "LINK_KEYS": waiting_key(state, "link"),
         "PUBLIC_URL": f"http://127.0.0.1:{state.ports.get('edge')}",
         "PASSKEY_ORIGIN": f"http://localhost:{state.ports.get('edge')}",  # browsers bind passkeys to a name, not to an address
-        "JWKS_URL": f"http://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
+        "JWKS_URL": f"{tls_inside.scheme(state)}://127.0.0.1:{state.ports.get('auth')}/.well-known/jwks.json",
         "INSTANCE_ID": name, **kafka_users.environment(state, name), **api_urls(state),
+        **({} if name == SANDBOX else tls_inside.environment(state, name)),
     }
     known = settings(name)
     ours = {k: v for k, v in (SUITABLE | stripe(state, name) | smtp(state, name) | wiring).items() if k in known}
@@ -431,7 +434,7 @@ def own_environment(state, name):
 def api_urls(state):
     """Where web finds the others; those that this stack has not are left out."""
     parts = {"USERS_API": "auth", "TICKETS_API": "tickets", "ORDERS_API": "orders", "PAYMENTS_API": "payments", "WAITING_API": "waiting"}
-    return {key: f"http://127.0.0.1:{state.ports[name]}" for key, name in parts.items() if name in state.ports}
+    return {key: f"{tls_inside.scheme(state)}://127.0.0.1:{state.ports[name]}" for key, name in parts.items() if name in state.ports}
 
 
 def stripe(state, name):
@@ -439,10 +442,11 @@ def stripe(state, name):
     if "STRIPE_SECRET_KEY" in state.environment.get(name, {}) or SANDBOX not in state.ports:
         return {}
     url, secrets = f"http://127.0.0.1:{state.ports[SANDBOX]}", sandbox_secrets(state)
+    webhook = state.ports["edge" if state.tls_inside else "payments"] if "payments" in state.ports else None
     return {
         "STRIPE_URL": url, "STRIPE_SECRET_KEY": secrets["key"], "STRIPE_WEBHOOK_SECRETS": secrets["webhooks"],
         "SANDBOX_KEY": secrets["key"], "SANDBOX_PUBLIC_URL": url, "SANDBOX_WEBHOOK_SECRET": secrets["webhooks"],
-        "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{state.ports['payments']}/api/payments/webhook" if "payments" in state.ports else "",
+        "SANDBOX_WEBHOOK_URL": f"http://127.0.0.1:{webhook}/api/payments/webhook" if webhook else "",
         "PAYMENT_FAILURES_PER_CARD": "0",  # its few test cards are everybody's, and some are there to be declined
     }
 

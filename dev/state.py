@@ -46,6 +46,7 @@ class State:
         self.brokers = saved.get("brokers", 1)  # how many, for as long as there is data
         self.users = saved.get("users", False)  # whether Kafka has some, likewise
         self.lake = saved.get("lake", False)  # whether Connect fills one
+        self.tls_inside = saved.get("tls_inside", False)  # between the edge and the services
 
     def create(self):
         # sockaddr_un holds 108 bytes, and supervisord binds a name of a few more first.
@@ -64,7 +65,7 @@ class State:
     def save(self):
         saved = {"block": self.block, "ports": self.ports, "password": self.password, "environment": self.environment,
                  "foreground": self.foreground, "brokers": self.brokers, "users": self.users,
-                 "lake": self.lake}
+                 "lake": self.lake, "tls_inside": self.tls_inside}
         new = self.file.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps(saved, indent=2) + "\n")

@@ -36,11 +36,18 @@ struct fetch_answer {
 /* The answer lives during the call. */
 typedef void fetch_done(void *ctx, const struct fetch_answer *answer);
 
+/* Files of PEM, for https. They are read for each new connection, so they may change. NULL or "": curl's. */
+struct fetch_tls {
+    const char *ca;         /* whose certificates servers must have */
+    const char *cert, *key; /* what we show of ourselves */
+};
+
 struct fetch_options {
     int connections;        /* most requests on their way at a time */
     int connect_timeout_ms; /* of one attempt to connect, TLS included */
     size_t max_answer;      /* bytes of a body; a longer one ends with ST_LOST */
     bool no_reuse;          /* each request over a connection of its own, which is closed after it */
+    struct fetch_tls tls;   /* the texts outlive the client */
 };
 
 struct fetch *fetch_start(const struct fetch_options *options);

@@ -32,6 +32,22 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *arg) {
     return size * n;
 }
 
+static bool given(const char *path) {
+    return path != NULL && *path != '\0';
+}
+
+/* curl would keep an authority for a day. */
+static void describe_tls(CURL *easy, const struct fetch_tls *tls) {
+    if (given(tls->ca)) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    }
+    if (!given(tls->cert)) return;
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
+}
+
 void fetch_transfer_describe(struct fetch_transfer *t, CURL *easy, const struct fetch_options *options,
                              int timeout_ms) {
     curl_easy_setopt(easy, CURLOPT_URL, t->url);
@@ -41,6 +57,7 @@ void fetch_transfer_describe(struct fetch_transfer *t, CURL *easy, const struct 
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, options->no_reuse ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    describe_tls(easy, &options->tls);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     if (t->body.len > 0) {

@@ -174,6 +174,10 @@ struct h2o_compat_head h2o_compat_read_head(const h2o_req_t *req) {
     return head;
 }
 
+void h2o_compat_handshake(h2o_socket_t *sock, SSL_CTX *ctx, h2o_socket_cb done) {
+    h2o_socket_ssl_handshake(sock, ctx, NULL, done);
+}
+
 #else
 /* --- later --- */
 
@@ -324,6 +328,10 @@ struct h2o_compat_head h2o_compat_read_head(const h2o_req_t *req) {
     assert(req->error_log_delegate.cb == say_nothing);
     return *(const struct h2o_compat_head *)req->error_log_delegate.data;
 }
+
+void h2o_compat_handshake(h2o_socket_t *sock, SSL_CTX *ctx, h2o_socket_cb done) {
+    h2o_socket_ssl_handshake(sock, ctx, NULL, h2o_iovec_init(NULL, 0), done);
+}
 #endif
 
 /* --- by the calls above --- */
@@ -356,6 +364,10 @@ h2o_ostream_t **h2o_compat_send_instead(h2o_req_t *req, h2o_ostream_t **slot, st
 
 int h2o_compat_socket_of(const h2o_req_t *req) {
     return h2o_socket_get_fd(socket_of(req));
+}
+
+bool h2o_compat_is_tls(const h2o_req_t *req) {
+    return socket_of(req)->ssl != NULL;
 }
 
 void h2o_compat_close_reading(h2o_req_t *req) {

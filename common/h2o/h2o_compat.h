@@ -94,5 +94,11 @@ int h2o_compat_socket_of(const h2o_req_t *req);
  * there. */
 void h2o_compat_close_reading(h2o_req_t *req);
 
+/* Begins TLS on a socket that was accepted. The call got another argument. `done` may close the socket. */
+void h2o_compat_handshake(h2o_socket_t *sock, SSL_CTX *ctx, h2o_socket_cb done);
+
+/* Whether a connection speaks TLS. */
+bool h2o_compat_is_tls(const h2o_req_t *req);
+
 /* The connection ends after the answer to this request. h2o offers this as a field only. */
 void h2o_compat_close_after(h2o_req_t *req);

@@ -131,17 +131,19 @@ const char *errors_write(struct json *j, h2o_req_t *req, int status, const char 
 struct spare_socket {
     struct http_thread *thread;
     int fd;
+    bool is_tls;
 };
 
 static void on_answered(void *spare) {
     struct spare_socket *s = spare;
-    if (s->fd >= 0) linger_begin(&s->thread->linger, s->fd);
+    if (s->fd >= 0) linger_begin(&s->thread->linger, s->fd, s->is_tls);
 }
 
 void errors_keep_socket(h2o_req_t *req) {
     struct spare_socket *s = h2o_mem_alloc_shared(&req->pool, sizeof *s, on_answered);
     s->thread = http_thread_of(req->conn);
     s->fd = dup(h2o_compat_socket_of(req));
+    s->is_tls = h2o_compat_is_tls(req);
 }
 
 /* --- the filter --- */

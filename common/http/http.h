@@ -19,6 +19,7 @@
 #include "sql.h"
 
 struct req;
+struct tls;
 typedef void req_handler(struct req *rq);
 
 enum route_flags {
@@ -65,6 +66,7 @@ struct http_options {
     bool secure_cookies;
     const char *trusted_proxies; /* comma-separated addresses or CIDR blocks */
     const char *cors_origins;    /* comma-separated; NULL or "": none */
+    struct tls *tls;             /* outlives http; NULL: plain HTTP */
 };
 
 struct http;

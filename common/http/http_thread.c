@@ -10,11 +10,13 @@
 #include "priv/req_priv.h"
 
 enum {
-    IDLE_WAIT_MS = 1000,  /* how long a thread without events sleeps: the sweep's step */
-    DRAIN_WAIT_MS = 10,   /* the same while it drains: how late it notices its deadline */
-    LAST_WRITES_MS = 200, /* for the answers given at the very end */
-    ACCEPTS_A_TURN = 64,  /* new connections taken before the others get their turn again */
-    KEPT_FILES = 128,     /* that clients do not get: for connections to Postgres and Kafka that come back */
+    IDLE_WAIT_MS = 1000,      /* how long a thread without events sleeps: the sweep's step */
+    DRAIN_WAIT_MS = 10,       /* the same while it drains: how late it notices its deadline */
+    LAST_WRITES_MS = 200,     /* for the answers given at the very end */
+    ACCEPTS_A_TURN = 64,      /* new connections taken before the others get their turn again */
+    HANDSHAKES_END_MS = 1000, /* for those under way when the drain begins */
+    FRESH_MS = 200,           /* from a handshake to the first request */
+    KEPT_FILES = 128, /* that clients do not get: for connections to Postgres and Kafka that come back */
 };
 
 /* Descriptors are given out from the lowest on, so a high one means that there are few left. */
@@ -35,7 +37,10 @@ static enum status accept_one(struct http_thread *t) {
         h2o_socket_close(sock);
         return ST_FULL;
     }
-    h2o_accept(&t->accept, sock);
+    if (t->handshakes.tls == NULL)
+        h2o_accept(&t->accept, sock);
+    else
+        handshake_begin(&t->handshakes, sock);
     return ST_OK;
 }
 
@@ -58,6 +63,7 @@ static void set_up(struct http_thread *t) {
     h2o_multithread_register_receiver(t->ctx.queue, &t->resumed, req_resumed);
     h2o_compat_timers_init(&t->later, t->ctx.loop, REQ_LATER_MS);
     linger_init(&t->linger, t->ctx.loop);
+    handshake_init(&t->handshakes, http->options.tls, &t->accept);
     h2o_linklist_init_anchor(&t->requests);
     t->listener = h2o_evloop_socket_create(t->ctx.loop, t->listen_fd, H2O_SOCKET_FLAG_DONT_READ);
     t->listener->data = t;
@@ -118,7 +124,7 @@ static void sweep(struct http_thread *t) {
     if (t->http->options.large_body > 0) h2o_compat_for_each_connection(&t->ctx, count_body, &swept);
     h2o_compat_for_each_connection(&t->ctx, sweep_one, &swept);
     http_bodies_refuse(&swept.bodies);
-    atomic_store_explicit(&t->connections, swept.connections, memory_order_relaxed);
+    atomic_store_explicit(&t->connections, swept.connections + t->handshakes.count, memory_order_relaxed);
     req_streams_look_after(t);
     if (t->listener != NULL && !h2o_socket_is_reading(t->listener))
         h2o_socket_read_start(t->listener, on_connection);
@@ -126,9 +132,14 @@ static void sweep(struct http_thread *t) {
 
 /* --- the end --- */
 
+/* The first request comes a moment after the handshake, while without TLS it is there already. */
+static bool is_fresh(const h2o_req_t *req) {
+    return h2o_compat_is_tls(req) && lasting_ms(req, &req->conn->connected_at, false) < FRESH_MS;
+}
+
 static int close_idle(h2o_req_t *req, void *arg) {
     (void)arg;
-    if (req->timestamps.request_begin_at.tv_sec == 0) hang_up(req, SHUT_RD);
+    if (req->timestamps.request_begin_at.tv_sec == 0 && !is_fresh(req)) hang_up(req, SHUT_RD);
     return 0;
 }
 
@@ -140,7 +151,8 @@ static int close_any(h2o_req_t *req, void *arg) {
 
 static void start_drain(struct http_thread *t) {
     while (accept_one(t) == ST_OK)
-        continue; /* connections whose handshake is over are still served */
+        continue; /* whoever is connected is still served */
+    t->drains_ms = h2o_now(t->ctx.loop);
     h2o_socket_close(t->listener);
     t->listener = NULL;
     h2o_compat_close_after_answers(&t->ctx);
@@ -162,7 +174,9 @@ static void drain(struct http_thread *t) {
     if (t->listener != NULL) start_drain(t);
     req_streams_end(t);
     h2o_compat_for_each_connection(&t->ctx, close_idle, NULL);
-    bool idle = h2o_compat_no_connections(&t->ctx) && h2o_linklist_is_empty(&t->requests);
+    if (h2o_now(t->ctx.loop) - t->drains_ms > HANDSHAKES_END_MS) handshake_end_all(&t->handshakes);
+    bool idle =
+        t->handshakes.count == 0 && h2o_compat_no_connections(&t->ctx) && h2o_linklist_is_empty(&t->requests);
     if (!idle && clock_mono_us() < atomic_load(&t->drain_until_us)) return;
     int late = atomic_load_explicit(&t->in_flight, memory_order_relaxed);
     if (late > 0) log_warn("http", "thread %d: %d requests were not finished in time", t->index, late);
@@ -191,6 +205,7 @@ static void turn(struct http_thread *t, int32_t wait_ms) {
 static void tear_down(struct http_thread *t) {
     int64_t until_us = clock_mono_us() + LAST_WRITES_MS * INT64_C(1000);
     linger_end_all(&t->linger);
+    handshake_end_all(&t->handshakes);
     h2o_compat_for_each_connection(&t->ctx, close_idle, NULL);
     while (!h2o_compat_no_connections(&t->ctx) && clock_mono_us() < until_us)
         turn(t, DRAIN_WAIT_MS);
@@ -201,6 +216,7 @@ static void tear_down(struct http_thread *t) {
     req_free_spare(t);
     buf_free(&t->log);
     linger_dispose(&t->linger);
+    handshake_dispose(&t->handshakes);
     h2o_compat_timers_dispose(&t->later);
     for (int i = 0; i < REQ_AFTER_BITS; i++)
         if (t->after[i].loop != NULL) h2o_compat_timers_dispose(&t->after[i]);

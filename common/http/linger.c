@@ -40,8 +40,8 @@ void linger_init(struct linger_list *all, h2o_loop_t *loop) {
     h2o_linklist_init_anchor(&all->sockets);
 }
 
-void linger_begin(struct linger_list *all, int fd) {
-    shutdown(fd, SHUT_WR);
+void linger_begin(struct linger_list *all, int fd, bool is_tls) {
+    if (!is_tls) shutdown(fd, SHUT_WR);
     struct lingering *l = mem_alloc(sizeof *l);
     l->left = LINGER_BYTES;
     l->limit.cb = on_limit;

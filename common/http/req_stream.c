@@ -1,5 +1,5 @@
 /* An answer that goes on. What is appended waits in one buffer while another is on its way to the client. */
-#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -125,9 +125,8 @@ void req_stream_free(struct req *rq) {
 
 /* h2o looks at a connection only when it writes to it. */
 static bool has_left(const struct req *rq) {
-    char byte;
-    ssize_t n = recv(fd_of(rq), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    struct pollfd client = {.fd = fd_of(rq), .events = POLLRDHUP}; /* by TLS bytes may be before the end */
+    return poll(&client, 1, 0) == 1;
 }
 
 /* Writes to a socket that is shut, so that h2o looks. */

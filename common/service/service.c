@@ -17,6 +17,7 @@
 #include "h2o_compat.h"
 #include "session_ends.h"
 #include "thread.h"
+#include "tls.h"
 
 enum {
     EXIT_LIMIT_S = 10,       /* from SIGTERM to the end, whatever hangs */
@@ -25,6 +26,7 @@ enum {
     CONSUMER_STOP_MS = 2000, /* and for the consumer */
     TELLER_STOP_MS = 1500,   /* what is lost then is a second's counts */
     KEYS_REFRESH_MS = 60 * 1000,
+    TLS_LOOK_MS = 5000, /* at three small files */
 };
 
 enum part { PART_HTTP, PART_KEYS, PART_PUBLISHER, PART_CONSUMER, PART_STREAM, PART_LIFE, PARTS };
@@ -35,6 +37,8 @@ struct process {
     h2o_loop_t *loop;
     h2o_socket_t *signals;
     struct admin *admin;
+    struct tls *tls;
+    int64_t tls_due_us; /* the next look at its files */
     struct http *http;
     struct session_keys *keys;
     struct session_ends *session_ends;
@@ -98,8 +102,31 @@ static void say_when_ready(struct process *p) {
 static void start_keys(struct process *p) {
     if (p->keys == NULL && *p->settings->jwks_url == '\0')
         die(p->service, EX_CONFIG, "JWKS_URL: must be given: where the keys of sessions are");
-    if (p->keys == NULL) p->keys = session_keys_from_url(p->settings->jwks_url, KEYS_REFRESH_MS);
+    if (p->keys == NULL)
+        p->keys = session_keys_from_url(p->settings->jwks_url, KEYS_REFRESH_MS, &p->settings->inside);
     add_probe(p, "keys", keys_part_ready, p->keys);
+}
+
+static bool given(const char *text) {
+    return text != NULL && *text != '\0';
+}
+
+static void open_tls(struct process *p) {
+    const struct settings *s = p->settings;
+    const struct tls_files files = {s->tls_cert, s->tls_key, s->tls_client_ca};
+    if (!given(files.cert) && !given(files.key) && !given(files.client_ca)) return;
+    struct why w = {0}, line = {0};
+    p->tls = tls_open(&files, &w);
+    if (p->tls == NULL) {
+        why(&line, ST_INVALID, "HTTP_TLS_CERT, HTTP_TLS_KEY, HTTP_TLS_CLIENT_CA: %.180s", w.text);
+        die(p->service, EX_CONFIG, line.text);
+    }
+}
+
+static void renew_tls(struct process *p) {
+    if (p->tls == NULL || clock_mono_us() < p->tls_due_us) return;
+    p->tls_due_us = clock_mono_us() + TLS_LOOK_MS * INT64_C(1000);
+    tls_renew(p->tls);
 }
 
 static bool start_http(struct process *p, struct why *w) {
@@ -126,6 +153,7 @@ static bool start_http(struct process *p, struct why *w) {
         .secure_cookies = p->settings->secure_cookies,
         .trusted_proxies = p->settings->trusted_proxies,
         .cors_origins = p->settings->cors_origins,
+        .tls = p->tls,
     };
     p->http = http_start(&options, w);
     if (p->http != NULL) add_probe(p, "http", http_part_ready, p->http);
@@ -214,6 +242,7 @@ static void start(struct process *p) {
     const struct service *s = p->service;
     enum status st = s->start == NULL ? ST_OK : s->start(p->settings, &p->state, &p->keys, &w);
     if (st != ST_OK) die(s, st == ST_INVALID ? EX_CONFIG : EX_UNAVAILABLE, w.text);
+    open_tls(p);
     p->admin = admin_start(p->loop, p->settings->address, (int)p->settings->admin_port, p->probes, &w);
     if (p->admin == NULL || !start_http(p, &w)) die(s, EX_UNAVAILABLE, w.text);
     start_events(p, &w);
@@ -221,7 +250,8 @@ static void start(struct process *p) {
     start_teller(p, &w);
     start_session_ends(p, &w); /* last: what those refuse is all that is said then */
     if (p->http != NULL)
-        log_info("service", "listening on %s port %d", p->settings->address, http_port(p->http));
+        log_info("service", "listening on %s port %d%s", p->settings->address, http_port(p->http),
+                 p->tls == NULL ? "" : " by TLS");
 }
 
 /* --- the end --- */
@@ -273,6 +303,7 @@ static void free_parts(struct process *p) {
     pthread_join(p->stopper, NULL);
     if (p->service->stop != NULL) p->service->stop(p->state);
     if (p->http != NULL) http_free(p->http);
+    tls_free(p->tls);
     session_keys_free(p->keys);
     admin_free(p->admin);
     h2o_socket_close(p->signals);
@@ -328,6 +359,7 @@ static int run(const struct service *service) {
     while (!p.stopped) {
         h2o_compat_run(p.loop, p.said_ready && p.told_us == 0 ? 1000 : 10);
         say_when_ready(&p);
+        renew_tls(&p);
     }
     free_parts(&p);
     log_info("service", "stopped after %lld ms", (long long)(clock_mono_us() - p.told_us) / 1000);

@@ -7,6 +7,7 @@
 #include "proxies.h"
 #include "registry.h"
 #include "service.h"
+#include "tls.h"
 
 static struct settings settings;
 
@@ -32,6 +33,13 @@ static const struct config_var serving[] = {
      "Threads that serve requests, each with two database connections", 1, 64},
     {"TRUSTED_PROXIES", CONFIG_TEXT, &settings.trusted_proxies, "",
      "Addresses or blocks (10.0.0.0/8, ...) whose X-Forwarded-For is believed", 0, 0},
+    {"HTTP_TLS_CERT", CONFIG_TEXT, &settings.tls_cert, "",
+     "File of the certificate that the API's port shows (PEM, with those between): it speaks TLS then, and no other",
+     0, 0},
+    {"HTTP_TLS_KEY", CONFIG_TEXT, &settings.tls_key, "", "File of that certificate's key", 0, 0},
+    {"HTTP_TLS_CLIENT_CA", CONFIG_TEXT, &settings.tls_client_ca, "",
+     "File of the authorities of which clients of that port must have a certificate; empty: they need none",
+     0, 0},
     {"DRAIN_DELAY", CONFIG_DURATION, &settings.drain_delay_ms, "0",
      "On SIGTERM: from not ready to not accepting, for balancers to notice", 0, 3000},
     {0},
@@ -40,6 +48,12 @@ static const struct config_var serving[] = {
 static const struct config_var sessions[] = {
     {"JWKS_URL", CONFIG_TEXT, &settings.jwks_url, "",
      "URL of the keys by which sessions are verified: a JWKS", 0, 0},
+    {"INTERNAL_TLS_CA", CONFIG_TEXT, &settings.inside.ca, "",
+     "File of the authorities of our own services, where JWKS_URL and the *_API are https; empty: the system's",
+     0, 0},
+    {"INTERNAL_TLS_CERT", CONFIG_TEXT, &settings.inside.cert, "",
+     "File of the certificate that is shown to them (PEM, with those between)", 0, 0},
+    {"INTERNAL_TLS_KEY", CONFIG_TEXT, &settings.inside.key, "", "File of that certificate's key", 0, 0},
     {"SESSION_TTL", CONFIG_DURATION, &settings.session_ms, "12h",
      "How long a session lives: auth signs them for so long, all read back so far which have ended", 1000,
      INT64_C(604800000)},
@@ -163,6 +177,9 @@ static enum status check(struct why *w) {
     if (cors_parse(settings.cors_origins, &cors, &reason) != ST_OK)
         return why(w, ST_INVALID, "CORS_ORIGINS: %.200s", reason.text);
     cors_free(&cors);
+    const struct tls_files inside = {settings.inside.cert, settings.inside.key, settings.inside.ca};
+    if (tls_check_client(&inside, &reason) != ST_OK)
+        return why(w, ST_INVALID, "INTERNAL_TLS_*: %.200s", reason.text);
     return ST_OK;
 }
 

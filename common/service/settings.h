@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "fetch.h"
 #include "log.h"
 #include "status.h"
 
@@ -23,6 +24,8 @@ struct settings {
     int64_t port, admin_port, threads, drain_delay_ms;
     int64_t session_ms;
     const char *jwks_url, *trusted_proxies, *cors_origins;
+    const char *tls_cert, *tls_key, *tls_client_ca; /* of the API's port */
+    struct fetch_tls inside;                        /* for calls to the other services */
     bool secure_cookies, core_dumps, cloudevents;
 };
 

@@ -30,6 +30,7 @@ enum { SESSION_MAX_TOKEN = 4096 };
 #define SESSION_ISSUER   "onsale"
 #define SESSION_AUDIENCE "onsale"
 
+struct fetch_tls;
 struct keyset;
 struct session_keys;
 struct session_cache;
@@ -41,8 +42,9 @@ void keyset_unref(struct keyset *set);
 
 /* Keys from a URL: fetched at once and every refresh_ms; when an unknown kid is seen also sooner, but at most
  * once a second. While they cannot be fetched the last set stays. Or the keys of a keyset, which is taken
- * over (the service that signs; tests). Free the caches before the keys. */
-struct session_keys *session_keys_from_url(const char *url, int refresh_ms);
+ * over (the service that signs; tests). tls: where the URL is https; NULL: curl's own ways. Free the caches
+ * before the keys. */
+struct session_keys *session_keys_from_url(const char *url, int refresh_ms, const struct fetch_tls *tls);
 struct session_keys *session_keys_fixed(struct keyset *set);
 bool session_keys_ready(struct session_keys *keys, struct why *w);
 void session_keys_free(struct session_keys *keys);

@@ -149,7 +149,7 @@ struct session_keys *session_keys_fixed(struct keyset *set) {
     return keys;
 }
 
-struct session_keys *session_keys_from_url(const char *url, int refresh_ms) {
+struct session_keys *session_keys_from_url(const char *url, int refresh_ms, const struct fetch_tls *tls) {
     struct session_keys *keys = new_keys();
     keys->url = mem_strdup(url);
     keys->refresh_ms = refresh_ms;
@@ -157,6 +157,7 @@ struct session_keys *session_keys_from_url(const char *url, int refresh_ms) {
     keys->client = fetch_blocking_new(&(struct fetch_options){
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .max_answer = MAX_JWKS,
+        .tls = tls == NULL ? (struct fetch_tls){0} : *tls,
         .no_reuse = true, /* an idle connection would delay the other side's end */
     });
     keys->thread = thread_start("session keys", run, keys);

@@ -18,8 +18,10 @@ struct api {
 struct api *api_start(const struct api_options *options) {
     struct api *api = mem_alloc(sizeof *api);
     api->options = *options;
-    api->fetch = fetch_start(&(struct fetch_options){
-        .connections = options->connections, .connect_timeout_ms = CONNECT_MS, .max_answer = MAX_ANSWER});
+    api->fetch = fetch_start(&(struct fetch_options){.connections = options->connections,
+                                                     .connect_timeout_ms = CONNECT_MS,
+                                                     .max_answer = MAX_ANSWER,
+                                                     .tls = options->tls});
     return api;
 }
 

@@ -17,6 +17,7 @@ enum api_part { API_USERS, API_TICKETS, API_ORDERS, API_PAYMENTS, API_WAITING, A
 
 struct api_options {
     const char *urls[API_PARTS]; /* without a slash at the end; "": there is no such service */
+    struct fetch_tls tls;
     int connections;
     int timeout_ms; /* for a read; what changes something may take API_PATIENCE times as long */
 };

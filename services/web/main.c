@@ -47,6 +47,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (sodium_init() < 0) return why(w, ST_FAILED, "libsodium does not start");
     apis.connections = (int)connections;
     apis.timeout_ms = (int)timeout_ms;
+    apis.tls = settings->inside;
     *state = &web;
     web.live = live_new(&(struct live_options){.brokers = settings->brokers,
                                                .registry_url = settings->registry_url,

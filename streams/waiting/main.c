@@ -56,7 +56,7 @@ static enum status start(const struct settings *settings, void **state, struct s
                                              .unreadable_wait_ms = settings->unreadable_wait_ms},
                     w);
     if (service.waiting == NULL) return ST_INVALID;
-    service.spend = spend_start(orders_url);
+    service.spend = spend_start(orders_url, &settings->inside);
     return ST_OK;
 }
 

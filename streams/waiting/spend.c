@@ -13,11 +13,11 @@ struct spend {
     struct fetch *fetch;
 };
 
-struct spend *spend_start(const char *orders_url) {
+struct spend *spend_start(const char *orders_url, const struct fetch_tls *tls) {
     struct spend *s = mem_alloc(sizeof *s);
     s->url = orders_url;
     s->fetch = fetch_start(&(struct fetch_options){
-        .connections = CONNECTIONS, .connect_timeout_ms = CONNECT_MS, .max_answer = MAX_ANSWER});
+        .connections = CONNECTIONS, .connect_timeout_ms = CONNECT_MS, .max_answer = MAX_ANSWER, .tls = *tls});
     return s;
 }
 

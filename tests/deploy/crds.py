@@ -5,5 +5,5 @@ from support import yaml_documents
 
 
 def crds():
-    for file in sorted((*gotools.crds().glob("*.yaml"), *fetch.strimzi().glob("*.yaml"))):
+    for file in sorted((*gotools.crds().glob("*.yaml"), *gotools.more_crds().glob("*.yaml"), *fetch.strimzi().glob("*.yaml"))):
         yield from yaml_documents(file.read_text())

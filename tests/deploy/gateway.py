@@ -12,7 +12,7 @@ from support import DEADLINE, wait_until, yaml_of
 
 CLASS = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "envoy-gateway"},
          "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"}}
-ITS_KINDS = {"Gateway", "HTTPRoute", "HTTPRouteFilter", "BackendTrafficPolicy", "ClientTrafficPolicy", "ConfigMap", "Secret", "Service"}
+ITS_KINDS = {"BackendTLSPolicy", "Gateway", "HTTPRoute", "HTTPRouteFilter", "BackendTrafficPolicy", "ClientTrafficPolicy", "ConfigMap", "Secret", "Service"}
 
 
 def certificate(directory, host):
@@ -23,8 +23,8 @@ def certificate(directory, host):
     return key, made
 
 
-def tls_secret(name, namespace, key, made):
-    data = {"tls.key": key, "tls.crt": made}
+def tls_secret(name, namespace, key, made, ca=None):
+    data = {"tls.key": key, "tls.crt": made} | ({"ca.crt": ca} if ca else {})
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "type": "kubernetes.io/tls",
             "data": {field: base64.b64encode(file.read_bytes()).decode() for field, file in data.items()}}
 
@@ -35,6 +35,8 @@ class Translation:
     def __init__(self, docs):
         docs = [CLASS, *(doc for doc in docs if doc["kind"] in ITS_KINDS)]
         self.secrets = [doc for doc in docs if doc["kind"] == "Secret"]
+        self.authorities = {f"{doc['metadata']['name']}/{doc['metadata']['namespace']}-ca": ref["name"] for doc in docs if doc["kind"] == "BackendTLSPolicy"
+                            for ref in doc["spec"]["validation"]["caCertificateRefs"]}  # the Secret of each
         self.services = {}  # by the addresses that they have got
         for doc in docs:
             if doc["kind"] == "Service":
@@ -49,7 +51,7 @@ class Translation:
 
     def conditions(self):
         """(what, type, status, message) of all that it has looked at."""
-        for kind in ("gateways", "httpRoutes", "backendTrafficPolicies", "clientTrafficPolicies"):
+        for kind in ("gateways", "httpRoutes", "backendTrafficPolicies", "clientTrafficPolicies", "backendTLSPolicies"):
             for doc in self.said.get(kind) or []:
                 for condition in _conditions(doc["status"]):
                     yield f"{doc['kind']} {doc['metadata']['name']}", condition["type"], condition["status"], condition.get("message")
@@ -94,6 +96,9 @@ class Translation:
         static["secrets"] = [{"name": f"{secret['metadata']['namespace']}/{secret['metadata']['name']}", "tlsCertificate": {
             "privateKey": {"inlineBytes": secret["data"]["tls.key"]}, "certificateChain": {"inlineBytes": secret["data"]["tls.crt"]}}}
             for secret in self.secrets]
+        authorities = {secret["metadata"]["name"]: secret["data"].get("ca.crt") for secret in self.secrets}
+        static["secrets"] += [{"name": name, "validationContext": {"trustedCa": {"inlineBytes": authorities[secret]}}}
+                              for name, secret in self.authorities.items()]
         return {"node": {"id": "edge", "cluster": "edge"}, "staticResources": static,
                 "layeredRuntime": self.parts["BootstrapConfigDump"]["bootstrap"]["layeredRuntime"]}
 

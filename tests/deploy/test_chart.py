@@ -38,6 +38,7 @@ def test_lint(name, tmp_path):
 GOLDENS = {
     "service": ("least", lambda name: name.endswith("-orders")),
     "stream": ("least", lambda name: name == "shop-expiration"),
+    "inside": ("inside", lambda name: name in ("shop-edge", "shop-orders", "shop-tls-orders")),
     "edge": ("tls", lambda name: name in ("shop-edge", "shop-to-https", "shop-not-found", "shop-web")),
     "operators": ("operators", lambda name: name in ("shop-kafka", "shop-postgres", "shop-database-orders", "shop-connect", "shop-topics-1")),
 }
@@ -191,7 +192,7 @@ def test_what_is_named_is_there(docs):
         if doc["kind"] == "BackendTrafficPolicy":
             assert all((ref["kind"], ref["name"]) in names for ref in doc["spec"]["targetRefs"])
         for text in strings(doc):
-            for host in re.findall(r"http://(shop-[a-z]+):8080", text):
+            for host in re.findall(r"https?://(shop-[a-z]+):8080", text):
                 assert ("Service", host) in names or host == "shop-payments", f"{key(doc)} asks {host}"
 
 
@@ -416,6 +417,52 @@ def test_tls(rendered):
         assert {"name": "SECURE_COOKIES", "value": "true"} in containers(doc)[0]["env"]
 
 
+INSIDE = {"inside": "shop-tls-", "inside-ours": "inside-"}  # what the Secrets' names begin with
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_services_speak_tls_inside(name, rendered):
+    for doc in of(rendered[name], "Deployment"):
+        [container], component = containers(doc), doc["metadata"]["labels"]["app.kubernetes.io/component"]
+        env = {e["name"]: e.get("value") for e in container["env"]}
+        files = {f"/etc/onsale/tls/{file}" for file in ("tls.crt", "tls.key", "ca.crt")}
+        assert {env[f"HTTP_TLS_{word}"] for word in ("CERT", "KEY", "CLIENT_CA")} == {env[f"INTERNAL_TLS_{word}"] for word in ("CERT", "KEY", "CA")} == files
+        assert {"name": "tls", "mountPath": "/etc/onsale/tls", "readOnly": True} in container["volumeMounts"]
+        [secret] = [volume["secret"] for volume in pod_spec(doc)["volumes"] if volume["name"] == "tls"]
+        assert secret["secretName"] == INSIDE[name] + component and {item["path"] for item in secret["items"]} == {"tls.crt", "tls.key", "ca.crt"}
+        [port] = [port for port in of(rendered[name], "Service", doc["metadata"]["name"])["spec"]["ports"] if port["name"] == "http"]
+        assert port["appProtocol"] == "https"
+    assert not [text for doc in rendered[name] for text in strings(doc) if "http://shop-" in text], "nobody asks without"
+    for doc in of(rendered[name], "StatefulSet"):
+        assert not [e["name"] for e in containers(doc)[0]["env"] if "_TLS_" in e["name"]], "it is asked by nobody, and asks nobody"
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_the_edge_asks_by_tls_inside(name, rendered):
+    docs = rendered[name]
+    asked = {ref["name"] for doc in of(docs, "HTTPRoute") for rule in doc["spec"]["rules"] for ref in rule.get("backendRefs", [])}
+    for doc in of(docs, "BackendTLSPolicy"):
+        [target] = doc["spec"]["targetRefs"]
+        validation = doc["spec"]["validation"]
+        assert target == {"group": "", "kind": "Service", "name": doc["metadata"]["name"], "sectionName": "http"}
+        assert validation["hostname"] == target["name"] and [ref["name"] for ref in validation["caCertificateRefs"]] == [f"{INSIDE[name]}edge"]
+    assert {doc["metadata"]["name"] for doc in of(docs, "BackendTLSPolicy")} == asked
+    if name == "inside":
+        [gateway] = of(docs, "Gateway")
+        assert gateway["spec"]["tls"]["backend"]["clientCertificateRef"]["name"] == "shop-tls-edge"
+
+
+def test_certificates_are_of_the_names_that_are_asked(rendered):
+    docs = rendered["inside"]
+    names = {doc["spec"]["secretName"]: doc["spec"]["dnsNames"] for doc in of(docs, "Certificate")}
+    assert names.keys() == {f"shop-tls-{part}" for part in ("edge", *(doc["metadata"]["name"].removeprefix("shop-") for doc in of(docs, "Deployment")))}
+    for secret, hosts in names.items():
+        host = secret.replace("-tls-", "-")
+        assert hosts == [host, f"{host}.tickets.svc"]
+    assert all({"server auth", "client auth"} <= set(doc["spec"]["usages"]) for doc in of(docs, "Certificate"))
+    assert not of(rendered["inside-ours"], "Certificate") and not of(rendered["least"], "BackendTLSPolicy")
+
+
 # --- what is refused ---
 
 REFUSED = [
@@ -433,6 +480,8 @@ REFUSED = [
     ({"edge": {"breakers": {"streams": 0}}}, "at '/edge/breakers/streams': minimum"),
     ({"sessions": {"keys": []}}, "at '/sessions/keys': minItems"),
     ({"drain": {"preStopSeconds": 0}}, "at '/drain/preStopSeconds': minimum"),
+    ({"tls": {"inside": {"enabled": "yes"}}}, "at '/tls/inside/enabled': got string, want boolean"),
+    ({"tls": {"inside": {"issuer": "inside"}}}, "at '/tls/inside/issuer'"),
     ({"typo": True}, "additional properties 'typo' not allowed"),
     ({"kafka": {"brokers": ""}}, "kafka.brokers: must be given (HOST:PORT,...), or strimzi.enabled"),
     ({"registry": {"url": ""}}, "registry.url: must be given"),

@@ -28,18 +28,24 @@ def keys(tmp_path_factory):
     return certificate(tmp_path_factory.mktemp("keys"), HOST)
 
 
-def translated(docs, keys):
+def translated(docs, keys, inside=None):
+    """inside: the key, the certificate and the authority of what the edge shows to services."""
     namespace = docs[0]["metadata"]["namespace"]
     names = {ref["name"] for gateway in of(docs, "Gateway") for listener in gateway["spec"]["listeners"]
              for ref in listener.get("tls", {}).get("certificateRefs", [])}
-    return Translation(docs + [tls_secret(name, namespace, *keys) for name in names])
+    refs = [gateway["spec"]["tls"]["backend"]["clientCertificateRef"] for gateway in of(docs, "Gateway") if "tls" in gateway["spec"]]
+    refs += [ref for policy in of(docs, "BackendTLSPolicy") for ref in policy["spec"]["validation"]["caCertificateRefs"]]
+    secrets = [tls_secret(name, namespace, *keys) for name in names]
+    secrets += [tls_secret(name, namespace, *(inside or (*keys, keys[1]))) for name in {ref["name"] for ref in refs}]
+    return Translation(docs + secrets)
 
 
-@pytest.mark.parametrize("name", [name for name in MATRIX if name not in ("no-edge", "others-gateway")])
+@pytest.mark.parametrize("name", [name for name in MATRIX if name not in ("no-edge", "others-gateway", "inside-ours")])
 def test_accepted(name, keys, tmp_path):
     made = translated(render(MATRIX[name]), keys)
     said = list(made.conditions())
-    assert {kind for kind, _, _ in (what.partition(" ") for what, *_ in said)} == {"Gateway", "HTTPRoute", "BackendTrafficPolicy", "ClientTrafficPolicy"}
+    kinds = {"Gateway", "HTTPRoute", "BackendTrafficPolicy", "ClientTrafficPolicy"} | ({"BackendTLSPolicy"} if name == "inside" else set())
+    assert {kind for kind, _, _ in (what.partition(" ") for what, *_ in said)} == kinds
     assert [line for line in said if line[1] not in ("Accepted", "Programmed", "ResolvedRefs") or line[2] != "True"] == []
     listeners = [listener["name"] for listener in made.said["gateways"][0]["spec"]["listeners"]]
     ports = {service: [1] for service in made.services.values()}
@@ -51,11 +57,11 @@ def test_accepted(name, keys, tmp_path):
 class Edge:
     """Envoy before a stack's services. Who comes from another of this machine's addresses is somebody else."""
 
-    def __init__(self, stack, keys, directory, **values):
-        docs = render(LEAST, {"edge": {"host": HOST, "tlsSecret": "tls", "limits": LIMITS, **values}})
+    def __init__(self, stack, keys, directory, inside=None, **values):
+        docs = render(LEAST, {"edge": {"host": HOST, "tlsSecret": "tls", "limits": LIMITS, **values}, "tls": {"inside": {"enabled": inside is not None}}})
         self.listeners, self.certificate = {"http": free_port(), "https": free_port()}, keys[1]
         self.ports = {f"shop-{name}": [urllib.parse.urlsplit(stack.env[f"{name.upper()}_URL"]).port] for name in SERVICES}
-        self.envoy = Envoy(translated(docs, keys), directory, self.ports, self.listeners)
+        self.envoy = Envoy(translated(docs, keys, inside), directory, self.ports, self.listeners)
 
     def tell(self, *ports):
         """Where the pods of tickets are."""

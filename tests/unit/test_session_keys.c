@@ -177,7 +177,7 @@ static void test_not_ready_until_the_keys_are_there(void **state) {
     (void)state;
     struct why w = {0};
     struct server *server = server_new(only_a);
-    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(!session_keys_ready(keys, &w) && strstr(w.text, "connect") != NULL); /* says what is wrong */
     assert_false(accepts(cache, token_a));
@@ -193,7 +193,7 @@ static void test_an_unknown_kid_brings_the_new_key(void **state) {
     (void)state;
     struct server *server = server_new(only_a);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(session_keys_ready(keys, NULL));
     assert_true(accepts(cache, token_a));
@@ -211,7 +211,7 @@ static void test_made_up_kids_cost_a_request_a_second_at_most(void **state) {
     (void)state;
     struct server *server = server_new(only_a);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(session_keys_ready(keys, NULL));
     int64_t began = clock_mono_us();
@@ -229,7 +229,7 @@ static void test_a_forged_signature_asks_for_nothing(void **state) {
     (void)state;
     struct server *server = server_new(only_a);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(session_keys_ready(keys, NULL));
     char *forged = mem_strdup(token_a);
@@ -248,7 +248,7 @@ static void test_a_removed_key_ends_its_sessions(void **state) {
     (void)state;
     struct server *server = server_new(both);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, SOON_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, SOON_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(session_keys_ready(keys, NULL));
     assert_true(accepts(cache, token_a));
@@ -265,7 +265,7 @@ static void test_the_last_good_set_stays(void **state) {
     (void)state;
     struct server *server = server_new(only_a);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, SOON_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, SOON_MS, NULL);
     struct session_cache *cache = session_cache_new(keys);
     await(session_keys_ready(keys, NULL));
     struct buf endless = {0};
@@ -300,7 +300,7 @@ static void test_stops_at_once_while_the_other_side_is_silent(void **state) {
     struct server *server = server_new(only_a);
     server->silent = true;
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS);
+    struct session_keys *keys = session_keys_from_url(server->url, NEVER_MS, NULL);
     await(server_requests(server) == 1);
     int64_t began = clock_mono_us();
     session_keys_free(keys);
@@ -340,7 +340,7 @@ static void test_threads_follow_the_keys(void **state) {
     atomic_bool stop = false;
     struct server *server = server_new(only_a);
     server_accept(server);
-    struct session_keys *keys = session_keys_from_url(server->url, 2);
+    struct session_keys *keys = session_keys_from_url(server->url, 2, NULL);
     await(session_keys_ready(keys, NULL));
     struct verifier threads[THREADS];
     for (int i = 0; i < THREADS; i++) {

@@ -4,6 +4,7 @@
  * http_thread.c  one thread: its loop, its slow connections, its drain
  * http_bodies.c  which requests may have a large body; http_large.c, how many at a time
  * http_listen.c  sockets and limits; linger.c, closing so that an answer arrives
+ * tls.c          certificates; handshake.c, connections that are about to be HTTP's
  * errors.c       h2o's own errors, put into our form
  * http_stats.c   counters by route, and their text for /metrics; http_log.c, the request line
  * route.c        finding the route
@@ -31,6 +32,7 @@
 #include "cors.h"
 #include "h2o_compat.h"
 #include "http.h"
+#include "priv/handshake.h"
 #include "priv/http_limits.h"
 #include "priv/http_stats.h"
 #include "priv/linger.h"
@@ -67,6 +69,8 @@ struct http_thread {
     h2o_accept_ctx_t accept;
     h2o_multithread_receiver_t resumed; /* by req_resume, and to wake the thread */
     uint64_t swept_ms;                  /* on the loop's clock: the last sweep */
+    uint64_t drains_ms;                 /* likewise: since when it drains */
+    struct handshake_list handshakes;
     struct linger_list linger;
     struct h2o_compat_timers later;                 /* of requests that wait by req_later */
     struct h2o_compat_timers after[REQ_AFTER_BITS]; /* by req_after: 1, 2, 4 ... ms; made when first used */

@@ -18,6 +18,7 @@ struct linger_list {
 };
 
 void linger_init(struct linger_list *l, h2o_loop_t *loop);
-void linger_begin(struct linger_list *l, int fd); /* takes the descriptor */
+/* Takes the descriptor. By TLS the end is said by h2o, on its own descriptor, right after. */
+void linger_begin(struct linger_list *l, int fd, bool is_tls);
 void linger_end_all(struct linger_list *l);
 void linger_dispose(struct linger_list *l); /* after linger_end_all and a turn of the loop */

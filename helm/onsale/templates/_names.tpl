@@ -90,6 +90,16 @@ labels:
 {{- .Values.cnpg.enabled | ternary (printf "%s-postgres-ca" .Release.Name) .Values.postgres.caSecret -}}
 {{- end }}
 
+{{/* The Secret with a component's certificate for TLS inside, or the edge's. */}}
+{{- define "onsale.tlsSecret" -}}
+{{ .root.Values.tls.inside.prefix | default (printf "%s-tls-" .root.Release.Name) }}{{ .of }}
+{{- end }}
+
+{{/* Where the API of a component is. */}}
+{{- define "onsale.api" -}}
+{{ .root.Values.tls.inside.enabled | ternary "https" "http" }}://{{ .root.Release.Name }}-{{ .of }}:8080
+{{- end }}
+
 {{/* The role that owns a component's database, of a Postgres that the operator keeps. */}}
 {{- define "onsale.databaseOwner" -}}
 {{- .c.ownerSecret | empty | ternary .name (printf "%s-owner" .name) -}}

@@ -126,9 +126,19 @@ imagePullSecrets:
 {{- $_ := set $env "CORS_ORIGINS" (join "," $root.Values.corsOrigins) -}}
 {{- end -}}
 {{- end -}}
+{{- if include "onsale.speaksTls" . -}}
+{{- range $setting, $file := dict "HTTP_TLS_CERT" "tls.crt" "HTTP_TLS_KEY" "tls.key" "HTTP_TLS_CLIENT_CA" "ca.crt" -}}
+{{- $_ := set $env $setting (printf "/etc/onsale/tls/%s" $file) -}}
+{{- end -}}
+{{- if has "cookies" $c.needs -}}
+{{- range $setting, $file := dict "INTERNAL_TLS_CERT" "tls.crt" "INTERNAL_TLS_KEY" "tls.key" "INTERNAL_TLS_CA" "ca.crt" -}}
+{{- $_ := set $env $setting (printf "/etc/onsale/tls/%s" $file) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if has "cookies" $c.needs -}}{{- $_ := set $env "SECURE_COOKIES" $root.Values.sessions.secureCookies -}}{{- end -}}
 {{- if has "jwks" $c.needs -}}
-{{- $_ := set $env "JWKS_URL" (printf "http://%s-auth:8080/.well-known/jwks.json" $release) -}}
+{{- $_ := set $env "JWKS_URL" (printf "%s/.well-known/jwks.json" (include "onsale.api" (dict "root" $root "of" "auth"))) -}}
 {{- end -}}
 {{- range $need, $keys := include "onsale.keyFiles" $root | fromYaml -}}
 {{- if has $need $c.needs -}}
@@ -139,7 +149,7 @@ imagePullSecrets:
 {{- end -}}
 {{- if has "apis" $c.needs -}}
 {{- range $setting, $service := dict "USERS_API" "auth" "TICKETS_API" "tickets" "ORDERS_API" "orders" "PAYMENTS_API" "payments" "WAITING_API" "waiting" -}}
-{{- $_ := set $env $setting (printf "http://%s-%s:8080" $release $service) -}}
+{{- $_ := set $env $setting (include "onsale.api" (dict "root" $root "of" $service)) -}}
 {{- end -}}
 {{- end -}}
 {{- $letters := $root.Values.letters -}}
@@ -148,7 +158,7 @@ imagePullSecrets:
 {{- $env = merge $env (dict "SMTP_URL" $letters.smtp "MAIL_FROM" $letters.from "PUBLIC_URL" $site) -}}
 {{- end -}}
 {{- if and (has "passkeys" $c.needs) (hasPrefix "https://" $site) -}}{{- $_ := set $env "PASSKEY_ORIGIN" $site -}}{{- end -}}
-{{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (printf "http://%s-orders:8080" $release) -}}{{- end -}}
+{{- if has "ordersApi" $c.needs -}}{{- $_ := set $env "ORDERS_API" (include "onsale.api" (dict "root" $root "of" "orders")) -}}{{- end -}}
 {{- if has "paymentsPace" $c.needs -}}{{- $_ := set $env "STRIPE_RATE" (dig "payments" "settings" "STRIPE_RATE" 0 $root.Values.components) -}}{{- end -}}
 {{- include "onsale.plainEnv" (mergeOverwrite $env (deepCopy $root.Values.settings) (deepCopy $c.settings)) }}
 {{- if has "instance" $c.needs }}
@@ -162,6 +172,10 @@ imagePullSecrets:
 {{ include "onsale.registryEnv" $root }}
 {{- end }}
 {{- include "onsale.secretSettings" . }}
+{{- end }}
+
+{{- define "onsale.speaksTls" -}}
+{{- if and .root.Values.tls.inside.enabled (eq .c.kind "service") -}}true{{- end -}}
 {{- end }}
 
 {{/* Private keys in files, by what needs them. */}}
@@ -197,6 +211,11 @@ imagePullSecrets:
 {{- if and (has "kafka" .c.needs) (include "onsale.kafkaUsers" .root) }}
 - name: kafka-user
   mountPath: /etc/onsale/kafka-user
+  readOnly: true
+{{- end }}
+{{- if include "onsale.speaksTls" . }}
+- name: tls
+  mountPath: /etc/onsale/tls
   readOnly: true
 {{- end }}
 {{- end }}
@@ -240,6 +259,17 @@ imagePullSecrets:
     items:
       - key: password
         path: password
+{{- end }}
+{{- if include "onsale.speaksTls" . }}
+- name: tls
+  secret:
+    secretName: {{ include "onsale.tlsSecret" (dict "root" .root "of" .name) }}
+    defaultMode: 0440
+    items:
+      {{- range list "tls.crt" "tls.key" "ca.crt" }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
 {{- end }}
 {{- end }}
 
