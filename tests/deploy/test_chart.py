@@ -204,7 +204,7 @@ def test_secrets_are_those_that_were_named(docs):
             for name in (e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "secretKeyRef" in e.get("valueFrom", {})):
                 assert name in {"auth", "tickets", "orders", "payments", "kafka", "registry", "warehouse", "lake"} | {
                     f"onsale-{n}" for n in ("auth", "tickets", "orders", "payments", "kafka", "mail", "registry")} | {
-                    f"onsale-{n}-owner" for n in ("auth", "tickets", "orders", "payments")}
+                    f"onsale-{n}-{role}" for n in ("auth", "tickets", "orders", "payments") for role in ("owner", "replication")}
             mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
             assert mounted <= {volume["name"] for volume in pod_spec(doc).get("volumes", [])}
 
@@ -222,7 +222,7 @@ def test_programs_read_what_they_are_given(docs):
         [container] = containers(doc)
         program = container["command"][0].removeprefix("/usr/bin/")
         known = settings_of(program)
-        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|PGSSL|DATABASE_USERNAME|DATABASE_PASSWORD", e["name"])}
+        given = {e["name"].removesuffix("_FILE") for e in container["env"] if not re.match("RDKAFKA_|PGSSL|(REPLICATION_)?DATABASE_(USERNAME|PASSWORD)", e["name"])}
         assert given <= set(known), f"{program} does not know {given - set(known)}"
         assert {name for name, required in known.items() if required} <= given
         assert "JWKS_URL" in given or "JWKS_URL" not in known or program == "auth"
