@@ -55,13 +55,14 @@ def tell_orders(db, *events):
     """One execution of the statement."""
     columns = [[e[name] for e in events] for name in ("id", "version", "ticketId", "userId", "status", "price", "currency")]
     text = WRITE
-    for n in range(11, 0, -1):
+    for n in range(12, 0, -1):
         text = text.replace(f"${n}::", f"%(p{n})s::")
     expiries = [f"{e['expiresAt'] / 1000}" for e in events]
     text = text.replace("%(p8)s::timestamptz[]", "(select array_agg(to_timestamp(t) order by n) from unnest(%(p8)s::float8[])"
                                                  " with ordinality as x (t, n))")
     db.execute(text, {f"p{n}": column for n, column in enumerate(
-        [*columns, expiries, ["trace"] * len(events), [e["purchaseId"] for e in events], [e["purchaseSize"] for e in events]], 1)})
+        [*columns, expiries, ["trace"] * len(events), [e["purchaseId"] for e in events], [e["purchaseSize"] for e in events],
+         [e["sellerId"] for e in events]], 1)})
 
 
 def known(db, purchase):
