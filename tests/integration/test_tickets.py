@@ -271,7 +271,8 @@ def test_edits_by_strangers_hold_up_nobody(stack, seller, other):
                                   f" array['{other.id}', '{seller.id}', '{seller.id}', '{seller.id}']::uuid[],"
                                   " array['a', 'b', 'c', 'd'], array[100, 200, 300, 400], array[null, 1, 1, null]::int[],"
                                   " array_fill('t'::text, array[4]), array_fill(null::text, array[4]), array_fill(null::text, array[4]),"
-                                  " array_fill(null::text, array[4]))").fetchall()
+                                  " array_fill(null::text, array[4]), array_fill(null::uuid, array[4]), array_fill('203.0.113.77'::text, array[4]),"
+                                  " array_fill('203.0.113.0/24'::text, array[4]))").fetchall()
     assert [(row[0], row[-1]) for row in rows] == [(1, "forbidden"), (2, "done"), (3, "changed"), (4, "again")]
     assert [e["title"] for e in stack.topic("tickets").of(ticket, 2)] == ["A ticket", "b"]
 
