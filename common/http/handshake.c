@@ -74,8 +74,12 @@ void handshake_begin(struct handshake_list *list, h2o_socket_t *sock) {
 }
 
 void handshake_end_all(struct handshake_list *list) {
-    while (list->count > 0)
-        h2o_socket_close(stop(H2O_STRUCT_FROM_MEMBER(struct handshake, link, list->all.next)));
+    if (list->tls == NULL) return;
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *l = list->all.next; l != &list->all; l = next) {
+        next = l->next;
+        h2o_socket_close(stop(H2O_STRUCT_FROM_MEMBER(struct handshake, link, l)));
+    }
 }
 
 void handshake_dispose(struct handshake_list *list) {

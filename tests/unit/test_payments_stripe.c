@@ -498,7 +498,7 @@ static const char *ask_wary(struct fake_http *server, const char *token) {
     struct stripe *s = stripe_start(&options);
     struct stripe_ask a = ask_for(STRIPE_CREATE);
     a.wary = true;
-    strcpy(a.token, token);
+    snprintf(a.token, sizeof a.token, "%s", token);
     sem_init(&o.done, 0, 0);
     stripe_ask(s, &a, on_result, &o);
     sem_wait(&o.done);
