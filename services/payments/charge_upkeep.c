@@ -12,52 +12,39 @@ enum {
     REFUSED_US = 5 * 1000 * 1000,
 };
 
-static void forget_webhooks(struct charge_upkeep *u, struct charge_db *db) {
+/* A statement with one number. NULL: it failed, and that is logged as what could not be done. */
+static PGresult *ask(struct charge_db *db, struct sql_params *params, int64_t number, const char *trouble) {
     struct why w = {0};
     PGresult *res;
-    sql_params_reset(&u->forget);
-    put_int(&u->forget, FORGET_MOST);
-    if (charge_db_run(db, &u->forget, &res, &w) != ST_OK)
-        charge_db_trouble(db, "cannot forget old webhooks", &w);
-    else
-        PQclear(res);
+    sql_params_reset(params);
+    put_int(params, number);
+    if (charge_db_run(db, params, &res, &w) == ST_OK) return res;
+    charge_db_trouble(db, trouble, &w);
+    return NULL;
 }
 
-static void forget_declines(struct charge_upkeep *u, struct charge_db *db) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&u->forget_declines);
-    put_int(&u->forget_declines, FORGET_MOST_DECLINES);
-    if (charge_db_run(db, &u->forget_declines, &res, &w) != ST_OK)
-        charge_db_trouble(db, "cannot forget old declines", &w);
-    else
-        PQclear(res);
+static struct rows rows_of(const PGresult *res) {
+    return (struct rows){res, 0, PQntuples(res)};
+}
+
+static void forget(struct charge_upkeep *u, struct charge_db *db) {
+    PQclear(ask(db, &u->forget, FORGET_MOST, "cannot forget old webhooks"));
+    PQclear(ask(db, &u->forget_declines, FORGET_MOST_DECLINES, "cannot forget old declines"));
 }
 
 static void get_refused(struct charge_upkeep *u, struct charge_db *db) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&u->get_refused);
-    put_int(&u->get_refused, u->card_most);
-    if (charge_db_run(db, &u->get_refused, &res, &w) != ST_OK) {
-        charge_db_trouble(db, "cannot look for cards that are refused", &w);
-        return;
-    }
-    refused_cards_set(u->refused, &(struct rows){res, 0, PQntuples(res)});
-    metric_set(M_REFUSED_CARDS, PQntuples(res));
+    PGresult *res = ask(db, &u->get_refused, u->card_most, "cannot look for cards that are refused");
+    if (res == NULL) return;
+    struct rows rows = rows_of(res);
+    refused_cards_set(u->refused, &rows);
+    metric_set(M_REFUSED_CARDS, rows.count);
     PQclear(res);
 }
 
 static void count_returns(struct charge_upkeep *u, struct charge_db *db) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&u->count_returns);
-    put_int(&u->count_returns, 0);
-    if (charge_db_run(db, &u->count_returns, &res, &w) != ST_OK) {
-        charge_db_trouble(db, "cannot count the refunds that are open", &w);
-        return;
-    }
-    struct rows rows = {res, 0, PQntuples(res)};
+    PGresult *res = ask(db, &u->count_returns, 0, "cannot count the refunds that are open");
+    if (res == NULL) return;
+    struct rows rows = rows_of(res);
     metric_set(M_OLDEST_OPEN_REFUND, row_int(&rows, 0, 0));
     metric_set(M_REFUNDS_STUCK, row_int(&rows, 0, 1));
     metric_set(M_OPEN_DISPUTES, row_int(&rows, 0, 2));
@@ -67,15 +54,9 @@ static void count_returns(struct charge_upkeep *u, struct charge_db *db) {
 }
 
 static void count_line(struct charge_upkeep *u, struct charge_db *db) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&u->count_line);
-    put_int(&u->count_line, 0);
-    if (charge_db_run(db, &u->count_line, &res, &w) != ST_OK) {
-        charge_db_trouble(db, "cannot count the payments that wait", &w);
-        return;
-    }
-    struct rows rows = {res, 0, PQntuples(res)};
+    PGresult *res = ask(db, &u->count_line, 0, "cannot count the payments that wait");
+    if (res == NULL) return;
+    struct rows rows = rows_of(res);
     metric_set(M_WAITING, row_int(&rows, 0, 0));
     metric_set(M_OLDEST_WAITING, row_int(&rows, 0, 1));
     metric_set(M_PACE, u->paced ? row_int(&rows, 0, 2) : 0);
@@ -83,15 +64,9 @@ static void count_line(struct charge_upkeep *u, struct charge_db *db) {
 }
 
 static void count_tries(struct charge_upkeep *u, struct charge_db *db) {
-    struct why w = {0};
-    PGresult *res;
-    sql_params_reset(&u->count_tries);
-    put_int(&u->count_tries, 0);
-    if (charge_db_run(db, &u->count_tries, &res, &w) != ST_OK) {
-        charge_db_trouble(db, "cannot count the payments that were declined", &w);
-        return;
-    }
-    struct rows rows = {res, 0, PQntuples(res)};
+    PGresult *res = ask(db, &u->count_tries, 0, "cannot count the payments that were declined");
+    if (res == NULL) return;
+    struct rows rows = rows_of(res);
     metric_set(M_DECLINED, row_int(&rows, 0, 0));
     metric_set(M_PAID, row_int(&rows, 0, 1));
     PQclear(res);
@@ -101,8 +76,7 @@ void charge_upkeep_do(struct charge_upkeep *u, struct charge_db *db) {
     int64_t now_us = clock_mono_us();
     if (now_us >= u->forget_at_us) {
         u->forget_at_us = now_us + FORGET_US;
-        forget_webhooks(u, db);
-        forget_declines(u, db);
+        forget(u, db);
     }
     if (u->card_most > 0 && now_us >= u->refused_at_us) {
         u->refused_at_us = now_us + REFUSED_US;
