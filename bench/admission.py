@@ -16,6 +16,7 @@ os.environ.setdefault("PEOPLE", "90000")
 os.environ["SEATS"] = str(3 * int(os.environ["PEOPLE"]))
 import harness
 import onsale
+import shares
 from background import Background
 from common import Failed, say
 from cpu import family
@@ -91,9 +92,9 @@ class Admission(onsale.Sale):
 
 def main():
     build(["crowd"])
-    with harness.stack(ADMIT_RATE=str(onsale.RATE)) as stack:
-        sale = Admission(stack)
-        print(sale.bench.settings(), flush=True)
+    with harness.stack(ADMIT_RATE=str(onsale.RATE)) as stack, shares.given(stack) as share:
+        sale = Admission(stack, share)
+        print(sale.bench.settings(), share, sep="; ", flush=True)
         say("everybody joins")
         sale.join()
         sale.sell()

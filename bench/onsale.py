@@ -25,6 +25,7 @@ import time
 
 import harness
 import picture
+import shares
 from background import Background
 from common import BUILD, ROOT, Failed, say
 from cpu import cpu_seconds, print_cpu
@@ -39,7 +40,7 @@ PEOPLE = int(os.environ.get("PEOPLE", "100000"))
 SEATS = int(os.environ.get("SEATS", "100000"))
 RATE = int(os.environ.get("RATE", "2500"))
 GIVE_UP, PAY = float(os.environ.get("GIVE_UP", "3")), float(os.environ.get("PAY", "20"))
-CONNECTIONS, QUANTITY, WARM = 256, 3, 8  # WARM: seconds from when the opening is set
+CONNECTIONS, QUANTITY, WARM = 2048, 3, 8  # so many that hardly anybody waits for one; WARM: seconds from when the opening is set
 DEADLINE = 600
 KILLS = bool(int(os.environ.get("KILLS", "0")))
 KILL_PAUSE = 1.5  # seconds
@@ -64,8 +65,8 @@ def at(seconds):
 
 
 class Sale:
-    def __init__(self, stack):
-        self.stack, self.seller, self.url = stack, stack.user(), stack.env["ONSALE_URL"]
+    def __init__(self, stack, share=shares.KERNEL):
+        self.stack, self.seller, self.url, self.share = stack, stack.user(), stack.env["ONSALE_URL"], share
         say(f"{PEOPLE:,} sessions")
         self.bench = Bench(stack, "orders", PEOPLE)
         self.show, self.seats = self.make()
@@ -308,6 +309,7 @@ def results(sale):
 
 {PEOPLE:,} people wait for {sale.seats:,} seats; {RATE:,} of them come in a second, buy {QUANTITY} together each, a fifth gives up after
 {GIVE_UP:g} s, and the others pay {PAY:g} s after their purchase. STRIPE_RATE is {STRIPE_RATE}; 0: Stripe's stand-in takes what comes.
+{sale.share.capitalize()}.
 {f"Each of {', '.join(KILLED)} was killed once meanwhile." if KILLS else ""}
 
 {table(found)}
@@ -323,8 +325,8 @@ Memory at most, MiB: {memory}.
 
 def main():
     build(["crowd"])
-    with harness.stack(ADMIT_RATE=str(RATE), STRIPE_RATE=STRIPE_RATE) as stack:
-        sale = Sale(stack)
+    with harness.stack(ADMIT_RATE=str(RATE), STRIPE_RATE=STRIPE_RATE) as stack, shares.given(stack) as share:
+        sale = Sale(stack, share)
         sale.join()
         sale.sell()
         sale.times()

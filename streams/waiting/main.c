@@ -13,7 +13,7 @@ static const char *key_files, *seed_files, *orders_url;
 static const struct config_var config[] = {
     {"ADMIT_RATE", CONFIG_INT, &lead_rate_settings.most, "100",
      "Most people a second that come in to buy, from all queues; fewer when orders bears no more", 1, 100000},
-    {"ADMIT_SLOW", CONFIG_DURATION, &lead_rate_settings.p99_ms, "200ms",
+    {"ADMIT_SLOW", CONFIG_DURATION, &lead_rate_settings.p99_ms, "150ms",
      "Fewer people come in when 1 of 100 orders takes longer than this", 1, 60000},
     {"STRIPE_RATE", CONFIG_INT, &lead_rate_settings.payments, "0",
      "Most requests to Stripe a second, over all replicas: payments beyond it wait in line; 0: no limit", 0,

@@ -45,7 +45,8 @@ void rate_hear(struct rate *r, const struct rate_settings *settings, const struc
     struct rate_process *p = process_of(r, &e->instance);
     bool stands = e->waiting > 0 && e->answered == 0;
     if (refuses(p, e, stands)) r->refuses = true;
-    bool slow = e->has_p99_us && e->p99_us > settings->p99_ms * 1000;
+    p->slowness = e->has_p99_us ? (double)e->p99_us / ((double)settings->p99_ms * 1000) : 0;
+    bool slow = p->slowness > 1;
     p->drains = slow && e->waiting < p->waiting - p->waiting / 10;
     if (slow && !p->drains) r->slow = true;
     p->heard_us = now_us;
@@ -59,6 +60,14 @@ static double placed_by_all(const struct rate *r) {
     for (int i = 0; i < r->count; i++)
         sum += r->processes[i].placed;
     return sum;
+}
+
+/* Of the slowest. */
+static double slowness(const struct rate *r) {
+    double most = 0;
+    for (int i = 0; i < r->count; i++)
+        most = fmax(most, r->processes[i].slowness);
+    return most;
 }
 
 static bool drains(const struct rate *r) {
@@ -99,7 +108,7 @@ static bool finds_out(const struct rate *r) {
 /* As the setting may be far more than orders bears, never by more than an eighth of what the rate is. */
 static double growth_a_second(const struct rate *r, const struct rate_settings *settings, int64_t now_us) {
     double calm_s = (double)(now_us - r->calm_us) / second_us;
-    if (finds_out(r)) return r->people * M_LN2;
+    if (finds_out(r)) return r->people * M_LN2 / RATE_DOUBLE_S * fmax(0, 1 - slowness(r));
     if (r->people < r->borne * 3 / 4) return r->people / 2;
     return fmin((double)rate_top(settings) / 20, r->people / 8) * fmin(1, calm_s / RATE_CALM_S);
 }

@@ -1,8 +1,9 @@
 /* rate: how many people a second may come in, from all queues together: what the processes of orders say of
  * themselves on the topic `load` decides. The times are given, so it is plain arithmetic. One thread.
  *
- * It begins at a tenth of the most, and doubles each second while half of those who come in buy, until orders
- * has once had too much to do: so it finds out what orders bears. While nobody waits to come in it does not
+ * It begins at a tenth of the most, and doubles every RATE_DOUBLE_S while half of those who come in buy,
+ * until orders has once had too much to do: so it finds out what orders bears. The nearer the p99 is to what
+ * it may be, the slower, so that it does not come far beyond that. While nobody waits to come in it does not
  * grow, and after RATE_REST_S it goes back to a tenth, or to three quarters of what orders is known to bear.
  * Else, while orders bears it, it grows the longer the faster: after RATE_CALM_S seconds by a twentieth of
  * the most each second, or an eighth of itself if that is less. When a process is overloaded it falls at
@@ -19,7 +20,14 @@
 
 #include "events.h"
 
-enum { RATE_CALM_S = 20, RATE_SETTLE_S = 2, RATE_SILENCE_S = 3, RATE_REST_S = 60, RATE_LOW = 10 };
+enum {
+    RATE_DOUBLE_S = 2,
+    RATE_CALM_S = 20,
+    RATE_SETTLE_S = 2,
+    RATE_SILENCE_S = 3,
+    RATE_REST_S = 60,
+    RATE_LOW = 10
+};
 
 struct rate_settings {
     int64_t most;     /* people a second */
@@ -35,6 +43,7 @@ struct rate_process {
     struct uuid instance;
     int64_t heard_us;
     double placed;   /* a second */
+    double slowness; /* its p99, of what that may be */
     int32_t waiting; /* requests */
     bool stands;     /* requests wait and none was answered */
     bool drains;     /* it is slow, and its line got shorter by a tenth */

@@ -84,13 +84,32 @@ static void it_begins_low_and_doubles_while_people_buy(void **state) {
     rate_look(&rate, &settings, true, now_us);
     assert_true(rate.people == tenth);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_SILENCE);
-    pass(3);
-    assert_true(rate.people > 2 * tenth && rate.people < 6 * tenth);
+    pass(2 * RATE_DOUBLE_S);
+    assert_true(rate.people > 2 * tenth && rate.people < 5 * tenth);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_ORDERS);
-    pass(5);
+    pass(3 * RATE_DOUBLE_S);
     assert_true(rate.people == MOST);
     assert_int_equal(rate_limited_by(&rate, &settings), RATE_BY_SETTING);
     assert_true(rate.fell_us == 0);
+}
+
+/* What it becomes within a second when the slowest process has this p99. */
+static double grown(int64_t p99_us) {
+    rate_free(&rate);
+    rate_look(&rate, &settings, true, now_us);
+    hear(said(0, MOST, 1000));
+    hear(said(1, MOST, p99_us));
+    for (int i = 0; i < SECOND / LOOK_US; i++)
+        rate_look(&rate, &settings, true, now_us += LOOK_US);
+    return rate.people / tenth;
+}
+
+static void the_nearer_it_is_to_slow_the_slower_it_grows(void **state) {
+    (void)state;
+    double quick = grown(1000), half = grown(50000), nearly = grown(99000);
+    assert_true(quick > 1.35 && quick < 1.42);
+    assert_true(half > 1.15 && half < 1.2);
+    assert_true(nearly >= 1 && nearly < 1.01);
 }
 
 static void it_grows_slowly_when_few_buy(void **state) {
@@ -145,7 +164,7 @@ static void after_a_rest_it_finds_out_again(void **state) {
     rate_look(&rate, &settings, true, now_us += LOOK_US);
     assert_true(rate.borne > 0 && rate.borne < tenth);
     rest(2 * RATE_REST_S);
-    pass(8);
+    pass(5 * RATE_DOUBLE_S);
     assert_true(rate.people == MOST);
 }
 
@@ -300,6 +319,7 @@ static void payments_are_a_limit_of_their_own(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(it_begins_low_and_doubles_while_people_buy),
+        TEST(the_nearer_it_is_to_slow_the_slower_it_grows),
         TEST(it_grows_slowly_when_few_buy),
         TEST(it_finds_out_what_the_house_bears),
         TEST(after_a_rest_it_is_what_is_known),
