@@ -3,7 +3,8 @@
 places together each, through the edge. After BEFORE (15) seconds the whole house, Kafka and Postgres, too, loses a core; after WHILE (20) more it gets
 it back. What counts is how long a purchase takes for those who have come in: before, while, and after. The people run on the same machine, on all cores.
 
-PEOPLE (90,000) have to be more than come in until AFTER (25) seconds later, and there are places for all.
+PEOPLE (90,000) have to be more than come in until AFTER (25) seconds later, and there are places for all. With SHARES=0 the
+kernel alone says who gets the processors.
 """
 import contextlib
 import os

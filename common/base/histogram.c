@@ -2,9 +2,9 @@
 
 #include <stdatomic.h>
 
-static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,     200,     500,     1000,    2000,   5000,
-                                                     10000,   20000,   50000,   100000,  200000, 500000,
-                                                     1000000, 2000000, 5000000, 10000000};
+static const int64_t bounds_us[HISTOGRAM_BUCKETS] = {100,    200,     500,     1000,    2000,    5000,
+                                                     10000,  20000,   50000,   100000,  150000,  200000,
+                                                     500000, 1000000, 2000000, 5000000, 10000000};
 
 void histogram_observe_us(struct histogram *h, int64_t us) {
     int i = 0;

@@ -1,12 +1,12 @@
-/* histogram: counts durations in buckets whose bounds go 1-2-5 from 100 us to 10 s. Any thread; an update is
- * two relaxed atomic adds. */
+/* histogram: counts durations in buckets whose bounds go 1-2-5 from 100 us to 10 s, and 150 ms, above which
+ * placing is slow. Any thread; an update is two relaxed atomic adds. */
 #pragma once
 
 #include <stdint.h>
 
 #include "buf.h"
 
-enum { HISTOGRAM_BUCKETS = 16 };
+enum { HISTOGRAM_BUCKETS = 17 };
 struct histogram {
     _Atomic int64_t buckets[HISTOGRAM_BUCKETS + 1], sum_us;
 };

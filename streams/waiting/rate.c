@@ -108,9 +108,9 @@ static bool finds_out(const struct rate *r) {
 /* As the setting may be far more than orders bears, never by more than an eighth of what the rate is. */
 static double growth_a_second(const struct rate *r, const struct rate_settings *settings, int64_t now_us) {
     double calm_s = (double)(now_us - r->calm_us) / second_us;
-    if (finds_out(r)) return r->people * M_LN2 / RATE_DOUBLE_S * fmax(0, 1 - slowness(r));
-    if (r->people < r->borne * 3 / 4) return r->people / 2;
-    return fmin((double)rate_top(settings) / 20, r->people / 8) * fmin(1, calm_s / RATE_CALM_S);
+    double careful = fmin((double)rate_top(settings) / 20, r->people / 8) * fmin(1, calm_s / RATE_CALM_S);
+    if (finds_out(r)) return fmax(careful, r->people * M_LN2 / RATE_DOUBLE_S * (1 - slowness(r)));
+    return r->people < r->borne * 3 / 4 ? r->people / 2 : careful;
 }
 
 /* What is placed meanwhile is what orders bears. */

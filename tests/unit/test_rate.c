@@ -112,6 +112,17 @@ static void the_nearer_it_is_to_slow_the_slower_it_grows(void **state) {
     assert_true(nearly >= 1 && nearly < 1.01);
 }
 
+/* Just below slow it still grows, and at last as fast as where few buy. */
+static void nearly_slow_is_not_for_ever(void **state) {
+    (void)state;
+    grown(99000);
+    for (int i = 0; i < 60; i++) {
+        hear(said(0, MOST, 99000));
+        rate_look(&rate, &settings, true, now_us += SECOND);
+    }
+    assert_true(rate.people == MOST);
+}
+
 static void it_grows_slowly_when_few_buy(void **state) {
     (void)state;
     house.buy = 0.2;
@@ -320,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(it_begins_low_and_doubles_while_people_buy),
         TEST(the_nearer_it_is_to_slow_the_slower_it_grows),
+        TEST(nearly_slow_is_not_for_ever),
         TEST(it_grows_slowly_when_few_buy),
         TEST(it_finds_out_what_the_house_bears),
         TEST(after_a_rest_it_is_what_is_known),
