@@ -12,7 +12,7 @@ from support import wait_until
 
 # A server of Postgres has the group of its service. The people who buy are in the first, too: they stand for other machines.
 FIRST, BROKER, REST = "first", "broker", "rest"
-WAITED_FOR = ("edge", "orders", "postgres-orders", "waiting")
+WAITED_FOR = ("edge", "orders", "postgres-orders", "waiting", "payments", "postgres-payments", "stripe-sandbox", "postgres")
 WEIGHTS = {FIRST: 16, BROKER: 2, REST: 1}
 KERNEL = "Processes share the processors as the kernel sees fit"
 TOLD = (f"Where the processors are not enough, {', '.join(WAITED_FOR)} and the people have {WEIGHTS[FIRST]} shares of them, Kafka {WEIGHTS[BROKER]},"

@@ -118,8 +118,9 @@ static struct str member(struct str body, const char *name) {
     return (struct str){at, length};
 }
 
+/* 408: the connection was closed for its rest, just as it was to be used. */
 static bool failed(const struct door_answer *a) {
-    return a->status == 0 || a->status == 429 || a->status >= 500;
+    return a->status == 0 || a->status == 408 || a->status == 429 || a->status >= 500;
 }
 
 /* Somebody whose turn is far away uses what this one was given. */
