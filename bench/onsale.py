@@ -31,6 +31,7 @@ from background import Background
 from common import BUILD, ROOT, Failed, say
 from cpu import cpu_seconds, print_cpu
 from ground import ROWS_AN_AREA, settle
+from picture import percentile
 from queue_proof import verify_queue
 from rounds import Bench
 from shows import add_area, announce, area_of, make_show
@@ -45,8 +46,6 @@ CONNECTIONS, QUANTITY, WARM = 2048, 3, 8  # so many that hardly anybody waits fo
 DEADLINE = 600
 KILLS = bool(int(os.environ.get("KILLS", "0")))
 KILL_PAUSE = 1.5  # seconds
-if KILLS:
-    os.environ["SHARES"] = "0"  # what starts anew would be in no group
 KILLED = ("waiting", "orders", "tickets", "payments", "expiration", "sales", "web", "auth", "stripe-sandbox", "edge")
 STRIPE_RATE = os.environ.get("STRIPE_RATE", "0")
 RESULTS = pathlib.Path(os.environ.get("RESULTS", ROOT / "bench"))
@@ -68,7 +67,7 @@ def at(seconds):
 
 
 class Sale:
-    def __init__(self, stack, share=shares.KERNEL):
+    def __init__(self, stack, share):
         self.stack, self.seller, self.url, self.share = stack, stack.user(), stack.env["ONSALE_URL"], share
         say(f"{PEOPLE:,} sessions")
         self.bench = Bench(stack, "orders", PEOPLE)
@@ -216,12 +215,12 @@ class Sale:
             held += {("buy", "201"): QUANTITY, ("back", "204"): -QUANTITY}.get((line[0], line[3]), 0)
             if held + QUANTITY > self.seats and line[0] == "buy" and line[3] == "201":
                 full.append(int(line[1]) / 1e6 - self.opens)
-        took = sorted(int(line[2]) / 1000 for line in self.of("buy") if line[3] == "201")
+        took = [int(line[2]) / 1000 for line in self.of("buy") if line[3] == "201"]
         refused = collections.Counter(line[3] for line in self.of("buy") if line[3] != "201")
-        paid = sorted(int(line[2]) / 1000 for line in self.of("pay") if line[3] in ("201", "202"))
+        paid = [int(line[2]) / 1000 for line in self.of("pay") if line[3] in ("201", "202")]
         self.found |= {"all held first, s": full[0] if full else None, "all held, s": full[-1] if full else None, "purchases": len(took),
-                       "purchase p50, ms": took[len(took) // 2], "purchase p99, ms": took[len(took) * 99 // 100],
-                       "payment p50, ms": paid[len(paid) // 2], "payment p99, ms": paid[len(paid) * 99 // 100],
+                       "purchase p50, ms": percentile(took, 0.5), "purchase p99, ms": percentile(took, 0.99),
+                       "payment p50, ms": percentile(paid, 0.5), "payment p99, ms": percentile(paid, 0.99),
                        "given up": sum(line[3] == "204" for line in self.of("back")), "refused": dict(refused)}
 
 
@@ -332,7 +331,7 @@ Memory at most, MiB: {memory}.
 
 def main():
     build(["crowd"])
-    with harness.stack(ADMIT_RATE=str(RATE), STRIPE_RATE=STRIPE_RATE) as stack, shares.given(stack) as share:
+    with harness.stack(ADMIT_RATE=str(RATE), STRIPE_RATE=STRIPE_RATE) as stack, shares.given(stack, wanted=not KILLS) as share:
         sale = Sale(stack, share)
         sale.join()
         sale.sell()

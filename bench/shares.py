@@ -24,6 +24,7 @@ class Version:
 
     def __init__(self, top, controller, weight, one):
         self.top, self.weight, self.one = pathlib.Path(top), weight, one
+        self.home = self.top
         for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controller in controllers.split(","):
@@ -76,11 +77,12 @@ def fill(stack, groups):
 
 
 @contextlib.contextmanager
-def given(stack):
-    """Meanwhile this process and what it starts are in the first group. Yields what is to be said of it."""
+def given(stack, wanted=True):
+    """Meanwhile this process and what it starts are in the first group, if that is wanted: it is not where processes are started anew, which would
+    be in no group. Yields what is to be said of it."""
     with contextlib.ExitStack() as made:
         told = KERNEL
-        if os.environ.get("SHARES") != "0":
+        if wanted and os.environ.get("SHARES") != "0":
             try:
                 found, groups = version(), {}
                 for name, weight in WEIGHTS.items():
