@@ -21,7 +21,6 @@ import shares
 from background import Background
 from common import Failed, say
 from cpu import family
-from picture import percentile
 from stack import build
 from support import wait_until
 
@@ -82,7 +81,7 @@ class Admission(onsale.Sale):
             took, rates = sorted(ms for at, ms in bought if begin <= at < end), self.rate.between(begin, end)
             if not took or not rates:
                 raise Failed(f"nobody has bought: {name}")
-            p50, p99 = percentile(took, 0.5), percentile(took, 0.99)
+            p50, p99 = harness.percentile(took, 0.5), harness.percentile(took, 0.99)
             worst = max(worst, p99)
             print(f"{name}: {len(took) / (end - begin):,.0f} purchases a second, p50 {p50:.1f} ms, p99 {p99:.1f} ms, the longest {took[-1]:.0f} ms;"
                   f" the rate each second: {' '.join(f'{rate:.0f}' for rate in rates)}", flush=True)

@@ -108,8 +108,8 @@ def lateness(stack, replica):
     used = support.cpu_seconds(replica.process.pid)
     time.sleep(seconds + 9)
     used = support.cpu_seconds(replica.process.pid) - used
-    late = sorted(late for _, late in signalled(stack, since, count)[RATE * WARM:])
-    return {"p50": late[len(late) // 2], "p99": late[len(late) * 99 // 100], "max": late[-1], "cpu": used / seconds}
+    late = [late for _, late in signalled(stack, since, count)[RATE * WARM:]]
+    return {"p50": harness.percentile(late, 0.5), "p99": harness.percentile(late, 0.99), "max": max(late), "cpu": used / seconds}
 
 
 def main():

@@ -31,7 +31,6 @@ from background import Background
 from common import BUILD, ROOT, Failed, say
 from cpu import cpu_seconds, print_cpu
 from ground import ROWS_AN_AREA, settle
-from picture import percentile
 from queue_proof import verify_queue
 from rounds import Bench
 from shows import add_area, announce, area_of, make_show
@@ -219,8 +218,8 @@ class Sale:
         refused = collections.Counter(line[3] for line in self.of("buy") if line[3] != "201")
         paid = [int(line[2]) / 1000 for line in self.of("pay") if line[3] in ("201", "202")]
         self.found |= {"all held first, s": full[0] if full else None, "all held, s": full[-1] if full else None, "purchases": len(took),
-                       "purchase p50, ms": percentile(took, 0.5), "purchase p99, ms": percentile(took, 0.99),
-                       "payment p50, ms": percentile(paid, 0.5), "payment p99, ms": percentile(paid, 0.99),
+                       "purchase p50, ms": harness.percentile(took, 0.5), "purchase p99, ms": harness.percentile(took, 0.99),
+                       "payment p50, ms": harness.percentile(paid, 0.5), "payment p99, ms": harness.percentile(paid, 0.99),
                        "given up": sum(line[3] == "204" for line in self.of("back")), "refused": dict(refused)}
 
 

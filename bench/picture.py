@@ -1,5 +1,7 @@
-"""The minute as a picture: what has happened so far, second by second, and below how long purchases took. Import harness first."""
+"""The minute as a picture: what has happened so far, second by second, and below how long purchases took."""
 import collections
+
+import harness
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 900, 300, 70, 40, 60
 BELOW = 140
@@ -27,11 +29,7 @@ def count(answers, opens, seats):
         for name in COLOURS:
             lines[name].append(held if name == "held" else seats - held if name == "left" else sums[name])
     lines["left"][0] = seats
-    return lines, [percentile(took.get(second, []), 0.99) for second in range(max(by_second, default=0) + 1)]
-
-
-def percentile(values, share):
-    return sorted(values)[int(len(values) * share)] if values else None
+    return lines, [harness.percentile(took.get(second, []), 0.99) for second in range(max(by_second, default=0) + 1)]
 
 
 def nice(most):

@@ -1,7 +1,6 @@
 """A little of everything that happens in the marketplace, in an order that the dice say: each way several times."""
 import concurrent.futures
 import random
-import threading
 
 from accounts import account
 from support import User, wait_until
@@ -29,8 +28,8 @@ class Shopping:
         return buyer.place(ticket or self.listed())
 
     def pay(self, buyer, order, card="pm_card_visa"):
-        def answered():  # payments, too, learns of a new order a moment later
-            return buyer.post("/api/payments", json={"orderId": order["id"], "token": card}).status_code != 404
+        def answered():  # payments, too, learns of a new order a moment later, and where much waits it asks to be asked again
+            return buyer.post("/api/payments", json={"orderId": order["id"], "token": card}).status_code not in (404, 503)
         wait_until(answered, "payments knows the order")
 
     def pays(self, buyer):
@@ -50,12 +49,12 @@ class Shopping:
     def cancels_while_paying(self, buyer):
         """When Stripe takes its time the money comes after the order has ended, and goes back."""
         order = self.ordered(buyer)
-        paying = threading.Thread(target=self.pay, args=(buyer, order))
-        paying.start()
         rival = User(self.stack.url, buyer.headers["Authorization"].removeprefix("Bearer "))
-        wait_until(lambda: rival.get(f"/api/payments?orderId={order['id']}").json(), "the payment is under way")
-        rival.delete(f"/api/orders/{order['id']}")
-        paying.join()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            paying = pool.submit(self.pay, buyer, order)
+            wait_until(lambda: paying.done() or rival.get(f"/api/payments?orderId={order['id']}").json(), "the payment is under way")
+            rival.delete(f"/api/orders/{order['id']}")
+            paying.result()
 
     def edits(self, buyer):
         seller = User(self.stack.url, self.tokens[0])

@@ -75,8 +75,15 @@ def sent_to_publisher(log):
                                             now, f"{PUBLISHER}-stream") == [(True,)], "the publisher was sent all")
 
 
+def streams(log):
+    """A publisher is ready before it has written down that the log is published, which waits for the standby as well."""
+    wait_until(lambda: log.pair.primary.sql("select state from pg_stat_replication where application_name = %s", f"{PUBLISHER}-stream")
+               == [("streaming",)], "the publisher follows the log")
+
+
 def commit_what_the_standby_lacks(log):
     """One change that a request waits for, and one of a consumer."""
+    streams(log)
     log.pair.part()
     change_later(log, 1)
     wait_until(log.pair.primary.waiting, "a request waits for the standby")
