@@ -102,7 +102,8 @@ def main():
     with harness.stack("--lake") as stack:
         ears, lake = hear(stack), fill_the_lake(stack)
     for name, late in ears.items():
-        print(f"{name:32}{len(late):6} records: p50 {harness.percentile(late, 0.5):7,.0f} ms, p99 {harness.percentile(late, 0.99):7,.0f} ms, most {max(late):7,.0f} ms")
+        print(f"{name:32}{len(late):6} records: p50 {harness.percentile(late, 0.5):7,.0f} ms,"
+              f" p99 {harness.percentile(late, 0.99):7,.0f} ms, most {max(late):7,.0f} ms")
     before, after = [sorted(column) for column in zip(*lake)]
     print(f"{'the lake behind the topic':32}{len(lake):6} commits: p50 {after[len(after) // 2]:7,.0f} ms just after one, "
           f"{before[len(before) // 2]:,.0f} ms just before one; most {before[-1]:,.0f} ms")

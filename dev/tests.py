@@ -241,7 +241,11 @@ def deploy(names):
     except gotools.TooSlow as reason:
         return f"SKIPPED: THE DEPLOYMENT IS NOT TESTED HERE: {reason}"
     fetch.strimzi()
-    return pytest("deploy", names, BESIDE, "--dist", "loadfile")
+    try:
+        return pytest("deploy", names, BESIDE, "--dist", "loadfile")
+    finally:  # as stacks_of_tests(): by a test that was killed
+        subprocess.run([fetch.python(), ROOT / "tests/deploy/images.py"], env={**os.environ, "PYTHONPATH": str(ROOT / "dev")}, stdin=subprocess.DEVNULL,
+                       start_new_session=True, check=False)
 
 
 PARTS = {part.__name__: part for part in (lint, unit, tsan, fuzz, integration, chaos, browser, deploy)}

@@ -1,6 +1,7 @@
 """The image, built from the Dockerfile by buildah on a Debian of debootstrap's, and run by podman: neither needs a daemon or a registry. Both
 keep what they have in the cache, apart from this machine's own images."""
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 
 import debian13
-from common import IS_ROOT, ROOT, cache_dir, lock_or_wait
+from common import IS_ROOT, ROOT, cache_dir, lock_or_wait, say
 
 NEEDED = ("buildah", "podman", "debootstrap", "runc", "catatonit")
 BASE, IMAGE = "debian:trixie-slim", "onsale:0.1.0"
@@ -91,16 +92,37 @@ class Images:
                          "--timestamp", "0", "-t", name, *more, context)
         return json.loads(self.podman("image", "inspect", tag))[0]
 
+    def clear(self):
+        """Ends whatever runs, and forgets what has no name."""
+        self.run("podman", "pod", "rm", "-a", "-f", "-t", "0", check=False)
+        self.run("podman", "rm", "-a", "-f", "-t", "0", check=False)
+        self.run("podman", "image", "prune", "-f", check=False)
+
+
+LOCK = "images.lock"
+
 
 @contextlib.contextmanager
 def images():
     with tempfile.TemporaryDirectory(prefix="onsale-podman.") as directory:
         made = Images(pathlib.Path(directory))
-        with open(cache_dir() / "images.lock", "w") as lock:
+        with open(cache_dir() / LOCK, "w") as lock:
             lock_or_wait(lock, made.storage)
             try:
                 yield made
             finally:
-                made.run("podman", "pod", "rm", "-a", "-f", "-t", "0", check=False)
-                made.run("podman", "rm", "-a", "-f", "-t", "0", check=False)
-                made.run("podman", "image", "prune", "-f", check=False)
+                made.clear()
+
+
+def end_what_is_left():
+    """By tests that were killed before they had cleaned up. Not while somebody else has containers."""
+    with contextlib.suppress(BlockingIOError), tempfile.TemporaryDirectory(prefix="onsale-podman.") as directory, open(cache_dir() / LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left = Images(pathlib.Path(directory))
+        if left.podman("ps", "-a", "-q"):
+            say("ending the containers that were left")
+            left.clear()
+
+
+if __name__ == "__main__" and not lacking():
+    end_what_is_left()
