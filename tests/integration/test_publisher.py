@@ -254,6 +254,7 @@ def test_a_producer_that_gives_up_while_the_log_is_published_again(log):
     log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 200)")
     driver = log.driver(RDKAFKA_QUEUE_BUFFERING_MAX_MESSAGES="10")
     for times in range(1, 4):
+        wait_until(lambda times=times: len(driver.says("publishing ticket_events")) == times, "it publishes")
         before = sum(log.topic.ends().values())
         wait_until(lambda before=before: sum(log.topic.ends().values()) > before, "some are out")
         driver.process.send_signal(signal.SIGUSR2)
