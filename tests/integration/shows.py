@@ -62,6 +62,11 @@ def announced(seller, areas=({},), **what):
     return announce(seller, show), areas
 
 
+def bought(buyer, **body):
+    """The answer to a purchase, once orders has heard that the show is announced."""
+    return wait_until(lambda: (answer := buyer.post("/api/purchases", json=body)).status_code != 404 and (answer,), "orders knows the show")[0]
+
+
 def seats(who, show, area):
     answer = who.get(f"/api/shows/{show['id']}/areas/{area['id']}/seats")
     assert answer.status_code == 200, answer.text

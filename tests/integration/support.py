@@ -237,6 +237,17 @@ class Stack:
         return Topic(self.env, name)
 
 
+@contextlib.contextmanager
+def stopped(stack, name):
+    """One of a stack's processes, which runs again afterwards."""
+    stack.supervisor("stop", name)
+    try:
+        yield
+    finally:
+        stack.supervisor("start", name)
+    stack.wait_ready(name)
+
+
 def fresh_state():
     """A directory that the postgres user can reach (pytest's tmp_path is closed to others). ./onsale test looks at its end what runs there."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="onsale-test.", dir=os.environ.get("ONSALE_TEST_STATES", "/tmp")))

@@ -253,6 +253,7 @@ def test_a_page_says_it(stack, seller, strict, asker):
     ticket = list_ticket(stack, seller)
     for _ in range(2):
         lapse(asker, ticket)
+    stack.topic("tickets").of(ticket["id"], 5)  # of which the last says that it is for sale again
     with Replica(stack, "web", ORDERS_API=strict.url) as web:
         browser = Browser(types.SimpleNamespace(url=web.wait_ready().url, session="session"), asker.headers["Authorization"].removeprefix("Bearer "))
         for language, words in (("en", "You let 2 holds of these tickets lapse; try again in a minute."),

@@ -414,7 +414,7 @@ def start_registry(feed):
 
 def registry_answers(feed):
     try:
-        return requests.get(f"{feed.registry}/schemas/ids/{feed.id}", timeout=5).status_code == 200
+        return requests.get(f"{feed.registry}/schemas/ids/{feed.id}", timeout=DEADLINE).status_code == 200
     except requests.ConnectionError:
         return False
 

@@ -11,7 +11,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sandbox import Books
-from shows import announced, place_id
+from shows import announced, bought, place_id
 from support import DEADLINE, ROOT, Replica, errors, list_ticket, missing_id, refused, wait_until
 from test_model import payment
 from test_tickets import order
@@ -72,8 +72,7 @@ def sold(stack, seller, people):
     buyer = next(people)
     show, [area] = announced(seller, [{"rows": [{"name": "A", "from": 12, "to": 14}]}])
     ticket = {"id": place_id(area, 0, 0)}
-    answer = wait_until(lambda: (a := buyer.post("/api/purchases", json={"ticketIds": [ticket["id"]]})).status_code != 404 and (a,),
-                        "orders has heard that it is announced")[0]
+    answer = bought(buyer, ticketIds=[ticket["id"]])
     assert answer.status_code == 201, answer.text
     pay(stack, buyer, purchaseId=answer.json()["id"])
     return show, ticket, buyer, code_of(buyer, ticket)

@@ -76,7 +76,7 @@ def test_orders_over_are_never_signalled(stack):
         orders = holds.place_in_time(300, 5000, left_ms=3000)
         holds.end(orders[:100], "OrderCompleted")
         holds.end(orders[100:200])
-        wait_until(lambda: timers(stack) == 100, "the others are known to be over")
+        wait_until(lambda: timers(stack) <= 100, "the others are known to be over")
         known = now_ms() < orders[0].due
         holds.wait_heard(orders[200:])  # due in the same millisecond or so
         assert not known or not any(holds.of(o) for o in orders[:200])
@@ -221,7 +221,7 @@ def test_it_waits_for_the_registry(stack, alone):
                 holds.wait_heard(holds.place(20, 100))
         finally:
             stack.supervisor("start", "registry")
-            wait_until(lambda: requests.get(stack.env["SCHEMA_REGISTRY_URL"] + "/subjects", timeout=5).ok, "the registry is back")
+            wait_until(lambda: requests.get(stack.env["SCHEMA_REGISTRY_URL"] + "/subjects", timeout=DEADLINE).ok, "the registry is back")
 
 
 # --- several instances ---
@@ -312,7 +312,7 @@ def test_the_broker_restarts(stack):
 
 def test_many_come_due_while_the_broker_is_away(stack):
     with Holds(stack) as holds:
-        orders = holds.place_in_time(30_000, 12_000, left_ms=6000)  # that the broker takes to end
+        orders = holds.place_in_time(30_000, 20_000, left_ms=12_000)  # that the broker takes to end
         stack.supervisor("stop", "kafka")
         try:
             assert now_ms() < orders[0].due
@@ -336,7 +336,7 @@ def test_paused_past_many_deadlines(stack):
             random.shuffle(orders)
             holds.end(orders[:300])
             holds.end(later[:100], "OrderCompleted")
-            assert not holds.heard
+            assert not any(holds.of(o) for o in placed)
             wait_until(lambda: now_ms() > placed[599].due, "the pause is long")
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -404,14 +404,14 @@ def test_the_clock_is_set_back(stack, alone, clock):
     with Holds(stack) as holds, alone(**clock.environment) as one:
         one.wait_ready()
         holds.wait_heard(holds.place(100, 100))
-        before = holds.place(100, 2000)
+        before = holds.place(100, 10_000)
         wait_until(lambda: one.metric(TIMERS) >= 100, "they are set")
         clock.set(-3600)
         after = holds.place(100, 2000)
         wait_until(lambda: one.metric(TIMERS) == 200, "all are set")
         early = holds.place(100, -3600_000 + 1500)  # in an hour's time ago: this is now, by its clock
         holds.wait_heard(early)
-        assert all(o.due < now_ms() for o in before)
+        wait_until(lambda: all(o.due < now_ms() for o in before), "it would be their time")
         assert not any(holds.of(o) for o in [*before, *after]), "before it was due by the clock"
         clock.set(0)
         holds.wait_heard([*before, *after])

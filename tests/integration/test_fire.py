@@ -94,7 +94,7 @@ def wait_published(stack):
     """Until Postgres was told that all that is committed by now is on the topic."""
     [[now]] = stack.sql("tickets", "select pg_logical_emit_message(true, 'test', '')::text")  # its commit is sure to be read
     wait_until(lambda: stack.sql("tickets", "select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
-                                            "where database = current_database()", now) == [(True,)], "all is published", 60)
+                                            "where database = current_database()", now) == [(True,)], "all is published")
 
 
 def assert_published_once_in_order(stack, acknowledged=None):
@@ -275,6 +275,7 @@ def test_consumer_paused_past_its_session(fire):
     tickets, whole = some_tickets(fire, 200), partitions(fire)
     paused, other = Replica(fire, "tickets", **settings), Replica(fire, "tickets", **settings)
     fire.supervisor("stop", "tickets")
+    wait_until(lambda: not consumer_backends(fire), "its connection is gone")
     with paused:
         try:
             [backend] = wait_until(lambda: consumer_backends(fire), "it is connected")

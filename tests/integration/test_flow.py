@@ -8,8 +8,8 @@ from support import MARKET, User, wait_until
 
 @pytest.fixture(scope="module")
 def quick(make_stack):
-    """Holds of two seconds."""
-    return make_stack(only=MARKET, HOLD_SECONDS="2", SIGNUP_RATE="0", SIGNIN_RATE="0")
+    """Holds of a few seconds."""
+    return make_stack(only=MARKET, HOLD_SECONDS="8", SIGNUP_RATE="0", SIGNIN_RATE="0")
 
 
 def sign_up(stack):

@@ -13,7 +13,7 @@ import pytest
 
 from buckets import BUCKET, bucket
 from shopping import Shopping
-from shows import announced
+from shows import announced, bought
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
 from tally import SOON_FINAL
 from test_entries import admit, buy
@@ -98,10 +98,9 @@ def shopped(stack):
     Shopping(stack, 1).go()
     seller, buyer = stack.user(), stack.user()
     show, _ = announced(seller)
-    bought, = wait_until(lambda: (answer := buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 2})).status_code != 404 and (answer,),
-                         "orders knows the show")
-    assert bought.status_code == 201, bought.text
-    payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
+    answer = bought(buyer, showId=show["id"], quantity=2)
+    assert answer.status_code == 201, answer.text
+    payment = {"purchaseId": answer.json()["id"], "token": "pm_card_visa"}
     wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
     assert stack.user().post("/api/purchases", json={"showId": show["id"], "quantity": 2}).status_code == 409
     stack.kill("connect")

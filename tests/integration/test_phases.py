@@ -174,7 +174,7 @@ def test_a_phase_opens_and_closes_by_itself(stack, seller, buyer):
     venue = Venue(stack, seller)
     venue.add("Stalls", rows=[8])
     opens = at(2)
-    venue.phases = json.dumps([phase(0, 0, opensAt=opens, closesAt=at(4))])
+    venue.phases = json.dumps([phase(0, 3600, opensAt=opens)])
     venue.tell("announced")
 
     def ask():
@@ -182,4 +182,6 @@ def test_a_phase_opens_and_closes_by_itself(stack, seller, buyer):
     bought = wait_until(lambda: (a := ask()).status_code == 201 and a.json(), "the phase opens")
     [(in_time,)] = stack.sql("orders", "select occurred_at >= %s::timestamptz from order_events where id = %s and version = 1", opens, bought["id"])
     assert in_time, "not a moment before"
+    venue.phases = json.dumps([phase(0, 1, opensAt=opens)])
+    venue.tell("announced")
     wait_until(lambda: "over" in (a := ask()).text and a.status_code == 409, "the phase closes")

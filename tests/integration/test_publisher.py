@@ -113,9 +113,9 @@ def test_kill_9_a_hundred_times_under_load(log):
 
 def test_stop_publishes_what_is_committed(log):
     driver = log.driver().ready()
-    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 500)")
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 100)")
     assert driver.kill(signal.SIGTERM) == 0
-    assert sum(log.topic.ends().values()) == 20000
+    assert sum(log.topic.ends().values()) == 4000
     assert [active for _, active in log.slots()] == [False], "the slot is free at once"
     log.change(1)
     after = log.driver().ready()
@@ -157,10 +157,10 @@ def test_replicas_killed_in_turn_under_load(log):
         for _ in range(20):
             before = sum(log.topic.ends().values())
             wait_until(lambda: sum(log.topic.ends().values()) > before, "somebody publishes")
-            active = next(d for d in replicas if d.metric("onsale_publisher_active") == 1)
+            active = wait_until(lambda: next((d for d in replicas if d.metric("onsale_publisher_active") == 1), None), "one of them publishes")
             active.kill()
             replicas.remove(active)
-            replicas.append(log.driver())
+            replicas.append(log.driver().ready())
     log.check(deaths=20)
 
 

@@ -300,7 +300,7 @@ def test_places_of_a_show(stack, show, buyer, books):
 def test_places_of_a_show_given_back_while_they_are_being_paid(stack, show, buyer, books):
     bought = show.buy(buyer, 3)
     known_to_payments(stack, bought)
-    books.settings(latency_ms=1500)
+    books.settings(latency_ms=4000)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(buyer.post, "/api/payments", json={"orderId": bought["orders"][1]["id"], "token": "pm_card_visa"})
         wait_until(lambda: buyer.get(f"/api/purchases/{bought['id']}").json()["status"] == "awaiting:payment", "orders knows")
@@ -332,7 +332,7 @@ def test_an_order_that_comes_late_is_waited_for(stack, buyer, books):
         wait_until(lambda: now_ms() > asked + 1000, "a second has passed")
         assert not paying.done()
         for event in told:
-            put(stack, event)
+            stack.topic("orders").produce(event)
         answer = paying.result()
     assert answer.status_code == 201, answer.text
     assert len(money(books, purchase)) == 1
@@ -387,7 +387,7 @@ def test_a_cancellation_overtakes_the_creation_of_others(stack, buyer, books):
 
 def test_one_order_is_cancelled_while_it_is_being_paid(stack, buyer, purchase, books):
     """All of it goes back, once."""
-    books.settings(latency_ms=1500)
+    books.settings(latency_ms=4000)
     cancelled = purchase.cancelled()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(pay, buyer, purchase)

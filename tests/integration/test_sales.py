@@ -309,7 +309,7 @@ def test_a_changelog_that_is_lost_is_made_again(stack):
         def told():
             tally.read()
             return all(tally.rows.get(key) == row for key, row in wanted.items())
-        wait_until(told, "all is told again", 60, pause=0)
+        wait_until(told, "all is told again", pause=0)
 
 
 # --- what the services' own databases answer ---

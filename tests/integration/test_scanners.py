@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(WAPITI is None, reason="there is no package of w
 # Those that look at answers, and those that send what a page or a statement may take for its own. The others guess names of files, or wait for a server
 # of Wapiti's own to be called from here.
 MODULES = "cookieflags,csp,http_headers,csrf,methods,crlf,redirect,xss"
-SECONDS = 120  # for the pages that it finds; as long again for each module at most
+PAGES_S, MODULE_S = 120, 30  # at most, for the pages that it finds and for each module
 NOWHERE = "http://127.0.0.1:9"  # where whatever is not of this machine would have to go by: it asks for lists of its own
 
 
@@ -31,7 +31,7 @@ def scan(url, directory, *starts, depth, token=None):
     """What it found, and where; that which is explained is left out. (Debian's Wapiti fails where a path is to be left out.)"""
     report = directory / "report.json"
     words = ["-u", url + starts[0], *(word for path in starts[1:] for word in ("-s", url + path)), "--scope", "folder", "-m", MODULES, "-d", depth,
-             "--max-links-per-page", 25, "--max-files-per-dir", 25, "--max-parameters", 12, "--max-scan-time", SECONDS, "--max-attack-time", SECONDS, "-t", 10,
+             "--max-links-per-page", 25, "--max-files-per-dir", 25, "--max-parameters", 12, "--max-scan-time", PAGES_S, "--max-attack-time", MODULE_S, "-t", 10,
              "-f", "json", "-o", report, "--no-bugreport", "--flush-session", "--store-session", directory / "session", "--store-config", directory / "config",
              "-v", 1]
     if token:

@@ -2,6 +2,7 @@
 import datetime
 import uuid
 
+from shows import bought
 from support import refused, wait_until
 
 
@@ -31,7 +32,7 @@ def test_from_its_making_to_its_last_seat(stack, seller, people):
     assert show["id"] in [s["id"] for s in found]
     assert {name: (a["places"], a["free"]) for name, a in areas_of(show).items()} == {"Stalls": (12, 12), "Floor": (130, 130)}
 
-    answer = buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 3, "areaId": areas_of(show)["Stalls"]["id"]})
+    answer = bought(buyer, showId=show["id"], quantity=3, areaId=areas_of(show)["Stalls"]["id"])
     assert answer.status_code == 201, answer.text
     purchase = answer.json()
     assert (purchase["total"], purchase["seats"]) == (121.5, "Stalls, row A, seats 1–3")
@@ -59,7 +60,7 @@ def test_from_its_making_to_its_last_seat(stack, seller, people):
 def test_a_payment_that_is_declined_for_good_gives_all_places_back(stack, seller, people):
     show = announced(seller, [{"name": "Box", "price": 9, "rows": [{"name": "A", "from": 11, "to": 14}]}], title=f"Show {uuid.uuid4()}")
     buyer, other = next(people), next(people)
-    purchase = buyer.post("/api/purchases", json={"showId": show["id"], "quantity": 4}).json()
+    purchase = bought(buyer, showId=show["id"], quantity=4).json()
     assert purchase["seats"] == "Box, row A, seats 11–14"
 
     def ended():

@@ -161,6 +161,7 @@ def test_whoever_takes_over_looks_at_the_setting(pairs):
     log = pairs(synchronous=False)
     active, other = log.driver().ready(), log.driver().ready()
     other.says("standing by")
+    streams(log)
     log.pair.synchronous(True)
     log.pair.part()
     active.kill()

@@ -56,7 +56,7 @@ class Queue:
         assert answer.status_code == 202 and answer.json() == {"showId": self.venue.id, "userId": who.id}, answer.text
 
     def of(self, who, url=None):
-        answer = who.get((url or "") + self.path)
+        answer = wait_until(lambda: (a := who.get((url or "") + self.path)).status_code != 404 and (a,), "it is read that he joined")[0]
         assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store", answer.text
         return answer.json()
 
@@ -134,7 +134,7 @@ def test_from_joining_to_buying(stack, seller, people):
     before = queue.of(buyers[0])
     if not before["open"]:  # a slow machine may have come too late
         assert (before["status"], before["place"], before["estimate"]) == ("joined", None, None) and "admission" not in before
-        assert reason(queue.buy(buyers[0])) == (409, "not_open")
+        assert reason(queue.buy(buyers[0])) == (409, "not_open") or queue.numbers()["open"]
     queue.open()
     assert sorted(queue.places(buyers).values()) == list(range(1, 9)), "each has one place"
     turn = queue.turn(buyers[0])
@@ -247,7 +247,7 @@ def test_where_there_is_no_queue(stack, seller, buyer):
 
 def test_a_phase_closes_and_the_next_has_a_queue_of_its_own(stack, seller, people):
     who = next(people)
-    queue = Queue(stack, seller, opens=-10, closes=6)
+    queue = Queue(stack, seller, opens=-10, closes=15)
     queue.join(who)
     queue.venue.phases = json.dumps([*json.loads(queue.venue.phases), phase(3000, 3600, queue=True)])
     queue.venue.tell("announced")
@@ -259,7 +259,7 @@ def test_a_phase_closes_and_the_next_has_a_queue_of_its_own(stack, seller, peopl
 
 def test_the_next_phase_has_a_draw_of_its_own(stack, seller, people):
     """Also where it opens as this one closes: its queue can be joined while this one is open."""
-    queue, joined = Queue(stack, seller, opens=-10, closes=10), [next(people) for _ in range(6)]
+    queue, joined = Queue(stack, seller, opens=-10, closes=20), [next(people) for _ in range(6)]
     [first] = json.loads(queue.venue.phases)
     queue.venue.phases = json.dumps([first, phase(0, 3600, queue=True) | {"opensAt": first["closesAt"]}])
     queue.venue.tell("announced")
@@ -292,7 +292,8 @@ def test_every_place_can_be_recomputed(stack, seller, people):
     told = queue.open()
     for who in joined[9:]:
         queue.join(who)
-    assert "seed" not in promised and told["seedHash"] == promised["seedHash"], "the hash was there before anybody joined"
+    assert "seed" not in promised or promised["open"]  # a slow machine may have come too late
+    assert told["seedHash"] == promised["seedHash"], "the hash was there before anybody joined"
     ran = verified(stack, queue.venue.id)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     [summary, *lines] = ran.stdout.splitlines()

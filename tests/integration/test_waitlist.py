@@ -82,10 +82,10 @@ def test_what_comes_back_is_offered_to_the_first(stack, seller, people):
 
 def test_what_is_not_paid_for_is_offered(stack, seller, people):
     holder, one = next(people), next(people)
-    with Replica(stack, "orders", HOLD_SECONDS="3") as orders:
+    with Replica(stack, "orders", HOLD_SECONDS="10") as orders:
         orders.wait_ready()
         queue = Waitlist(stack, seller, holder, seats=2, url=orders.url)
-        queue.listed((one, 2))
+        queue.join(one, want=2)
         queue.taken(one, 2)
     queue.venue.check()
 

@@ -16,7 +16,7 @@ import requests
 
 from accounts import PASSWORD, account
 from shopping import Shopping
-from shows import announced
+from shows import announced, bought
 from support import ASKS_SOON, DEADLINE, ROOT, wait_until
 from tally import SOON_FINAL
 from topics import topic_schema
@@ -30,7 +30,7 @@ import fetch
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack("--analytics", HOLD_SECONDS="6", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
+    return make_stack("--analytics", HOLD_SECONDS="12", PAYMENT_GRACE_SECONDS="3", SIGNAL_AGAIN="1s", SIGNAL_AGAIN_MOST="2s",
                       SIGNUP_RATE="0", HASH_MEMORY="16", **SOON_FINAL)
 
 
@@ -78,10 +78,10 @@ def shopped(stack, ask):
     seller = stack.user()
     show, _ = announced(seller, [{"places": 5}, {}])
     buyer = stack.user()
-    for body in ({"showId": show["id"], "quantity": 3}, {"showId": show["id"], "quantity": 2}):
-        bought = buyer.post("/api/purchases", json=body)
-        assert bought.status_code == 201, bought.text
-    payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
+    for quantity in (3, 2):
+        answer = bought(buyer, showId=show["id"], quantity=quantity)
+        assert answer.status_code == 201, answer.text
+    payment = {"purchaseId": answer.json()["id"], "token": "pm_card_visa"}
     wait_until(lambda: buyer.post("/api/payments", json=payment).status_code == 201, "payments knows the purchase")
     ticket, code = buy(stack, seller, stack.user())
     assert admit(seller, ticket, code["code"], "North").status_code == 200
