@@ -41,7 +41,7 @@ class Release:
     def apply(self, word, *parts):
         """install or upgrade"""
         self.values.write_text(json.dumps(values_of(*parts)))
-        return self.helm(word, self.name, CHART, "-f", self.values, "--wait", "--timeout", "120s")
+        return self.helm(word, self.name, CHART, "-f", self.values, "--wait", "--timeout", "240s")
 
     def list(self, version, kind, **labels):
         return self.kube.list(version, kind, self.namespace, instance=self.name, **labels)
@@ -128,7 +128,7 @@ def test_life(kube, namespace):
         shop.apply("upgrade", LEAST, MORE, image("3"), {"jobs": {"activeDeadlineSeconds": 1, "podAnnotations": {HELD: "yes"}}})
     assert shop.images() == {"onsale:2"} and shop.status() == "failed", "nothing was changed before the jobs were done"
 
-    shop.helm("rollback", shop.name, "1", "--wait", "--timeout", "120s")
+    shop.helm("rollback", shop.name, "1", "--wait", "--timeout", "240s")
     assert shop.status() == "deployed" and shop.images() == {"onsale:1"}
     back = {doc["metadata"]["name"]: doc for doc in kube.list("batch/v1", "Job", namespace) if "-migrate-" in doc["metadata"]["name"]}
     for name, doc in back.items():
