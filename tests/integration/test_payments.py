@@ -452,7 +452,7 @@ def test_webhook_signatures(stack, order):
     body = event(order, "payment_intent.succeeded", "succeeded")
     assert signed(stack, body).json() == {"received": True}
     for answer in (signed(stack, body, secret="whsec_wrong"), signed(stack, body, at=int(time.time()) - 301),
-                   signed(stack, body, at=int(time.time()) + 330),
+                   signed(stack, body, at=int(time.time()) + 302),
                    requests.post(stack.url + "/api/payments/webhook", data=body, timeout=DEADLINE)):
         refused(answer, 400, "Stripe-Signature")
 
@@ -495,7 +495,7 @@ def test_webhook_is_answered_soon(stack, order):
         begin = time.monotonic()
         assert signed(stack, event(order, "payment_intent.succeeded", "succeeded", attempt=9)).status_code == 200
         times.append(time.monotonic() - begin)
-    assert min(times) < 0.1, "it waits for nobody"
+    assert sorted(times)[10] < 0.1
 
 
 # --- GET ---

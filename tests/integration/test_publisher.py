@@ -113,9 +113,9 @@ def test_kill_9_a_hundred_times_under_load(log):
 
 def test_stop_publishes_what_is_committed(log):
     driver = log.driver().ready()
-    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 100)")
+    log.sql("select change(array(select generate_series(1, 40))) from generate_series(1, 500)")
     assert driver.kill(signal.SIGTERM) == 0
-    assert sum(log.topic.ends().values()) == 4000
+    assert sum(log.topic.ends().values()) == 20000
     assert [active for _, active in log.slots()] == [False], "the slot is free at once"
     log.change(1)
     after = log.driver().ready()

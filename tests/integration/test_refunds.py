@@ -1,11 +1,10 @@
 """Money that Stripe keeps although it should not: charges that nobody answered for, for a day and longer, refunds that fail, and what people
 do by hand at Stripe. At the end the books agree: an order is paid once or not at all."""
-import contextlib
 
 import pytest
 
 from sandbox import Books
-from support import MARKET, refused, wait_until
+from support import MARKET, refused, stopped, wait_until
 from test_payments import VISA, action, becomes, cancel, charge_becomes, events, listed, money, paid, pay, place
 
 DAY = 24 * 3600
@@ -39,16 +38,6 @@ def row(stack, order, *columns):
 
 def state(stack, order):
     return row(stack, order, "state")[0]
-
-
-@contextlib.contextmanager
-def paused(stack, name="payments"):
-    stack.supervisor("stop", name)
-    try:
-        yield
-    finally:
-        stack.supervisor("start", name)
-        stack.wait_ready(name)
 
 
 def a_day_later(stack, books, order):
@@ -93,7 +82,7 @@ def test_after_a_day_of_silence_it_is_charged_once(stack, buyer, order, books):
     no_webhooks(books)
     books.settings(drop_after=1)
     refused(pay(buyer, order), 503)
-    with paused(stack):
+    with stopped(stack, "payments"):
         books.settings(drop_after=0)
         a_day_later(stack, books, order)
     charge_becomes(buyer, order, "succeeded")
@@ -118,7 +107,7 @@ def test_a_day_later_every_match_is_found(stack, buyer, order, books):
     refused(pay(buyer, order), 503)
     [charge] = listed(buyer, order)
     metadata = {"metadata[orderId]": order["id"], "metadata[chargeId]": charge["id"], "metadata[attempt]": "1"}
-    with paused(stack):
+    with stopped(stack, "payments"):
         books.settings(drop_after=0)
         for card in ("pm_card_visa", "pm_card_authenticationRequired"):
             books.post("/v1/payment_intents", amount=2050, currency="usd", confirm="true", payment_method=card, **metadata)
@@ -134,7 +123,7 @@ def test_nothing_is_charged_for_an_order_that_ended(stack, buyer, order, books):
     refused(pay(buyer, order), 503)
     cancel(buyer, order)
     knows_the_end(stack, order)
-    with paused(stack):  # what was asked for while the order lived has come to its end
+    with stopped(stack, "payments"):  # what was asked for while the order lived has come to its end
         books.settings(drop_before=0)
     asked = row(stack, order, "asked")[0]
     wait_until(lambda: soon(stack, order) or row(stack, order, "asked")[0] > asked + 3, "it was looked for")
@@ -152,7 +141,7 @@ def test_charged_for_an_order_that_ended_and_found_later(stack, buyer, order, bo
     refused(pay(buyer, order), 503)
     cancel(buyer, order)
     knows_the_end(stack, order)
-    with paused(stack):  # what was asked for while the order lived has come to its end
+    with stopped(stack, "payments"):  # what was asked for while the order lived has come to its end
         books.settings(drop_after=0)
     for _ in range(2):
         asked = row(stack, order, "asked")[0]
@@ -200,7 +189,7 @@ def test_a_search_that_shows_old_states(stack, buyer, order, books):
     books.settings(drop_before=1, search_old=1)
     refused(pay(buyer, order), 503)
     [charge] = listed(buyer, order)
-    with paused(stack):
+    with stopped(stack, "payments"):
         books.settings(drop_before=0)
         declined_and_paid_later(charge, order, books)
         a_day_later(stack, books, order)
@@ -216,7 +205,7 @@ def test_a_search_that_is_late_by_hours(stack, buyer, order, books):
     refused(pay(buyer, order), 503)
     cancel(buyer, order)
     knows_the_end(stack, order)
-    with paused(stack):
+    with stopped(stack, "payments"):
         books.settings(drop_after=0)
     an_hour_later(stack, order)
     soon(stack, order)
@@ -342,7 +331,7 @@ def test_a_refund_is_found_after_a_day_of_silence(stack, buyer, order, books):
     books.settings(drop_after=1)
     due(stack, order)
     wait_until(lambda: books.refunds(intent), "Stripe has refunded it, and nobody knows")
-    with paused(stack):
+    with stopped(stack, "payments"):
         books.settings(drop_after=0)
         a_day_later(stack, books, order)
         stack.sql("payments", "update returns set key_at = key_at - interval '1 day', ask_at = now() where order_id = %s", order["id"])
@@ -392,7 +381,7 @@ def test_a_refund_by_hand_of_what_has_to_go_back(stack, buyer, order, books):
     books.settings(refund_refused=1)
     intent = owed(stack, buyer, order, books)
     wait_until(lambda: soon(stack, order) or returned(stack, order)[0][1] >= 2, "it was refused")
-    with paused(stack):  # it must not be tried again in between
+    with stopped(stack, "payments"):  # it must not be tried again in between
         stack.sql("payments", "update returns set state = 'stuck', ask = null, ask_at = null where order_id = %s", order["id"])
         books.settings(refund_refused=0)
     books.post("/v1/refunds", payment_intent=intent)

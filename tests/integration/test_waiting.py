@@ -126,7 +126,7 @@ def test_who_announces_again_says_the_same(stack, seller):
 
 
 def test_from_joining_to_buying(stack, seller, people):
-    queue, buyers = Queue(stack, seller, opens=4), [next(people) for _ in range(8)]
+    queue, buyers = Queue(stack, seller, opens=10), [next(people) for _ in range(8)]
     queue.venue.add("Boxes", rows=[5], accessible=True)
     for who in buyers:
         queue.join(who)
@@ -134,7 +134,7 @@ def test_from_joining_to_buying(stack, seller, people):
     before = queue.of(buyers[0])
     if not before["open"]:  # a slow machine may have come too late
         assert (before["status"], before["place"], before["estimate"]) == ("joined", None, None) and "admission" not in before
-        assert reason(queue.buy(buyers[0])) == (409, "not_open") or queue.numbers()["open"]
+        assert reason(queue.buy(buyers[0])) == (409, "not_open")
     queue.open()
     assert sorted(queue.places(buyers).values()) == list(range(1, 9)), "each has one place"
     turn = queue.turn(buyers[0])
@@ -285,15 +285,14 @@ def verified(stack, show, *users):
 
 
 def test_every_place_can_be_recomputed(stack, seller, people):
-    queue, joined = Queue(stack, seller, opens=3), [next(people) for _ in range(12)]
+    queue, joined = Queue(stack, seller, opens=10), [next(people) for _ in range(12)]
     promised = queue.numbers()
     for who in joined[:9]:
         queue.join(who)
     told = queue.open()
     for who in joined[9:]:
         queue.join(who)
-    assert "seed" not in promised or promised["open"]  # a slow machine may have come too late
-    assert told["seedHash"] == promised["seedHash"], "the hash was there before anybody joined"
+    assert "seed" not in promised and told["seedHash"] == promised["seedHash"], "the hash was there before anybody joined"
     ran = verified(stack, queue.venue.id)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     [summary, *lines] = ran.stdout.splitlines()
