@@ -60,7 +60,7 @@ static enum status start(const struct settings *settings, void **state, struct s
     if (tickets.codes == NULL) return ST_INVALID;
     tickets.making = making_start(settings->database_url);
     tickets.pictures = pictures_start(*picture_program == '\0' ? beside_this() : picture_program);
-    tickets.picture_reads = picture_reads_start(settings->database_url);
+    tickets.picture_reads = picture_reads_start(settings->database_url, (int)settings->statement_timeout_ms);
     tickets.recent = recent_new((int)settings->threads);
     *state = &tickets;
     return ST_OK;

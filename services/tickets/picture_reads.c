@@ -15,7 +15,6 @@ enum {
     WAITING_MOST = 512,           /* requests */
     HELD_MOST = 64 * 1024 * 1024, /* bytes of files, which clients are still taking or that were just read */
     FRESH_US = 1000 * 1000,       /* for so long a file is given to others, too */
-    STATEMENT_MS = 5000,
 };
 
 struct picture_file {
@@ -30,6 +29,7 @@ struct picture_file {
 
 struct picture_reads {
     char *database_url;
+    int statement_timeout_ms;
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work;
@@ -179,8 +179,8 @@ static enum status run(struct picture_reads *reads, const struct picture_key *ke
         reads->conn = NULL;
     }
     if (reads->conn == NULL)
-        reads->conn =
-            pg_open_prepared(reads->database_url, "tickets-pictures", STATEMENT_MS, tickets_background, &w);
+        reads->conn = pg_open_prepared(reads->database_url, "tickets-pictures", reads->statement_timeout_ms,
+                                       tickets_background, &w);
     sql_params_reset(&reads->params);
     put_uuid(&reads->params, &key->show);
     put_text(&reads->params, (struct str){key->hash, sizeof key->hash});
@@ -250,9 +250,10 @@ static void *reads_main(void *arg) {
     return NULL;
 }
 
-struct picture_reads *picture_reads_start(const char *database_url) {
+struct picture_reads *picture_reads_start(const char *database_url, int statement_timeout_ms) {
     struct picture_reads *reads = mem_alloc(sizeof *reads);
     reads->database_url = mem_strdup(database_url);
+    reads->statement_timeout_ms = statement_timeout_ms;
     reads->users = 1;
     sql_params_init(&reads->params, &sql_get_picture);
     pthread_mutex_init(&reads->lock, NULL);

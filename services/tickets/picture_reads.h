@@ -31,7 +31,7 @@ struct picture_read {
 };
 
 struct picture_reads;
-struct picture_reads *picture_reads_start(const char *database_url);
+struct picture_reads *picture_reads_start(const char *database_url, int statement_timeout_ms);
 /* On the request's thread. ST_OK: `then` is called, on the same thread, maybe before this returns. ST_FULL:
  * it is not. */
 enum status picture_reads_ask(struct picture_reads *reads, struct req *rq, struct picture_read *read,

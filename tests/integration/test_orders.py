@@ -50,6 +50,12 @@ def order(buyer, ticket):
     return buyer.place(ticket)
 
 
+def wait_known(stack, version, *tickets):
+    """Until orders has heard of these what happened through tickets' own API."""
+    known, ids = "select count(*) from tickets where id = any (%s::uuid[]) and version >= %s", [t["id"] for t in tickets]
+    wait_until(lambda: stack.sql("orders", known, ids, version) == [(len(ids),)], "orders knows the tickets")
+
+
 # --- POST ---
 
 def test_place(stack, seller, buyer, ticket):
@@ -135,13 +141,13 @@ def test_reserved(stack, buyer, other, ticket, order):
 
 def test_withdrawn(stack, seller, buyer, ticket):
     assert seller.delete(f"/api/tickets/{ticket['id']}").status_code == 204
-    settle(stack)
+    wait_known(stack, 2, ticket)
     refused(buyer.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "withdrawn")
 
 
 def test_price_is_that_of_the_order(stack, seller, buyer, ticket):
     edited = seller.put(f"/api/tickets/{ticket['id']}", json={"title": "now", "price": 30}).json()
-    settle(stack)
+    wait_known(stack, 2, ticket)
     order = buyer.place(ticket)
     assert order["ticket"] == {"id": ticket["id"], "title": "now", "price": 30, "currency": "USD", "version": 2}
     stack.topic("tickets").produce(ticket_event(edited, 3, title="later", price=9900), key="id")
@@ -237,7 +243,7 @@ def held(user):
 def test_limit_of_holds(stack, replica, seller, people):
     """Also for requests at once, on two instances."""
     tickets = [seller.list_ticket() for _ in range(30)]
-    settle(stack)
+    wait_known(stack, 1, *tickets)
     buyers = [next(people) for _ in range(3)]
     jobs = [(buyer, t) for t in tickets for buyer in buyers]
     bodies = [f'{{"ticketId":"{t["id"]}"}}' for _, t in jobs]
@@ -262,7 +268,7 @@ def test_rivals_on_two_instances_never_wait_in_a_circle(stack, seller, people):
     def deadlocks():
         return stack.sql("orders", "select deadlocks from pg_stat_database where datname = current_database()")[0][0]
     before, tickets, buyers = deadlocks(), [seller.list_ticket() for _ in range(60)], [next(people) for _ in range(12)]
-    settle(stack)
+    wait_known(stack, 1, *tickets)
     halves = [[(b, t["id"]) for b in buyers for t in tickets[half::2]] for half in (0, 1)]
     for half in halves:
         random.Random(7).shuffle(half)
