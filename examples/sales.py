@@ -11,7 +11,7 @@ import fastavro
 import matplotlib
 import pandas
 import requests
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 matplotlib.use("Agg")
 consumer = Consumer({"bootstrap.servers": os.environ["KAFKA_BROKERS"], "group.id": "example", "auto.offset.reset": "earliest",
@@ -25,14 +25,18 @@ def schema(number):
     return fastavro.parse_schema(json.loads(answer.json()["schema"]))
 
 
-rows = []
+rows, at_end = [], set()
 consumer.subscribe(["orders"])
-while partitions:
+while len(at_end) < partitions:
     record = consumer.poll(10)
-    if record is None or record.error():  # the only one that is expected: the end of a partition, for now
-        partitions -= 1
-    else:  # a byte 0, the schema's number, the event
+    if record is None:
+        continue
+    if not record.error():  # a byte 0, the schema's number, the event
         rows.append(fastavro.schemaless_reader(io.BytesIO(record.value()[5:]), schema(int.from_bytes(record.value()[1:5], "big"))))
+    elif record.error().code() == KafkaError._PARTITION_EOF:  # for now
+        at_end.add(record.partition())
+    else:
+        raise KafkaException(record.error())
 events = pandas.DataFrame(rows).drop_duplicates(["id", "version"])
 sold = events[events.type == "OrderCompleted"]
 print(sold.groupby(["sellerId", "currency"]).price.agg(["count", "sum"]).sort_values("sum", ascending=False).to_string())

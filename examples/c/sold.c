@@ -26,9 +26,9 @@ int main(int argc, char **argv) {
     rd_kafka_assign(rk, all);
     avro_value_t event;
     char *json;
-    for (uint32_t number, known = 0, ended = 0; ended < (uint32_t)all->cnt;) {
+    for (uint32_t number, known = 0, ended = 0; ended != (1U << all->cnt) - 1;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, -1);
-        ended += m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) ended |= 1U << m->partition;
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR || m->len < 5) continue; /* a tombstone has no event */
         memcpy(&number, (char *)m->payload + 1, 4); /* a byte 0, the schema's number, the event */
         if (number != known) use_schema(ntohl(known = number), &event);

@@ -309,6 +309,7 @@ def test_the_lake(rendered):
         wanted = {key: value for key, value in sink.items() if key in ("topics", "tasks.max") or key.startswith(("transforms", "predicates"))} | common | {
             "iceberg.tables": table, f"iceberg.table.{table}.id-columns": sink["primary.key.fields"]}
         assert {"connector.class": spec["class"], "tasks.max": str(spec["tasksMax"]), **spec["config"]} == wanted
+        assert spec["autoRestart"] == {"enabled": True}
     worker = of(docs, "KafkaConnect")[0]["spec"]["template"]["connectContainer"]["env"]
     assert set(re.findall(r"\$\{env:(\w+)\}", json.dumps(common))) <= {env["name"] for env in worker}
     [tidy] = containers(of(docs, "CronJob", "shop-lake"))

@@ -3,6 +3,7 @@ read there is what the warehouse has. It is in S3 here; in files, as `./onsale r
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import uuid
 
 import psycopg
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from buckets import BUCKET, bucket
 from shopping import Shopping
@@ -92,6 +94,20 @@ def table_names(stack):
         return connection.execute("select table_name from iceberg_tables where metadata_location is not null").fetchall()
 
 
+@pytest.fixture(autouse=True)
+def what_connect_said(request, stack):
+    """Where a test has failed."""
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed:
+        print(stack.logs("connect"))
+
+
+def ticket_event(**said):
+    return {"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(time.time() * 1000), "userId": str(uuid.uuid4()),
+            "title": "A seat", "price": 20, "currency": "USD", "status": "available", "orderId": None} | said
+
+
 @pytest.fixture(scope="module")
 def shopped(stack):
     """Something of everything has happened. Meanwhile Connect was killed."""
@@ -153,8 +169,7 @@ def test_a_field_that_a_schema_gets_becomes_a_column(shopped):
 def test_small_files_are_put_together(shopped, location):
     """Those of a day that is over; and what no table names is deleted when it is old."""
     day = datetime.datetime.now(datetime.UTC).replace(hour=12, minute=0, second=0, microsecond=0) - datetime.timedelta(days=5)
-    events = [{"type": "TicketCreated", "id": str(uuid.uuid4()), "version": 1, "occurredAt": int(day.timestamp() * 1000) + n, "userId": str(uuid.uuid4()),
-               "title": "A seat", "price": n, "currency": "USD", "status": "available", "orderId": None} for n in range(3)]
+    events = [ticket_event(occurredAt=int(day.timestamp() * 1000) + n, price=n) for n in range(3)]
     asked = f"select id, price from ticket_events where id in {tuple(event['id'] for event in events)} order by price"
     for n, event in enumerate(events, 1):
         shopped.topic("tickets").produce(event, key="id")
@@ -169,6 +184,24 @@ def test_small_files_are_put_together(shopped, location):
     assert "ticket_events'): 1 days put together, 1 files deleted" in done.stdout, done
     assert len(list(files.glob("*.parquet"))) == 4, "the old ones are of the snapshots of before"
     assert lake(shopped, asked) == [{"id": event["id"], "price": event["price"]} for event in events]
+
+
+def test_a_worker_that_stood_still_goes_on(shopped):
+    """For longer than the warehouse's sinks are waited for."""
+    kafka = AdminClient({"bootstrap.servers": shopped.env["KAFKA_BROKERS"]})
+
+    def members(group):
+        return len(kafka.describe_consumer_groups([group])[group].result(DEADLINE).members)
+    events = [ticket_event() for _ in range(100)]
+    shopped.topic("tickets").produce(*events, key="id")
+    pid = shopped.kill("connect", signal.SIGSTOP)
+    try:
+        wait_until(lambda: members("connect-warehouse-tickets") == 0, "the warehouse's sink is given up")
+        assert members("connect-lake-tickets") == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    asked = f"select count(*) as n, count(distinct id) as ids from ticket_events where id in {tuple(event['id'] for event in events)}"
+    wait_until(lambda: lake(shopped, asked) == [{"n": 100, "ids": 100}], "all are in the lake, once", pause=1)
 
 
 def test_its_connectors_run(shopped):
