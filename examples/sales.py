@@ -11,12 +11,12 @@ import fastavro
 import matplotlib
 import pandas
 import requests
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer
 
 matplotlib.use("Agg")
 consumer = Consumer({"bootstrap.servers": os.environ["KAFKA_BROKERS"], "group.id": "example", "auto.offset.reset": "earliest",
                      "enable.auto.commit": False, "enable.partition.eof": True})
-partitions = len(consumer.list_topics("orders").topics["orders"].partitions)
+to_read = set(consumer.list_topics("orders").topics["orders"].partitions)
 
 
 @functools.cache
@@ -25,18 +25,14 @@ def schema(number):
     return fastavro.parse_schema(json.loads(answer.json()["schema"]))
 
 
-rows, at_end = [], set()
+rows = []
 consumer.subscribe(["orders"])
-while len(at_end) < partitions:
-    record = consumer.poll(10)
-    if record is None:
-        continue
-    if not record.error():  # a byte 0, the schema's number, the event
-        rows.append(fastavro.schemaless_reader(io.BytesIO(record.value()[5:]), schema(int.from_bytes(record.value()[1:5], "big"))))
-    elif record.error().code() == KafkaError._PARTITION_EOF:  # for now
-        at_end.add(record.partition())
-    else:
-        raise KafkaException(record.error())
+while to_read:
+    for record in consumer.consume(10_000, timeout=1):
+        if record.error():  # the only one that is expected: the end of a partition, for now
+            to_read.discard(record.partition())
+        else:  # a byte 0, the schema's number, the event
+            rows.append(fastavro.schemaless_reader(io.BytesIO(record.value()[5:]), schema(int.from_bytes(record.value()[1:5], "big"))))
 events = pandas.DataFrame(rows).drop_duplicates(["id", "version"])
 sold = events[events.type == "OrderCompleted"]
 print(sold.groupby(["sellerId", "currency"]).price.agg(["count", "sum"]).sort_values("sum", ascending=False).to_string())

@@ -88,8 +88,14 @@ def refused(answer, status, words="", reason=None):
 def list_ticket(stack, seller, **what):
     """A ticket that orders knows. (For a while after an instance was killed, nobody reads its partitions.)"""
     ticket = seller.list_ticket(**what)
-    wait_until(lambda: stack.sql("orders", "select 1 from tickets where id = %s", ticket["id"]), "orders knows the ticket")
+    wait_known(stack, ticket["id"])
     return ticket
+
+
+def wait_known(stack, *ids, version=1):
+    """Until orders has heard of these tickets what happened to them by tickets' own API."""
+    known = "select count(*) from tickets where id = any (%s::uuid[]) and version >= %s"
+    wait_until(lambda: stack.sql("orders", known, list(ids), version) == [(len(ids),)], "orders knows the tickets")
 
 
 def missing_id():

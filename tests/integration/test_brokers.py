@@ -11,7 +11,7 @@ from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 
 import crowd
-from support import DEADLINE, wait_until
+from support import DEADLINE, wait_known, wait_until
 
 BROKERS = ("kafka", "kafka-2", "kafka-3")
 BUYERS, TICKETS = 40, 120
@@ -105,8 +105,7 @@ def test_nothing_is_lost_or_out_of_order(sale, kafka, nemesis):
     seller, tokens = sale.user(), sale.tokens(BUYERS)
     tickets = [seller.list_ticket(title=f"Seat {n}")["id"] for n in range(TICKETS)]
     wait_until(lambda: in_sync(kafka), "all replicas are in sync", pause=0.2)
-    wait_until(lambda: sale.sql("orders", "select count(*)::int from tickets where id = any(%s::uuid[])", tickets) == [(TICKETS,)],
-               "orders knows the tickets")
+    wait_known(sale, *tickets)
     over, placed, failure = threading.Event(), set(), []
 
     def act():

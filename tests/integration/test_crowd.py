@@ -9,7 +9,7 @@ import time
 import pytest
 
 import crowd
-from support import MARKET, Replica, wait_until
+from support import MARKET, Replica, wait_known, wait_until
 
 BUYERS = 2000
 
@@ -27,7 +27,9 @@ def tokens(sale):
 
 def list_tickets(stack, count):
     seller = stack.user()
-    return [seller.list_ticket(title=f"Seat {n}")["id"] for n in range(count)]
+    tickets = [seller.list_ticket(title=f"Seat {n}")["id"] for n in range(count)]
+    wait_known(stack, *tickets)
+    return tickets
 
 
 def test_the_same_ticket_for_all(sale, tokens):

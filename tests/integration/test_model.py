@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from support import MARKET, wait_until
+from support import MARKET, list_ticket, wait_until
 
 PEOPLE = 3
 MAX_HOLDS = 3
@@ -59,7 +59,7 @@ class Marketplace(RuleBasedStateMachine):
 
     @rule(target=tickets, person=people)
     def list_ticket(self, person):
-        ticket = self.users[person].list_ticket()["id"]
+        ticket = list_ticket(self.stack, self.users[person])["id"]
         self.model_tickets[ticket] = {"seller": person, "status": "available", "order": None}
         return ticket
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from rivals import all_at_once, begin_order
-from support import Replica, User, errors, list_ticket, missing_id, refused, stopped, wait_until
+from support import Replica, User, errors, list_ticket, missing_id, refused, stopped, wait_known, wait_until
 
 HOLD = datetime.timedelta(seconds=900)
 TICK = datetime.timedelta(milliseconds=1)
@@ -48,12 +48,6 @@ def ticket(stack, seller):
 @pytest.fixture
 def order(buyer, ticket):
     return buyer.place(ticket)
-
-
-def wait_known(stack, version, *tickets):
-    """Until orders has heard of these what happened through tickets' own API."""
-    known, ids = "select count(*) from tickets where id = any (%s::uuid[]) and version >= %s", [t["id"] for t in tickets]
-    wait_until(lambda: stack.sql("orders", known, ids, version) == [(len(ids),)], "orders knows the tickets")
 
 
 # --- POST ---
@@ -141,13 +135,13 @@ def test_reserved(stack, buyer, other, ticket, order):
 
 def test_withdrawn(stack, seller, buyer, ticket):
     assert seller.delete(f"/api/tickets/{ticket['id']}").status_code == 204
-    wait_known(stack, 2, ticket)
+    wait_known(stack, ticket["id"], version=2)
     refused(buyer.post("/api/orders", json={"ticketId": ticket["id"]}), 409, "withdrawn")
 
 
 def test_price_is_that_of_the_order(stack, seller, buyer, ticket):
     edited = seller.put(f"/api/tickets/{ticket['id']}", json={"title": "now", "price": 30}).json()
-    wait_known(stack, 2, ticket)
+    wait_known(stack, ticket["id"], version=2)
     order = buyer.place(ticket)
     assert order["ticket"] == {"id": ticket["id"], "title": "now", "price": 30, "currency": "USD", "version": 2}
     stack.topic("tickets").produce(ticket_event(edited, 3, title="later", price=9900), key="id")
@@ -243,7 +237,7 @@ def held(user):
 def test_limit_of_holds(stack, replica, seller, people):
     """Also for requests at once, on two instances."""
     tickets = [seller.list_ticket() for _ in range(30)]
-    wait_known(stack, 1, *tickets)
+    wait_known(stack, *(t["id"] for t in tickets))
     buyers = [next(people) for _ in range(3)]
     jobs = [(buyer, t) for t in tickets for buyer in buyers]
     bodies = [f'{{"ticketId":"{t["id"]}"}}' for _, t in jobs]
@@ -268,7 +262,7 @@ def test_rivals_on_two_instances_never_wait_in_a_circle(stack, seller, people):
     def deadlocks():
         return stack.sql("orders", "select deadlocks from pg_stat_database where datname = current_database()")[0][0]
     before, tickets, buyers = deadlocks(), [seller.list_ticket() for _ in range(60)], [next(people) for _ in range(12)]
-    wait_known(stack, 1, *tickets)
+    wait_known(stack, *(t["id"] for t in tickets))
     halves = [[(b, t["id"]) for b in buyers for t in tickets[half::2]] for half in (0, 1)]
     for half in halves:
         random.Random(7).shuffle(half)
