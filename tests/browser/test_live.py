@@ -117,6 +117,32 @@ def test_an_answer_that_never_comes(people, listed):
     assert len(held) == 1
 
 
+DEAF = """{
+    let first = true;
+    window.EventSource = class extends EventSource {
+        deaf = first;
+        constructor(url) { super(url); first = false; }
+        addEventListener(...what) { if (!this.deaf) super.addEventListener(...what); }
+    };
+}"""
+
+
+def test_a_stream_that_has_gone_silent(people, listed):
+    """As from a network that is gone without a word, or when a machine has slept: the page opens another."""
+    _, ticket = listed
+    buyer = people.user()
+    order = buyer.api.place(ticket)
+    buyer.page.add_init_script(DEAF)
+    buyer.page.clock.install()
+    asked = follows(buyer, f"/orders/{order['id']}")
+    assert buyer.api.delete(f"/api/orders/{order['id']}").status_code == 204
+    buyer.page.clock.fast_forward(40_000)
+    assert "/live" not in asked, "so long it may be silent"
+    buyer.page.clock.fast_forward(10_000)
+    buyer.sees("You cancelled this order.")
+    assert "/live" in asked
+
+
 def test_a_page_whose_web_is_killed(people, stack, listed):
     """It comes back by itself, and is told what happened meanwhile."""
     seller, ticket = listed

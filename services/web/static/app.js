@@ -129,10 +129,11 @@
 
     // --- being told: a stream of what becomes of what the page shows ---
 
-    const GONE = ["sold", "withdrawn"], GONE_AFTER = 4000;
+    const GONE = ["sold", "withdrawn"], GONE_AFTER = 4000, SILENCE = 45000; // the server says something every 15 seconds
     let since = page.since; // up to where we know what happened
-    let source = null, following = "", listed = 0, later = 0, refused = 0;
-    const followed = () => source?.readyState === EventSource.OPEN;
+    let source = null, following = "", listed = 0, later = 0, refused = 0, spoke = 0; // spoke: when something was heard
+    const open = () => source?.readyState === EventSource.OPEN;
+    const followed = () => open() && performance.now() - spoke < SILENCE;
 
     function shown() {
         const list = (name, selector, id) => {
@@ -204,18 +205,31 @@
         unfollow();
         following = ids();
         source = new EventSource(`/live?${what.join("&")}&since=${since}`);
-        for (const [name, hear] of Object.entries(heard)) source.addEventListener(name, hear);
+        for (const [name, hear] of Object.entries(heard)) {
+            source.addEventListener(name, (event) => {
+                spoke = performance.now();
+                hear(event);
+            });
+        }
         source.onerror = () => {
             // Closed is for good: refused. Else the browser comes back by itself.
             if (source.readyState === EventSource.CLOSED) later = setTimeout(follow, (1 + Math.random()) * 1000 * 2 ** Math.min(refused++, 4));
         };
-        source.onopen = () => (refused = 0);
+        source.onopen = () => {
+            spoke = performance.now();
+            refused = 0;
+        };
     }
 
     // What a charge is waiting for is not told: an order's events are, and payments' own come between them. How far a show's making is
     // is not told either, nor its sales.
     const UNTOLD = ["paying", "making", "selling"], PENDING = ["reserved", "waiting", ...UNTOLD];
     setInterval(() => {
+        if (open() && !followed()) {
+            // The network is gone without a word, or the machine has slept.
+            unfollow();
+            follow();
+        }
         const watched = followed() ? UNTOLD : PENDING;
         if (!document.hidden && parts().some((part) => watched.includes(part.dataset.state))) refresh();
     }, READ_AGAIN);
