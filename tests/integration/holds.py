@@ -82,17 +82,15 @@ class Holds(Background):
 
     def place_in_time(self, n, hold_ms, spread_ms=0, left_ms=1000):
         """The same; and all are set while left_ms are left to the first. Where the machine is too slow for that, with a longer hold."""
-        def pending():
-            return self.stack.metric("expiration", TIMERS)
         while True:
-            before = pending()
+            before = self.timers()
             placed = self.place(n, hold_ms, spread_ms)
             in_time = min(o.due for o in placed) - left_ms
-            wait_until(lambda: pending() >= before + n or now_ms() > in_time, f"{n} timers are set")
+            wait_until(lambda: self.timers() >= before + n or now_ms() > in_time, f"{n} timers are set")
             if now_ms() <= in_time:
                 return placed
             self.end(placed)
-            wait_until(lambda: pending() <= before, "they are over")
+            wait_until(lambda: self.timers() <= before, "they are over")
             hold_ms *= 2
 
     def end(self, orders, type="OrderCancelled", reason="buyer"):
@@ -191,10 +189,13 @@ class Holds(Background):
         finally:
             consumer.close()
 
+    def timers(self):
+        return self.stack.metric("expiration", TIMERS)
+
     def pending(self):
         """None: it is not there, as after librdkafka has given a client up."""
         with contextlib.suppress(requests.ConnectionError):
-            return self.stack.metric("expiration", TIMERS) if self.stack.ready("expiration") else None
+            return self.timers() if self.stack.ready("expiration") else None
 
     def wait_all_over(self, pending=None):
         """Nothing pends in any instance, and a restart would read nothing again."""

@@ -138,6 +138,7 @@ def test_topics_read_again_from_the_beginning_change_nothing(stack):
 
 
 def test_the_broker_restarts(stack):
+    shows.make_show(stack.user())
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         shopping = pool.submit(Shopping(stack, 2).go)
         threading.Event().wait(1)
