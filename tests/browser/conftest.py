@@ -32,7 +32,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def stack():
     """It waits for a busy machine as long as the tests do: a page that says that something is away is another page."""
-    with common_stack(API_TIMEOUT="60s", STATEMENT_TIMEOUT="60s") as stack:
+    with common_stack() as stack:
         yield stack
 
 

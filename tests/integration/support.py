@@ -98,6 +98,13 @@ def wait_known(stack, *ids, version=1):
     wait_until(lambda: stack.sql("orders", known, list(ids), version) == [(len(ids),)], "orders knows the tickets")
 
 
+def wait_published(stack, service):
+    """Until Postgres was told that all that is committed by now is on the service's topic."""
+    [[now]] = stack.sql(service, "select pg_logical_emit_message(true, 'test', '')::text")  # its commit is sure to be read
+    wait_until(lambda: stack.sql(service, "select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
+                                          "where database = current_database()", now) == [(True,)], f"all of {service} is published")
+
+
 def missing_id():
     """UUIDv7 as our own: its first 48 bits are the time, and tickets forgets orders of long ago."""
     bits = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
@@ -265,8 +272,9 @@ def fresh_state():
 PATIENT = {"LAPSE_WAIT": "0"}
 # Half of a short life of Kafka goes into compiling it for a long one. What nobody will ever be able to read is put aside soon. A stack that nobody uses
 # asks Kafka 75 times a second, and many stand by at once: watermarks, each partition's by itself, and who reads them; questions for news; heartbeats.
+# A machine that is busy with tests may take seconds for what takes a millisecond: nobody gives up a database or an API that is slow.
 FRUGAL = {"KAFKA_OPTS": "-XX:TieredStopAtLevel=1", "UNREADABLE_WAIT": "1s", "WATERMARK_INTERVAL": "20s",
-          "RDKAFKA_FETCH_WAIT_MAX_MS": "3000", "RDKAFKA_HEARTBEAT_INTERVAL_MS": "2500"}
+          "RDKAFKA_FETCH_WAIT_MAX_MS": "3000", "RDKAFKA_HEARTBEAT_INTERVAL_MS": "2500", "STATEMENT_TIMEOUT": "60s", "API_TIMEOUT": "60s"}
 
 
 # Of the processes, those by which something is sold and paid. The others would follow each event as well.

@@ -13,7 +13,7 @@ import requests
 
 from background import Background
 from databases import ask
-from support import Replica, User, wait_until
+from support import Replica, User, wait_published, wait_until
 from topics import seen_by_consumers
 from test_tickets import order
 
@@ -90,20 +90,13 @@ def on_topic(stack):
     return sum(stack.topic("tickets").ends().values())
 
 
-def wait_published(stack):
-    """Until Postgres was told that all that is committed by now is on the topic."""
-    [[now]] = stack.sql("tickets", "select pg_logical_emit_message(true, 'test', '')::text")  # its commit is sure to be read
-    wait_until(lambda: stack.sql("tickets", "select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
-                                            "where database = current_database()", now) == [(True,)], "all is published")
-
-
 def assert_published_once_in_order(stack, acknowledged=None):
     """Every committed event is on the topic, in order per ticket, as consumers see it once; and what was acknowledged was committed."""
     database = committed(stack)
     for ticket, version in (acknowledged or {}).items():
         assert version in database.get(ticket, []), "acknowledged, but not committed"
 
-    wait_published(stack)
+    wait_published(stack, "tickets")
     assert published(stack) == database
 
 
@@ -438,7 +431,7 @@ def test_slot_dropped_republishes_the_log(fire, people):
 
     wait_until(lambda: fire.sql("tickets", "select 1 from publisher_epoch where epoch > %s and republished", epoch), "a new epoch, and the log told again")
     new = epoch_of(fire)
-    wait_published(fire)
+    wait_published(fire, "tickets")
     assert published(fire, new) == database, "under the new epoch: everything, in order, once"
     assert "the whole log is published again" in fire.logs("tickets"), "said loudly"
     assert fire.metric("tickets", "onsale_publisher_republished_total") > 0
