@@ -117,6 +117,27 @@ def test_an_answer_that_never_comes(people, listed):
     assert len(held) == 1
 
 
+def test_a_change_that_cannot_be_read_yet(people, listed):
+    """It is told of by the database's log, which is written a moment before others see the change: the page reads until it is there."""
+    _, ticket = listed
+    buyer, stale = people.user(), []
+    order = buyer.api.place(ticket)
+    path = f"/orders/{order['id']}"
+    before = buyer.context.request.get(buyer.url + path).text()
+
+    def answer(route):
+        if stale:
+            route.continue_()
+        else:
+            stale.append(path)
+            route.fulfill(body=before, content_type="text/html; charset=utf-8")
+    follows(buyer, path)
+    buyer.page.route(f"**{path}", answer)
+    assert buyer.api.delete(f"/api{path}").status_code == 204
+    buyer.sees("You cancelled this order.")
+    assert stale == [path]
+
+
 DEAF = """{
     let first = true;
     window.EventSource = class extends EventSource {

@@ -164,8 +164,7 @@ class Log:
         def of_epoch():
             return [e for e in self.published(len(rows), topic) if epoch is None or e.headers["epoch"] == str(epoch)]
 
-        wait_until(lambda: len(of_epoch()) >= len(rows), f"{len(rows)} events of epoch {epoch}")
-        events = seen_by_consumers(of_epoch(), deaths)
+        events = wait_until(lambda: len(seen := seen_by_consumers(of_epoch(), deaths)) >= len(rows) and seen, f"{len(rows)} events of epoch {epoch}")
         found, expected = {}, {}
         for event in events:
             found.setdefault(event.key, []).append(event["version"])

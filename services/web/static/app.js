@@ -54,6 +54,7 @@
     const parts = () => all("[data-refresh]");
     const seen = new WeakMap(); // what the server said of a part, before we touched it
     let sooner = 0, reading = false, outdated = false; // outdated: something happened while it was being read
+    const known = new Map(); // the version that an order is known to have: it may be told of a moment before it can be read
 
     // Without the forms' tokens, which are others each time, and what those without scripts see, which is text here.
     function essence(part) {
@@ -116,15 +117,20 @@
                 const fresh = read.getElementById(part.id);
                 if (fresh) (part.dataset.refresh === "live" ? replace : update)(part, fresh);
             }
+            if (all("[data-order]", read).some((order) => version(order) < known.get(order.dataset.order))) soon();
             if (!followed()) since = read.documentElement.dataset.since ?? since;
             follow();
         } catch {
-            clearTimeout(sooner);
-            sooner = setTimeout(refresh, READ_AGAIN);
+            soon();
         } finally {
             reading = false;
             if (outdated) refresh();
         }
+    }
+
+    function soon() {
+        clearTimeout(sooner);
+        sooner = setTimeout(refresh, READ_AGAIN);
     }
 
     // --- being told: a stream of what becomes of what the page shows ---
@@ -177,6 +183,7 @@
         },
         order(event) {
             const order = JSON.parse(event.data);
+            known.set(order.id, order.version);
             if (all(`[data-order="${order.id}"]`).some((old) => version(old) < order.version)) refresh();
         },
         places(event) {
