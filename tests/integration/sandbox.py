@@ -5,6 +5,7 @@ import os
 import queue
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import requests
@@ -247,3 +248,15 @@ class Books:
     def confirm(self, intent_id, outcome="complete"):
         answer = requests.post(f"{self.url}/sandbox/3ds/{intent_id}", data={"outcome": outcome}, timeout=DEADLINE)
         assert answer.status_code == 200, answer.text
+
+    def answer_after(self, pay, *conditions):
+        """What pay(), a request, is answered, if each of the conditions became true after the one before while Stripe took its time with it.
+        None: the answer was quicker than they, or the time that Stripe is given was over."""
+        self.settings(latency_ms=7000, webhook_delay_ms=600000)  # nor does it tell the outcome otherwise
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(pay)
+            for n, condition in enumerate(conditions, 1):
+                wait_until(lambda met=condition: answer.done() or met(), f"condition {n} of those that come before the answer")
+                if answer.done():
+                    return None
+        return answer.result() if answer.result().status_code != 503 else None

@@ -98,6 +98,21 @@ def wait_known(stack, *ids, version=1):
     wait_until(lambda: stack.sql("orders", known, list(ids), version) == [(len(ids),)], "orders knows the tickets")
 
 
+def wait_payable(stack, *ids):
+    """Until payments knows these orders or purchases, each with all that belongs to it."""
+    known = "select count(*) from charges where order_id = any (%s::uuid[]) and array_position(tickets, null) is null"
+    wait_until(lambda: stack.sql("payments", known, list(ids)) == [(len(ids),)], "payments knows the orders")
+
+
+def wait_read(stack, service, *names):
+    """Until the service has read all that is on these topics by now."""
+    def done():
+        read = {(topic, partition): offset for topic, partition, offset in stack.sql(service, "select topic, partition, next_offset from consumer_offsets")}
+        return all(read.get(place, 0) >= end for place, end in ends.items())
+    ends = {(name, partition): end for name in names for partition, end in stack.topic(name).ends().items()}
+    wait_until(done, f"{service} has read {', '.join(names)}")
+
+
 def wait_published(stack, service):
     """Until Postgres was told that all that is committed by now is on the service's topic."""
     [[now]] = stack.sql(service, "select pg_logical_emit_message(true, 'test', '')::text")  # its commit is sure to be read

@@ -13,8 +13,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from planning import settings_of_the_service
 from rivals import all_at_once, begin_order
-from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_until
+from support import ROOT, Replica, User, errors, list_ticket, missing_id, refused, wait_payable, wait_until
 from venue import Venue
+from waits import answered
 
 SOME = str(uuid.UUID(int=1))
 
@@ -261,7 +262,8 @@ def test_what_is_paid_counts_as_well(stack, seller, buyer):
     venue = Venue(stack, seller, per_user=4)
     venue.add("Stalls", rows=[20])
     first = venue.buy(buyer, 3)
-    assert buyer.post("/api/payments", json={"purchaseId": first["id"], "token": "pm_card_visa"}).status_code == 201
+    wait_payable(stack, first["id"])
+    assert answered(lambda: buyer.post("/api/payments", json={"purchaseId": first["id"], "token": "pm_card_visa"})).status_code == 201
     wait_until(lambda: buyer.get(f"/api/purchases/{first['id']}").json()["status"] == "complete", "it is paid")
     refused(buyer.post("/api/purchases", json={"showId": venue.id, "quantity": 2}), 409, "one person", "limit")
     refused(buyer.post("/api/purchases", json={"ticketIds": [venue.ticket("Stalls", "A", n) for n in (19, 20)]}), 409, "one person", "limit")
@@ -362,8 +364,11 @@ def test_a_limit_holds_for_requests_at_once(stack, seller, people):
         second.wait_ready()
         with ThreadPoolExecutor(16) as pool:
             urls = itertools.cycle([stack.env["ORDERS_URL"], second.url])
-            answers = list(pool.map(lambda wish: User(next(urls), wish[0].headers["Authorization"].removeprefix("Bearer ")).post(
-                "/api/purchases", json=wish[1]).status_code, wishes))
+
+            def buy(wish):
+                user = User(next(urls), wish[0].headers["Authorization"].removeprefix("Bearer "))
+                return answered(lambda: user.post("/api/purchases", json=wish[1])).status_code
+            answers = list(pool.map(buy, wishes))
     assert set(answers) == {201, 409}
     for buyer in buyers:
         assert stack.sql("orders", "select count(*) from orders where user_id = %s and status <> 'cancelled'", buyer.id) == [(5,)]
@@ -659,15 +664,16 @@ def test_everything_at_once(stack, seller, people):
         for _ in range(40):
             user = dice.choice(me)
             if dice.random() < 0.6:
-                answer = user.post("/api/purchases", json={"showId": venue.id, "quantity": dice.randint(1, 5), "together": dice.random() < 0.7})
+                path, wish = "purchases", {"showId": venue.id, "quantity": dice.randint(1, 5), "together": dice.random() < 0.7}
             elif dice.random() < 0.5:
-                answer = user.post("/api/purchases", json={"ticketIds": dice.sample(ids, 3)})
+                path, wish = "purchases", {"ticketIds": dice.sample(ids, 3)}
             else:
-                answer = user.post("/api/orders", json={"ticketId": dice.choice(ids)})
+                path, wish = "orders", {"ticketId": dice.choice(ids)}
+            answer = answered(lambda: user.post(f"/api/{path}", json=wish))
             counts[answer.status_code] += 1
             if answer.status_code == 201 and dice.random() < 0.7:
                 where = "purchases" if dice.random() < 0.5 else "orders"
-                counts[user.delete(f"/api/{where}/{answer.json()['id']}").status_code] += 1
+                counts[answered(lambda: user.delete(f"/api/{where}/{answer.json()['id']}")).status_code] += 1
 
     tokens = stack.tokens(24)
     with Replica(stack, "orders") as second:

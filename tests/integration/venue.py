@@ -3,7 +3,7 @@ import json
 import time
 import uuid
 
-from support import wait_until
+from waits import answered, wait_until
 
 
 def now_ms():
@@ -59,7 +59,7 @@ class Venue:
         return self.tickets[area, row, seat]["id"]
 
     def buy(self, buyer, quantity, headers=None, **wish):
-        answer = buyer.post("/api/purchases", json={"showId": self.id, "quantity": quantity} | wish, headers=headers)
+        answer = answered(lambda: buyer.post("/api/purchases", json={"showId": self.id, "quantity": quantity} | wish, headers=headers))
         assert answer.status_code == 201, answer.text
         return answer.json()
 
