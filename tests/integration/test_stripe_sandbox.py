@@ -267,8 +267,9 @@ def test_a_key_in_use_is_refused(box):
     key, tag = new_key(), new_key()
     answers = at_once(20, lambda n: box.post("/v1/payment_intents", key, amount=2000, currency="usd", confirm="true",
                                              payment_method="pm_card_visa", **{"metadata[tag]": tag}))
-    statuses = [a.status_code for a in answers]
-    assert statuses.count(200) == 1 and statuses.count(409) == 19
+    replays = [a for a in answers if "Idempotent-Replayed" in a.headers]  # to who came when the first was done
+    statuses = [a.status_code for a in answers if a not in replays]
+    assert statuses.count(200) == 1 and statuses.count(409) == 19 - len(replays) > 0 and {a.status_code for a in replays} <= {200}
     assert {a.json()["error"]["code"] for a in answers if a.status_code == 409} == {"idempotency_key_in_use"}
     assert len(box.of(tag)) == 1
     box.settings(latency_ms=0)
@@ -561,7 +562,7 @@ def test_a_webhook_comes_twice_if_asked_for(box, listener):
 
 
 def test_webhooks_overtake_each_other_if_asked_for(box, listener):
-    box.settings(webhook_shuffle_ms=500)
+    box.settings(webhook_shuffle_ms=3000)
     ids = [pay(box).id for _ in range(30)]
     wait_until(lambda: {e.data.object.id for e in listener.events()} >= set(ids), "all came")
     came = [e.data.object.id for e in listener.events()]
@@ -639,9 +640,14 @@ def test_so_many_a_second(box):
 
 def test_latency(box):
     box.settings(latency_ms=500)
-    begun = time.monotonic()
-    assert {type(r) for r in at_once(40, lambda n: pay(box))} == {stripe.PaymentIntent}
-    assert 0.49 <= time.monotonic() - begun < 40 * 0.5
+
+    def together():
+        begun = time.monotonic()
+        assert {type(r) for r in at_once(40, lambda n: pay(box))} == {stripe.PaymentIntent}
+        took = time.monotonic() - begun
+        assert took >= 0.49
+        return took < 40 * 0.5
+    wait_until(together, "forty wait at the same time")
 
 
 def test_settings_are_checked(box):
