@@ -5,6 +5,7 @@ import pytest
 
 from accounts import PASSWORD, QUESTIONS, account, ends_everywhere, sign_in, signed_in, token_of
 from support import ROOT, Replica, User, refused, wait_until
+from waits import answered
 
 NEW_PASSWORD = f"another horse {uuid.uuid4().hex}"
 
@@ -74,7 +75,7 @@ def test_many_sign_out_at_once(stack):
     tokens = [token_of(sign_in(stack.url, person.email)) for _ in range(4)]
     from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda token: User(stack.url, token).post("/api/users/signout").status_code, tokens))
+        answers = list(pool.map(lambda token: answered(lambda: User(stack.url, token).post("/api/users/signout")).status_code, tokens))
     assert answers == [200] * 4
     for token in tokens:
         wait_until(lambda: not signed_in(stack.url, token, "orders"), "it has ended")

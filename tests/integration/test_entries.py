@@ -15,12 +15,13 @@ from shows import announced, bought, place_id
 from support import DEADLINE, ROOT, Replica, errors, list_ticket, missing_id, refused, wait_until
 from test_model import payment
 from test_tickets import order
+from waits import answered
 
 
 def pay(stack, buyer, **what):
     key, value = what.popitem()
     wait_until(lambda: stack.sql("payments", "select 1 from charges where order_id = %s", value), "payments knows the order")
-    answer = buyer.post("/api/payments", json={key: value, "token": "pm_card_visa"})
+    answer = answered(lambda: buyer.post("/api/payments", json={key: value, "token": "pm_card_visa"}))  # 503: what Stripe said is not known yet
     assert answer.status_code == 201, answer.text
 
 
@@ -150,7 +151,7 @@ def test_a_ticket_admits_once(stack, seller, people, sold):
 def test_ten_doors_at_once(stack, seller, buyer):
     ticket, code = buy(stack, seller, buyer)
     with concurrent.futures.ThreadPoolExecutor(10) as doors:
-        answers = list(doors.map(lambda n: seller.post(f"/api/tickets/{ticket['id']}/admit", json={"code": code["code"], "door": f"Door {n}"}), range(10)))
+        answers = list(doors.map(lambda n: answered(lambda: admit(seller, ticket, code["code"], f"Door {n}")), range(10)))
     assert sorted(a.status_code for a in answers) == [200] + [409] * 9
     [door] = [a.json()["door"] for a in answers if a.status_code == 200]
     assert all(refused_for(a, "used")["door"] == door for a in answers if a.status_code == 409)
@@ -259,7 +260,7 @@ def test_keys_rotate(stack, seller, buyer, tmp_path):
         assert len(keys["keys"]) == 2 and raw(again)[1:7] != raw(code["code"])[1:7]
         assert verify(tmp_path, keys, code["code"]).returncode == verify(tmp_path, keys, again).returncode == 0
         assert seller.post(replica.url + path + "/admit", json={"code": code["code"]}).status_code == 200
-        assert replica.terminate() == 0
+        assert replica.terminate() in (0, 75)
     with Replica(stack, "tickets", TICKET_KEYS=new) as replica:
         replica.wait_ready()
         refused_for(seller.post(replica.url + path + "/admit", json={"code": code["code"]}), "unknown_key")

@@ -7,6 +7,7 @@ import pytest
 
 from shows import (SHOW, add_area, announce, announced, area_of, known, made, make_show, place_id, seats, soon, stock)
 from support import User, errors, missing_id, refused, wait_until
+from waits import answered
 
 MAP = [{"name": "A", "from": 1, "to": 4}, {"name": "B", "from": 11, "to": 13}]
 
@@ -95,10 +96,10 @@ def test_shows_by_key(stack, seller, other):
 
 
 def at_once(stack, who, path, **request):
-    """The answers to 16 of the same request."""
+    """The answers to 16 of the same request, each sent again while it is told to come again."""
     headers = {"Idempotency-Key": str(uuid.uuid4()), "Authorization": who.headers["Authorization"]}
     with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(lambda _: User(stack.url).post(path, headers=headers, **request), range(16)))
+        return list(pool.map(lambda _: answered(lambda: User(stack.url).post(path, headers=headers, **request)), range(16)))
 
 
 def test_keys_raced(stack, seller):
@@ -159,7 +160,8 @@ def test_updates_raced(stack, seller):
     show = make_show(seller)
     headers = {"Authorization": seller.headers["Authorization"]}
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: User(stack.url).put(f"/api/shows/{show['id']}", json={**SHOW, "title": str(n)}, headers=headers), range(8)))
+        answers = list(pool.map(lambda n: answered(lambda: User(stack.url).put(f"/api/shows/{show['id']}", json={**SHOW, "title": str(n)}, headers=headers)),
+                                range(8)))
     assert sorted(a.json()["version"] for a in answers) == list(range(2, 10))
 
 
