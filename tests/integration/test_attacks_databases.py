@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from waits import DEADLINE, wait_until
+
 SERVICES = ("auth", "tickets", "orders", "payments")
 
 
@@ -18,7 +20,7 @@ def test_one_services_password_opens_anothers_database(stack, thief, owner):
     own, other = url(stack, thief), url(stack, owner)
     there = other._replace(netloc=f"{own.username}:{own.password}@{other.hostname}:{other.port}").geturl()
     with pytest.raises(psycopg.OperationalError, match=r"permission denied for database|does not exist|authentication failed"):
-        psycopg.connect(there, connect_timeout=10)
+        psycopg.connect(there, connect_timeout=int(DEADLINE))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -55,8 +57,9 @@ def test_a_process_has_no_password_of_the_owner(stack, service):
     """And is not him."""
     with open(f"/proc/{stack.pid(service)}/environ") as file:
         assert "OWNER_DATABASE_URL" not in file.read()
-    assert stack.sql(service, "select distinct usename::text from pg_stat_activity where application_name like 'onsale-%%' order by 1") == [
-        (service,), (f"{service}-replication",)]
+    connected = "select distinct usename::text from pg_stat_activity where application_name like 'onsale-%%' order by 1"
+    names = wait_until(lambda: len(found := stack.sql(service, connected)) > 1 and found, "it is connected, its publisher too")
+    assert names == [(service,), (f"{service}-replication",)]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -74,7 +77,7 @@ def test_the_owners_password_opens_his_database_alone(stack, service):
     for other in others:
         there, own = owner(stack, other), owner(stack, service)
         with pytest.raises(psycopg.OperationalError, match=r"permission denied for database|does not exist|authentication failed"):
-            psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=10)
+            psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=int(DEADLINE))
 
 
 # --- a role that replicates ---
@@ -84,14 +87,17 @@ def replicating(stack, service):
 
 
 def slot(stack, service):
-    [[name]] = stack.sql(service, "select slot_name::text from pg_replication_slots where active and database = current_database()")
+    """A publisher that stood still comes back to it."""
+    active = "select slot_name::text from pg_replication_slots where active and database = current_database()"
+    [[name]] = wait_until(lambda: stack.sql(service, active), "the slot is in use")
     return name
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_one_role_replicates(stack, service):
     """And does nothing else: what a process asks of tables, it asks as the role that serves."""
-    assert stack.sql(service, "select application_name from pg_stat_activity where usename = %s", f"{service}-replication") == [("onsale-publisher-stream",)]
+    by = "select application_name from pg_stat_activity where usename = %s"
+    assert wait_until(lambda: stack.sql(service, by, f"{service}-replication"), "the publisher is connected") == [("onsale-publisher-stream",)]
     assert stack.sql(service, "select rolname::text from pg_roles where rolreplication and not rolsuper") == [(f"{service}-replication",)]
 
 
@@ -150,7 +156,7 @@ def test_who_replicates_opens_his_database_alone(stack, service):
             connection.execute("revoke connect on database beside from public")
             for kind in ("false", "database"):
                 with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-                    psycopg.connect(own._replace(path="/beside").geturl(), replication=kind, connect_timeout=10)
+                    psycopg.connect(own._replace(path="/beside").geturl(), replication=kind, connect_timeout=int(DEADLINE))
         finally:
             connection.execute("drop database beside with (force)")
     for other in SERVICES:
@@ -158,4 +164,4 @@ def test_who_replicates_opens_his_database_alone(stack, service):
             continue
         there = replicating(stack, other)
         with pytest.raises(psycopg.OperationalError, match=r"permission denied for database|does not exist|authentication failed"):
-            psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=10)
+            psycopg.connect(there._replace(netloc=f"{own.username}:{own.password}@{there.hostname}:{there.port}").geturl(), connect_timeout=int(DEADLINE))

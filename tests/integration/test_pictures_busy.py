@@ -11,6 +11,7 @@ import requests
 from shows import make_show, png
 from support import DEADLINE, Replica, User, missing_id, wait_until
 
+PICTURE = png()
 WAITING, READ = "onsale_tickets_pictures_waiting", "onsale_tickets_pictures_read_total"
 # Those that look for pictures to forget may wait as well.
 READS_WAIT = """select count(*) from pg_locks join pg_stat_activity using (pid)
@@ -78,7 +79,7 @@ def at(replica, user):
 
 
 def put(user, show):
-    return user.put(f"/api/shows/{show['id']}/picture", data=png(), headers={"Content-Type": "image/png"})
+    return user.put(f"/api/shows/{show['id']}/picture", data=PICTURE, headers={"Content-Type": "image/png"})
 
 
 def test_nobody_takes_the_places_of_others(slow, seller, people, tmp_path):
