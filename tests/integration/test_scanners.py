@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from accounts import credentials
-from support import ROOT, User
+from support import DEADLINE, ROOT, User
 
 WAPITI = shutil.which("wapiti")
 pytestmark = pytest.mark.skipif(WAPITI is None, reason="there is no package of wapiti")
 # Those that look at answers, and those that send what a page or a statement may take for its own. The others guess names of files, or wait for a server
 # of Wapiti's own to be called from here.
 MODULES = "cookieflags,csp,http_headers,csrf,methods,crlf,redirect,xss"
-PAGES_S, MODULE_S = 120, 30  # at most, for the pages that it finds and for each module
+PAGES_S, MODULE_S = 240, 60  # at most, for the pages that it finds and for each module
 NOWHERE = "http://127.0.0.1:9"  # where whatever is not of this machine would have to go by: it asks for lists of its own
 
 
@@ -31,12 +31,12 @@ def scan(url, directory, *starts, depth, token=None):
     """What it found, and where; that which is explained is left out. (Debian's Wapiti fails where a path is to be left out.)"""
     report = directory / "report.json"
     words = ["-u", url + starts[0], *(word for path in starts[1:] for word in ("-s", url + path)), "--scope", "folder", "-m", MODULES, "-d", depth,
-             "--max-links-per-page", 25, "--max-files-per-dir", 25, "--max-parameters", 12, "--max-scan-time", PAGES_S, "--max-attack-time", MODULE_S, "-t", 10,
-             "-f", "json", "-o", report, "--no-bugreport", "--flush-session", "--store-session", directory / "session", "--store-config", directory / "config",
-             "-v", 1]
+             "--max-links-per-page", 25, "--max-files-per-dir", 25, "--max-parameters", 12, "--max-scan-time", PAGES_S, "--max-attack-time", MODULE_S,
+             "-t", DEADLINE, "-f", "json", "-o", report, "--no-bugreport", "--flush-session", "--store-session", directory / "session",
+             "--store-config", directory / "config", "-v", 1]
     if token:
         words += ["-H", f"Cookie: __Host-session={token}"]
-    done = subprocess.run([WAPITI, *map(str, words)], cwd=directory, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=600,
+    done = subprocess.run([WAPITI, *map(str, words)], cwd=directory, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=840,
                           env={**os.environ, "HOME": str(directory), "http_proxy": NOWHERE, "https_proxy": NOWHERE, "no_proxy": urlsplit(url).hostname})
     assert done.returncode == 0 and report.exists(), done.stdout[-4000:]
     said = json.loads(report.read_text())
