@@ -9,10 +9,10 @@ import uuid
 
 import fastavro
 import requests
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from background import Background
-from support import wait_until
+from support import DEADLINE, wait_until
 from topics import Ear, topic_schema
 
 GROUP = "onsale-expiration"
@@ -69,7 +69,7 @@ class Holds(Background):
         self.partitions[record.key().decode()] = record.partition()
 
     def flush(self):
-        assert self.producer.flush(60) == 0
+        assert self.producer.flush(DEADLINE) == 0
 
     def place(self, n, hold_ms, spread_ms=0):
         """n orders that are due in hold_ms, and up to spread_ms later."""
@@ -80,18 +80,25 @@ class Holds(Background):
         self.flush()
         return placed
 
-    def place_in_time(self, n, hold_ms, spread_ms=0, left_ms=1000):
-        """The same; and all are set while left_ms are left to the first. Where the machine is too slow for that, with a longer hold."""
+    def place_in_time(self, n, hold_ms, spread_ms=0, left_ms=1000, deed=None, undo=None, timers=None):
+        """The same; and all are set while left_ms are left to the first. deed() is done before that one is due, or undone. Where the machine is too
+        slow for that, with a longer hold. timers(): of whoever signals."""
+        timers = timers or self.timers
         while True:
-            before = self.timers()
+            before = timers()
             placed = self.place(n, hold_ms, spread_ms)
-            in_time = min(o.due for o in placed) - left_ms
-            wait_until(lambda: self.timers() >= before + n or now_ms() > in_time, f"{n} timers are set")
-            if now_ms() <= in_time:
-                return placed
+            due = min(o.due for o in placed)
+            wait_until(lambda: timers() >= before + n or now_ms() > due - left_ms, f"{n} timers are set")
+            if now_ms() <= due - left_ms:
+                if deed is None:
+                    return placed
+                deed()
+                if now_ms() < due:
+                    return placed
+                undo()
             self.end(placed)
-            wait_until(lambda: self.timers() <= before, "they are over")
-            hold_ms *= 2
+            wait_until(lambda: timers() <= before, "they are over")
+            hold_ms, left_ms = 2 * hold_ms, 2 * left_ms
 
     def end(self, orders, type="OrderCancelled", reason="buyer"):
         status = "complete" if type == "OrderCompleted" else "cancelled"
@@ -113,6 +120,7 @@ class Holds(Background):
             answered = []
             with self.lock:
                 for signal in found:
+                    signal.heard_at = now_ms()
                     self.heard[str(signal["orderId"])].append(signal)
                     if str(signal["orderId"]) in self.orders:
                         answered.append(self.orders[str(signal["orderId"])])
@@ -153,13 +161,14 @@ class Holds(Background):
 
     def could_know(self, order):
         """That it was over when it was due: for a second, and neither as the broker went away before that could be read, nor while
-        expiration was late with others, too."""
+        expiration was late with others, too, or the broker with what it said of them."""
         if not order.over_at or order.over_at > order.due - 1000 - self.clock_ahead_ms:
             return False
         if any(gone - 1000 < order.over_at and order.due < back + 3000 for gone, back in self.away):
             return False
         meanwhile = [o for o in self.orders.values() if order.over_at - 1000 < o.due <= order.due]
-        return not any(signals[0].timestamp > o.due + 500 for o in meanwhile if (signals := self.heard[str(o.id)]))
+        first = [(o.due, signals[0]) for o in meanwhile if (signals := self.heard[str(o.id)])]
+        return not any(signal.timestamp > due + 500 or signal.heard_at > due + 1000 for due, signal in first)
 
     def check(self):
         """What must hold of every signal, whatever happened: never early, never of an order that was known to be over, about the
@@ -183,9 +192,12 @@ class Holds(Background):
 
     def committed(self):
         consumer = Consumer({"bootstrap.servers": self.topic.brokers, "group.id": GROUP, "log_level": 0})
+
+        def places():
+            with contextlib.suppress(KafkaException):  # the broker took too long to say
+                return consumer.committed([TopicPartition("orders", p) for p in range(12)], timeout=10)
         try:
-            places = consumer.committed([TopicPartition("orders", p) for p in range(12)], timeout=10)
-            return {p.partition: max(p.offset, 0) for p in places}
+            return {p.partition: max(p.offset, 0) for p in wait_until(places, "it says what is committed")}
         finally:
             consumer.close()
 

@@ -1,4 +1,5 @@
 """streams/expiration from outside: what it says on `expirations` about what is on `orders`, whatever happens to it meanwhile."""
+import datetime
 import itertools
 import json
 import os
@@ -53,6 +54,11 @@ def timers(stack):
     return stack.metric("expiration", TIMERS)
 
 
+def waits(heard):
+    """Between each signal and the next, in milliseconds, as they were given."""
+    return [(b["occurredAt"] - a["occurredAt"]) / datetime.timedelta(milliseconds=1) for a, b in itertools.pairwise(heard)]
+
+
 # --- an instance alone ---
 
 def test_each_unpaid_order_is_signalled_in_time(stack):
@@ -92,13 +98,13 @@ def test_a_signal_without_an_answer_comes_again_less_and_less_often(stack):
         for order in orders:
             heard = holds.of(order)[:5]
             assert [s["attempt"] for s in heard] == [1, 2, 3, 4, 5]
-            waits = [b.timestamp - a.timestamp for a, b in itertools.pairwise(heard)]
-            for wait, wanted in zip(waits, [500, 1000, 2000, 2000]):
-                assert wait >= wanted - 5, waits
-            assert waits[3] < 4000 - 5, "it is never waited longer than the most"
+            for wait, wanted in zip(waits(heard), [500, 1000, 2000, 2000], strict=True):
+                assert wait >= wanted, waits(heard)
+        wait_until(lambda: all(min(waits(holds.of(o))[3:]) < 4000 for o in orders), "it is never waited longer than the most")
         holds.end(paying, "OrderCompleted")
         holds.end(orders, reason="expired")
-        wait_until(lambda: timers(stack) == 0, "no timer is set")
+        wait_until(lambda: timers(stack) == stack.metric("expiration", "onsale_expiration_signals_unacked") == 0, "no timer is set, no signal on its way")
+        holds.count_heard()
         heard = [len(holds.of(o)) for o in orders]
         sentinel = holds.place(1, 2500)
         holds.wait_heard(sentinel)
@@ -128,7 +134,11 @@ def test_what_a_replaced_publisher_had_sent_comes_late_and_sets_no_timer(stack):
     tell(ended, 0x20)
     tell(created, 0x10)
     wait_until(lambda: stack.metric("expiration", read) >= before + 3, "all three are read")
-    assert timers(stack) == pending
+    with Holds(stack) as holds:
+        holds.place(2, 3600_000)  # they are counted once a second
+        wait_until(lambda: timers(stack) >= pending + 2, "what was read by then is counted")
+        assert timers(stack) == pending + 2
+    wait_until(lambda: timers(stack) == pending, "they are over")
     stack.kill("expiration")
     stack.wait_ready("expiration")
     assert timers(stack) == pending, "nor for who goes on there"
@@ -312,16 +322,16 @@ def test_the_broker_restarts(stack):
 
 def test_many_come_due_while_the_broker_is_away(stack):
     with Holds(stack) as holds:
-        orders = holds.place_in_time(30_000, 20_000, left_ms=12_000)  # that the broker takes to end
-        stack.supervisor("stop", "kafka")
+        def start():
+            stack.supervisor("start", "kafka")
+            stack.wait_kafka()
         try:
-            assert now_ms() < orders[0].due
+            orders = holds.place_in_time(30_000, 20_000, left_ms=12_000, deed=lambda: stack.supervisor("stop", "kafka"), undo=start)
             wait_until(lambda: now_ms() > orders[-1].due + 3000, "they are due")
             assert stack.ready("expiration") and timers(stack) == len(orders)
             assert stack.metric("expiration", "onsale_expiration_signals_unacked") <= 20_000
         finally:
-            stack.supervisor("start", "kafka")
-            stack.wait_kafka()
+            start()
         holds.wait_heard(orders)
         holds.wait_all_over()
 
@@ -404,9 +414,8 @@ def test_the_clock_is_set_back(stack, alone, clock):
     with Holds(stack) as holds, alone(**clock.environment) as one:
         one.wait_ready()
         holds.wait_heard(holds.place(100, 100))
-        before = holds.place(100, 10_000)
-        wait_until(lambda: one.metric(TIMERS) >= 100, "they are set")
-        clock.set(-3600)
+        wait_until(lambda: one.metric(TIMERS) == 0, "they are over")
+        before = holds.place_in_time(100, 10_000, left_ms=5000, deed=lambda: clock.set(-3600), undo=lambda: clock.set(0), timers=lambda: one.metric(TIMERS))
         after = holds.place(100, 2000)
         wait_until(lambda: one.metric(TIMERS) == 200, "all are set")
         early = holds.place(100, -3600_000 + 1500)  # in an hour's time ago: this is now, by its clock
