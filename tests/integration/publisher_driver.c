@@ -5,7 +5,7 @@
  * TABLE is an event log of tickets; TOPIC has the tickets' schema and as many partitions. Logs say what
  * happens; a line "ready" or "not ready: why" each time that changes. SIGUSR1: the metrics. SIGUSR2: its
  * producer gives up, as librdkafka's does when a broker has another order of things. SIGTERM: publishes what
- * is committed, and ends. */
+ * is committed, and ends, after STOP_MS (5000) in any case. */
 #include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include "metrics.h"
 #include "publisher.h"
 
-enum { LOOK_MS = 5, STOP_MS = 5000, FIRST_PAIR = 6 };
+enum { LOOK_MS = 5, FIRST_PAIR = 6 };
 
 /* The publisher's newest producer: this comes before librdkafka's own when programs are linked. */
 static _Atomic(rd_kafka_t *) producer;
@@ -104,6 +104,7 @@ int main(int argc, char **argv) {
         return EX_CONFIG;
     }
     watch(p, &signals);
-    publisher_stop(p, STOP_MS);
+    const char *stop_ms = getenv("STOP_MS");
+    publisher_stop(p, stop_ms != NULL ? atoi(stop_ms) : 5000);
     return 0;
 }

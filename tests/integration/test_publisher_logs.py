@@ -41,9 +41,9 @@ class TwoLogs(Log):
     def new_driver(self, **options):
         return self.driver(more=("more_events", self.more.name), **options)
 
-    def check_both(self):
-        """Both topics have their logs, and no two events have the same position."""
-        first, second = self.check(), self.check(table="more_events", topic=self.more)
+    def check_both(self, deaths=1):
+        """Both topics have their logs, and no two events have the same position. deaths: of publishers."""
+        first, second = self.check(deaths=deaths), self.check(table="more_events", topic=self.more, deaths=deaths)
         assert {e.headers["epoch"] for e in first + second} == {str(self.epoch())}, "no epoch was given up"
         positions = [e.position for e in first + second if e.position[0] > 0]
         assert len(set(positions)) == len(positions)
@@ -77,7 +77,7 @@ def test_killed_under_load(logs):
             writers.stopping.wait(rng.random() * 0.6)  # a moment of any kind: before it publishes, while it does
             driver.kill()
     logs.new_driver().ready()
-    first, second = logs.check_both()
+    first, second = logs.check_both(deaths=30)
     assert len(first) == len(second) > 1000
 
 
@@ -95,7 +95,7 @@ def test_a_log_joins_under_load(logs):
             writers.stopping.wait(rng.random() * 1.2)
             driver.kill()
     logs.new_driver().ready()
-    first, second = logs.check_both()
+    first, second = logs.check_both(deaths=11)
     assert len(second) < len(first)
 
 
