@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from support import list_ticket, missing_id, wait_until
+from test_orders import expiration_event
 from test_tickets import order, wait_shown
 
 
@@ -40,9 +41,10 @@ def test_an_order_that_was_lost_gives_its_ticket_back(stack, seller, ticket):
 
 
 def test_the_order_that_was_placed_meanwhile_gets_the_ticket(stack, seller, buyer, ticket):
-    lost = lost_order(stack, ticket, expires_in=20)  # by then a busy machine has placed the other one
+    lost = lost_order(stack, ticket, expires_in=3600)
     wait_shown(seller, ticket, "reserved", lost["id"], 2)
     live = buyer.place(ticket)  # orders knows of nobody who holds it
+    stack.topic("expirations").produce(expiration_event({**lost, "ticket": ticket}))  # as if its time were over
     wait_until(lambda: status(stack, "tickets", "select order_id::text from tickets where id = %s", ticket["id"]) == [live["id"]],
                "the ticket is held by it")
     assert [(e["type"], str(e["id"])) for e in stack.topic("orders").of(ticket["id"], 4)] == [
