@@ -11,6 +11,7 @@ import pytest
 from support import Replica, wait_until
 from tally import MINUTE, SOON_FINAL, SOON_VOID, event
 from venue import Venue
+from waits import answered
 
 NAMES = ["placed", "sold", "returned", "expired", "revenue"]
 
@@ -48,6 +49,13 @@ def in_database(stack, show):
          where e.show_id = %s and e.type <> 'OrderUpdated' group by 1, 2""", show)}
 
 
+def sum_of(counted):
+    total = collections.Counter()
+    for numbers in counted.values():
+        total.update(numbers)
+    return total
+
+
 def test_areas_agree_with_the_orders_own_database(stack):
     """People buy, pay for, give back and forget places of two areas, by their seats and by the best there are. Meanwhile sales is killed, and another one."""
     seller, *people = stack.users(13)
@@ -60,29 +68,38 @@ def test_areas_agree_with_the_orders_own_database(stack):
         for _ in range(5):
             wish = {"ticketIds": dice.sample(seats, 2)} if dice.random() < 0.3 else {
                 "showId": venue.id, "areaId": dice.choice(areas), "quantity": dice.randint(1, 3)}
-            bought = who.post("/api/purchases", json=wish)
+            bought = answered(lambda wish=wish: who.post("/api/purchases", json=wish))
             assert bought.status_code in (201, 409), bought.text
             if bought.status_code == 201 and dice.random() < 0.4:
                 payment = {"purchaseId": bought.json()["id"], "token": "pm_card_visa"}
-                wait_until(lambda: who.post("/api/payments", json=payment).status_code != 404, "payments knows the purchase")
+                wait_until(lambda payment=payment: who.post("/api/payments", json=payment).status_code not in (404, 503), "payments knows the purchase")
             elif bought.status_code == 201 and dice.random() < 0.5:
                 who.delete(f"/api/purchases/{bought.json()['id']}")
 
-    with Replica(stack, "sales") as second, concurrent.futures.ThreadPoolExecutor(6) as pool:
-        second.wait_ready()
-        shopping = [pool.submit(shop, who, rng.random()) for who in people]
-        for victim in (stack, second):
-            threading.Event().wait(2)
-            victim.kill(*["sales"] * (victim is stack))
-        for one in shopping:
-            one.result()
-    wait_until(lambda: not stack.sql("orders", "select 1 from orders where show_id = %s and status in ('created', 'awaiting_payment')", venue.id),
-               "all holds have ended")
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        def begin():
+            return [pool.submit(shop, who, rng.random()) for who in people]
+
+        def finish(shopping):
+            for one in shopping:
+                one.result()
+
+        def much():
+            wait_until(lambda: not stack.sql("orders", "select 1 from orders where show_id = %s and status in ('created', 'awaiting_payment')", venue.id),
+                       "all holds have ended")
+            total = sum_of(in_database(stack, venue.id))
+            return all(total[name] > 0 for name in NAMES)
+        with Replica(stack, "sales") as second:
+            second.wait_ready()
+            shopping = begin()
+            for victim in (stack, second):
+                threading.Event().wait(2)
+                victim.kill(*["sales"] * (victim is stack))
+            finish(shopping)
+        wait_until(lambda: much() or finish(begin()), "each has happened: on a slow machine nobody may have paid in time")
     wait_until(lambda: added_up(stack, venue.id) == in_database(stack, venue.id), "the database says the same of each area and minute", pause=0.5)
-    total = collections.Counter()
-    for numbers in added_up(stack, venue.id).values():
-        total.update(numbers)
-    assert all(total[name] > 0 for name in NAMES) and total["placed"] == total["sold"] + total["returned"]
+    total = sum_of(added_up(stack, venue.id))
+    assert total["placed"] == total["sold"] + total["returned"]
     assert {str(row["areaId"]) for row in rows(stack, venue.id).values()} == set(areas)
     taken = sum(n for n, in stack.sql("orders", "select count(*) from orders where show_id = %s and status = 'complete'", venue.id))
     assert total["placed"] - total["returned"] == taken, "what is not free"
