@@ -100,7 +100,7 @@ def test_what_is_not_an_event_is_passed_over(stack, tally):
     market.tell(told)
     market.flush()
     tally.wait_for(expected([*market.events, odd]))
-    assert stack.metric("sales", "onsale_sales_refused_total") == before + 72 + 4
+    wait_until(lambda: stack.metric("sales", "onsale_sales_refused_total") == before + 72 + 4, "each is counted")
     assert "is passed over" in stack.logs("sales")
 
 
