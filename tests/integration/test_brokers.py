@@ -1,6 +1,7 @@
 """Three brokers, each record on two of them at least, while buyers order and cancel: leaders move, brokers die, stand still, are restarted one
 after the other, or can write no more. Nothing is lost, repeated or out of order."""
 import asyncio
+import contextlib
 import random
 import resource
 import signal
@@ -28,17 +29,21 @@ def kafka(sale):
     return AdminClient({"bootstrap.servers": sale.env["KAFKA_BROKERS"]})
 
 
+def partitions(kafka):
+    """By topic and number."""
+    def found():
+        with contextlib.suppress(KafkaException):  # the broker that is asked may be away
+            return kafka.list_topics(timeout=10).topics.values()
+    return {(topic.topic, p.id): p for topic in wait_until(found, "a broker answers") for p in topic.partitions.values()}
+
+
 def in_sync(kafka):
     """All replicas of all partitions."""
-    try:
-        topics = kafka.list_topics(timeout=10).topics.values()
-    except KafkaException:
-        return False
-    return all(len(p.replicas) == len(p.isrs) == 3 for topic in topics for p in topic.partitions.values())
+    return all(len(p.replicas) == len(p.isrs) == 3 for p in partitions(kafka).values())
 
 
 def leaders(kafka):
-    return {(topic.topic, p.id): p.leader for topic in kafka.list_topics(timeout=10).topics.values() for p in topic.partitions.values()}
+    return {place: p.leader for place, p in partitions(kafka).items()}
 
 
 # --- what is done to them ---
@@ -86,15 +91,23 @@ def one_can_write_no_more(sale, kafka):
 
 # --- the crowd ---
 
+async def answer(asked):
+    """503: orders has ended, as a broker that comes back may make it do for good reason."""
+    try:
+        return await asked
+    except (OSError, EOFError):
+        return 503, None
+
+
 async def shop(number, sale, token, tickets, over, placed):
     choose, buyer = random.Random(number), crowd.Buyer(sale.env["ORDERS_URL"], token)
     while not over.is_set():
-        status, order = await buyer.order(choose.choice(tickets))
+        status, order = await answer(buyer.order(choose.choice(tickets)))
         assert status in (201, 409, 503), (status, order)
         if status == 201:
             placed.add(order["id"])
             await asyncio.sleep(0.2)
-            assert (await buyer.cancel(order["id"]))[0] in (204, 503)
+            assert (await answer(buyer.cancel(order["id"])))[0] in (204, 503)
         else:
             await asyncio.sleep(0.1)
     buyer.close()
