@@ -304,6 +304,25 @@ def test_of_many_in_one_batch_one_starts(db):
     assert len(events(db, order)) == 1
 
 
+def test_an_order_that_comes_while_attempts_at_it_are_judged():
+    """They have locked nothing, so neither may start: both would, and Stripe would be asked twice."""
+    with database() as db, psycopg.connect(db.info.dsn, autocommit=True) as gate, ThreadPoolExecutor() as pool:
+        db.execute("""create or replace function tried_sellers(sellers uuid[], most int) returns uuid[] language plpgsql volatile as $$
+                      begin perform pg_advisory_xact_lock_shared(1); return sellers; end $$""")
+        gate.execute("select pg_advisory_lock(1)")
+
+        def attempt_aside(token):
+            with psycopg.connect(db.info.dsn, autocommit=True) as connection:
+                return attempt(connection, order, token)[0]
+        order = uuid.uuid4()
+        judged = [pool.submit(attempt_aside, token) for token in ("pm_a", "pm_b")]
+        wait_until(lambda: db.execute("select count(*) from pg_locks where locktype = 'advisory' and not granted").fetchone() == (2,), "they are judged")
+        order_event(db, order, 1, "created")
+        gate.execute("select pg_advisory_unlock(1)")
+        assert [verdict.result() for verdict in judged] == ["missing"] * 2
+        assert [attempt(db, order, token)[0] for token in ("pm_a", "pm_b")] == ["started", "busy"]
+
+
 # --- orders ---
 
 def order_event(db, order, version, status):

@@ -20,12 +20,14 @@ create or replace function start_attempts(order_ids uuid[], charge_ids uuid[], u
 returns setof charge_answer language plpgsql as $$
 declare
     verdicts text[];
-    tried uuid[] := array(select c.seller_id from charges c where c.order_id = any (order_ids) order by c.order_id for update);
+    locked uuid[] := array(select c.order_id from charges c where c.order_id = any (order_ids) order by c.order_id for update);
+    tried uuid[];
     refused text[];
 begin
-    tried := tried_sellers(tried, seller_most[1]); -- settings: the same for all
+    tried := tried_sellers(array(select c.seller_id from charges c where c.order_id = any (locked)), seller_most[1]); -- settings: the same for all
     refused := refused_methods(tokens, card_most[1]);
-    select array_agg(case when c.order_id is null or array_position(c.tickets, null) is not null then 'missing'
+    select array_agg(case when c.order_id is null or c.order_id <> all (locked) -- it has come since: another may be judging it, too
+                               or array_position(c.tickets, null) is not null then 'missing'
                           when c.user_id <> r.user_id then 'forbidden'
                           when k.key is not null and (k.order_id, k.token) <> (r.order_id, r.token) then 'other body'
                           when k.key is not null then 'repeated'
